@@ -1,0 +1,123 @@
+"""Skin, occlusion, colour and light for the graphics baseline. RGB float32 in [0, 255] unless said otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import Image, Mask, Points
+
+Float = NDArray[np.float32]
+
+# Low frequencies are computed on at most this many pixels a side: light has no finer structure, and a blur of a
+# quarter of the pixels costs a sixteenth of the time.
+LOW_SIDE_PX = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SkinModel:
+    """Robust colour of a person's skin in one photo: CIE Lab of OpenCV's float conversion (L 0..100)."""
+
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    def likelihood(self, lab: Float) -> Float:
+        """1 on skin, falling to 0 on hair, cloth and background: ``(H, W, 3)`` Lab to ``(H, W)``."""
+        offset = (lab - self.centre.astype(np.float32)) / self.spread.astype(np.float32)
+        # Brighter than the cheeks is a highlight, rarely an obstacle: half as suspicious as darker.
+        light = np.where(offset[..., 0] > 0, 0.5 * offset[..., 0], offset[..., 0])
+        distance = np.sqrt(light**2 + offset[..., 1] ** 2 + offset[..., 2] ** 2)
+        return np.clip((4.0 - distance) / 1.5, 0.0, 1.0).astype(np.float32)
+
+
+def to_lab(image: Image) -> Float:
+    return cv2.cvtColor(image.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)  # type: ignore[return-value]
+
+
+def skin_model(lab: Float, region: Mask) -> SkinModel:
+    """Median and spread of the pixels in ``region`` (cheeks and nose); the spread has a floor of a few JPEG steps."""
+    pixels = lab[region > 0.5]
+    if len(pixels) < 16:
+        pixels = lab.reshape(-1, 3)
+    centre = np.median(pixels, axis=0).astype(np.float64)
+    spread = 1.4826 * np.median(np.abs(pixels - centre), axis=0)
+    return SkinModel(centre, np.maximum(spread, [7.0, 3.0, 3.5]))
+
+
+def fill(points: Points, shape: tuple[int, int]) -> Mask:
+    """Anti-alias free polygon of ``(N, 2)`` points, 1 inside."""
+    mask = np.zeros(shape, np.float32)
+    limit = 8 * max(shape)
+    cv2.fillPoly(mask, [np.round(np.clip(points, -limit, limit) * 16).astype(np.int32)], 1.0, shift=4)
+    return mask
+
+
+def soften(mask: Mask, sigma_px: float) -> Mask:
+    return cv2.GaussianBlur(mask, (0, 0), max(sigma_px, 0.3))  # type: ignore[return-value]
+
+
+def low_pass(image: Float, weights: Mask, sigma_px: float) -> Float:
+    """Weighted local mean (normalised convolution), ``(H, W, C)``; where no weight is near, the overall mean."""
+    height, width = weights.shape
+    scale = min(1.0, LOW_SIDE_PX / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    floor = 1e-4
+    mean = (image * weights[..., None]).sum((0, 1)) / max(float(weights.sum()), 1e-6)
+    small_weights = cv2.resize(weights, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize((image - mean) * weights[..., None], size, interpolation=cv2.INTER_AREA)
+    top = cv2.GaussianBlur(small, (0, 0), sigma_px * scale, borderType=cv2.BORDER_CONSTANT)
+    bottom = cv2.GaussianBlur(small_weights, (0, 0), sigma_px * scale, borderType=cv2.BORDER_CONSTANT)
+    local = top.reshape(*bottom.shape, -1) / (bottom + floor)[..., None]
+    large = cv2.resize(local, (width, height), interpolation=cv2.INTER_LINEAR)
+    return large.reshape(height, width, -1) + mean
+
+
+def relight(
+    face: Float, target: Float, *, face_skin: Mask, target_skin: Mask, sigma_px: float, strength: float
+) -> Float:
+    """Give ``face`` the colours and the light of ``target``.
+
+    First mean and contrast of the skin, then the slow part of the difference.
+
+    Args:
+        face: warped source.
+        target: what it is laid on.
+        face_skin: ``(H, W)`` weights of pixels of ``face`` whose colour is skin under its own light.
+        target_skin: the same for ``target``.
+        sigma_px: what counts as slow.
+        strength: share of the slow difference that is taken over, 0 to 1.
+    """
+    face_mean, face_std = _moments(face, face_skin)
+    target_mean, target_std = _moments(target, target_skin)
+    contrast = np.clip((target_std + 4.0) / (face_std + 4.0), 0.7, 1.1)
+    matched = (face - face_mean) * contrast + target_mean
+    slow = low_pass(target, target_skin, sigma_px) - low_pass(matched, face_skin, sigma_px)
+    return (matched + strength * slow).astype(np.float32)
+
+
+def _moments(image: Float, weights: Mask) -> tuple[Float, Float]:
+    total = max(float(weights.sum()), 1e-6)
+    mean = (image * weights[..., None]).sum((0, 1)) / total
+    variance = (((image - mean) ** 2) * weights[..., None]).sum((0, 1)) / total
+    return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
+
+
+def fine_detail(image: Float, weights: Mask) -> float:
+    """Mean absolute Laplacian of the brightness: how sharp (or noisy) a region is."""
+    grey = image @ np.array([0.299, 0.587, 0.114], np.float32)
+    return float((np.abs(cv2.Laplacian(grey, cv2.CV_32F)) * weights).sum() / max(float(weights.sum()), 1e-6))
+
+
+def match_sharpness(face: Float, target: Float, weights: Mask) -> Float:
+    """Blur ``face`` until its skin is no sharper than the target's; a face sharper than its photo looks pasted in."""
+    wanted = fine_detail(target, weights)
+    if fine_detail(face, weights) <= 1.3 * wanted:
+        return face
+    for sigma_px in (0.5, 0.7, 0.9, 1.2, 1.6, 2.1):
+        blurred = cv2.GaussianBlur(face, (0, 0), sigma_px)
+        if fine_detail(blurred, weights) <= 1.3 * wanted:
+            break
+    return blurred  # type: ignore[return-value]

@@ -1,0 +1,292 @@
+"""The two analyses and the one drawing step behind :class:`~.graphics.GraphicsSwapper`; everything is a pure function.
+
+``source`` is the analysed photo that is drawn, ``target`` the crop it is drawn on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import Image, Mask, Points, SwappedCrop
+from . import graphics_light as light
+from . import graphics_mesh as mesh
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphicsOptions:
+    """What can be tuned; lengths in mesh units (1.25 from temple to temple).
+
+    Attributes:
+        shape_strength: how far brows, eyes, nose and mouth move from the target's places to the source's, 0 to 1.
+        light_strength: share of the target's slow light differences taken over, 0 to 1.
+        light_sigma: what counts as slow.
+        edge_inset: how far inside the outline of the face the blending mask ends.
+        edge_sigma: softness of that edge.
+    """
+
+    shape_strength: float = 0.5
+    light_strength: float = 0.7
+    light_sigma: float = 0.17
+    edge_inset: float = 0.035
+    edge_sigma: float = 0.042
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GraphicsSource:
+    """What a source becomes: read-only arrays in the pixels of its crop.
+
+    Attributes:
+        image: ``(S, S, 3)`` RGB uint8.
+        points: ``(80, 2)`` mesh.
+        pose: of the chosen photo.
+        offsets: ``(68, 3)`` the person's proportions, averaged over all photos.
+        usable: ``(S, S)`` float32, 0 where hair or another obstacle covers the face.
+        skin: ``(S, S)`` float32, where colours are skin and may steer the light.
+    """
+
+    image: Image
+    points: Points
+    pose: mesh.HeadPose
+    offsets: Float
+    usable: Mask
+    skin: Mask
+
+
+def ramp(value: float | Float | Mask, low: float, high: float) -> NDArray[np.floating]:
+    """0 up to ``low``, 1 from ``high``, smooth between."""
+    t = np.clip((np.asarray(value) - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)  # type: ignore[no-any-return]
+
+
+def lip_gap(points: Points, pose: mesh.HeadPose) -> float:
+    """Distance of the inner lips at their middle, in mesh units."""
+    return float(np.linalg.norm(points[62] - points[66]) / pose.scale_px)
+
+
+def eye_opening(points: Points, eye: slice) -> float:
+    """Height over width of an eye, about 0.3 when open."""
+    outer, top_a, top_b, inner, low_b, low_a = points[eye]
+    height = np.linalg.norm(top_a - low_a) + np.linalg.norm(top_b - low_b)
+    return float(height / max(2 * np.linalg.norm(outer - inner), 1e-6))
+
+
+def usable_pose(landmarks: Points, size_px: int) -> mesh.HeadPose | None:
+    """The pose, or ``None`` where landmarks cannot be a face in this crop: not finite, or far too small or large."""
+    if not np.isfinite(landmarks).all() or np.abs(landmarks).max() > 16 * size_px:
+        return None
+    pose = mesh.head_pose(landmarks)
+    if not 0.1 < pose.scale_px / size_px < 4.0:  # an aligned face has 0.4 to 0.7
+        return None
+    return pose
+
+
+def skin_and_cover(image: Image, points: Points, pose: mesh.HeadPose) -> tuple[Mask, Mask]:
+    """Where a face shows its skin, and where nothing covers it.
+
+    Colour is the only evidence: cheeks and nose say what this person's skin looks like in this photo. Forehead,
+    temples and the sides above the mouth that differ are hair, a hat, a hand in shadow or background. Below, a
+    difference is a beard, lips or shadow, which belong to the face.
+
+    Args:
+        image: ``(S, S, 3)`` RGB uint8.
+        points: ``(80, 2)`` mesh.
+        pose: of the same face.
+
+    Returns:
+        ``skin`` and ``usable``, both ``(S, S)`` float32 in [0, 1].
+    """
+    shape = image.shape[:2]
+    unit = pose.scale_px
+    lab = light.to_lab(cv2.GaussianBlur(image, (0, 0), max(0.012 * unit, 0.4)))
+    like = light.skin_model(lab, _cheeks_and_nose(points, pose, shape)).likelihood(lab)
+
+    features = np.zeros(shape, np.float32)
+    for part in (mesh.LEFT_EYE, mesh.RIGHT_EYE, mesh.OUTER_LIPS, slice(17, 22), slice(22, 27)):
+        features = np.maximum(features, light.fill(cv2.convexHull(points[part].astype(np.float32))[:, 0], shape))
+    grown = cv2.dilate(features, _disc(0.04 * unit))
+    skin = like * (1.0 - light.soften(grown, 0.02 * unit))
+
+    lift = pose.project(np.array([0.0, -0.05, 0.0]))
+    tested = light.fill(np.concatenate([points[17:27] + lift, points[mesh.FOREHEAD][::-1]]), shape)
+    for side, eye, brow in (((68, 0, 1, 2, 3), 36, 17), ((79, 16, 15, 14, 13), 45, 26)):
+        corner = points[eye] + 0.3 * (points[side[2]] - points[eye])
+        outline = np.stack([*points[list(side)], corner, points[brow]])
+        tested = np.maximum(tested, light.fill(outline, shape))
+    # Pores, moles and stray hairs are not obstacles: close small holes, then drop small islands.
+    cover = tested * (1.0 - like)
+    cover = cv2.morphologyEx((cover > 0.5).astype(np.float32), cv2.MORPH_OPEN, _disc(0.022 * unit))
+    cover = cv2.dilate(cover, _disc(0.03 * unit))
+    return skin.astype(np.float32), (1.0 - light.soften(cover, 0.02 * unit)).astype(np.float32)
+
+
+def _cheeks_and_nose(points: Points, pose: mesh.HeadPose, shape: tuple[int, int]) -> Mask:
+    region = light.fill(points[[27, 31, 33, 35]], shape)
+    for outline, hidden in (
+        ([41, 40, 39, 31, 48, 3], pose.yaw_deg < -25),
+        ([46, 47, 42, 35, 54, 13], pose.yaw_deg > 25),
+    ):
+        if not hidden:
+            cheek = points[outline]
+            region = np.maximum(region, light.fill(cheek.mean(0) + 0.7 * (cheek - cheek.mean(0)), shape))
+    return region
+
+
+def _disc(radius_px: float) -> NDArray[np.uint8]:
+    side = 2 * max(1, round(radius_px)) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))  # type: ignore[return-value]
+
+
+def place_features(target: Points, pose: mesh.HeadPose, offsets: Float, strength: float) -> Points:
+    """Mesh of the swapped face: the target's expression and outline, features moved towards the source's proportions.
+
+    Args:
+        target: ``(80, 2)`` mesh of the target.
+        pose: of the target.
+        offsets: ``(68, 3)`` source's proportions minus target's, mesh units.
+        strength: 0 keeps the target's.
+
+    Brows and nose move point by point; eyes and mouth move as a whole because their shape is expression; the outline
+    stays, because hair and neck do.
+    """
+    shift = strength * pose.project(offsets)
+    placed = target.copy()
+    placed[17:36] += shift[17:36]
+    for part in (mesh.LEFT_EYE, mesh.RIGHT_EYE, mesh.MOUTH):
+        placed[part] += shift[part].mean(0)
+    return placed
+
+
+def mirror_weights(source: mesh.HeadPose, target: mesh.HeadPose) -> Float:
+    """Share of the source's mirror image at each of the 80 vertices.
+
+    A source seen from the side hides one half. Where the target shows that half, the visible half is mirrored.
+    """
+    side = 1.0 if source.yaw_deg > 0 else -1.0  # looking right hides the right half of the image
+    hidden = ramp(abs(source.yaw_deg), 14.0, 32.0) * ramp(side * (source.yaw_deg - target.yaw_deg), 4.0, 20.0)
+    return np.asarray(hidden * ramp(side * mesh.MEAN_80[:, 0], -0.02, 0.16), np.float64)
+
+
+def render(
+    image: Image, landmarks: Points, pose: mesh.HeadPose, source: GraphicsSource, options: GraphicsOptions
+) -> SwappedCrop:
+    """Draw ``source`` on a target crop.
+
+    Args:
+        image: ``(S, S, 3)`` target crop.
+        landmarks: ``(68, 2)`` of the target.
+        pose: of the target, from :func:`usable_pose`.
+        source: analysed source; its crop may have another size.
+        options: see :class:`GraphicsOptions`.
+    """
+    size = image.shape[0]
+    unit = pose.scale_px
+    target_points = mesh.with_forehead(landmarks, pose)
+    offsets = source.offsets - mesh.shape_offsets(landmarks, pose)
+    placed = place_features(target_points, pose, offsets, options.shape_strength)
+    texture_points, placed, opened = _fit_mouth(source, target_points, placed, pose)
+    mirrored_points = texture_points[mesh.MIRROR]
+    mirrored = mirror_weights(source.pose, pose)[:, None]
+    values = np.hstack([texture_points, mirrored_points, mirrored, target_points])
+    maps, covered = mesh.rasterise(placed, pose, values, size)
+    for k in range(len(maps)):  # the map bends at mesh edges; smoothing it hides the facets
+        maps[k] = _smooth_inside(maps[k], covered, 0.012 * unit)
+
+    face, usable, face_skin = _sample(source, maps[:4], maps[4])
+    target_skin, target_usable = skin_and_cover(image, target_points, pose)
+    moved_target = cv2.remap(image, maps[5], maps[6], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(
+        np.float32
+    )
+
+    outline = _outline_mask(covered, unit, options)
+    mask = outline * light.soften(np.minimum(usable, target_usable), 0.02 * unit)
+    face_skin = outline * (0.97 * face_skin * usable + 0.03)
+    target_skin = outline * (0.97 * target_skin * target_usable + 0.03)
+    original = image.astype(np.float32)
+    face = light.match_sharpness(face, original, np.minimum(face_skin, target_skin))
+    face = light.relight(
+        face, original, face_skin=face_skin, target_skin=target_skin,
+        sigma_px=options.light_sigma * unit, strength=options.light_strength,
+    )  # fmt: skip
+    kept = _kept_target(source, placed, target_points, opened, unit, covered.shape)[..., None]
+    face = face + kept * (moved_target - face)
+    drawn = np.where(covered[..., None] > 0, face, original)
+    return SwappedCrop(np.clip(np.rint(drawn), 0, 255).astype(np.uint8), np.clip(mask, 0.0, 1.0).astype(np.float32))
+
+
+def _fit_mouth(
+    source: GraphicsSource, target: Points, placed: Points, pose: mesh.HeadPose
+) -> tuple[Points, Points, float]:
+    """Texture mesh, placed mesh, and how open the target's mouth is (0 to 1).
+
+    Landmarks of closed lips are rarely exactly closed: below a gap of 0.05 the lips are drawn together, or a line of
+    the source's teeth shows. Lips of an open source are read a little outside its teeth for the same reason.
+    """
+    upper, lower = [61, 62, 63], [67, 66, 65]
+    opened = float(ramp(lip_gap(target, pose), 0.02, 0.055))
+    placed = placed.copy()
+    middle = (placed[upper] + placed[lower]) / 2
+    placed[upper] = middle + opened * (placed[upper] - middle)
+    placed[lower] = middle + opened * (placed[lower] - middle)
+    texture = source.points.copy()
+    outwards = 0.25 * float(ramp(lip_gap(texture, source.pose), 0.02, 0.055))
+    texture[upper] += outwards * (texture[[50, 51, 52]] - texture[upper])
+    texture[lower] += outwards * (texture[[58, 57, 56]] - texture[lower])
+    return texture, placed, opened
+
+
+def _sample(
+    source: GraphicsSource, maps: NDArray[np.float32], mirrored: Mask
+) -> tuple[NDArray[np.float32], Mask, Mask]:
+    """Texture, usable and skin of the source at the drawn pixels, each side filled from its mirror image if covered."""
+
+    def read(array: NDArray[np.generic], k: int, interpolation: int) -> NDArray[np.float32]:
+        return cv2.remap(  # type: ignore[return-value, call-overload, no-any-return]
+            array, maps[k], maps[k + 1], interpolation, borderMode=cv2.BORDER_REPLICATE
+        ).astype(np.float32)
+
+    usable, other = read(source.usable, 0, cv2.INTER_LINEAR), read(source.usable, 2, cv2.INTER_LINEAR)
+    share = mirrored + (1 - mirrored) * np.clip(other - usable, 0.0, 1.0)
+    face, skin = read(source.image, 0, cv2.INTER_CUBIC), read(source.skin, 0, cv2.INTER_LINEAR)
+    if share.max() > 0:
+        face += share[..., None] * (read(source.image, 2, cv2.INTER_CUBIC) - face)
+        skin += share * (read(source.skin, 2, cv2.INTER_LINEAR) - skin)
+        usable = usable + share * (other - usable)
+    return face, usable, skin
+
+
+def _outline_mask(covered: NDArray[np.uint8], unit: float, options: GraphicsOptions) -> Mask:
+    """Soft mask inside the mesh, 0 at the border of the crop."""
+    size = covered.shape[0]
+    mask = cv2.erode(covered, _disc(options.edge_inset * unit)).astype(np.float32)
+    mask = light.soften(mask, options.edge_sigma * unit)
+    distance = np.minimum(np.arange(size), np.arange(size)[::-1]) / size
+    edge = ramp(distance, 0.0, 0.05).astype(np.float32)
+    return np.minimum(mask, np.minimum.outer(edge, edge))
+
+
+def _kept_target(
+    source: GraphicsSource, placed: Points, target: Points, opened: float, unit: float, shape: tuple[int, int]
+) -> Mask:
+    """Where the moved target shows through: inside an open mouth, and eyes that the source keeps shut."""
+    kept = opened * light.soften(
+        cv2.dilate(light.fill(placed[mesh.INNER_LIPS], shape), _disc(0.008 * unit)), 0.012 * unit
+    )
+    for eye in (mesh.LEFT_EYE, mesh.RIGHT_EYE):
+        ratio = eye_opening(source.points, eye) / max(eye_opening(target, eye), 1e-3)
+        if ratio < 0.75:
+            share = 1.0 - float(ramp(ratio, 0.45, 0.75))
+            kept = np.maximum(kept, share * light.soften(light.fill(placed[eye], shape), 0.015 * unit))
+    return kept
+
+
+def _smooth_inside(values: NDArray[np.float32], covered: NDArray[np.uint8], sigma_px: float) -> NDArray[np.float32]:
+    """Gaussian mean over covered pixels only."""
+    weights = covered.astype(np.float32)
+    total = light.soften(weights, sigma_px)
+    return np.where(covered > 0, light.soften(values * weights, sigma_px) / np.maximum(total, 1e-6), values)
