@@ -15,6 +15,10 @@ Float = NDArray[np.float32]
 # Low frequencies are computed on at most this many pixels a side: light has no finer structure, and a blur of a
 # quarter of the pixels costs a sixteenth of the time.
 LOW_SIDE_PX = 64
+# Added to lightness (0 to 100) before ratios: below about this level 8-bit photos hold noise and JPEG blocks.
+LIGHTNESS_OFFSET = 6.0
+# Deviations below these (log lightness, chroma per lightness) are noise and not contrast.
+STD_FLOOR = np.array([0.03, 0.02, 0.02], np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +84,10 @@ def relight(
 ) -> Float:
     """Give ``face`` the colours and the light of ``target``.
 
-    First mean and contrast of the skin, then the slow part of the difference.
+    First mean and contrast of the skin, then the slow part of the difference, in CIE Lab. Light multiplies, so
+    lightness is matched as a ratio, and chroma moves in proportion to lightness: one shift for all pixels would tint
+    dark brows and eyes (a warm source on a neutral target: blue lids), one gain for each of R, G, B would amplify the
+    noise of the channel a coloured light leaves dark.
 
     Args:
         face: warped source.
@@ -90,12 +97,26 @@ def relight(
         sigma_px: what counts as slow.
         strength: share of the slow difference that is taken over, 0 to 1.
     """
+    face, target = _light_and_chroma(face), _light_and_chroma(target)
     face_mean, face_std = _moments(face, face_skin)
     target_mean, target_std = _moments(target, target_skin)
-    contrast = np.clip((target_std + 4.0) / (face_std + 4.0), 0.7, 1.1)
+    contrast = np.clip((target_std + STD_FLOOR) / (face_std + STD_FLOOR), 0.7, 1.1)
     matched = (face - face_mean) * contrast + target_mean
     slow = low_pass(target, target_skin, sigma_px) - low_pass(matched, face_skin, sigma_px)
-    return (matched + strength * slow).astype(np.float32)
+    return _rgb(matched + strength * slow)
+
+
+def _light_and_chroma(rgb: Float) -> Float:
+    """Log lightness, and a and b for each unit of lightness; undone by :func:`_rgb`."""
+    lab = cv2.cvtColor(np.clip(rgb, 0, 255) / np.float32(255.0), cv2.COLOR_RGB2LAB)
+    lightness = lab[..., :1] + LIGHTNESS_OFFSET
+    return np.concatenate([np.log(lightness), lab[..., 1:] / lightness], axis=2)
+
+
+def _rgb(light_and_chroma: Float) -> Float:
+    lightness = np.exp(np.minimum(light_and_chroma[..., :1], np.log(100.0 + LIGHTNESS_OFFSET)))
+    lab = np.concatenate([lightness - LIGHTNESS_OFFSET, light_and_chroma[..., 1:] * lightness], axis=2)
+    return cv2.cvtColor(lab.astype(np.float32), cv2.COLOR_LAB2RGB) * np.float32(255.0)  # type: ignore[return-value]
 
 
 def _moments(image: Float, weights: Mask) -> tuple[Float, Float]:

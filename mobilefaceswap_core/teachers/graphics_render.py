@@ -114,15 +114,28 @@ def skin_and_cover(image: Image, points: Points, pose: mesh.HeadPose) -> tuple[M
 
     lift = pose.project(np.array([0.0, -0.05, 0.0]))
     tested = light.fill(np.concatenate([points[17:27] + lift, points[mesh.FOREHEAD][::-1]]), shape)
-    for side, eye, brow in (((68, 0, 1, 2, 3), 36, 17), ((79, 16, 15, 14, 13), 45, 26)):
-        corner = points[eye] + 0.3 * (points[side[2]] - points[eye])
-        outline = np.stack([*points[list(side)], corner, points[brow]])
-        tested = np.maximum(tested, light.fill(outline, shape))
+    for jaw, mouth, nostril, eye, brow in ((range(6), 48, 31, 36, 17), (range(16, 10, -1), 54, 35, 45, 26)):
+        rim = points[list(jaw)]
+        inner = [rim[4] + 0.45 * (points[mouth] - rim[4]), rim[2] + 0.45 * (points[nostril] - rim[2])]
+        outline = [points[68 if brow == 17 else 79], *rim[:5], *inner, points[eye] + 0.2 * (rim[1] - points[eye])]
+        tested = np.maximum(tested, light.fill(np.stack([*outline, points[brow]]), shape))
     # Pores, moles and stray hairs are not obstacles: close small holes, then drop small islands.
     cover = tested * (1.0 - like)
     cover = cv2.morphologyEx((cover > 0.5).astype(np.float32), cv2.MORPH_OPEN, _disc(0.022 * unit))
-    cover = cv2.dilate(cover, _disc(0.03 * unit))
+    cover = cv2.dilate(np.maximum(cover, _covered_brows(cover, points, pose)), _disc(0.03 * unit))
     return skin.astype(np.float32), (1.0 - light.soften(cover, 0.02 * unit)).astype(np.float32)
+
+
+def _covered_brows(cover: Mask, points: Points, pose: mesh.HeadPose) -> Mask:
+    """Brows under a fringe: where the skin just above a brow is covered, the dark pixels of the brow are hair too."""
+    brows = np.zeros_like(cover)
+    above, below = pose.project(np.array([[0.0, -0.09, 0.0], [0.0, 0.06, 0.0]]))
+    for brow in (slice(17, 22), slice(22, 27)):
+        seen = np.clip(np.rint(points[brow] + above), 0, cover.shape[0] - 1).astype(int)
+        if cover[seen[:, 1], seen[:, 0]].mean() >= 0.6:
+            band = np.concatenate([points[brow] + above, (points[brow] + below)[::-1]])
+            brows = np.maximum(brows, light.fill(band, cover.shape))
+    return brows
 
 
 def _cheeks_and_nose(points: Points, pose: mesh.HeadPose, shape: tuple[int, int]) -> Mask:
