@@ -126,6 +126,42 @@ _SPECS = (
             "0.7737 (largest change of a pair 0.0012); 0.08 of 255 levels mean, 3 largest, PSNR 58.9 dB"
         ),
     ),
+    WeightsSpec(
+        name="detector_ultraface_rfb320",
+        files=(
+            WeightsFile(
+                "detector_ultraface_rfb320.onnx",
+                "6c0256ccd3164f844736a401faf936ec2930764a87ae39442180887d0c5c8854",
+                1217758,
+            ),
+        ),
+        crop=None,
+        mean=_MEAN_127,
+        std=_STD_128,
+        layout="ONNX: (1, 3, 240, 320) RGB -> scores (1, 4420, 2), boxes (1, 4420, 4) as fractions",
+        licence="MIT",
+        origin=f"UltraFace RFB-320, as in the {_FACEPLUGIN}",
+        trained="by its authors; not trained here",
+        measured="recall and false detections beside the other backends: docs/detectors.md",
+    ),
+    WeightsSpec(
+        name="landmarks_68",
+        files=(
+            WeightsFile(
+                "landmarks_68.onnx",
+                "f10b0ba1d2a8a099adefede1ebf3733e44fe370715e7303dbeb7f59c02142258",
+                1163742,
+            ),
+        ),
+        crop=None,
+        mean=(0.0,) * 3,
+        std=(256 / 255,) * 3,
+        layout="ONNX: grey (1, 1, 64, 64) / 256 -> (1, 136), 68 points as fractions of the crop",
+        licence="MIT",
+        origin=f"68 landmarks of the {_FACEPLUGIN}",
+        trained="by its authors; not trained here",
+        measured="landmark error beside the other backends: docs/detectors.md",
+    ),
 )
 
 WEIGHTS: dict[str, WeightsSpec] = {spec.name: spec for spec in _SPECS}
