@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .errors import WeightsError
 from .network import MobileFaceSwapNet
@@ -24,20 +24,34 @@ from .official import Arrays, official_layout, read_pdparams, tensors_from_offic
 from .weights.load import load_into
 
 TOLERANCE = 1e-4  # float32 round-off of two frameworks over about 40 layers
+# Measured on five seeds against the official network: with 8 the largest judged difference is 4e-5 and at most 0.6 % of
+# the elements are left out; with 2 it passes 1e-4.
+SAFETY = 8.0
+PROBES = 4  # random round-offs; the largest change of four
+MAX_UNDETERMINED = 0.02  # a network that float32 determines less than this is no basis for a judgement
+_ROUND_OFF = 2.0**-23  # float32 unit of least precision, relative
 
 
 @dataclass(frozen=True, slots=True)
 class ParityRow:
-    """One compared array: its name, shape and largest absolute difference."""
+    """One compared array.
+
+    Attributes:
+        max_difference: largest absolute difference where float32 determines the value.
+        max_difference_anywhere: the same over all elements.
+        undetermined: share of elements that float32 does not determine to :data:`TOLERANCE`.
+    """
 
     name: str
     shape: tuple[int, ...]
     max_difference: float
+    max_difference_anywhere: float
+    undetermined: float
 
     @property
     def passed(self) -> bool:
         # A comparison with NaN is false, so a result that is not a number never passes.
-        return self.max_difference <= TOLERANCE
+        return self.max_difference <= TOLERANCE and self.undetermined <= MAX_UNDETERMINED
 
 
 def seeded_array(name: str, shape: tuple[int, ...], *, seed: int) -> NDArray[np.float32]:
@@ -83,31 +97,68 @@ def check_parity(path: str | Path, *, seed: int) -> list[ParityRow]:
         WeightsError: the file is missing, is no such file, or names an array this network does not have.
     """
     expected = _read_parity_file(path)
+    network = seeded_network(seed=seed).double()
+    inputs = [torch.from_numpy(expected[name]).double() for name in ("emb", "fmap", "x")]
     with torch.inference_mode():
-        network = seeded_network(seed=seed)
-        weights = network.condition(torch.from_numpy(expected["emb"]), torch.from_numpy(expected["fmap"]))
-        y, mask = network.idn(torch.from_numpy(expected["x"]), weights)
-    groups = {
-        "enc": weights.encoder_depthwise,
-        "dec": weights.decoder_depthwise,
-        "encmod": weights.encoder_pointwise,
-        "decmod": weights.decoder_pointwise,
-    }
+        outputs = _outputs(network, *inputs)
+        spread = _round_off_spread(network, inputs, outputs, seed=seed)
     rows = []
     for name in sorted(expected.keys() - {"emb", "fmap", "x"}):
-        kernel = re.fullmatch(r"(enc|dec|encmod|decmod)(\d)", name)
-        if kernel and int(kernel[2]) < len(groups[kernel[1]]):
-            got = groups[kernel[1]][int(kernel[2])]
-        elif name in ("y", "mask"):
-            got = y if name == "y" else mask
-        else:
+        if name not in outputs:
             raise WeightsError(f"{path}: the network has no array {name!r}; wanted y, mask, encI, decI, encmodI, decmodI.")
-        want = expected[name]
-        if got.numel() != want.size:
-            raise WeightsError(f"{path}: {name} has shape {want.shape}, the network gives {tuple(got.shape)}.")
-        difference = float(np.abs(got.numpy().reshape(want.shape).astype(np.float64) - want).max())
-        rows.append(ParityRow(name, want.shape, difference))
+        want = torch.from_numpy(expected[name]).double()
+        if outputs[name].numel() != want.numel():
+            raise WeightsError(
+                f"{path}: {name} has shape {tuple(want.shape)}, the network gives {tuple(outputs[name].shape)}."
+            )
+        rows.append(_compare(name, outputs[name].reshape(want.shape), want, spread[name].reshape(want.shape)))
     return rows
+
+
+def _outputs(network: MobileFaceSwapNet, emb: Tensor, fmap: Tensor, x: Tensor) -> dict[str, Tensor]:
+    """Every array a parity file may hold, by its name there."""
+    weights = network.condition(emb, fmap)
+    y, mask = network.idn(x, weights)
+    named = {"y": y, "mask": mask}
+    groups = ("enc", weights.encoder_depthwise), ("dec", weights.decoder_depthwise)
+    groups += ("encmod", weights.encoder_pointwise), ("decmod", weights.decoder_pointwise)
+    for prefix, kernels in groups:
+        named |= {f"{prefix}{i}": kernel for i, kernel in enumerate(kernels)}
+    return named
+
+
+def _round_off_spread(
+    network: MobileFaceSwapNet, inputs: list[Tensor], outputs: dict[str, Tensor], *, seed: int
+) -> dict[str, Tensor]:
+    """Largest change of each output element when every weight and input is moved by one float32 round-off."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def moved(tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point():
+            return tensor
+        return tensor * (1 + _ROUND_OFF * (2 * torch.randint(0, 2, tensor.shape, generator=generator, dtype=torch.int8) - 1))
+
+    state = network.state_dict()
+    probe = MobileFaceSwapNet.official().double().eval()
+    spread = {name: torch.zeros_like(value) for name, value in outputs.items()}
+    for _ in range(PROBES):
+        probe.load_state_dict({key: moved(value) for key, value in state.items()})
+        for name, value in _outputs(probe, *map(moved, inputs)).items():
+            spread[name] = torch.maximum(spread[name], (value - outputs[name]).abs())
+    return spread
+
+
+def _compare(name: str, got: Tensor, want: Tensor, spread: Tensor) -> ParityRow:
+    difference = (got - want).abs()
+    determined = spread * SAFETY <= TOLERANCE
+    judged = difference[determined]
+    return ParityRow(
+        name,
+        tuple(want.shape),
+        float(judged.max()) if judged.numel() else float("nan"),
+        float(difference.max()),
+        1.0 - float(determined.double().mean()),
+    )
 
 
 def _read_parity_file(path: str | Path) -> Arrays:
