@@ -30,7 +30,9 @@ def native_of(picture: PillowImage.Image) -> tuple[NDArray[Any], str]:
     if mode == "I":
         values = np.asarray(picture)
         if values.size and (values.min() < 0 or values.max() > 65535):
-            raise ImageError(f"got 32-bit grey values from {values.min()} to {values.max()}, wanted 8 or 16 bits. Convert it.")
+            raise ImageError(
+                f"got 32-bit grey values from {values.min()} to {values.max()}, wanted 8 or 16 bits. Convert it."
+            )
         return values.astype(np.uint16), "L16"
     if mode == "F":
         raise ImageError("got floating point pixels, wanted 8 or 16 bits per channel. Convert it to a 16-bit PNG.")

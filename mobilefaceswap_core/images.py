@@ -23,9 +23,22 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from .errors import ImageError, OutputError
-from .image_codecs import XMP_KEY as XMP_KEY  # part of this module's interface
-from .image_codecs import decode_png_rgb16, encode, native_of, orientation_of, rgb_of, text_of, upright
+from .image_codecs import XMP_KEY, decode_png_rgb16, encode, native_of, orientation_of, rgb_of, text_of, upright
 from .types import Image
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "WRITABLE_SUFFIXES",
+    "XMP_KEY",
+    "LoadedImage",
+    "check_image",
+    "format_for",
+    "native_from_rgb",
+    "read_image",
+    "write_bytes",
+    "write_image",
+]
 
 PathOrBytes = str | os.PathLike[str] | bytes | bytearray | memoryview
 
@@ -138,9 +151,13 @@ def read_image(source: PathOrBytes, *, max_pixels: int = MAX_PIXELS, max_bytes: 
         formats = [name for name in _FORMATS if name in PillowImage.OPEN]  # some are optional in Pillow
         picture = PillowImage.open(io.BytesIO(data), formats=formats)
     except (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning) as error:
-        raise ImageError(f"{name}: {error}. Wanted at most {max_pixels} pixels; scale the picture down first.") from error
+        raise ImageError(
+            f"{name}: {error}. Wanted at most {max_pixels} pixels; scale the picture down first."
+        ) from error
     except _UNREADABLE as error:
-        raise ImageError(f"{name}: {_what_it_is(data)}. Wanted JPEG, PNG, WebP, TIFF or BMP; convert it first.") from error
+        raise ImageError(
+            f"{name}: {_what_it_is(data)}. Wanted JPEG, PNG, WebP, TIFF or BMP; convert it first."
+        ) from error
     with picture:
         width, height = picture.size
         if width * height > max_pixels:
@@ -251,7 +268,9 @@ def native_from_rgb(image: Image, like: LoadedImage) -> tuple[NDArray[Any], str]
         ImageError: the sizes differ.
     """
     if image.shape != like.image.shape:
-        raise ImageError(f"image: got shape {image.shape}, wanted {like.image.shape}, the size of the photo it was made from.")
+        raise ImageError(
+            f"image: got shape {image.shape}, wanted {like.image.shape}, the size of the photo it was made from."
+        )
     if like.mode in ("RGB", "RGBA"):
         return np.dstack([image, like.native[..., 3:]]), like.mode
     changed = (image != like.image).any(-1)
@@ -288,13 +307,17 @@ def _read_bytes(source: PathOrBytes, max_bytes: int) -> tuple[bytes, str]:
         except (OSError, ValueError) as error:
             raise ImageError(f"{name} cannot be read ({error}). Check the path and its permissions.") from error
         if size > max_bytes:
-            raise ImageError(f"{name}: got {size} bytes, wanted at most {max_bytes}. Save it smaller or raise max_bytes.")
+            raise ImageError(
+                f"{name}: got {size} bytes, wanted at most {max_bytes}. Save it smaller or raise max_bytes."
+            )
     else:
         raise ImageError(f"got {type(source).__name__}, wanted the path or the bytes of an image file.")
     if not data:
         raise ImageError(f"{name} is empty (0 bytes); wanted an image file. Download or copy it again.")
     if len(data) > max_bytes:
-        raise ImageError(f"{name}: got {len(data)} bytes, wanted at most {max_bytes}. Save it smaller or raise max_bytes.")
+        raise ImageError(
+            f"{name}: got {len(data)} bytes, wanted at most {max_bytes}. Save it smaller or raise max_bytes."
+        )
     return data, name
 
 
@@ -302,7 +325,12 @@ def _what_it_is(data: bytes) -> str:
     if data[4:8] == b"ftyp":
         brand = data[8:12].decode("latin-1").strip()
         return f"this is a {'HEIC photo' if brand in ('heic', 'heix', 'mif1', 'hevc') else 'video (' + brand + ')'}"
-    for start, name in ((b"%PDF", "a PDF"), (b"<svg", "an SVG drawing"), (b"<?xml", "an XML file"), (b"\x1aE\xdf\xa3", "a video")):
+    for start, name in (
+        (b"%PDF", "a PDF"),
+        (b"<svg", "an SVG drawing"),
+        (b"<?xml", "an XML file"),
+        (b"\x1aE\xdf\xa3", "a video"),
+    ):
         if data.startswith(start):
             return f"this is {name}"
     known = data.startswith((b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"GIF8"))

@@ -1,0 +1,140 @@
+"""What every detector offers, and what all of them share: order, overlap, and working on a smaller copy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import OptionError
+from ..geometry import five_from_68
+from ..types import Face, Image, Points
+
+Order = Literal["left_to_right", "size"]
+ORDERS: tuple[Order, ...] = ("left_to_right", "size")
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorInfo:
+    """What a reader needs to know about the detector in use.
+
+    Attributes:
+        name: short identifier, as given to ``--detector``.
+        title: one line for people.
+        device: device and runtime really in use, such as ``cpu / onnxruntime``.
+        licence: of the networks, not of the code.
+        files: SHA-256 by file name.
+        reason: why this backend was chosen, and what was not available.
+    """
+
+    name: str
+    title: str
+    device: str
+    licence: str
+    files: dict[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds faces and their landmarks. Safe to call from several threads; the same image gives the same faces."""
+
+    @property
+    def info(self) -> DetectorInfo: ...
+
+    def detect(self, image: Image, *, order: Order = "left_to_right") -> list[Face]:
+        """Find faces.
+
+        Args:
+            image: ``(H, W, 3)`` RGB uint8. Large images are scaled down to search, never for the result.
+            order: ``left_to_right`` by box centre, or ``size`` with the largest first.
+
+        Returns:
+            Faces in pixels of ``image``; an empty list when there is none.
+
+        Raises:
+            ImageError: ``image`` is no picture.
+            OptionError: unknown order.
+        """
+        ...
+
+    def landmarks(self, image: Image, face: Face) -> Points:
+        """68 landmarks of a face whose place is roughly known, without searching.
+
+        Args:
+            image: ``(H, W, 3)`` RGB uint8; may be a later frame than the one ``face`` was found in.
+            face: where to look. Its landmarks are used when it has them (they follow a turned head better than its box).
+
+        Returns:
+            ``(68, 2)`` in pixels of ``image``, iBUG 300-W order.
+        """
+        ...
+
+
+def check_order(order: str) -> None:
+    """Raise OptionError for an unknown order."""
+    if order not in ORDERS:
+        raise OptionError(f"Unknown order of faces {order!r}; wanted one of {', '.join(ORDERS)}.")
+
+
+def sort_faces(faces: Sequence[Face], order: Order = "left_to_right") -> list[Face]:
+    """Faces in a stable order; ties are broken by place, so that equal input gives equal order."""
+    check_order(order)
+    if order == "size":
+        return sorted(faces, key=lambda face: (-face.size_px, face.box[0], face.box[1]))
+    return sorted(faces, key=lambda face: (face.box[0] + face.box[2], face.box[1], -face.size_px))
+
+
+def face_from_landmarks(box: NDArray[np.float64], score: float, landmarks: Points) -> Face:
+    """A face whose five points come from its 68."""
+    return Face(np.asarray(box, np.float64), float(score), five_from_68(landmarks), landmarks)
+
+
+def shrink(image: Image, longest_px: int) -> tuple[Image, NDArray[np.float64]]:
+    """A copy no longer than ``longest_px``, averaged over areas, and ``(2,)`` image pixels per copy pixel."""
+    height, width = image.shape[:2]
+    scale = longest_px / max(height, width)
+    if scale >= 1.0:
+        return image, np.ones(2)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return small, np.array([width / size[0], height / size[1]])  # type: ignore[return-value]
+
+
+def enlarge_points(points: NDArray[np.float64], ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (or boxes) of a shrunk copy in pixels of the image; pixel centres are at whole numbers."""
+    tiled = np.tile(ratio, points.shape[-1] // 2)
+    return (points + 0.5) * tiled - 0.5
+
+
+def keep_best(
+    boxes: NDArray[np.float64], scores: NDArray[np.float64], *, overlap: float, inside: float = 1.0
+) -> list[int]:
+    """Greedy non-maximum suppression.
+
+    Args:
+        boxes: ``(N, 4)``.
+        scores: ``(N,)``.
+        overlap: a box is dropped whose intersection over union with a better one is larger.
+        inside: a box is dropped of which a larger part lies inside a better one (or the other way round).
+
+    Returns:
+        Indices to keep, best first; equal scores keep their order.
+    """
+    order = np.argsort(-scores, kind="stable")
+    areas = np.clip(boxes[:, 2] - boxes[:, 0], 0, None) * np.clip(boxes[:, 3] - boxes[:, 1], 0, None)
+    keep: list[int] = []
+    while len(order):
+        best, rest = order[0], order[1:]
+        keep.append(int(best))
+        low = np.maximum(boxes[best, :2], boxes[rest, :2])
+        high = np.minimum(boxes[best, 2:], boxes[rest, 2:])
+        shared = np.prod(np.clip(high - low, 0, None), 1)
+        union = areas[best] + areas[rest] - shared
+        smaller = np.minimum(areas[best], areas[rest])
+        order = rest[(shared <= overlap * union) & (shared <= inside * smaller)]
+    return keep
