@@ -6,8 +6,11 @@ origin is the centre of the top left pixel.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from .types import AlignedFace, CropSpec, Face, Fit, Image, Matrix, Points
 
@@ -130,25 +133,45 @@ def align_face(frame: Image, face: Face, spec: CropSpec) -> AlignedFace:
 
 def warp_to_crop(frame: Image, crop_from_frame: Matrix, size_px: int) -> Image:
     """Sample a square crop from a frame; see :func:`align_face` for the convention."""
-    scale = float(np.sqrt(abs(np.linalg.det(crop_from_frame[:, :2]))))  # crop pixels per frame pixel
-    if scale >= 0.5:
-        return _warp(frame, crop_from_frame, size_px)
-    corners = np.array([[0, 0], [size_px, 0], [size_px, size_px], [0, size_px]], np.float64)
-    in_frame = transform_points(invert(crop_from_frame), corners)
-    height, width = frame.shape[:2]
-    left, top = np.clip(np.floor(in_frame.min(0)) - 2, 0, [width - 1, height - 1]).astype(int)
-    right, bottom = np.clip(np.ceil(in_frame.max(0)) + 3, [left + 1, top + 1], [width, height]).astype(int)
-    region = frame[top:bottom, left:right]
+    return warp(frame, crop_from_frame, (size_px, size_px), border=cv2.BORDER_REPLICATE)
+
+
+def warp(
+    image: NDArray[Any],
+    out_from_in: Matrix,
+    size_px: tuple[int, int],
+    *,
+    border: int = cv2.BORDER_CONSTANT,
+    interpolation: int = cv2.INTER_LINEAR,
+) -> NDArray[Any]:
+    """Resample an image without skipping detail when it shrinks.
+
+    Args:
+        image: ``(H, W)`` or ``(H, W, C)``, any dtype OpenCV warps.
+        out_from_in: ``(2, 3)``.
+        size_px: width and height of the result.
+        border: OpenCV border mode; constant means zeros.
+        interpolation: OpenCV flag, used where the image does not shrink to less than half.
+
+    Convention:
+        Pixel centres at integers. Where the image shrinks by more than two it is first averaged over areas, only as far
+        as the result needs it.
+    """
+    scale = float(np.sqrt(abs(np.linalg.det(out_from_in[:, :2]))))  # result pixels per image pixel
+    if scale >= 0.5 or scale == 0.0:
+        return cv2.warpAffine(image, out_from_in, size_px, flags=interpolation, borderMode=border)
+    width_out, height_out = size_px
+    corners = np.array([[0, 0], [width_out, 0], [width_out, height_out], [0, height_out]], np.float64)
+    in_image = transform_points(invert(out_from_in), corners)
+    height, width = image.shape[:2]
     factor = int(2 ** np.floor(np.log2(1.0 / scale)))
+    left, top = np.clip(np.floor(in_image.min(0)) - 2 * factor, 0, [width - 1, height - 1]).astype(int)
+    right, bottom = np.clip(np.ceil(in_image.max(0)) + 2 * factor, [left + 1, top + 1], [width, height]).astype(int)
+    region = image[top:bottom, left:right]
     small_size = (max(1, region.shape[1] // factor), max(1, region.shape[0] // factor))
     small = cv2.resize(region, small_size, interpolation=cv2.INTER_AREA)
     ratio_x, ratio_y = region.shape[1] / small_size[0], region.shape[0] / small_size[1]
     # Area averaging puts the centre of small pixel i at region coordinate (i + 0.5) * ratio - 0.5.
-    frame_from_small = np.array([[ratio_x, 0, left + 0.5 * ratio_x - 0.5], [0, ratio_y, top + 0.5 * ratio_y - 0.5]])
-    return _warp(small, compose(crop_from_frame, frame_from_small), size_px)
-
-
-def _warp(image: Image, crop_from_image: Matrix, size_px: int) -> Image:
-    return cv2.warpAffine(  # type: ignore[return-value]
-        image, crop_from_image, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    in_from_small = np.array([[ratio_x, 0, left + 0.5 * ratio_x - 0.5], [0, ratio_y, top + 0.5 * ratio_y - 0.5]])
+    out_from_small = compose(out_from_in, in_from_small)
+    return cv2.warpAffine(small, out_from_small, size_px, flags=cv2.INTER_LINEAR, borderMode=border)

@@ -1,0 +1,132 @@
+"""Every swapper by name: what ``--model`` accepts, and which one is used when nobody chooses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from .backends import choose_device
+from .errors import OptionError
+from .official import NETWORK_FILE, RECOGNISER_FILE
+from .swapper import Swapper
+
+# The defaults are the ones that measure and look best today (figures in the model card): for stills the graphics
+# baseline has the higher ID retrieval, for video and live only the student is fast enough.
+DEFAULT_FOR_STILLS = "graphics"
+DEFAULT_FOR_VIDEO = "student"
+
+
+def home() -> Path:
+    """Where files that do not ship are kept: ``MOBILEFACESWAP_HOME``, or the user's cache folder."""
+    if folder := os.environ.get("MOBILEFACESWAP_HOME"):
+        return Path(folder).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "mobilefaceswap"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """One line of ``--model``.
+
+    Attributes:
+        name: as given on the command line.
+        about: one line for people.
+        files: what must be there besides the package's own files; empty when it ships.
+        get: how to get missing files.
+        load: ``(device, backend, threads) -> Swapper``.
+    """
+
+    name: str
+    about: str
+    files: tuple[Path, ...]
+    get: str
+    load: Callable[[torch.device, str, int | None], Swapper]
+
+    @property
+    def present(self) -> bool:
+        return all(path.is_file() for path in self.files)
+
+
+def _student(device: torch.device, backend: str, threads: int | None) -> Swapper:
+    from .student import load_student
+
+    return load_student(device=device, backend=backend, threads=threads)
+
+
+def _official(device: torch.device, backend: str, threads: int | None) -> Swapper:
+    from .student import load_official
+
+    return load_official(home() / "official", device=device, backend=backend, threads=threads)
+
+
+def _teacher(device: torch.device, backend: str, threads: int | None) -> Swapper:
+    from .teachers.ours import load
+
+    return load(device=device)
+
+
+def _graphics(device: torch.device, backend: str, threads: int | None) -> Swapper:
+    from .teachers.graphics import GraphicsSwapper
+
+    return GraphicsSwapper()
+
+
+def entries() -> dict[str, ModelEntry]:
+    """All known swappers, those whose files are missing included."""
+    official = tuple(home() / "official" / name for name in (NETWORK_FILE, RECOGNISER_FILE))
+    listed = (
+        ModelEntry("student", "MobileFaceSwap, trained by this project", (), "", _student),
+        ModelEntry("teacher", "SimSwap-like teacher, trained by this project", (), "", _teacher),
+        ModelEntry("graphics", "landmark warp without weights", (), "", _graphics),
+        ModelEntry(
+            "official",
+            "MobileFaceSwap, the authors' released weights",
+            official,
+            "download checkpoints.tar from the authors' README, then "
+            "`python -m mobilefaceswap_core convert checkpoints.tar`",
+            _official,
+        ),
+    )
+    return {entry.name: entry for entry in listed}
+
+
+def available_swappers() -> list[str]:
+    """Names whose files are all present."""
+    return [name for name, entry in entries().items() if entry.present]
+
+
+def load_swapper(
+    name: str = "auto",
+    *,
+    device: torch.device | str = "auto",
+    backend: str = "auto",
+    threads: int | None = None,
+    video: bool = False,
+) -> Swapper:
+    """Load a swapper.
+
+    Args:
+        name: ``auto``, a name of :func:`entries`, or the path of a ``.safetensors`` file in the student's layout.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        backend: for the student; see :func:`~mobilefaceswap_core.backends.choose_backend`.
+        threads: CPU threads of the student's backend.
+        video: what ``auto`` is chosen for.
+
+    Raises:
+        OptionError: unknown name.
+        WeightsError: the model's files are missing or damaged.
+    """
+    where = choose_device(device) if isinstance(device, str) else device
+    if name == "auto":
+        name = DEFAULT_FOR_VIDEO if video else DEFAULT_FOR_STILLS
+    if name.endswith(".safetensors"):
+        from .student import load_student
+
+        return load_student(device=where, backend=backend, threads=threads, path=Path(name))
+    known = entries()
+    if name not in known:
+        raise OptionError(f"Unknown model {name!r}; known are: {', '.join(known)}, or the path of a .safetensors file.")
+    return known[name].load(where, backend, threads)

@@ -1,0 +1,177 @@
+"""The IDN as an ONNX graph, written operator by operator from the two heads and a source's kernels.
+
+Built by hand rather than traced so that every constant lands where it is fastest: batch norms are folded into the
+convolution before them, the 1x1 convolution of ``final`` comes before its upsampling, the first depthwise and pointwise
+pair is one dense convolution. The function is that of :class:`~mobilefaceswap_core.idn.Idn`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from .idn import DECODER_IN_CHANNELS, DECODER_OUT_CHANNELS, ENCODER_CHANNELS, SLOPE, Idn, IdnWeights
+
+OPSET = 17  # first with every operator used here in its present form; onnxruntime >= 1.12 and onnxruntime-web read it
+_IR_VERSION = 8
+_STAGES = len(ENCODER_CHANNELS) - 1
+Output = Literal["swapped", "face"]
+Array = NDArray[np.float32]
+
+
+class _Graph:
+    """Collects nodes and constants; each method adds one operator and returns the name of its result."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def constant(self, name: str, value: Array) -> str:
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def add(self, operator: str, inputs: list[str], output: str, **attributes: object) -> str:
+        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
+        return output
+
+    def upsample(self, x: str, output: str) -> str:
+        return self.add(
+            "Resize", [x, "", "scales"], output, mode="linear", coordinate_transformation_mode="align_corners"
+        )
+
+    def leaky(self, x: str, output: str) -> str:
+        return self.add("LeakyRelu", [x], output, alpha=SLOPE)
+
+    def conv(self, x: str, weights: list[str], output: str, *, kernel: int, stride: int = 1, group: int = 1) -> str:
+        padding = 0 if kernel == 1 else 1
+        return self.add(
+            "Conv", [x, *weights], output, kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[padding] * 4, group=group
+        )
+
+
+def fold_norm(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Array, Array]:
+    """Kernel and bias of a convolution followed by a batch norm in evaluation mode."""
+    scale = (norm.weight / torch.sqrt(norm.running_var + norm.eps)).detach()
+    kernel = convolution.weight.detach() * scale[:, None, None, None]
+    bias = (convolution.bias.detach() - norm.running_mean) * scale + norm.bias.detach()
+    return kernel.numpy(), bias.numpy()
+
+
+def idn_graph(idn: Idn, weights: IdnWeights | None, *, output: Output = "swapped") -> onnx.ModelProto:
+    """Build the graph.
+
+    Args:
+        idn: the two heads, on the CPU.
+        weights: one source's kernels, baked into the graph; ``None`` makes them inputs named as in
+            :meth:`IdnWeights.tensors`, depthwise ``(C, 1, k, k)``, pointwise ``(C_out, C_in, 1, 1)``.
+        output: ``swapped`` for the blended result, ``face`` for the face before blending.
+
+    Returns:
+        A model with input ``crop (N, 3, S, S)`` in [0, 1], S a multiple of 32, and outputs ``swapped`` or ``face`` and
+        ``mask (N, 1, S, S)``.
+    """
+    graph = _Graph()
+    graph.constant("scales", np.array([1, 1, 2, 2], np.float32))
+    kernels, inputs = _kernels(graph, weights)
+    x = graph.add("Mul", ["crop", graph.constant("two", np.array(2, np.float32))], "doubled")
+    x = graph.add("Sub", [x, graph.constant("one", np.array(1, np.float32))], "normalised")
+    skips = []
+    for i in range(_STAGES):
+        if i == 0 and weights is not None:  # 3 channels: one dense convolution beats two thin ones
+            x = graph.conv(x, [graph.constant("encoder_dense.0", _first_stage(weights))], "encoder.0", kernel=4, stride=2)
+        else:
+            x = graph.conv(x, [kernels[f"encoder_depthwise.{i}"]], f"encoder_depthwise_out.{i}", kernel=4, stride=2,
+                           group=ENCODER_CHANNELS[i])  # fmt: skip
+            x = graph.conv(x, [kernels[f"encoder_pointwise.{i}"]], f"encoder.{i}", kernel=1)
+        x = graph.leaky(x, f"feature.{i}")
+        skips.append(x)
+    mask = _mask_head(graph, idn, x)
+    face = _decoder(graph, idn, x, skips, kernels)
+    if output == "swapped":
+        _blend(graph, face, mask)
+    outputs = [_tensor(output, 3), _tensor("mask", 1)]
+    body = helper.make_graph(graph.nodes, "mobilefaceswap_idn", [_tensor("crop", 3), *inputs], outputs, graph.constants)
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="mobilefaceswap")
+    model.ir_version = _IR_VERSION
+    return model
+
+
+def graph_input(name: str, kernel: torch.Tensor) -> Array:
+    """One source's kernel in the shape the dynamic graph's input of that name has."""
+    array = kernel[0].detach().cpu().float().numpy()
+    return array[:, None] if "depthwise" in name else array[:, :, None, None]
+
+
+def _kernels(graph: _Graph, weights: IdnWeights | None) -> tuple[dict[str, str], list[onnx.ValueInfoProto]]:
+    shapes = {f"encoder_depthwise.{i}": (ENCODER_CHANNELS[i], 1, 4, 4) for i in range(_STAGES)}
+    shapes |= {f"encoder_pointwise.{i}": (ENCODER_CHANNELS[i + 1], ENCODER_CHANNELS[i], 1, 1) for i in range(_STAGES)}
+    pairs = list(zip(DECODER_IN_CHANNELS, DECODER_OUT_CHANNELS, strict=True))
+    shapes |= {f"decoder_depthwise.{i}": (c, 1, 3, 3) for i, (c, _) in enumerate(pairs)}
+    shapes |= {f"decoder_pointwise.{i}": (o, c, 1, 1) for i, (c, o) in enumerate(pairs)}
+    if weights is None:
+        inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+        return {name: name for name in shapes}, inputs
+    dense = {"encoder_depthwise.0", "encoder_pointwise.0"}
+    for name, kernel in weights.tensors().items():
+        if name not in dense:
+            graph.constant(name, graph_input(name, kernel))
+    return {name: name for name in shapes}, []
+
+
+def _first_stage(weights: IdnWeights) -> Array:
+    depthwise, pointwise = weights.encoder_depthwise[0][0], weights.encoder_pointwise[0][0]  # (3, 4, 4), (32, 3)
+    return (pointwise[:, :, None, None] * depthwise[None]).detach().cpu().float().numpy()
+
+
+def _mask_head(graph: _Graph, idn: Idn, x: str) -> str:
+    for i, stage in enumerate(idn.mask[:-1]):
+        _, depthwise, pointwise, norm, _ = stage
+        kernel, bias = fold_norm(pointwise, norm)
+        x = graph.upsample(x, f"mask_up.{i}")
+        x = _fixed_conv(graph, x, f"mask_depthwise.{i}", depthwise.weight, depthwise.bias, group=len(depthwise.weight))
+        x = _fixed_conv(graph, x, f"mask_pointwise.{i}", torch.from_numpy(kernel), torch.from_numpy(bias))
+        x = graph.leaky(x, f"mask.{i}")
+    x = _fixed_conv(graph, x, "mask_logits", idn.mask[-1].weight, idn.mask[-1].bias)
+    return graph.add("Sigmoid", [x], "mask")
+
+
+def _decoder(graph: _Graph, idn: Idn, x: str, skips: list[str], kernels: dict[str, str]) -> str:
+    last = len(DECODER_IN_CHANNELS) - 1
+    for i, channels in enumerate(DECODER_IN_CHANNELS):
+        x = graph.upsample(x, f"decoder_up.{i}")
+        x = graph.conv(x, [kernels[f"decoder_depthwise.{i}"]], f"decoder_depthwise_out.{i}", kernel=3, group=channels)
+        x = graph.leaky(graph.conv(x, [kernels[f"decoder_pointwise.{i}"]], f"decoder.{i}", kernel=1), f"decoded.{i}")
+        if i != last:
+            x = graph.add("Concat", [x, skips[-2 - i]], f"joined.{i}", axis=1)
+    _, pointwise, norm1, _, conv2, norm2, _, conv3, _ = idn.final
+    kernel, bias = fold_norm(pointwise, norm1)
+    x = _fixed_conv(graph, x, "final_pointwise", torch.from_numpy(kernel), torch.from_numpy(bias))
+    x = graph.leaky(graph.upsample(x, "final_up"), "final.0")
+    kernel, bias = fold_norm(conv2, norm2)
+    x = graph.leaky(_fixed_conv(graph, x, "final_conv.1", torch.from_numpy(kernel), torch.from_numpy(bias)), "final.1")
+    x = graph.add("Tanh", [_fixed_conv(graph, x, "final_conv.2", conv3.weight, conv3.bias)], "drawn")
+    x = graph.add("Mul", [x, graph.constant("half", np.array(0.5, np.float32))], "halved")
+    return graph.add("Add", [x, "half"], "face")
+
+
+def _fixed_conv(graph: _Graph, x: str, name: str, kernel: torch.Tensor, bias: torch.Tensor, *, group: int = 1) -> str:
+    constants = [
+        graph.constant(f"{name}.weight", kernel.detach().float().numpy()),
+        graph.constant(f"{name}.bias", bias.detach().float().numpy()),
+    ]
+    return graph.conv(x, constants, name, kernel=kernel.shape[-1], group=group)
+
+
+def _blend(graph: _Graph, face: str, mask: str) -> None:
+    shown = graph.add("Mul", [graph.add("Sub", [face, "crop"], "difference"), mask], "shown")
+    graph.add("Add", ["crop", shown], "swapped")
+
+
+def _tensor(name: str, channels: int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", channels, "side", "side"])

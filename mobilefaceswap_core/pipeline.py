@@ -1,0 +1,273 @@
+"""From photos to a swapped photo: detect, align, condition, swap, match colours, paste back.
+
+>>> from mobilefaceswap_core.images import read_image                      # doctest: +SKIP
+>>> from mobilefaceswap_core.pipeline import Pipeline                      # doctest: +SKIP
+>>> pipeline = Pipeline.load()                                             # doctest: +SKIP
+>>> source = pipeline.prepare_source([read_image("me.jpg").image])         # doctest: +SKIP
+>>> result = pipeline.swap(read_image("group.jpg").image, source, faces="largest")   # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from .colour import match_colours
+from .detect import Detector, load_detector
+from .errors import NoFaceError, OptionError
+from .geometry import align_face
+from .images import check_image
+from .models import load_swapper
+from .paste import MaskOptions, paste_back, refine_mask
+from .swapper import Swapper
+from .types import AlignedFace, Face, FrameReport, Image, Mask, Matrix, SwappedCrop
+
+FaceChoice = Literal["all", "largest"] | int | Sequence[int]
+MIN_FACE_PX = 16.0  # below this a 224 crop is more than ten times enlarged and shows nothing of a face
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """One person to swap in: an immutable value, made once and used for every target.
+
+    Attributes:
+        condition: what the pipeline's swapper made of the photos.
+        thumbnails: the aligned face of each photo, RGB uint8.
+        model: name of the swapper the condition belongs to.
+    """
+
+    condition: Any
+    thumbnails: tuple[Image, ...]
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwapOptions:
+    """Choices of a swap; the defaults are what the demo and the command line use.
+
+    Attributes:
+        match_colours: bring the swapped face to the target's colours; ``None`` leaves it to the swapper.
+        mask: how a network's mask becomes a weight.
+        min_face_px: faces smaller than this stay as they are.
+        mark: called with each swapped crop and its weight before it is pasted, to hide a watermark in it.
+    """
+
+    match_colours: bool | None = None
+    mask: MaskOptions = field(default_factory=MaskOptions)
+    min_face_px: float = MIN_FACE_PX
+    mark: Callable[[Image, Mask], Image] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SwapResult:
+    """A swapped image and what happened.
+
+    Attributes:
+        image: ``(H, W, 3)`` RGB uint8; pixels outside the swapped faces are those of the target.
+        faces: all faces found, in the order their numbers refer to.
+        report: counts, and why faces were left alone.
+        crops_from_frame: of each swapped face, by its number.
+        seconds: by stage: ``detect``, ``swap``, ``paste``.
+    """
+
+    image: Image
+    faces: tuple[Face, ...]
+    report: FrameReport
+    crops_from_frame: dict[int, Matrix]
+    seconds: dict[str, float]
+
+
+class Pipeline:
+    """A swapper and a detector. Holds nothing about any source or target; safe to share between threads."""
+
+    def __init__(self, swapper: Swapper, detector: Detector) -> None:
+        self.swapper = swapper
+        self.detector = detector
+
+    @classmethod
+    def load(
+        cls,
+        model: str = "auto",
+        detector: str = "auto",
+        device: str = "auto",
+        *,
+        backend: str = "auto",
+        threads: int | None = None,
+        video: bool = False,
+    ) -> Pipeline:
+        """Load both by name; see :func:`~mobilefaceswap_core.models.load_swapper` and ``load_detector``."""
+        swapper = load_swapper(model, device=device, backend=backend, threads=threads, video=video)
+        return cls(swapper, load_detector(detector, device=device))
+
+    def detect(self, image: Image) -> list[Face]:
+        """Faces of an image, left to right, with landmarks where the swapper needs them.
+
+        Raises:
+            ImageError: not an RGB uint8 image.
+        """
+        check_image(image)
+        return [self.with_landmarks(image, face) for face in self.detector.detect(image)]
+
+    def with_landmarks(self, image: Image, face: Face) -> Face:
+        """The face with 68 landmarks if this swapper needs them and the detector gave only five."""
+        if face.landmarks is not None or not self.swapper.info.needs_landmarks:
+            return face
+        return replace(face, landmarks=self.detector.landmarks(image, face))
+
+    def prepare_source(self, images: Sequence[Image], *, face: int | Literal["largest"] = "largest") -> Source:
+        """Make a source of one or several photos of the same person.
+
+        Args:
+            images: RGB uint8 photos, each showing at least one face.
+            face: which face of each photo, left to right from 0.
+
+        Raises:
+            NoFaceError: a photo shows no face, or not as many as asked for.
+            ImageError: not an RGB uint8 image.
+        """
+        if not images:
+            raise OptionError("No source photo was given; at least one is needed.")
+        aligned = []
+        for number, image in enumerate(images, start=1):
+            faces = self.detect(image)
+            which = f"source photo {number}" if len(images) > 1 else "the source photo"
+            if not faces:
+                raise NoFaceError(
+                    f"No face was found in {which} ({image.shape[1]} x {image.shape[0]} px). Use a photo that shows one "
+                    "face from the front, well lit and at least 60 px wide."
+                )
+            if face != "largest" and not 0 <= face < len(faces):
+                raise NoFaceError(f"Face {face} was asked for in {which}, which shows {len(faces)} (numbers start at 0).")
+            chosen = largest(faces) if face == "largest" else face
+            aligned.append(self.align(image, faces[chosen]))
+        condition = self.swapper.condition(aligned)
+        return Source(condition, tuple(a.image for a in aligned), self.swapper.info.name)
+
+    def align(self, image: Image, face: Face) -> AlignedFace:
+        """The face as this pipeline's swapper wants it."""
+        return align_face(image, face, self.swapper.info.crop)
+
+    def swap(
+        self,
+        target: Image,
+        source: Source | Mapping[int, Source],
+        *,
+        faces: FaceChoice = "all",
+        options: SwapOptions = SwapOptions(),  # noqa: B008 - frozen
+    ) -> SwapResult:
+        """Swap faces of a still.
+
+        Args:
+            target: ``(H, W, 3)`` RGB uint8; not changed.
+            source: one person for every chosen face, or a person by face number.
+            faces: which faces one source goes to: ``all``, ``largest``, a number or several (from 0, left to right).
+                With a mapping its keys choose.
+            options: see :class:`SwapOptions`.
+
+        Returns:
+            The result. A target without a face comes back unchanged, with ``report.faces_found == 0``.
+
+        Raises:
+            OptionError: a chosen face is not there, or a source belongs to another model.
+        """
+        started = time.perf_counter()
+        found = self.detect(target)
+        detected = time.perf_counter()
+        wanted = choose_faces(found, source, faces)
+        image, report, crops, seconds = self.swap_faces(target, found, wanted, options=options)
+        return SwapResult(image, tuple(found), report, crops, {"detect": detected - started, **seconds})
+
+    def swap_faces(
+        self,
+        frame: Image,
+        faces: Sequence[Face],
+        sources: Mapping[int, Source],
+        *,
+        options: SwapOptions = SwapOptions(),  # noqa: B008 - frozen
+    ) -> tuple[Image, FrameReport, dict[int, Matrix], dict[str, float]]:
+        """Swap faces whose places are known; what video does for every frame.
+
+        Args:
+            frame: ``(H, W, 3)`` RGB uint8; not changed.
+            faces: faces of this frame.
+            sources: source by index into ``faces``.
+
+        Returns:
+            Image, report, ``crop_from_frame`` by face number, and seconds by stage.
+        """
+        skipped = {i: reason for i in sources if (reason := unusable(faces[i], options))}
+        # Small faces first: where two overlap the larger, nearer one ends up on top.
+        chosen = sorted((i for i in sources if i not in skipped), key=lambda i: faces[i].size_px)
+        started = time.perf_counter()
+        targets = [self.align(frame, self.with_landmarks(frame, faces[i])) for i in chosen]
+        swapped = self.swap_aligned(targets, [sources[i] for i in chosen])
+        after_swap = time.perf_counter()
+        image = frame.copy()
+        for target, crop in zip(targets, swapped, strict=True):
+            self.paste(image, target, crop, options=options)
+        report = FrameReport(len(faces), len(chosen), skipped)
+        seconds = {"swap": after_swap - started, "paste": time.perf_counter() - after_swap}
+        return image, report, {i: t.crop_from_frame for i, t in zip(chosen, targets, strict=True)}, seconds
+
+    def swap_aligned(self, targets: Sequence[AlignedFace], sources: Sequence[Source]) -> list[SwappedCrop]:
+        """Swap crops, one source each.
+
+        Raises:
+            OptionError: a source was made by another model.
+        """
+        if not targets:
+            return []
+        if foreign := {s.model for s in sources} - {self.swapper.info.name}:
+            raise OptionError(
+                f"A source was prepared for {sorted(foreign)[0]!r}, this pipeline runs {self.swapper.info.name!r}; "
+                "prepare it again with this pipeline."
+            )
+        return self.swapper.swap(targets, [source.condition for source in sources])
+
+    def paste(self, image: Image, target: AlignedFace, crop: SwappedCrop, *, options: SwapOptions) -> None:
+        """Match colours, refine the mask, mark, and blend one crop into ``image`` in place."""
+        wants_match = self.swapper.info.match_colours if options.match_colours is None else options.match_colours
+        pixels = match_colours(crop.image, target.image, crop.mask) if wants_match else crop.image
+        weight = refine_mask(crop.mask, options.mask)
+        if options.mark is not None:
+            pixels = options.mark(pixels, weight)
+        paste_back(image, pixels, weight, target.crop_from_frame, out=image)
+
+
+def unusable(face: Face, options: SwapOptions) -> str | None:
+    """Why a face is left alone, or ``None``."""
+    if not np.isfinite(face.five).all():
+        return "no alignment points"
+    if face.size_px < options.min_face_px:
+        return f"smaller than {options.min_face_px:.0f} px"
+    return None
+
+
+def largest(faces: Sequence[Face]) -> int:
+    """Index of the largest face."""
+    return max(range(len(faces)), key=lambda i: faces[i].size_px)
+
+
+def choose_faces(
+    faces: Sequence[Face], source: Source | Mapping[int, Source], choice: FaceChoice = "all"
+) -> dict[int, Source]:
+    """Which source goes on which face.
+
+    Raises:
+        OptionError: a face number that is not there.
+    """
+    if isinstance(source, Mapping):
+        wanted = dict(source)
+    elif choice == "all":
+        wanted = dict.fromkeys(range(len(faces)), source)
+    elif choice == "largest":
+        wanted = {largest(faces): source} if faces else {}
+    else:
+        wanted = dict.fromkeys([choice] if isinstance(choice, int) else list(choice), source)  # type: ignore[arg-type]
+    if faces and (missing := [i for i in wanted if not 0 <= i < len(faces)]):
+        raise OptionError(f"Face {missing[0]} was chosen, but the target shows {len(faces)} faces (numbers start at 0).")
+    return wanted if faces else {}
