@@ -25,7 +25,14 @@ _ARCFACE_112 = np.array(
         [70.72990036, 92.20410156],
     ]
 )
-TEMPLATES_112: dict[str, Points] = {"arcface": _ARCFACE_112}
+# The frontal one of the five pose templates of SimSwap and GHOST (`face_align_ffhqandnewarc.src3`): a wider crop.
+_FRONTAL_112 = np.array([[39.730, 51.138], [72.270, 51.138], [56.000, 68.493], [42.463, 87.010], [69.537, 87.010]])
+TEMPLATES_112: dict[str, Points] = {
+    "arcface": _ARCFACE_112,
+    "arcface_frontal": _FRONTAL_112,
+    # `insightface.utils.face_align.estimate_norm` at 128: the 112 points unscaled, 8 px further right.
+    "arcface_128": (_ARCFACE_112 + [8.0, 0.0]) * (112 / 128),
+}
 
 # iBUG 300-W numbering, zero based.
 LEFT_EYE, RIGHT_EYE, NOSE_TIP, LEFT_MOUTH, RIGHT_MOUTH = slice(36, 42), slice(42, 48), 30, 48, 54

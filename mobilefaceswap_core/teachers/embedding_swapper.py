@@ -28,20 +28,21 @@ Generator = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IdentityEmbedding:
-    """What the photos of one person become: a unit vector, read-only.
+    """What the photos of one person become: a read-only vector.
 
     Attributes:
-        vector: ``(512,)`` float32 of length 1.
+        vector: ``(512,)`` float32; of length 1 unless the network was trained on raw embeddings.
     """
 
     vector: NDArray[np.float32]
 
 
-def mean_embedding(embeddings: NDArray[np.float32]) -> IdentityEmbedding:
-    """One identity from several photos: each embedding brought to unit length, averaged, brought to unit length again.
+def mean_embedding(embeddings: NDArray[np.float32], *, unit: bool = True) -> IdentityEmbedding:
+    """One identity from several photos: the mean direction of their embeddings.
 
     Args:
         embeddings: ``(N, 512)`` of any length.
+        unit: bring the mean to length 1; otherwise to the embeddings' mean length.
 
     Raises:
         ImageError: a recogniser returned zeros or non-finite values, or the photos cancel each other out.
@@ -56,7 +57,7 @@ def mean_embedding(embeddings: NDArray[np.float32]) -> IdentityEmbedding:
     length = float(np.linalg.norm(mean))
     if length < 1e-6:
         raise ImageError("the source photos' identities cancel out; are they photos of one person?")
-    vector = (mean / length).astype(np.float32)
+    vector = (mean / length * (1.0 if unit else lengths.mean())).astype(np.float32)
     vector.setflags(write=False)
     return IdentityEmbedding(vector)
 
@@ -100,6 +101,7 @@ class EmbeddingSwapper:
         device: where the generator's tensors live.
         dtype: bfloat16 runs the generator under autocast.
         batch: targets per call of the generator; bounds memory, changes nothing else.
+        unit: whether the generator reads embeddings of length 1.
     """
 
     def __init__(
@@ -111,12 +113,14 @@ class EmbeddingSwapper:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         batch: int = 8,
+        unit: bool = True,
     ) -> None:
         self._info = info
         self._embed = embed
         self._device = torch.device(device)
         self._dtype = dtype
         self._batch = batch
+        self._unit = unit
         self.generator = generator  # read by the cost table and by distillation; frozen
 
     @property
@@ -127,14 +131,18 @@ class EmbeddingSwapper:
         """The sources' mean identity. Raises :class:`~mobilefaceswap_core.errors.ImageError` without sources."""
         if not sources:
             raise ImageError("no source photo was given; at least one is needed")
-        return mean_embedding(self._embed([self._checked(face) for face in sources]))
+        return mean_embedding(self._embed([self._checked(face) for face in sources]), unit=self._unit)
 
     def swap(self, targets: Sequence[AlignedFace], conditions: Sequence[IdentityEmbedding]) -> list[SwappedCrop]:
         """Swap a batch; one condition for all targets, or one per target."""
         if len(conditions) not in (1, len(targets)):
-            raise OptionError(f"got {len(conditions)} conditions for {len(targets)} targets; give one, or one per target")
+            raise OptionError(
+                f"got {len(conditions)} conditions for {len(targets)} targets; give one, or one per target"
+            )
         crops = [self._checked(face) for face in targets]
-        vectors = np.stack([c.vector for c in conditions] * (len(targets) if len(conditions) == 1 else 1)) if crops else ()
+        vectors = (
+            np.stack([c.vector for c in conditions] * (len(targets) if len(conditions) == 1 else 1)) if crops else ()
+        )
         swapped: list[SwappedCrop] = []
         for start in range(0, len(crops), self._batch):
             stop = start + self._batch
