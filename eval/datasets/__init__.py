@@ -1,0 +1,72 @@
+"""Data set adapters: each turns a folder into a pair list and says how to read its images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mobilefaceswap_core.errors import OptionError
+
+from .base import Dataset, DatasetRequest, read_identities
+
+__all__ = ["DATASETS", "Dataset", "DatasetRequest", "build_dataset", "read_identities"]
+
+
+def _builtin(request: DatasetRequest) -> Dataset:
+    from .builtin import builtin
+
+    return builtin(request)
+
+
+def _folders(request: DatasetRequest) -> Dataset:
+    from .folders import folders
+
+    return folders(request)
+
+
+def _flat(request: DatasetRequest) -> Dataset:
+    from .folders import flat
+
+    return flat(request)
+
+
+def _pairs(request: DatasetRequest) -> Dataset:
+    from .folders import pairs
+
+    return pairs(request)
+
+
+def _ffpp(request: DatasetRequest) -> Dataset:
+    from .ffpp import ffpp
+
+    return ffpp(request)
+
+
+def _pack(request: DatasetRequest) -> Dataset:
+    from .pack import pack
+
+    return pack(request)
+
+
+DATASETS: dict[str, Callable[[DatasetRequest], Dataset]] = {
+    "builtin": _builtin,
+    "folders": _folders,
+    "flat": _flat,
+    "pairs": _pairs,
+    "ffpp": _ffpp,
+    "pack": _pack,
+}
+
+
+def build_dataset(name: str, request: DatasetRequest) -> Dataset:
+    """Build a data set by adapter name.
+
+    Raises:
+        OptionError: for an unknown name, or a folder that is not laid out as the adapter needs.
+    """
+    if name not in DATASETS:
+        raise OptionError(f"--dataset {name!r} is not known; choose one of {', '.join(DATASETS)}.")
+    dataset = DATASETS[name](request)
+    if not dataset.pairs:
+        found = "; ".join(list(dataset.problems)[:3]) or "no usable image"
+        raise OptionError(f"The data set {name} under {request.root} gives no pair ({found}).")
+    return dataset

@@ -1,0 +1,108 @@
+"""What a data set adapter returns, and the small things they share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.types import CropSpec
+
+from ..images import IMAGE_SUFFIXES
+from ..pairs import Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Pairs to swap and where their images are.
+
+    Attributes:
+        name: as given to ``--dataset``.
+        root: folder that image references are relative to.
+        pairs: the pair list.
+        problems: one message per thing that was left out, naming the file and line.
+        aligned: the crop contract when every image is an aligned face crop; ``None`` for photos and frames.
+        note: one line on origin and licence for the foot of a table.
+    """
+
+    name: str
+    root: Path
+    pairs: Sequence[Pair]
+    problems: Sequence[str] = field(default_factory=tuple)
+    aligned: CropSpec | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRequest:
+    """What every adapter is told.
+
+    Attributes:
+        root: the data set's folder; for ``builtin`` the folder to write the images into.
+        count: pairs wanted, or ``None`` for the adapter's default.
+        seed: of every draw.
+        identities: labels to use, or ``None`` for all.
+        pair_file: CSV or official JSON pair list, where the adapter takes one.
+        frames: frames per video, evenly spaced (FaceForensics++).
+        aligned: whether the images are aligned 112-template crops.
+    """
+
+    root: Path
+    count: int | None = None
+    seed: int = 0
+    identities: Collection[str] | None = None
+    pair_file: Path | None = None
+    frames: int = 10
+    aligned: bool = False
+
+
+def aligned_spec(request: DatasetRequest) -> CropSpec | None:
+    """The crop contract of a folder of aligned crops, or ``None``."""
+    return CropSpec() if request.aligned else None
+
+
+def require_folder(root: Path, wanted: str) -> None:
+    """Raise when the data set's folder is missing."""
+    if not root.is_dir():
+        raise OptionError(f"No folder at {root}; --root must be {wanted}.")
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Image files straight inside a folder, sorted by name."""
+    return sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def keep_identities(images: Mapping[str, list[str]], wanted: Collection[str] | None) -> dict[str, list[str]]:
+    """Restrict to the wanted labels.
+
+    Raises:
+        OptionError: when none of the wanted labels is there.
+    """
+    if wanted is None:
+        return dict(images)
+    kept = {k: v for k, v in images.items() if k in set(wanted)}
+    if not kept:
+        raise OptionError(
+            f"None of the {len(wanted)} identities of --identities is in the data set (it has {len(images)}, such as "
+            f"{', '.join(sorted(images)[:3])})."
+        )
+    return kept
+
+
+def read_identities(path: Path) -> list[str]:
+    """Labels from a JSON list or a text file with one label per line; ``#`` starts a comment."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise OptionError(f"--identities {path}: cannot be read ({error.strerror}).") from error
+    if text.lstrip().startswith("["):
+        try:
+            labels = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise OptionError(f"--identities {path.name} line {error.lineno}: not JSON ({error.msg}).") from error
+        if not all(isinstance(label, (str, int)) for label in labels):
+            raise OptionError(f"--identities {path.name}: wanted a JSON list of labels.")
+        return [str(label) for label in labels]
+    return [line.split("#")[0].strip() for line in text.splitlines() if line.split("#")[0].strip()]

@@ -1,0 +1,123 @@
+"""FaceForensics++: its official layout or frames already extracted, its pair list, evenly spaced frames.
+
+Layouts read, below ``--root``:
+
+* videos: ``original_sequences/youtube/{raw,c23,c40}/videos/000.mp4``
+* frames: ``original_sequences/youtube/{raw,c23,c40}/{images,frames}/000/*.png``, or simply ``000/*.png``
+* pairs: ``manipulated_sequences/*/*/videos/TTT_SSS.mp4`` (or folders of that name): target TTT, source SSS; or JSON lists of
+  two names (the official ``splits/{train,val,test}.json``), each used in both directions.
+
+Source: FaceForensics++ (Roessler et al. 2019), `dataset/README.md`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from mobilefaceswap_core.errors import ImageError, OptionError
+
+from ..images import VIDEO_SUFFIXES, video_length
+from ..pairs import Pair
+from .base import Dataset, DatasetRequest, image_files, require_folder
+
+_PAIR_NAME = re.compile(r"^(\d{3})_(\d{3})$")
+
+
+def ffpp(request: DatasetRequest) -> Dataset:
+    """Pairs of the official list; target frame k of ``frames`` evenly spaced ones takes the source's frame k.
+
+    A video that is missing or cannot be opened is reported and its pairs are left out of the list: without frames there
+    is nothing to count. Everything that fails later is counted.
+    """
+    require_folder(request.root, "the folder that holds original_sequences")
+    clips = _clips(request.root)
+    if not clips:
+        raise OptionError(
+            f"No original videos or frames below {request.root}; wanted original_sequences/youtube/*/videos/000.mp4 or "
+            "000/*.png."
+        )
+    names = list(dict.fromkeys(_video_pairs(request)))
+    if not names:
+        raise OptionError(
+            f"No pair list below {request.root}; wanted manipulated_sequences/*/*/videos/TTT_SSS.mp4, splits/*.json, or "
+            "--pair-file."
+        )
+    if request.identities is not None:
+        names = [n for n in names if n[1] in set(request.identities)]
+    problems: list[str] = []
+    frames: dict[str, list[tuple[str, int]]] = {}
+    for name in sorted({n for pair in names for n in pair}):
+        if name not in clips:
+            problems.append(f"video {name}: in the pair list but not below the root; its pairs are left out")
+            continue
+        try:
+            frames[name] = evenly_spaced(clips[name], request.root, request.frames)
+        except ImageError as error:
+            problems.append(f"video {name}: {error}; its pairs are left out")
+            continue
+        if len(frames[name]) < request.frames:
+            problems.append(f"video {name}: only {len(frames[name])} of {request.frames} frames")
+    pairs: list[Pair] = []
+    for target, source in names:
+        for (target_ref, number), (source_ref, _) in zip(frames.get(target, []), frames.get(source, []), strict=False):
+            pairs.append(Pair(len(pairs), source_ref, target_ref, source, target, target, number))
+    return Dataset(
+        "ffpp", request.root, pairs[: request.count], problems, None, f"FaceForensics++, {request.frames} frames per video"
+    )
+
+
+def evenly_spaced(clip: Path, root: Path, count: int) -> list[tuple[str, int]]:
+    """References and numbers of ``count`` frames from first to last of a clip file or a folder of frames."""
+    relative = clip.relative_to(root).as_posix()
+    if clip.is_dir():
+        files = image_files(clip)
+        chosen = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)) if files else []
+        return [(f"{relative}/{files[i].name}", int(i)) for i in chosen]
+    total = video_length(clip)
+    chosen = np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(int)) if total > 0 else []
+    return [(f"{relative}#{i}", int(i)) for i in chosen]
+
+
+def _clips(root: Path) -> dict[str, Path]:
+    """Clip by three-digit name; better compressions win over worse ones, frames over videos."""
+    found: dict[str, Path] = {}
+    places = [root]
+    for quality in ("c40", "c23", "raw"):
+        base = root / "original_sequences" / "youtube" / quality
+        places += [base / "videos", base / "frames", base / "images"]
+    for place in places:
+        if place.is_dir():
+            for entry in sorted(place.iterdir()):
+                if re.fullmatch(r"\d{3}", entry.stem) and (entry.is_dir() or entry.suffix.lower() in VIDEO_SUFFIXES):
+                    found[entry.stem] = entry
+    return found
+
+
+def _video_pairs(request: DatasetRequest) -> Iterator[tuple[str, str]]:
+    """``(target, source)`` names."""
+    if request.pair_file is not None:
+        yield from _json_pairs(request.pair_file)
+        return
+    manipulated = request.root / "manipulated_sequences"
+    if manipulated.is_dir():
+        for entry in sorted(manipulated.rglob("*_*")):
+            match = _PAIR_NAME.match(entry.stem)
+            if match:
+                yield match[1], match[2]
+    for listing in sorted((request.root / "splits").glob("*.json")):
+        yield from _json_pairs(listing)
+
+
+def _json_pairs(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        for first, second in rows:
+            yield str(first), str(second)
+            yield str(second), str(first)
+    except (OSError, ValueError, TypeError) as error:
+        raise OptionError(f"{path.name}: wanted a JSON list of two video names each ({error}).") from error

@@ -1,0 +1,125 @@
+"""Photos on disk: a folder per identity, flat folders, two folders, or a CSV of pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mobilefaceswap_core.errors import OptionError
+
+from ..pairs import Pair, draw_pairs, read_foreign_pairs
+from .base import Dataset, DatasetRequest, aligned_spec, image_files, keep_identities, require_folder
+
+_DEFAULT_COUNT = 1000
+# CelebA's own name for its list "000001.jpg 2880".
+_CELEBA_LIST = "identity_CelebA.txt"
+
+
+def folders(request: DatasetRequest) -> Dataset:
+    """A folder per identity (LFW, VGGFace2), or CelebA's images with ``identity_CelebA.txt`` beside or above them."""
+    require_folder(request.root, "a folder with one folder of photos per person")
+    listed = [p for p in (request.root / _CELEBA_LIST, request.root.parent / _CELEBA_LIST) if p.is_file()]
+    if listed:
+        images, problems = _celeba(request.root, listed[0])
+    else:
+        images = {
+            folder.name: [p.relative_to(request.root).as_posix() for p in image_files(folder)]
+            for folder in sorted(request.root.iterdir())
+            if folder.is_dir()
+        }
+        problems = [f"{name}/: no image inside; identity left out" for name, files in images.items() if not files]
+        images = {k: v for k, v in images.items() if v}
+    images = keep_identities(images, request.identities)
+    pairs = draw_pairs(images, count=request.count or _DEFAULT_COUNT, seed=request.seed)
+    return Dataset("folders", request.root, pairs, problems, aligned_spec(request), f"{len(images)} identities")
+
+
+def _celeba(root: Path, listing: Path) -> tuple[dict[str, list[str]], list[str]]:
+    inner = next((d for d in ("img_align_celeba", "img_celeba", ".") if (root / d).is_dir()), ".")
+    images: dict[str, list[str]] = {}
+    problems: list[str] = []
+    with listing.open(encoding="utf-8") as handle:
+        for number, line in enumerate(handle, 1):
+            fields = line.split()
+            if len(fields) != 2:
+                problems.append(f"{listing.name} line {number}: wanted 'file identity', got {line.strip()!r}")
+            elif not (root / inner / fields[0]).is_file():
+                problems.append(f"{listing.name} line {number}: names {fields[0]}, which is not there; left out")
+            else:
+                images.setdefault(fields[1], []).append((Path(inner) / fields[0]).as_posix())
+    return images, problems
+
+
+def flat(request: DatasetRequest) -> Dataset:
+    """A folder of photos where each shows another person (CelebA-HQ, FFHQ); sub-folders are read too."""
+    require_folder(request.root, "a folder of photos, each of another person")
+    found = image_files(request.root)
+    for folder in sorted(p for p in request.root.rglob("*") if p.is_dir()):
+        found += image_files(folder)
+    images = {p.relative_to(request.root).with_suffix("").as_posix(): [p] for p in found}
+    named = {k: [p.relative_to(request.root).as_posix() for p in v] for k, v in images.items()}
+    named = keep_identities(named, request.identities)
+    pairs = draw_pairs(named, count=request.count or _DEFAULT_COUNT, seed=request.seed)
+    return Dataset("flat", request.root, pairs, (), aligned_spec(request), "one identity per file")
+
+
+def pairs(request: DatasetRequest) -> Dataset:
+    """Pairs somebody chose: ``--pair-file`` (or ``pairs.csv`` in the root), or the folders ``source`` and ``target``.
+
+    Two folders are matched by file stem where stems agree; if none agrees, pairs are drawn with the seed.
+    """
+    require_folder(request.root, "the folder that the pair list's paths are relative to")
+    listing = request.pair_file or request.root / "pairs.csv"
+    if listing.is_file():
+        rows, problems = read_foreign_pairs(listing)
+        kept = [p for p in rows if request.identities is None or p.source_identity in set(request.identities)]
+        problems += _missing_files(request.root, listing, kept)
+        return Dataset("pairs", request.root, _renumbered(kept[: request.count]), problems, aligned_spec(request), listing.name)
+    if request.pair_file is not None:
+        raise OptionError(f"No pair list at {request.pair_file}; --pair-file must be a CSV with source and target.")
+    return _two_folders(request)
+
+
+def _missing_files(root: Path, listing: Path, rows: list[Pair]) -> list[str]:
+    """Rows that name a missing file stay in the list (they count as failures) and are reported here."""
+    problems = []
+    for pair in rows:
+        for reference in (pair.source, pair.target):
+            if not (root / reference.split("#")[0]).is_file():
+                problems.append(
+                    f"{listing.name} row {pair.index} (line {pair.index + 2}): {reference} is not there; counted as failed"
+                )
+    return problems
+
+
+def _renumbered(rows: list[Pair]) -> list[Pair]:
+    from dataclasses import replace
+
+    new_index = {pair.index: i for i, pair in enumerate(rows)}
+    return [replace(p, index=i, previous=new_index.get(p.previous, -1)) for i, p in enumerate(rows)]
+
+
+def _two_folders(request: DatasetRequest) -> Dataset:
+    sides = []
+    for names in (("source", "sources"), ("target", "targets")):
+        folder = next((request.root / n for n in names if (request.root / n).is_dir()), None)
+        if folder is None:
+            raise OptionError(
+                f"{request.root} has neither pairs.csv nor a folder {names[0]}; give --pair-file, or make the folders "
+                "source and target."
+            )
+        sides.append({p.stem: p.relative_to(request.root).as_posix() for p in image_files(folder)})
+    sources, targets = sides
+    shared = sorted(sources.keys() & targets.keys())
+    if shared:
+        rows = [Pair(i, sources[s], targets[s], f"source/{s}", f"target/{s}") for i, s in enumerate(shared)]
+        problems = [f"{p}: no partner of the same name; left out" for p in sorted(sources.keys() ^ targets.keys())]
+        return Dataset(
+            "pairs", request.root, rows[: request.count], problems, aligned_spec(request), "two folders, matched by name"
+        )
+    rows = draw_pairs(
+        {f"target/{k}": [v] for k, v in targets.items()},
+        sources={f"source/{k}": [v] for k, v in sources.items()},
+        count=request.count or _DEFAULT_COUNT,
+        seed=request.seed,
+    )
+    return Dataset("pairs", request.root, rows, (), aligned_spec(request), "two folders, drawn")

@@ -1,0 +1,78 @@
+"""What every metric states about itself, and the checks that all of them begin with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.types import Image, Mask
+
+JudgeKind = Literal["recogniser", "pose", "expression", "shape", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """Everything a reader needs beside the number.
+
+    Attributes:
+        key: name in records; ``key@judge`` where a judge measures it.
+        label: column head.
+        unit: unit of the printed value; empty for a pure number.
+        higher_is_better: direction; ``None`` where neither end is good by itself.
+        worst: what a failed swap, or a swapped image in which the judge finds no face, counts as.
+        judge_kind: which judges give it.
+        definition: one sentence.
+        source: where the metric comes from.
+        scale: factor from record to table (100 for rates printed in per cent).
+        decimals: digits printed.
+        headline: whether the short table shows it.
+    """
+
+    key: str
+    label: str
+    unit: str
+    higher_is_better: bool | None
+    worst: float
+    judge_kind: JudgeKind
+    definition: str
+    source: str
+    scale: float = 1.0
+    decimals: int = 2
+    headline: bool = True
+
+
+def check_image_pair(first: Image, second: Image) -> None:
+    """Both must be RGB uint8 of one size.
+
+    Raises:
+        OptionError: saying what was got.
+    """
+    for name, image in (("first", first), ("second", second)):
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise OptionError(f"The {name} image is {got}; wanted uint8 (H, W, 3) RGB.")
+    if first.shape != second.shape:
+        raise OptionError(f"The images differ in size: {first.shape[:2]} and {second.shape[:2]}; compare equal sizes.")
+
+
+def check_mask(mask: Mask, image: Image) -> None:
+    """A mask must be as large as its image, lie in [0, 1] and select something."""
+    if mask.shape != image.shape[:2]:
+        raise OptionError(f"The mask is {mask.shape}; wanted {image.shape[:2]}, the size of the image.")
+    if not np.isfinite(mask).all() or mask.min() < 0 or mask.max() > 1:
+        raise OptionError(f"The mask reaches from {mask.min()} to {mask.max()}; wanted [0, 1].")
+    if float(mask.sum()) == 0.0:
+        raise OptionError("The mask selects no pixel; nothing can be measured there.")
+
+
+def check_vector_pair(first: NDArray[np.floating], second: NDArray[np.floating]) -> None:
+    """Both must be finite vectors of one length."""
+    for name, vector in (("first", first), ("second", second)):
+        if np.ndim(vector) != 1 or np.size(vector) == 0 or not np.isfinite(vector).all():
+            raise OptionError(f"The {name} vector has shape {np.shape(vector)} or is not finite; wanted (D,) finite.")
+    if np.shape(first) != np.shape(second):
+        raise OptionError(f"The vectors have {np.size(first)} and {np.size(second)} entries; wanted equal lengths.")

@@ -1,0 +1,42 @@
+"""Colour shift: how much the face's mean colour left the target's."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mobilefaceswap_core.types import Image, Mask
+
+from .base import MetricSpec, check_image_pair, check_mask
+
+COLOUR = MetricSpec(
+    "colour_shift",
+    "colour shift",
+    "dE00",
+    False,
+    100.0,
+    "none",
+    "CIEDE2000 difference of the mean colours of the face region in swapped image and target (1 is just visible). Failed "
+    "swap: 100.",
+    "Sharma et al. 2005 (scikit-image deltaE_ciede2000)",
+    headline=False,
+)
+
+
+def colour_shift(swapped: Image, target: Image, mask: Mask) -> float:
+    """CIEDE2000 difference of mean colours inside a mask.
+
+    Args:
+        swapped: ``(H, W, 3)`` sRGB uint8.
+        target: the same size.
+        mask: ``(H, W)`` weights in [0, 1] of the face region.
+
+    Returns:
+        0 for equal means; means are taken in CIELAB under D65.
+    """
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    check_image_pair(swapped, target)
+    check_mask(mask, swapped)
+    weights = mask[..., None].astype(np.float64)
+    means = [(rgb2lab(image) * weights).sum((0, 1)) / weights.sum() for image in (swapped, target)]
+    return float(deltaE_ciede2000(means[0], means[1]))

@@ -1,0 +1,79 @@
+"""ID retrieval: is the nearest face of the source gallery the right person's?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobilefaceswap_core.errors import OptionError
+
+from .base import MetricSpec
+
+_DEFINITION = (
+    "Share of swapped faces whose {k} gallery face{s} by cosine include{v} one of the right source identity; the gallery is "
+    "every distinct source image of the run. A failed swap, and a swapped image without a face, is a miss."
+)
+_SOURCE = "FaceShifter (Li et al. 2019), section 4.1; protocol on FaceForensics++"
+TOP1 = MetricSpec(
+    "id_top1", "ID top-1", "%", True, 0.0, "recogniser", _DEFINITION.format(k="nearest", s="", v="s"), _SOURCE, 100.0, 1
+)
+TOP5 = MetricSpec(
+    "id_top5", "ID top-5", "%", True, 0.0, "recogniser", _DEFINITION.format(k="five nearest", s="s", v=""), _SOURCE, 100.0, 1
+)
+
+
+def retrieval_rank(embedding: NDArray[np.floating], gallery: NDArray[np.floating], is_right: NDArray[np.bool_]) -> int:
+    """Rank, from 1, of the best gallery face of the right identity.
+
+    Args:
+        embedding: ``(D,)`` of the swapped face; any length but zero.
+        gallery: ``(G, D)`` unit rows.
+        is_right: ``(G,)`` true where the gallery face shows the right source identity.
+
+    Returns:
+        1 when the nearest face is right. A wrong face as near as the right one ranks before it: ties never flatter.
+
+    Raises:
+        OptionError: for shapes that do not fit, or a gallery without the right identity.
+    """
+    if gallery.ndim != 2 or embedding.shape != gallery.shape[1:] or is_right.shape != gallery.shape[:1]:
+        raise OptionError(
+            f"Shapes do not fit: embedding {embedding.shape}, gallery {gallery.shape}, labels {is_right.shape}; wanted (D,), "
+            "(G, D), (G,)."
+        )
+    if not is_right.any():
+        raise OptionError("The gallery does not hold the right identity; build it from the run's own sources.")
+    similarity = gallery @ embedding
+    best = similarity[is_right].max()
+    return 1 + int((similarity[~is_right] >= best).sum())
+
+
+def top_k(rank: int | None, k: int) -> float:
+    """1.0 when the right identity is among the ``k`` nearest, else 0.0; ``None`` (no face) is a miss."""
+    return 1.0 if rank is not None and rank <= k else 0.0
+
+
+def chance_top_k(gallery_counts: Sequence[int], asked: Sequence[int], k: int) -> float:
+    """Expected top-k rate of a recogniser that orders the gallery at random.
+
+    Args:
+        gallery_counts: gallery faces of each identity.
+        asked: for each pair, the index of its source identity in ``gallery_counts``.
+        k: ranks counted; measured as the number of wrong faces before the first right one, plus one.
+
+    Returns:
+        Mean over pairs of ``1 - C(G - c, k) / C(G, k)``.
+    """
+    total = int(sum(gallery_counts))
+    if total == 0 or len(asked) == 0:
+        raise OptionError("Chance level needs a gallery and at least one pair.")
+    rates = []
+    for count in gallery_counts:
+        wrong = total - count
+        miss = 1.0
+        for step in range(min(k, total)):
+            miss *= max(wrong - step, 0) / (total - step)
+        rates.append(1.0 - miss)
+    return float(np.mean([rates[i] for i in asked]))

@@ -1,0 +1,49 @@
+"""Cosine of the swapped face to its source and to its target."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobilefaceswap_core.errors import OptionError
+
+from .base import MetricSpec, check_vector_pair
+
+_SOURCE = "ArcFace (Deng et al. 2019): cosine of embeddings"
+TO_SOURCE = MetricSpec(
+    "cosine_source",
+    "cos. to source",
+    "",
+    True,
+    0.0,
+    "recogniser",
+    "Mean cosine of the embeddings of swapped face and source; scales differ between recognisers. Without a face: 0.",
+    _SOURCE,
+    decimals=3,
+)
+TO_TARGET = MetricSpec(
+    "cosine_target",
+    "cos. to target",
+    "",
+    False,
+    1.0,
+    "recogniser",
+    "Mean cosine of the embeddings of swapped face and target; what is left of the target's identity. Without a face: 1.",
+    _SOURCE,
+    decimals=3,
+    headline=False,
+)
+
+
+def cosine(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
+    """Cosine of two vectors, in [-1, 1].
+
+    Raises:
+        OptionError: for vectors of unequal length, not finite, or of length zero.
+    """
+    check_vector_pair(first, second)
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+    if lengths == 0.0:
+        raise OptionError("A zero vector has no direction; the recogniser returned no embedding.")
+    return float(np.clip(a @ b / lengths, -1.0, 1.0))

@@ -1,0 +1,206 @@
+"""The pair list: which source goes onto which target. Drawn with a seed, written to a file, named by its hash."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mobilefaceswap_core.errors import OptionError
+
+from .records import write_text
+
+COLUMNS = ("pair", "source", "target", "source_identity", "target_identity", "clip", "frame", "previous")
+REQUIRED = ("source", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One swap to make.
+
+    Attributes:
+        index: row number from 0; names the swapped image.
+        source: image reference (see :mod:`eval.images`) of the face that gives identity.
+        target: image reference of the face that gives pose, expression and surroundings.
+        source_identity: label of the person in the source.
+        target_identity: label of the person in the target.
+        clip: name of the video the target is a frame of; empty for photos.
+        frame: frame number in that video; -1 for photos.
+        previous: row of the pair whose target is the frame just before this one and whose source is the same; -1 without.
+    """
+
+    index: int
+    source: str
+    target: str
+    source_identity: str
+    target_identity: str
+    clip: str = ""
+    frame: int = -1
+    previous: int = -1
+
+    @property
+    def name(self) -> str:
+        """File name stem of the swapped image."""
+        return f"{self.index:06d}"
+
+
+def write_pairs(path: Path, pairs: Sequence[Pair]) -> str:
+    """Write ``pairs.csv`` and return its SHA-256."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for pair in pairs:
+        frame = "" if pair.frame < 0 else pair.frame
+        previous = "" if pair.previous < 0 else pair.previous
+        writer.writerow(
+            [pair.index, pair.source, pair.target, pair.source_identity, pair.target_identity, pair.clip, frame, previous]
+        )
+    write_text(path, buffer.getvalue())
+    return file_sha256(path)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        for block in iter(lambda: handle.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def iterate_pairs(path: Path, *, limit: int | None = None) -> Iterator[Pair]:
+    """Read a pair list written by :func:`write_pairs`, one row at a time.
+
+    Raises:
+        OptionError: naming the line, when a row cannot be read.
+    """
+    for line, row in _rows(path):
+        pair = _parse(row, line, path)
+        if limit is not None and pair.index >= limit:
+            return
+        yield pair
+
+
+def count_pairs(path: Path, *, limit: int | None = None) -> int:
+    """Rows of a pair list, at most ``limit``."""
+    return sum(1 for _ in iterate_pairs(path, limit=limit))
+
+
+def read_foreign_pairs(path: Path) -> tuple[list[Pair], list[str]]:
+    """Read somebody's CSV with at least the columns ``source`` and ``target``.
+
+    Identities default to the reference itself; rows are numbered anew; ``previous`` is worked out from ``clip`` and
+    ``frame``.
+
+    Returns:
+        The pairs and one message per row that could not be read, naming the line.
+    """
+    pairs: list[Pair] = []
+    problems: list[str] = []
+    last: dict[tuple[str, str], Pair] = {}
+    for line, row in _rows(path):
+        source, target = (row.get("source") or "").strip(), (row.get("target") or "").strip()
+        if not source or not target:
+            problems.append(f"{path.name} line {line}: wanted a source and a target, got {dict(row)!r}; row left out")
+            continue
+        frame_text = (row.get("frame") or "").strip()
+        if frame_text and not frame_text.isdecimal():
+            problems.append(f"{path.name} line {line}: frame is {frame_text!r}, wanted a whole number; row left out")
+            continue
+        clip, frame = (row.get("clip") or "").strip(), int(frame_text) if frame_text else -1
+        source_identity = (row.get("source_identity") or "").strip() or source
+        before = last.get((clip, source_identity)) if clip else None
+        pair = Pair(
+            index=len(pairs),
+            source=source,
+            target=target,
+            source_identity=source_identity,
+            target_identity=(row.get("target_identity") or "").strip() or target,
+            clip=clip,
+            frame=frame,
+            previous=before.index if before is not None and before.frame == frame - 1 and frame > 0 else -1,
+        )
+        pairs.append(pair)
+        if clip:
+            last[(clip, source_identity)] = pair
+    return pairs, problems
+
+
+def draw_pairs(
+    images: Mapping[str, Sequence[str]], *, count: int, seed: int, sources: Mapping[str, Sequence[str]] | None = None
+) -> list[Pair]:
+    """Draw pairs of different people, sources spread evenly over identities.
+
+    Args:
+        images: image references by identity; targets, and sources too unless ``sources`` is given.
+        count: pairs wanted; fewer come back when fewer distinct ones exist.
+        seed: of the draw; the same seed and images give the same list everywhere.
+        sources: image references of possible sources by identity.
+
+    Returns:
+        Pairs in random order, none twice.
+
+    Raises:
+        OptionError: when there are fewer than two identities to swap between.
+    """
+    source_pool = {k: sorted(v) for k, v in sorted((sources or images).items()) if v}
+    target_pool = {k: sorted(v) for k, v in sorted(images.items()) if v}
+    people = list(source_pool)
+    if len(set(people) | set(target_pool)) < 2 or not people:
+        raise OptionError(f"Swapping needs at least two identities; the data set has {len(people)}. Check --root.")
+    random = np.random.default_rng(seed)
+    chosen: dict[tuple[str, str], tuple[str, str]] = {}
+    others = {person: [k for k in target_pool if k != person] for person in people}
+    stale = 0
+    # Round after round over shuffled identities, so that each gives as many sources as any other. A round that finds
+    # only pairs already chosen is counted; 50 in a row mean that the pool is exhausted for practical purposes.
+    while len(chosen) < count and stale < 50:
+        before = len(chosen)
+        for k in random.permutation(len(people)):
+            person = people[int(k)]
+            if len(chosen) >= count or not others[person]:
+                continue
+            target_person = others[person][int(random.integers(len(others[person])))]
+            source = source_pool[person][int(random.integers(len(source_pool[person])))]
+            target = target_pool[target_person][int(random.integers(len(target_pool[target_person])))]
+            chosen.setdefault((source, target), (person, target_person))
+        stale = stale + 1 if len(chosen) == before else 0
+    return [
+        Pair(index=i, source=source, target=target, source_identity=a, target_identity=b)
+        for i, ((source, target), (a, b)) in enumerate(chosen.items())
+    ]
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    if not path.is_file():
+        raise OptionError(f"No pair list at {path}; give a CSV file with the columns source and target.")
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        reader = csv.DictReader(handle)
+        missing = [name for name in REQUIRED if name not in (reader.fieldnames or [])]
+        if missing:
+            raise OptionError(
+                f"{path.name} has the columns {reader.fieldnames}; wanted at least {', '.join(REQUIRED)} in the first line."
+            )
+        for row in reader:
+            yield reader.line_num, row
+
+
+def _parse(row: Mapping[str, str], line: int, path: Path) -> Pair:
+    try:
+        return Pair(
+            index=int(row["pair"]),
+            source=row["source"],
+            target=row["target"],
+            source_identity=row["source_identity"],
+            target_identity=row["target_identity"],
+            clip=row["clip"],
+            frame=int(row["frame"]) if row["frame"] else -1,
+            previous=int(row["previous"]) if row["previous"] else -1,
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise OptionError(f"{path.name} line {line} is not a row of a pair list: {error!r}.") from error
