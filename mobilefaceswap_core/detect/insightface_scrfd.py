@@ -90,14 +90,15 @@ class InsightFaceDetector:
             from insightface.model_zoo import get_model
         except Exception as error:  # a broken optional package may raise anything at import; the caller can go without
             raise BackendError(
-                f"insightface cannot be imported ({error}). Install it with `pip install insightface` or use --detector lite."
+                f"insightface cannot be imported ({error}). Install it with `pip install insightface`, "
+                "or use the detector lite."
             ) from error
         pack = pack or find_pack()
         detector_file = _detector_file(pack) if pack else None
         if pack is None or detector_file is None:
             raise BackendError(
-                f"No InsightFace pack with a detector in {pack or home() / 'models'}; wanted one of {', '.join(PACKS)}. "
-                "Unpack one there, ask for the download, or use --detector lite."
+                f"No InsightFace pack with a detector in {pack or home() / 'models'}; wanted {', '.join(PACKS)}. "
+                "Unpack one there, ask for the download, or use the detector lite."
             )
         providers = providers_for(device)
         self._detector = _open(get_model, detector_file, providers, "detection")

@@ -1,7 +1,9 @@
 """The ``lite`` detector: UltraFace RFB-320 for boxes and a 68-landmark network, 2.4 MB together.
 
-UltraFace sees 320 x 240 pixels. A face must be about 12 of those pixels wide, so a photo is searched as a whole and, when
-it is large, again in overlapping windows. When nothing is found the photo is turned, for pictures that lie on their side.
+UltraFace sees 320 x 240 pixels. A face must be about 12 of those pixels wide, so a photo is searched as a whole and,
+when it is large, again in overlapping windows. When nothing is found it is turned, for pictures that lie on their side.
+A face it is not sure of is brought upright into the middle by its landmarks and looked at again at three sizes: there a
+tilted or tiny face scores like any other and a knot in the wood does not, so the first look may be lenient.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry import warp_to_crop
 from ..images import check_image
 from ..types import Face, Image, Points
 from ..weights import WEIGHTS, weights_path
@@ -27,7 +30,7 @@ from .detector import (
     shrink,
     sort_faces,
 )
-from .landmarks import LandmarkNetwork, upright_extent
+from .landmarks import LandmarkNetwork, crop_from_region, upright_extent
 from .runtime import device_of, open_session
 
 _WIDTH, _HEIGHT = 320, 240  # the network's input
@@ -38,6 +41,12 @@ _SEARCH_PX = 2560  # longest side that is searched: eight network widths
 _WINDOW = 0.58  # window over picture, per level: two windows side by side share 16 % of the picture
 _SMALLEST_WINDOW_PX = 480  # below, a window shows the network an enlargement
 _QUARTER_TURNS = (1, 3, 2)  # tried in this order when an upright search finds nothing
+# Scores. Measured with CelebA crops and scikit-image's pictures without faces; see docs/detectors.md.
+_CANDIDATE = 0.35  # worth a second look
+_SURE = 0.97  # upright faces above it need no second look
+_TURNED = 0.9  # in a turned picture a candidate needs this much, and a second look
+_CONFIRMED = 0.8  # lowest score over the second looks
+_LOOK_SHARES = (0.45, 0.3, 0.6)  # size of the landmarks' extent in each second look, as a fraction of its height
 
 
 class LiteDetector:
@@ -47,17 +56,14 @@ class LiteDetector:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``; what cannot be used falls back to the CPU and ``info`` says so.
         levels: how often windows are halved in large photos (0: the whole picture only, for video).
         turn: try quarter turns when nothing is found upright.
-        threshold: lowest score of a face; 0.7 is the network authors' choice.
     """
 
-    def __init__(
-        self, *, device: str = "auto", levels: int = 2, turn: bool = True, threshold: float = 0.7, reason: str = ""
-    ) -> None:
+    def __init__(self, *, device: str = "auto", levels: int = 2, turn: bool = True, reason: str = "") -> None:
         path = weights_path("detector_ultraface_rfb320")
         self._session = open_session(path, device=device)
         self._input = self._session.get_inputs()[0].name
         self._landmarks = LandmarkNetwork(weights_path("landmarks_68"), device=device)
-        self._levels, self._turn, self._threshold = levels, turn, threshold
+        self._levels, self._turn = levels, turn
         files = [file for name in ("detector_ultraface_rfb320", "landmarks_68") for file in WEIGHTS[name].files]
         self._info = DetectorInfo(
             name="lite",
@@ -76,11 +82,13 @@ class LiteDetector:
         """See :meth:`Detector.detect`."""
         check_order(order)
         image = check_image(image)
-        faces = self._faces(image)
+        faces = self._faces(image, candidate=_CANDIDATE, sure=_SURE)
         if not faces and self._turn:
             for turns in _QUARTER_TURNS:
                 turned = np.ascontiguousarray(np.rot90(image, turns))
-                if faces := [_turned_back(face, turns, image.shape) for face in self._faces(turned)]:
+                if faces := [
+                    _turned_back(face, turns, image.shape) for face in self._faces(turned, candidate=_TURNED, sure=1.0)
+                ]:
                     break
         return sort_faces(faces, order)
 
@@ -91,27 +99,61 @@ class LiteDetector:
             return self._landmarks.refine(image, face.landmarks)
         return self._landmarks.from_box(image, face.box)
 
-    def _faces(self, image: Image) -> list[Face]:
-        boxes, scores = self._boxes(image)
+    def confirm(self, image: Image, landmarks: Points) -> float:
+        """How sure the detector is that there is a face at these landmarks, in [0, 1]; below 0.8 there is none.
+
+        Up to three runs of the detector, the first of which usually decides. For trackers.
+        """
+        return min(self._looks(check_image(image), landmarks))
+
+    def _looks(self, image: Image, landmarks: Points) -> Iterator[float]:
+        """Scores of the second looks, ending with the first that is too low."""
+        angle, frame_from_upright, low, high = upright_extent(landmarks)
+        extent = float(np.sqrt(np.prod(np.maximum(high - low, 1.0))))
+        centre = frame_from_upright @ ((low + high) / 2)
+        for share in _LOOK_SHARES:
+            in_look = share * _HEIGHT
+            sides = np.full(2, extent * _WIDTH / in_look)
+            view = warp_to_crop(image, crop_from_region(centre, sides, angle, _WIDTH), _WIDTH)
+            scores, corners = self._run(view[(_WIDTH - _HEIGHT) // 2 : (_WIDTH + _HEIGHT) // 2])
+            offsets = np.abs((corners[:, :2] + corners[:, 2:]) / 2 - [_WIDTH / 2, _HEIGHT / 2]).max(1)
+            sizes = np.sqrt(np.prod(np.clip(corners[:, 2:] - corners[:, :2], 0, None), 1)) / in_look
+            there = (offsets < 0.35 * in_look) & (sizes > 0.6) & (sizes < 1.8)
+            score = float(scores[there].max(initial=0.0))
+            yield score
+            if score < _CONFIRMED:
+                return
+
+    def _faces(self, image: Image, *, candidate: float, sure: float) -> list[Face]:
+        boxes, scores = self._boxes(image, candidate)
         faces: list[Face] = []
         for box, score in zip(boxes, scores, strict=True):
             landmarks = self._landmarks.from_box(image, box)
+            if not _agrees(box, landmarks):
+                continue
+            if score < sure:
+                score = min(self._looks(image, landmarks))
+                if score < _CONFIRMED:
+                    continue
             face = face_from_landmarks(box, score, landmarks)
-            if _agrees(box, landmarks) and not any(_same_face(face, other) for other in faces):
+            if not any(_same_face(face, other) for other in faces):
                 faces.append(face)
         return faces
 
-    def _boxes(self, image: Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _boxes(self, image: Image, candidate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Boxes ``(N, 4)`` in image pixels and scores ``(N,)``, best first."""
         small, ratio = shrink(image, _SEARCH_PX)
-        found = [self._search(small, window) for window in windows(small.shape[1], small.shape[0], self._levels)]
+        found = [
+            self._search(small, window, candidate) for window in windows(small.shape[1], small.shape[0], self._levels)
+        ]
         boxes, scores = np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
         keep = keep_best(boxes, scores, overlap=_OVERLAP, inside=_INSIDE)
         return enlarge_points(boxes[keep], ratio), scores[keep]
 
     def _search(
-        self, image: Image, window: tuple[int, int, int, int]
+        self, image: Image, window: tuple[int, int, int, int], candidate: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Boxes in image pixels and scores of what one window shows."""
         left, top, right, bottom = window
         view = image[top:bottom, left:right]
         height, width = view.shape[:2]
@@ -120,15 +162,19 @@ class LiteDetector:
         canvas = np.full((_HEIGHT, _WIDTH, 3), int(_MEAN), np.uint8)
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         canvas[: size[1], : size[0]] = cv2.resize(view, size, interpolation=method)
-        tensor = np.ascontiguousarray(((canvas.astype(np.float32) - _MEAN) / _STD).transpose(2, 0, 1)[None])
-        scores, fractions = self._session.run(["scores", "boxes"], {self._input: tensor})
-        chosen = scores[0, :, 1] > self._threshold
-        # Fractions run from the left edge of the first pixel, our pixels from the centre of the first one.
-        corners = fractions[0][chosen].astype(np.float64) * [_WIDTH, _HEIGHT, _WIDTH, _HEIGHT]
+        scores, corners = self._run(canvas)
+        chosen = scores > candidate
         per_pixel = np.array([width / size[0], height / size[1]] * 2)
-        boxes = corners * per_pixel - 0.5 + [left, top, left, top]
+        boxes = corners[chosen] * per_pixel - 0.5 + [left, top, left, top]
         uncut = ~_cut_by_window(boxes, window, image.shape, margin_px=2 * float(per_pixel.max()))
-        return boxes[uncut], scores[0, :, 1][chosen][uncut].astype(np.float64)
+        return boxes[uncut], scores[chosen][uncut]
+
+    def _run(self, picture: Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Scores ``(4420,)`` and boxes ``(4420, 4)`` for a 320 x 240 picture, 0 at the left edge of the first pixel."""
+        tensor = np.ascontiguousarray(((picture.astype(np.float32) - _MEAN) / _STD).transpose(2, 0, 1)[None])
+        scores, fractions = self._session.run(["scores", "boxes"], {self._input: tensor})
+        corners = fractions[0].astype(np.float64) * [_WIDTH, _HEIGHT, _WIDTH, _HEIGHT]
+        return scores[0, :, 1].astype(np.float64), corners
 
 
 def windows(width: int, height: int, levels: int) -> Iterator[tuple[int, int, int, int]]:

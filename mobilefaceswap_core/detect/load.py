@@ -20,10 +20,10 @@ def load_detector(name: str = "auto", *, device: str = "auto", download: bool = 
     Args:
         name: ``auto``, ``insightface``, ``dlib`` or ``lite``. ``auto`` takes insightface when a model pack is on disk,
             otherwise the better of the two offline backends.
-        device: ``auto``, ``cpu``, ``cuda`` (or ``cuda:N``) or ``mps``: a wish. Detectors that cannot use it run on the CPU;
-            ``info.device`` tells.
+        device: ``auto``, ``cpu``, ``cuda`` (or ``cuda:N``) or ``mps``: a wish. Detectors that cannot use it run on the
+            CPU, and ``info`` tells.
         download: with ``insightface``, fetch the pack (non-commercial licence, 289 MB) when it is not on disk.
-        fast: for video: ``lite`` searches the whole frame once, without windows and turns.
+        fast: for video: ``lite`` searches the whole frame once, without windows and turns; ``dlib`` does not enlarge.
 
     Returns:
         The detector; ``info.reason`` says why this one.
@@ -90,7 +90,7 @@ def _load(name: str, device: str, fast: bool, *, reason: str) -> Detector:
     if name == "dlib":
         from .dlib_hog import DlibDetector
 
-        return DlibDetector(reason=reason)
+        return DlibDetector(enlarge=not fast, reason=reason)
     from .lite import LiteDetector
 
     return LiteDetector(device=device, levels=0 if fast else 2, turn=not fast, reason=reason)

@@ -105,7 +105,8 @@ def download(
                 _fetch_verified(spec, path, progress, attempts, timeout_s, backoff_s)
     except OSError as error:
         raise WeightsError(
-            f"{spec.name} cannot be kept in {folder} ({error}). Free some space, or set MOBILEFACESWAP_HOME to another folder."
+            f"{spec.name} cannot be kept in {folder} ({error}). Free some space, or set MOBILEFACESWAP_HOME to "
+            "another folder."
         ) from error
     return path
 
@@ -128,8 +129,8 @@ def _fetch_verified(
     if got != spec.sha256:
         part.unlink()
         raise WeightsError(
-            f"{spec.url} holds another file: got SHA-256 {got[:16]}..., wanted {spec.sha256[:16]}.... It was deleted. Do not "
-            "use it; update this package or fetch the file by hand from a source you trust."
+            f"{spec.url} holds another file: got SHA-256 {got[:16]}..., wanted {spec.sha256[:16]}.... It was "
+            "deleted. Do not use it; update this package or fetch the file by hand from a source you trust."
         )
     os.replace(part, path)
 
@@ -158,8 +159,8 @@ def _fetch(
             trouble = "the connection ended early"
     have = part.stat().st_size if part.exists() else 0
     raise WeightsError(
-        f"Could not download {spec.name} from {spec.url}: {trouble} ({have} of {spec.size} bytes are kept). Check the network "
-        "and try again; it goes on where it stopped."
+        f"Could not download {spec.name} from {spec.url}: {trouble} ({have} of {spec.size} bytes are kept). Check the "
+        "network and try again; it goes on where it stopped."
     )
 
 
@@ -181,8 +182,8 @@ def _transfer(spec: DownloadSpec, part: Path, progress: Progress | None, timeout
         announced = response.headers.get("Content-Length")
         if announced is not None and have + int(announced) != spec.size:
             raise WeightsError(
-                f"{spec.url} holds another file: got {have + int(announced)} bytes, wanted {spec.size}. Update this package or "
-                "fetch the file by hand from a source you trust."
+                f"{spec.url} holds another file: got {have + int(announced)} bytes, wanted {spec.size}. Update this "
+                "package or fetch the file by hand from a source you trust."
             )
         with open(part, "ab" if have else "wb") as stream:
             while chunk := response.read(_CHUNK_BYTES):
