@@ -74,8 +74,32 @@ def _graphics(device: torch.device, backend: str, threads: int | None) -> Swappe
     return GraphicsSwapper()
 
 
+def _simswap(device: torch.device, backend: str, threads: int | None) -> Swapper:
+    from .teachers.simswap import load
+
+    return load(device=device)
+
+
+def _ghost(device: torch.device, backend: str, threads: int | None) -> Swapper:
+    from .teachers.ghost import load
+
+    return load(device=device)
+
+
+def _inswapper(device: torch.device, backend: str, threads: int | None) -> Swapper:
+    from .teachers.inswapper import load
+
+    return load(device=device)
+
+
 def entries() -> dict[str, ModelEntry]:
     """All known swappers, those whose files are missing included."""
+    from .teachers import ghost, inswapper, simswap
+    from .teachers.checkpoints import Checkpoint, expected_path
+
+    def files(wanted: tuple[Checkpoint, ...]) -> tuple[tuple[Path, ...], str]:
+        return tuple(map(expected_path, wanted)), " ".join(dict.fromkeys(checkpoint.remedy for checkpoint in wanted))
+
     official = tuple(home() / "official" / name for name in (NETWORK_FILE, RECOGNISER_FILE))
     listed = (
         ModelEntry("student", "MobileFaceSwap, trained by this project", (), "", _student),
@@ -89,6 +113,9 @@ def entries() -> dict[str, ModelEntry]:
             "`python -m mobilefaceswap_core convert checkpoints.tar`",
             _official,
         ),
+        ModelEntry("simswap", "SimSwap 224, the authors' weights", *files(simswap.FILES), _simswap),
+        ModelEntry("ghost", "GHOST, two blocks, the authors' weights", *files(ghost.FILES), _ghost),
+        ModelEntry("inswapper", "inswapper 128 of InsightFace", *files(inswapper.FILES), _inswapper),
     )
     return {entry.name: entry for entry in listed}
 

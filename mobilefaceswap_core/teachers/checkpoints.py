@@ -1,13 +1,12 @@
 """Checkpoints of other authors: where they are looked for, how they are read without running them, and strict mapping.
 
 None of these files ships or is downloaded here: their licences forbid it or are not stated. A file is found by name in
-the folder ``$MOBILEFACESWAP_TEACHERS`` (default ``~/.cache/mobilefaceswap/teachers``), or given by its path.
+the folder ``teachers`` of :func:`~mobilefaceswap_core.models.home`, or given by its path.
 """
 
 from __future__ import annotations
 
 import collections
-import os
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,9 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import WeightsError
+from ..models import home
 from ..weights.load import file_sha256, load_into
-
-FOLDER_VARIABLE = "MOBILEFACESWAP_TEACHERS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +44,14 @@ class Checkpoint:
 
 
 def checkpoint_folder() -> Path:
-    """``$MOBILEFACESWAP_TEACHERS`` or ``~/.cache/mobilefaceswap/teachers``."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or "~/.cache/mobilefaceswap/teachers").expanduser()
+    """``teachers`` below ``$MOBILEFACESWAP_HOME`` or the user's cache folder."""
+    return home() / "teachers"
 
 
-def is_present(checkpoint: Checkpoint) -> bool:
-    """Whether a file of that name is where :func:`locate` looks; the file is not opened."""
-    return any(path.is_file() for path in _candidates(checkpoint))
+def expected_path(checkpoint: Checkpoint) -> Path:
+    """Where the file is, or where it belongs if it is nowhere; the file is not opened."""
+    candidates = _candidates(checkpoint)
+    return next((path for path in candidates if path.is_file()), candidates[0])
 
 
 def locate(checkpoint: Checkpoint, path: Path | None = None) -> Path:
@@ -71,11 +70,11 @@ def locate(checkpoint: Checkpoint, path: Path | None = None) -> Path:
                 f"{path} is not a file; wanted {checkpoint.file} of {checkpoint.origin}. {checkpoint.remedy}"
             )
         return path
-    found = next((candidate for candidate in _candidates(checkpoint) if candidate.is_file()), None)
-    if found is None:
+    found = expected_path(checkpoint)
+    if not found.is_file():
         raise WeightsError(
             f"Weights not present: {checkpoint.file} of {checkpoint.origin} ({checkpoint.licence}). {checkpoint.remedy} "
-            f"Put it into {checkpoint_folder()}, or set {FOLDER_VARIABLE}."
+            f"Put it into {checkpoint_folder()}, or set MOBILEFACESWAP_HOME."
         )
     if checkpoint.sha256 and (digest := file_sha256(found)) not in checkpoint.sha256:
         raise WeightsError(

@@ -39,6 +39,7 @@ GENERATOR_FILES = {
     for blocks in (1, 2, 3)
 }
 RECOGNISER_FILE = Checkpoint("backbone.pth", "InsightFace, non-commercial", "ai-forever/ghost", _REMEDY)
+FILES = (GENERATOR_FILES[2], RECOGNISER_FILE)  # the authors' main model has two blocks
 
 
 def config(blocks: int = 2, *, skips: str = "concat") -> AeiConfig:
@@ -108,11 +109,6 @@ class GhostRecogniser:
         with torch.inference_mode():
             x = F.interpolate(x, size=(112, 112), mode="bilinear", align_corners=True)
             return self.network(x).cpu().numpy()
-
-
-def is_present(blocks: int = 2) -> bool:
-    """Whether both of the authors' files are where :mod:`.checkpoints` looks."""
-    return checkpoints.is_present(GENERATOR_FILES[blocks]) and checkpoints.is_present(RECOGNISER_FILE)
 
 
 def load(

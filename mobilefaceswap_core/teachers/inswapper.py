@@ -49,6 +49,7 @@ RECOGNISER_FILE = Checkpoint(
     sha256=("4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",),
     places=("~/.insightface/models/buffalo_l",),
 )
+FILES = (GENERATOR_FILE, RECOGNISER_FILE)
 
 
 class InswapperGenerator:
@@ -134,11 +135,6 @@ def open_session(path: Path, *, device: torch.device | str = "cpu") -> Any:
         raise WeightsError(
             f"{path} is not a readable ONNX file ({type(error).__name__}); download it again."
         ) from error
-
-
-def is_present() -> bool:
-    """Whether both files are where :mod:`.checkpoints` looks."""
-    return checkpoints.is_present(GENERATOR_FILE) and checkpoints.is_present(RECOGNISER_FILE)
 
 
 def load(

@@ -31,13 +31,13 @@ from .embedding_swapper import EmbeddingSwapper, Precision, crops_to_tensor, res
 CROP = CropSpec(224, "arcface_frontal", "similarity")
 EMBEDDING = 512
 _LICENCE = "CC BY-NC 4.0, non-commercial"
-_REMEDY = "Follow docs/guidance/preparation.md of neuralchen/SimSwap"
-GENERATOR_FILE = Checkpoint(
-    "latest_net_G.pth", _LICENCE, "neuralchen/SimSwap", f"{_REMEDY}: it is in checkpoints.zip, folder people."
+_REMEDY = (
+    "Follow docs/guidance/preparation.md of neuralchen/SimSwap: latest_net_G.pth is in checkpoints.zip (folder people), "
+    "arcface_checkpoint.tar lies beside it."
 )
-RECOGNISER_FILE = Checkpoint(
-    "arcface_checkpoint.tar", _LICENCE, "neuralchen/SimSwap", f"{_REMEDY}: arcface_checkpoint.tar."
-)
+GENERATOR_FILE = Checkpoint("latest_net_G.pth", _LICENCE, "neuralchen/SimSwap", _REMEDY)
+RECOGNISER_FILE = Checkpoint("arcface_checkpoint.tar", _LICENCE, "neuralchen/SimSwap", _REMEDY)
+FILES = (GENERATOR_FILE, RECOGNISER_FILE)
 
 
 def instance_norm(x: Tensor) -> Tensor:
@@ -136,11 +136,6 @@ class SimSwapRecogniser:
         with torch.inference_mode():
             # Their downsampling by a half is nearest neighbour: every second pixel.
             return self.network(x[:, :, ::2, ::2])[0].cpu().numpy()
-
-
-def is_present() -> bool:
-    """Whether both of the authors' files are where :mod:`.checkpoints` looks."""
-    return checkpoints.is_present(GENERATOR_FILE) and checkpoints.is_present(RECOGNISER_FILE)
 
 
 def load(

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from mobilefaceswap_core.errors import OptionError, WeightsError
 from mobilefaceswap_core.geometry import template_points
 from mobilefaceswap_core.identity.arcface import ArcFaceIrSe
+from mobilefaceswap_core.models import available_swappers, load_swapper
 from mobilefaceswap_core.teachers import aei, checkpoints, ghost, inswapper, iresnet, simswap
 from mobilefaceswap_core.teachers.checkpoints import Checkpoint
 from mobilefaceswap_core.types import AlignedFace, CropSpec
@@ -30,7 +31,7 @@ EYE = np.array([[1.0, 0, 0], [0, 1.0, 0]])
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path, monkeypatch):
     """No test sees checkpoints that happen to be on this machine."""
-    monkeypatch.setenv(checkpoints.FOLDER_VARIABLE, str(tmp_path / "teachers"))
+    monkeypatch.setenv("MOBILEFACESWAP_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     torch.set_num_threads(1)
 
@@ -143,8 +144,14 @@ def test_a_missing_checkpoint_names_file_origin_licence_and_remedy():
     ):
         with pytest.raises(WeightsError, match="Weights not present") as caught:
             load()
-        assert all(word in str(caught.value) for word in (*words, checkpoints.FOLDER_VARIABLE))
-    assert not (simswap.is_present() or ghost.is_present() or inswapper.is_present())
+        assert all(word in str(caught.value) for word in (*words, "MOBILEFACESWAP_HOME"))
+    assert not {"simswap", "ghost", "inswapper"} & set(available_swappers())
+
+
+def test_a_teacher_whose_files_are_there_can_be_named():
+    write_simswap(checkpoints.checkpoint_folder())
+    assert "simswap" in available_swappers()
+    assert load_swapper("simswap", device="cpu").info.name == "simswap"
 
 
 def test_a_file_found_by_name_must_have_a_known_digest_but_one_named_by_path_need_not(tmp_path):
@@ -153,7 +160,7 @@ def test_a_file_found_by_name_must_have_a_known_digest_but_one_named_by_path_nee
     (folder / "net.pth").write_bytes(b"content")
     digest = hashlib.sha256(b"content").hexdigest()
     wrong = Checkpoint("net.pth", "licence", "origin", "remedy", sha256=("0" * 64,))
-    assert checkpoints.is_present(wrong)
+    assert checkpoints.expected_path(wrong) == folder / "net.pth"
     with pytest.raises(WeightsError, match=digest):
         checkpoints.locate(wrong)
     assert checkpoints.locate(Checkpoint("net.pth", "", "", "", sha256=("0" * 64, digest))) == folder / "net.pth"
@@ -246,7 +253,6 @@ def write_simswap(folder: Path) -> None:
 
 def test_simswap_loads_from_files_in_the_authors_layout_and_swaps(tmp_path):
     write_simswap(checkpoints.checkpoint_folder())
-    assert simswap.is_present()
     swapper = simswap.load(precision="float32")
     assert set(swapper.info.weights_sha256) == {"latest_net_G.pth", "arcface_checkpoint.tar"}
     face = AlignedFace(np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8), EYE)
