@@ -17,6 +17,8 @@ Float = NDArray[np.float32]
 LOW_SIDE_PX = 64
 # Added to lightness (0 to 100) before ratios: below about this level 8-bit photos hold noise and JPEG blocks.
 LIGHTNESS_OFFSET = 6.0
+# Blur of the correction at the rim as a share of the one inside.
+RIM_SHARE = 0.4
 # Deviations below these (log lightness, chroma per lightness) are noise and not contrast.
 STD_FLOOR = np.array([0.03, 0.02, 0.02], np.float32)
 
@@ -28,12 +30,15 @@ class SkinModel:
     centre: NDArray[np.float64]
     spread: NDArray[np.float64]
 
-    def likelihood(self, lab: Float) -> Float:
-        """1 on skin, falling to 0 on hair, cloth and background: ``(H, W, 3)`` Lab to ``(H, W)``."""
+    def likelihood(self, lab: Float, *, light_tolerance: float = 1.0, chroma_tolerance: float = 1.0) -> Float:
+        """1 on skin, falling to 0 on hair, cloth and background: ``(H, W, 3)`` Lab to ``(H, W)``.
+
+        Tolerances above 1 forgive differences of lightness and of chroma.
+        """
         offset = (lab - self.centre.astype(np.float32)) / self.spread.astype(np.float32)
         # Brighter than the cheeks is a highlight, rarely an obstacle: half as suspicious as darker.
-        light = np.where(offset[..., 0] > 0, 0.5 * offset[..., 0], offset[..., 0])
-        distance = np.sqrt(light**2 + offset[..., 1] ** 2 + offset[..., 2] ** 2)
+        light = np.where(offset[..., 0] > 0, 0.5 * offset[..., 0], offset[..., 0]) / light_tolerance
+        distance = np.sqrt(light**2 + (offset[..., 1] ** 2 + offset[..., 2] ** 2) / chroma_tolerance**2)
         return np.clip((4.0 - distance) / 1.5, 0.0, 1.0).astype(np.float32)
 
 
@@ -49,6 +54,14 @@ def skin_model(lab: Float, region: Mask) -> SkinModel:
     centre = np.median(pixels, axis=0).astype(np.float64)
     spread = 1.4826 * np.median(np.abs(pixels - centre), axis=0)
     return SkinModel(centre, np.maximum(spread, [7.0, 3.0, 3.5]))
+
+
+def smoothness(lightness: Float, region: Mask, sigma_px: float) -> Float:
+    """1 where the local texture is no rougher than in ``region``, falling to 0: fair hair has the colour of skin."""
+    roughness = soften(np.abs(lightness - soften(lightness, sigma_px)), sigma_px)
+    known = roughness[region > 0.5]
+    usual = float(np.quantile(known, 0.9)) if len(known) else 1.0
+    return np.clip((3.5 - roughness / max(usual, 0.5)) / 1.5, 0.0, 1.0).astype(np.float32)
 
 
 def fill(points: Points, shape: tuple[int, int]) -> Mask:
@@ -80,7 +93,7 @@ def low_pass(image: Float, weights: Mask, sigma_px: float) -> Float:
 
 
 def relight(
-    face: Float, target: Float, *, face_skin: Mask, target_skin: Mask, sigma_px: float, strength: float
+    face: Float, target: Float, *, face_skin: Mask, target_skin: Mask, rim: Mask, sigma_px: float, strength: float
 ) -> Float:
     """Give ``face`` the colours and the light of ``target``.
 
@@ -94,6 +107,8 @@ def relight(
         target: what it is laid on.
         face_skin: ``(H, W)`` weights of pixels of ``face`` whose colour is skin under its own light.
         target_skin: the same for ``target``.
+        rim: ``(H, W)`` 1 near the outline of the face, where even quicker differences must vanish: a seam is visible
+            wherever the colours on its two sides differ, a slightly wrong light inside the face is not.
         sigma_px: what counts as slow.
         strength: share of the slow difference that is taken over, 0 to 1.
     """
@@ -103,7 +118,9 @@ def relight(
     contrast = np.clip((target_std + STD_FLOOR) / (face_std + STD_FLOOR), 0.7, 1.1)
     matched = (face - face_mean) * contrast + target_mean
     slow = low_pass(target, target_skin, sigma_px) - low_pass(matched, face_skin, sigma_px)
-    return _rgb(matched + strength * slow)
+    matched = matched + strength * slow
+    quick = low_pass(target, target_skin, RIM_SHARE * sigma_px) - low_pass(matched, face_skin, RIM_SHARE * sigma_px)
+    return _rgb(matched + rim[..., None] * quick)
 
 
 def _light_and_chroma(rgb: Float) -> Float:

@@ -18,6 +18,12 @@ from . import graphics_mesh as mesh
 Float = NDArray[np.float64]
 
 
+# How much of the difference in shape (width, height, depth) eyes and mouth take over besides their place. Width of an
+# eye is anatomy; its height and all of a mouth are mostly expression, which is the target's. Measured on pairs of real
+# photos: taking these shares brings dlib's distance from 0.519 to about 0.505 and leaves landmark errors as they are.
+EYE_SHARES, MOUTH_SHARES = (1.0, 0.4, 1.0), (0.3, 0.3, 0.3)
+
+
 @dataclass(frozen=True, slots=True)
 class GraphicsOptions:
     """What can be tuned; lengths in mesh units (1.25 from temple to temple).
@@ -30,8 +36,8 @@ class GraphicsOptions:
         edge_sigma: softness of that edge.
     """
 
-    shape_strength: float = 0.5
-    light_strength: float = 0.7
+    shape_strength: float = 0.7
+    light_strength: float = 0.8
     light_sigma: float = 0.17
     edge_inset: float = 0.035
     edge_sigma: float = 0.042
@@ -104,13 +110,16 @@ def skin_and_cover(image: Image, points: Points, pose: mesh.HeadPose) -> tuple[M
     shape = image.shape[:2]
     unit = pose.scale_px
     lab = light.to_lab(cv2.GaussianBlur(image, (0, 0), max(0.012 * unit, 0.4)))
-    like = light.skin_model(lab, _cheeks_and_nose(points, pose, shape)).likelihood(lab)
+    cheeks = _cheeks_and_nose(points, pose, shape)
+    model = light.skin_model(lab, cheeks)
+    like = model.likelihood(lab) * light.smoothness(lab[..., 0], cheeks, 0.02 * unit)
 
     features = np.zeros(shape, np.float32)
     for part in (mesh.LEFT_EYE, mesh.RIGHT_EYE, mesh.OUTER_LIPS, slice(17, 22), slice(22, 27)):
         features = np.maximum(features, light.fill(cv2.convexHull(points[part].astype(np.float32))[:, 0], shape))
     grown = cv2.dilate(features, _disc(0.04 * unit))
-    skin = like * (1.0 - light.soften(grown, 0.02 * unit))
+    # Shading is what the light step reads, so darkness, and the warmer colour of shade, must not exclude a pixel.
+    skin = model.likelihood(lab, light_tolerance=3.0, chroma_tolerance=1.7) * (1.0 - light.soften(grown, 0.02 * unit))
 
     lift = pose.project(np.array([0.0, -0.05, 0.0]))
     tested = light.fill(np.concatenate([points[17:27] + lift, points[mesh.FOREHEAD][::-1]]), shape)
@@ -122,7 +131,7 @@ def skin_and_cover(image: Image, points: Points, pose: mesh.HeadPose) -> tuple[M
     # Pores, moles and stray hairs are not obstacles: close small holes, then drop small islands.
     cover = tested * (1.0 - like)
     cover = cv2.morphologyEx((cover > 0.5).astype(np.float32), cv2.MORPH_OPEN, _disc(0.022 * unit))
-    cover = cv2.dilate(np.maximum(cover, _covered_brows(cover, points, pose)), _disc(0.03 * unit))
+    cover = cv2.dilate(np.maximum(cover, _covered_brows(cover, points, pose)), _disc(0.04 * unit))
     return skin.astype(np.float32), (1.0 - light.soften(cover, 0.02 * unit)).astype(np.float32)
 
 
@@ -164,14 +173,15 @@ def place_features(target: Points, pose: mesh.HeadPose, offsets: Float, strength
         offsets: ``(68, 3)`` source's proportions minus target's, mesh units.
         strength: 0 keeps the target's.
 
-    Brows and nose move point by point; eyes and mouth move as a whole because their shape is expression; the outline
-    stays, because hair and neck do.
+    Brows and nose move point by point, eyes and mouth mostly as a whole; the outline stays, because hair and neck do.
     """
+    offsets = offsets.copy()
+    for part, shares in ((mesh.LEFT_EYE, EYE_SHARES), (mesh.RIGHT_EYE, EYE_SHARES), (mesh.MOUTH, MOUTH_SHARES)):
+        whole = offsets[part].mean(0)
+        offsets[part] = whole + np.array(shares) * (offsets[part] - whole)
     shift = strength * pose.project(offsets)
     placed = target.copy()
-    placed[17:36] += shift[17:36]
-    for part in (mesh.LEFT_EYE, mesh.RIGHT_EYE, mesh.MOUTH):
-        placed[part] += shift[part].mean(0)
+    placed[17:68] += shift[17:68]
     return placed
 
 
@@ -212,24 +222,26 @@ def render(
 
     face, usable, face_skin = _sample(source, maps[:4], maps[4])
     target_skin, target_usable = skin_and_cover(image, target_points, pose)
-    moved_target = cv2.remap(image, maps[5], maps[6], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(
-        np.float32
-    )
-
+    visible = light.soften(np.minimum(usable, target_usable), 0.02 * unit)
     outline = _outline_mask(covered, unit, options)
-    mask = outline * light.soften(np.minimum(usable, target_usable), 0.02 * unit)
-    face_skin = outline * (0.97 * face_skin * usable + 0.03)
-    target_skin = outline * (0.97 * target_skin * target_usable + 0.03)
     original = image.astype(np.float32)
+    face_skin = outline * (0.95 * face_skin * usable + 0.05)
+    target_skin = outline * (0.95 * target_skin * target_usable + 0.05)
     face = light.match_sharpness(face, original, np.minimum(face_skin, target_skin))
     face = light.relight(
-        face, original, face_skin=face_skin, target_skin=target_skin,
-        sigma_px=options.light_sigma * unit, strength=options.light_strength,
-    )  # fmt: skip
+        face,
+        original,
+        face_skin=face_skin,
+        target_skin=target_skin,
+        rim=np.maximum(_rim(covered, unit), 1.0 - visible),
+        sigma_px=options.light_sigma * unit,
+        strength=options.light_strength,
+    )
+    moved_target = cv2.remap(original, maps[5], maps[6], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     kept = _kept_target(source, placed, target_points, opened, unit, covered.shape)[..., None]
-    face = face + kept * (moved_target - face)
-    drawn = np.where(covered[..., None] > 0, face, original)
-    return SwappedCrop(np.clip(np.rint(drawn), 0, 255).astype(np.uint8), np.clip(mask, 0.0, 1.0).astype(np.float32))
+    drawn = np.where(covered[..., None] > 0, face + kept * (moved_target - face), original)
+    mask = np.clip(outline * visible, 0.0, 1.0).astype(np.float32)
+    return SwappedCrop(np.clip(np.rint(drawn), 0, 255).astype(np.uint8), mask)
 
 
 def _fit_mouth(
@@ -241,13 +253,13 @@ def _fit_mouth(
     the source's teeth shows. Lips of an open source are read a little outside its teeth for the same reason.
     """
     upper, lower = [61, 62, 63], [67, 66, 65]
-    opened = float(ramp(lip_gap(target, pose), 0.02, 0.055))
+    opened = float(ramp(lip_gap(target, pose), 0.03, 0.07))
     placed = placed.copy()
     middle = (placed[upper] + placed[lower]) / 2
     placed[upper] = middle + opened * (placed[upper] - middle)
     placed[lower] = middle + opened * (placed[lower] - middle)
     texture = source.points.copy()
-    outwards = 0.25 * float(ramp(lip_gap(texture, source.pose), 0.02, 0.055))
+    outwards = 0.45 * float(ramp(lip_gap(texture, source.pose), 0.02, 0.06))
     texture[upper] += outwards * (texture[[50, 51, 52]] - texture[upper])
     texture[lower] += outwards * (texture[[58, 57, 56]] - texture[lower])
     return texture, placed, opened
@@ -264,13 +276,14 @@ def _sample(
         ).astype(np.float32)
 
     usable, other = read(source.usable, 0, cv2.INTER_LINEAR), read(source.usable, 2, cv2.INTER_LINEAR)
-    share = mirrored + (1 - mirrored) * np.clip(other - usable, 0.0, 1.0)
+    own = usable * (1.0 - mirrored * other)
+    filled = other * (1.0 - own)
+    share = filled / np.maximum(own + filled, 1e-3)
     face, skin = read(source.image, 0, cv2.INTER_CUBIC), read(source.skin, 0, cv2.INTER_LINEAR)
     if share.max() > 0:
         face += share[..., None] * (read(source.image, 2, cv2.INTER_CUBIC) - face)
         skin += share * (read(source.skin, 2, cv2.INTER_LINEAR) - skin)
-        usable = usable + share * (other - usable)
-    return face, usable, skin
+    return face, own + filled, skin
 
 
 def _outline_mask(covered: NDArray[np.uint8], unit: float, options: GraphicsOptions) -> Mask:
@@ -281,6 +294,13 @@ def _outline_mask(covered: NDArray[np.uint8], unit: float, options: GraphicsOpti
     distance = np.minimum(np.arange(size), np.arange(size)[::-1]) / size
     edge = ramp(distance, 0.0, 0.05).astype(np.float32)
     return np.minimum(mask, np.minimum.outer(edge, edge))
+
+
+def _rim(covered: NDArray[np.uint8], unit: float) -> Mask:
+    """1 at the outline of the mesh, 0 from a quarter of a unit inside."""
+    padded = cv2.copyMakeBorder(covered, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    return (1.0 - ramp(depth / unit, 0.05, 0.25)).astype(np.float32)
 
 
 def _kept_target(
