@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +166,7 @@ def _read_parity_file(path: str | Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise WeightsError(f"{path} is not a readable .npz parity file: {error}.") from error
     shapes = {"emb": (512,), "fmap": (512, 7, 7), "x": None}
     for name, shape in shapes.items():

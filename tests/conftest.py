@@ -1,0 +1,33 @@
+"""Shared fixtures. Tests run offline and read nothing outside the repository and the installed packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+torch.set_num_threads(1)  # several test workers share few cores
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """Outputs of the official network with seeded weights (PaddlePaddle 3.3.1, float32, CPU)."""
+    return Path(__file__).parent / "golden" / "official_layout_seed1.npz"
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> np.ndarray:
+    """NASA portrait in the public domain, RGB uint8 (512, 512, 3), one frontal face."""
+    import skimage.data
+
+    return skimage.data.astronaut()
+
+
+@pytest.fixture(scope="session")
+def group() -> np.ndarray:
+    """The sample photo of the insightface package, RGB uint8 (886, 1280, 3), six faces."""
+    import insightface.data
+
+    return np.ascontiguousarray(insightface.data.get_image("t1")[..., ::-1])
