@@ -54,6 +54,12 @@ class VideoError(SwapError):
     exit_code = 8
 
 
+class TrainingError(SwapError):
+    """A training run diverged or cannot go on; its last good checkpoint is untouched."""
+
+    exit_code = 9
+
+
 class Cancelled(SwapError):
     """The caller asked to stop; nothing was left behind."""
 

@@ -149,14 +149,18 @@ class Idn(nn.Module):
 
     def decode(self, deepest: Tensor, skips: list[Tensor], weights: IdnWeights) -> Tensor:
         """Face ``(B, 3, S, S)`` in [0, 1]."""
-        y = deepest
-        stages = list(zip(weights.decoder_depthwise, weights.decoder_pointwise, strict=True))
-        for i, (depthwise, pointwise) in enumerate(stages):
+        return (1 + self.draw(self.decode_stages(deepest, skips, weights)[-1])) / 2
+
+    def decode_stages(self, deepest: Tensor, skips: list[Tensor], weights: IdnWeights) -> list[Tensor]:
+        """What each of the four decoder stages computes, before the skips are joined; the last is what is drawn."""
+        y, stages = deepest, []
+        for i, (depthwise, pointwise) in enumerate(zip(weights.decoder_depthwise, weights.decoder_pointwise, strict=True)):
+            if i:
+                y = torch.cat([y, skips[-i]], 1)  # (B, 512, S/16), (B, 256, S/8), (B, 128, S/4)
             y = F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=True)
             y = F.leaky_relu(dynamic_pointwise(dynamic_depthwise(y, depthwise, stride=1), pointwise), SLOPE)
-            if i != len(stages) - 1:
-                y = torch.cat([y, skips[-1 - i]], 1)  # (B, 512, S/16), (B, 256, S/8), (B, 128, S/4)
-        return (1 + self.draw(y)) / 2
+            stages.append(y)
+        return stages
 
     def draw(self, y: Tensor) -> Tensor:
         """``final`` with its 1x1 convolution and batch norm before the upsampling.
