@@ -1,0 +1,156 @@
+"""The hidden mark's signal: a square grid over the aligned face, 128 carriers on it, and the code that spells 14 bits.
+
+The grid is the aligned crop of :data:`MARK_CROP` averaged down to 112 x 112. What a reader correlates with is not the
+luminance but its *residual*: two octave-like bands, each divided by its local deviation, so that eyes, beards and jpeg
+blocks do not outshout smooth skin. Bands, window and strength were chosen by measurement; see ``docs/marking.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import CropSpec
+
+Floats = NDArray[np.float32]
+
+MARK_CROP = CropSpec(224, "arcface", "similarity")
+GRID_PX = 112
+BITS = 14
+CARRIERS = 128
+_WORDS = CARRIERS // 64  # each 64-carrier word is a row of a Hadamard matrix or its negative: 7 bits
+# The key is public on purpose: anyone may look for the mark. It also means that anyone may attack it.
+_KEY = b"mobilefaceswap watermark 1"
+# Band limits in cycles per crop side. Below 15 the face itself is too strong, above 33 half-size faces have nothing left.
+BANDS = ((15.0, 22.0), (22.0, 33.0))
+_SLOPE = 12  # of the band edges, as an exponent: steep enough to separate bands, without ringing over the window
+_FLOOR = 0.7  # grey levels; a band flatter than this is rounding noise and must not be blown up
+_SPREAD_PX = 11  # side of the square that local deviations are taken over
+_CLIP = 3.0  # local deviations; one specular highlight must not decide a carrier
+# The part of the crop that is swapped for nearly every face: centre and radii as fractions of the crop's side.
+_CENTRE, _RADII, _SOFT = (0.5, 0.625), (0.295, 0.34), 0.15
+
+
+def mark_centre() -> tuple[float, float]:
+    """Centre of the marked ellipse in grid pixels, ``(x, y)``."""
+    return _CENTRE[0] * GRID_PX - 0.5, _CENTRE[1] * GRID_PX - 0.5
+
+
+def _frozen(array: NDArray[np.generic]) -> Floats:
+    result = np.ascontiguousarray(array, np.float32)
+    result.flags.writeable = False
+    return result
+
+
+@lru_cache(maxsize=1)
+def window() -> Floats:
+    """``(112, 112)`` weight in [0, 1]: a soft ellipse over brows to chin."""
+    y, x = (np.mgrid[0:GRID_PX, 0:GRID_PX] + 0.5) / GRID_PX
+    radius = np.hypot((x - _CENTRE[0]) / _RADII[0], (y - _CENTRE[1]) / _RADII[1])
+    return _frozen(np.clip((1 + _SOFT - radius) / (2 * _SOFT), 0, 1))
+
+
+@lru_cache(maxsize=1)
+def support() -> NDArray[np.intp]:
+    """Flat indices of the grid pixels that carry anything."""
+    indices = np.flatnonzero(window().ravel() > 0.02)
+    indices.flags.writeable = False
+    return indices
+
+
+@lru_cache(maxsize=1)
+def band_filters() -> tuple[Floats, ...]:
+    """One real transfer function per band, laid out as ``numpy.fft.rfft2`` lays out a grid."""
+    cycles_y = np.fft.fftfreq(GRID_PX)[:, None] * GRID_PX
+    cycles_x = np.fft.rfftfreq(GRID_PX)[None] * GRID_PX
+    cycles = np.hypot(cycles_y, cycles_x)
+
+    def below(limit: float) -> NDArray[np.float64]:
+        return np.exp(-np.log(2) * (cycles / limit) ** _SLOPE)
+
+    return tuple(_frozen(below(high) * (1 - below(low))) for low, high in BANDS)
+
+
+@lru_cache(maxsize=1)
+def carriers() -> Floats:
+    """``(128, P)`` orthonormal carriers on the support; the same on every machine.
+
+    SHAKE-256 gives the noise, because NumPy promises no stable stream of normal numbers. Symmetric orthonormalisation
+    has no order and no sign to choose, so a different LAPACK gives the same carriers.
+    """
+    noise = np.frombuffer(hashlib.shake_256(_KEY).digest(CARRIERS * GRID_PX**2), np.uint8)
+    spectrum = np.fft.rfft2(noise.reshape(CARRIERS, GRID_PX, GRID_PX) - 127.5)
+    shaped = np.fft.irfft2(spectrum * sum(band_filters()), s=(GRID_PX, GRID_PX)) * window()
+    flat = shaped.reshape(CARRIERS, -1)[:, support()]
+    values, vectors = np.linalg.eigh(flat @ flat.T)
+    return _frozen((vectors / np.sqrt(values)) @ vectors.T @ flat)
+
+
+def residual(luma: Floats) -> tuple[Floats, Floats]:
+    """What the reader correlates with.
+
+    Args:
+        luma: ``(112, 112)`` in grey levels.
+
+    Returns:
+        The normalised residual, and the local deviation of both bands together in grey levels.
+    """
+    spectrum = np.fft.rfft2(luma)
+    total, variance = np.zeros_like(luma), np.zeros_like(luma)
+    for band_filter in band_filters():
+        band = np.fft.irfft2(spectrum * band_filter, s=(GRID_PX, GRID_PX)).astype(np.float32)
+        local = cv2.blur(band * band, (_SPREAD_PX, _SPREAD_PX))
+        variance += local
+        total += np.clip(band / (np.sqrt(local) + _FLOOR), -_CLIP, _CLIP)
+    return total, np.sqrt(variance)
+
+
+def luma_grid(crop: NDArray[np.uint8]) -> Floats:
+    """``(112, 112)`` luminance of a square RGB crop."""
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    way = cv2.INTER_AREA if len(grey) >= GRID_PX else cv2.INTER_LINEAR
+    return cv2.resize(grey, (GRID_PX, GRID_PX), interpolation=way).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _hadamard() -> Floats:
+    matrix = np.ones((1, 1))
+    while len(matrix) < 64:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    return _frozen(matrix)
+
+
+def codeword(payload: int) -> Floats:
+    """``(128,)`` unit vector that spells a payload of 14 bits."""
+    if not 0 <= payload < 1 << BITS:
+        raise ValueError(f"A payload has {BITS} bits: got {payload}, wanted 0 to {(1 << BITS) - 1}.")
+    words = []
+    for shift in range(BITS - 7, -1, -7):
+        sign, row = divmod(payload >> shift & 127, 64)
+        words.append(_hadamard()[row] * (1 - 2 * sign))
+    return np.concatenate(words) / np.float32(np.sqrt(CARRIERS))
+
+
+def decode(responses: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """The most likely payload of each row and how well it fits.
+
+    Args:
+        responses: ``(N, 128)`` carrier responses.
+
+    Returns:
+        ``(N,)`` cosine between responses and the best of the 2**14 codewords, and ``(N,)`` payloads. Exact maximum
+        likelihood: the code is a product of two biorthogonal codes, so each half is decided alone.
+    """
+    words = responses.reshape(len(responses), _WORDS, 64) @ _hadamard()
+    row = np.abs(words).argmax(-1)
+    best = np.take_along_axis(words, row[..., None], -1)[..., 0]
+    norm = np.maximum(np.linalg.norm(responses, axis=1), 1e-6)
+    score = np.abs(best).sum(1) / (np.sqrt(CARRIERS) * norm)
+    payload = np.zeros(len(responses), np.int64)
+    for word in range(_WORDS):
+        payload = payload << 7 | (best[:, word] < 0) << 6 | row[:, word]
+    return score.astype(np.float32), payload

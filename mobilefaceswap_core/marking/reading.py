@@ -1,0 +1,178 @@
+"""Finding the mark again: align each face, search small errors of the alignment, decode, and say how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry import align_face
+from ..types import Face, Image, Matrix
+from .carriers import BITS, CARRIERS, GRID_PX, MARK_CROP, Floats, carriers, decode, luma_grid, mark_centre, residual, support
+from .watermark import FORMAT_VERSION
+
+# A swapped face's landmarks are not the target's, and detectors differ: up to 10 px of 224, 10 % of size, 6 degrees.
+_SCALES = (1.0, 0.98, 1.02, 0.96, 1.04, 0.94, 1.06, 0.92, 1.08, 0.90, 1.10)
+_TURNS = (0.0, -2.0, 2.0, -4.0, 4.0, -6.0, 6.0)
+_REACH_PX = 5  # grid pixels, whole steps
+_REFINE_STEPS = (1.0, 0.5)
+_REFINE_BEST = 2
+_REFINE_TRIALS = _REFINE_BEST * len(_REFINE_STEPS) * 8
+# Alignments looked at for one face, mirrored ones included, times codewords: what a chance match has to choose from.
+TRIALS = 2 * (len(_SCALES) * len(_TURNS) * (2 * _REACH_PX + 1) ** 2 + _REFINE_TRIALS) * 2**BITS
+FALSE_POSITIVE = 1e-6  # wanted bound per face
+
+
+def chance_of(score: float, trials: int = TRIALS) -> float:
+    """Upper bound on the probability that an unmarked face reaches a score.
+
+    A carrier response of an unmarked face points anywhere with equal probability (the key is random), and the cap of
+    half angle ``t`` covers at most ``sin(t) ** (n - 1) / 2`` of the unit sphere in n dimensions. The bound is that
+    times the number of directions tried.
+    """
+    if score <= 0:
+        return 1.0
+    return float(min(1.0, trials * 0.5 * max(0.0, 1 - score * score) ** ((CARRIERS - 1) / 2)))
+
+
+def score_for(chance: float, trials: int = TRIALS) -> float:
+    """The score whose bound is ``chance``; the inverse of :func:`chance_of`."""
+    return float(np.sqrt(1 - (2 * chance / trials) ** (2 / (CARRIERS - 1))))
+
+
+THRESHOLD = score_for(FALSE_POSITIVE)  # 0.63
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What one face says.
+
+    Attributes:
+        score: cosine with the best codeword; marked above :data:`THRESHOLD`.
+        payload: the most likely 14 bits, meaningful only when marked.
+        responses: ``(128,)`` unit-norm carrier responses at the best alignment.
+    """
+
+    score: float
+    payload: int
+    responses: NDArray[np.float32]
+
+    @property
+    def marked(self) -> bool:
+        """Whether the face carries a mark of a format version this reader knows."""
+        return self.score >= THRESHOLD and self.payload >> 12 == FORMAT_VERSION
+
+    @property
+    def chance(self) -> float:
+        """Bound on the probability of such a score without a mark."""
+        return chance_of(self.score)
+
+    def bit_accuracy(self, expected: Floats) -> float:
+        """Share of the 128 carriers whose sign is that of a codeword, before error correction."""
+        return float((np.sign(self.responses) == np.sign(expected)).mean())
+
+
+def read_crop(crop: Image) -> Reading:
+    """Look for a mark in an aligned crop of :data:`~.carriers.MARK_CROP`; mirrored too when it is not found upright."""
+    best = _read_grid(luma_grid(crop))
+    if best.marked:
+        return best
+    mirrored = _read_grid(luma_grid(np.ascontiguousarray(crop[:, ::-1])))
+    return max(best, mirrored, key=lambda reading: reading.score)
+
+
+def read_faces(image: Image, faces: Sequence[Face]) -> list[Reading]:
+    """One reading per face, in the faces' order."""
+    return [read_crop(align_face(image, face, MARK_CROP).image) for face in faces]
+
+
+def vote(readings: Iterable[Reading]) -> Reading | None:
+    """Frames of one clip together: responses add up where a mark is, and cancel where it is chance.
+
+    Args:
+        readings: the best reading of each frame.
+
+    Returns:
+        The combined reading, or the best single one if that is surer; ``None`` without frames.
+    """
+    frames = list(readings)
+    if not frames:
+        return None
+    summed = np.sum([frame.responses for frame in frames], axis=0, dtype=np.float32)
+    return max([_reading(summed), *frames], key=lambda reading: reading.score)
+
+
+def _reading(responses: Floats) -> Reading:
+    score, payload = decode(responses[None])
+    unit = responses / max(float(np.linalg.norm(responses)), 1e-6)
+    return Reading(float(score[0]), int(payload[0]), unit.astype(np.float32))
+
+
+@lru_cache(maxsize=1)
+def _shifted_support() -> NDArray[np.intp]:
+    """``(121, P)`` flat indices of the support in a padded grid, for every shift."""
+    row, column = np.divmod(support(), GRID_PX)
+    side = GRID_PX + 2 * _REACH_PX
+    steps = range(2 * _REACH_PX + 1)
+    return np.stack([(row + dy) * side + column + dx for dy, dx in product(steps, steps)])
+
+
+def _read_grid(luma: Floats) -> Reading:
+    """Coarse search over size, turn and shift, nearest alignments first; then refinement of the best."""
+    matrix, shifts = carriers(), list(product(range(-_REACH_PX, _REACH_PX + 1), repeat=2))
+    found: list[tuple[float, tuple[float, float, float, float], Floats]] = []
+    near = [(s, t) for s in _SCALES[:3] for t in _TURNS[:3]]
+    far = [(s, t) for s in _SCALES for t in _TURNS if (s, t) not in near]
+    for group in (near, far):
+        for scale, turn in group:
+            padded = np.pad(_residual_at(luma, _alignment(scale, turn)), _REACH_PX)
+            responses = padded.ravel()[_shifted_support()] @ matrix.T
+            scores, _ = decode(responses)
+            best = int(scores.argmax())
+            dy, dx = shifts[best]
+            found.append((float(scores[best]), (scale, turn, float(dx), float(dy)), responses[best]))
+        found.sort(key=lambda item: -item[0])
+        refined = [_refine(luma, *item) for item in found[:_REFINE_BEST]]
+        top = max(refined, key=lambda reading: reading.score)
+        if top.marked:
+            break
+    return top
+
+
+def _refine(luma: Floats, score: float, place: tuple[float, float, float, float], responses: Floats) -> Reading:
+    """Coordinate steps of half a coarse step, then a quarter."""
+    matrix = carriers()
+    best, best_responses = score, responses
+    for step in _REFINE_STEPS:
+        for axis, size in enumerate((0.01, 1.0, 0.5, 0.5)):
+            for sign in (-step, step):
+                trial = list(place)
+                trial[axis] += sign * size
+                response = matrix @ _residual_at(luma, _alignment(*trial)).ravel()[support()]
+                trial_score = float(decode(response[None])[0][0])
+                if trial_score > best:
+                    best, best_responses, place = trial_score, response, (trial[0], trial[1], trial[2], trial[3])
+    return _reading(best_responses)
+
+
+def _alignment(scale: float, turn_deg: float, dx: float = 0.0, dy: float = 0.0) -> Matrix:
+    """``grid_from_trial``: where a pixel of a trial alignment is in the detected one."""
+    cos, sin = np.cos(np.radians(turn_deg)) * scale, np.sin(np.radians(turn_deg)) * scale
+    linear, centre = np.array([[cos, -sin], [sin, cos]]), np.array(mark_centre())
+    return np.hstack([linear, (centre + linear @ (np.array([dx, dy]) - centre))[:, None]])
+
+
+def _residual_at(luma: Floats, grid_from_trial: Matrix) -> Floats:
+    moved = cv2.warpAffine(
+        luma,
+        grid_from_trial,
+        (GRID_PX, GRID_PX),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return residual(moved)[0]  # type: ignore[arg-type]

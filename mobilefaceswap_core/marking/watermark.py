@@ -1,0 +1,168 @@
+"""Hiding the mark in a swapped face: a pattern of a few grey levels inside the paste mask, and nowhere else.
+
+The mark lives in the aligned crop, so any detector that aligns the face again undoes crops and resizes before reading
+(:mod:`mobilefaceswap_core.marking.reading`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from ..errors import ImageError
+from ..geometry import compose, invert, transform_points, warp_to_crop
+from ..types import Image, Mask, Matrix
+from .carriers import (
+    GRID_PX,
+    MARK_CROP,
+    Floats,
+    band_filters,
+    carriers,
+    codeword,
+    decode,
+    luma_grid,
+    residual,
+    support,
+    window,
+)
+
+FORMAT_VERSION = 1  # two bits of the payload
+# Root mean square of the pattern in grey levels on smooth skin. Measured: docs/marking.md.
+WEAKEST, STRONGEST = 0.8, 2.2
+VIDEO_STRENGTH = 2.0  # fixed: no search, so that neighbouring frames get the same pattern
+_WANTED_SCORE = 0.82  # stop raising the strength when the reader's score before any attack reaches this
+_PEAK = 2.5  # of the pattern, in its own deviations
+# Textured skin, brows and beards hide more: the pattern grows by this much per grey level of local deviation above
+# _SMOOTH, up to _LOUDEST times.
+_MASKING, _SMOOTH, _LOUDEST = 0.15, 2.0, 2.5
+
+
+def payload_for(model: str) -> int:
+    """The 14 bits hidden in a face: 2 bits of format version, 12 bits of the model name's SHA-256."""
+    digest = int.from_bytes(hashlib.sha256(model.encode()).digest()[:2], "big")
+    return FORMAT_VERSION << 12 | digest & 0xFFF
+
+
+def embed_crop(crop: Image, mask: Mask | None = None, *, payload: int, strength: float | None = None) -> Image:
+    """Hide a payload in a swapped crop before it is pasted back.
+
+    Args:
+        crop: ``(S, S, 3)`` RGB uint8, aligned by a similarity to the ``arcface`` template.
+        mask: ``(S, S)`` in [0, 1]: the weight the crop will be pasted with. The pattern adapts to it; it does not scale
+            the pattern, pasting does.
+        payload: see :func:`payload_for`.
+        strength: in grey levels on smooth skin; ``None`` searches the weakest that can be read safely. For video give
+            :data:`VIDEO_STRENGTH`.
+
+    Returns:
+        A new crop. The change is the same in all three channels.
+    """
+    _check_square(crop)
+    luma = luma_grid(crop)
+    weight = None if mask is None else cv2.resize(mask, (GRID_PX, GRID_PX), interpolation=cv2.INTER_AREA)
+    pattern = _pattern(luma, weight, payload, strength)
+    if len(crop) != GRID_PX:
+        pattern = cv2.resize(pattern, (len(crop), len(crop)), interpolation=cv2.INTER_CUBIC)
+    return add_to_channels(crop, pattern)
+
+
+def embed_frame(
+    frame: Image, crop_from_frame: Matrix, *, payload: int, mask: Mask | None = None, strength: float | None = None
+) -> Image:
+    """Hide a payload in a face of a finished frame.
+
+    Args:
+        frame: ``(H, W, 3)`` RGB uint8; not changed.
+        crop_from_frame: ``(2, 3)``, to a 224 crop of the ``arcface`` template.
+        mask: ``(224, 224)`` in [0, 1]: where the face was swapped; ``None`` for the whole face.
+
+    Returns:
+        A new frame; pixels outside the face's ellipse, and where the mask is 0, keep their values bit for bit.
+    """
+    crop = warp_to_crop(frame, crop_from_frame, MARK_CROP.size_px)
+    weight = None if mask is None else cv2.resize(mask, (GRID_PX, GRID_PX), interpolation=cv2.INTER_AREA)
+    pattern = _pattern(luma_grid(crop), weight, payload, strength)
+    if weight is not None:
+        pattern = pattern * weight
+    ratio = MARK_CROP.size_px / GRID_PX
+    crop_from_grid = np.array([[ratio, 0, (ratio - 1) / 2], [0, ratio, (ratio - 1) / 2]])
+    grid_from_frame = compose(invert(crop_from_grid), crop_from_frame)
+    corners = np.array([[0, 0], [GRID_PX, 0], [GRID_PX, GRID_PX], [0, GRID_PX]], np.float64)
+    in_frame = transform_points(invert(grid_from_frame), corners)
+    height, width = frame.shape[:2]
+    left, top = np.clip(np.floor(in_frame.min(0)), 0, [width, height]).astype(int)
+    right, bottom = np.clip(np.ceil(in_frame.max(0)) + 1, [left, top], [width, height]).astype(int)
+    result = frame.copy()
+    if right <= left or bottom <= top:
+        return result
+    region_from_frame = np.array([[1, 0, -left], [0, 1, -top]], np.float64)
+    region_from_grid = compose(region_from_frame, invert(grid_from_frame))
+    size = (int(right - left), int(bottom - top))
+    shrink = 1 / np.sqrt(abs(np.linalg.det(region_from_grid[:, :2])))
+    if shrink > 1.5:  # average what will be skipped, else high frequencies fold into low ones
+        pattern = cv2.GaussianBlur(pattern, (0, 0), 0.35 * shrink)
+    spread = cv2.warpAffine(pattern, region_from_grid, size, flags=cv2.INTER_CUBIC, borderValue=0.0)
+    result[top:bottom, left:right] = add_to_channels(frame[top:bottom, left:right], spread)
+    return result
+
+
+def add_to_channels(image: Image, pattern: Floats) -> Image:
+    """Add a pattern in grey levels to all three channels and round; zero changes nothing."""
+    return np.clip(np.rint(image + pattern[..., None]), 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=64)
+def _unit_pattern(payload: int) -> Floats:
+    """The codeword drawn on the grid with a root mean square of one grey level inside the window."""
+    flat = np.zeros(GRID_PX**2, np.float32)
+    flat[support()] = codeword(payload) @ carriers()
+    spectrum = np.fft.rfft2(flat.reshape(GRID_PX, GRID_PX))
+    drawn = np.fft.irfft2(spectrum * sum(band_filters()), s=(GRID_PX, GRID_PX)) * np.sqrt(window())
+    drawn /= np.sqrt((drawn**2 * window()).sum() / window().sum())
+    drawn = np.clip(drawn, -_PEAK, _PEAK).astype(np.float32)
+    drawn.flags.writeable = False
+    return drawn
+
+
+def _pattern(luma: Floats, weight: Floats | None, payload: int, strength: float | None) -> Floats:
+    """``(112, 112)`` change in grey levels before the paste mask scales it."""
+    _, deviation = residual(luma)
+    pattern = np.clip(1 + _MASKING * (deviation - _SMOOTH), 1, _LOUDEST) * _unit_pattern(payload)
+    if strength is not None:
+        return strength * pattern
+    visible = pattern if weight is None else pattern * weight
+    wanted, matrix = codeword(payload), carriers()
+
+    def score(level: float) -> float:
+        response = matrix @ residual(luma + level * visible)[0].ravel()[support()]
+        return float(wanted @ response / max(float(np.linalg.norm(response)), 1e-6))
+
+    low, high = WEAKEST, STRONGEST
+    if score(low) >= _WANTED_SCORE:
+        return low * pattern
+    for _ in range(3):  # bisection to 0.18 of a grey level
+        middle = (low + high) / 2
+        low, high = (low, middle) if score(middle) >= _WANTED_SCORE else (middle, high)
+    return high * pattern
+
+
+def _check_square(crop: Image) -> None:
+    if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3 or crop.shape[0] != crop.shape[1]:
+        raise ImageError(
+            f"A watermark is hidden in a square RGB uint8 crop; got {crop.dtype} of shape {crop.shape}. "
+            "Align the face first with geometry.align_face()."
+        )
+
+
+__all__ = [
+    "STRONGEST",
+    "VIDEO_STRENGTH",
+    "WEAKEST",
+    "decode",
+    "embed_crop",
+    "embed_frame",
+    "payload_for",
+]
