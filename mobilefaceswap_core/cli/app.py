@@ -1,0 +1,92 @@
+"""The program: its commands, ``--version``, and what every error becomes."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from .. import __version__
+from ..errors import Cancelled, SwapError
+from . import doctor, image, weights
+from .output import JSON_FLAG, emit_error
+
+PROGRAM = "python -m mobilefaceswap_core"
+
+
+class ErrorReportingGroup(TyperGroup):
+    """Turns our errors into a line on stderr, or one JSON object on stdout, and the exit code of their class."""
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+        arguments = sys.argv[1:] if args is None else list(args)
+        as_json = JSON_FLAG in arguments
+        if as_json:  # else the parser prints its own errors and leaves before we could report them
+            extra["standalone_mode"] = False
+        try:
+            code = super().main(arguments, prog_name=prog_name or PROGRAM, **extra)
+        except SwapError as error:
+            emit_error(type(error).__name__, str(error), as_json=as_json)
+            sys.exit(error.exit_code)
+        except typer.TyperException as error:  # reaches us with --json only; the parser's own words and code
+            emit_error("UsageError", error.format_message(), as_json=True)
+            sys.exit(error.exit_code)
+        except Exception as error:
+            if not as_json:
+                raise
+            traceback.print_exc()
+            emit_error(type(error).__name__, str(error), as_json=True)
+            sys.exit(1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Cancelled("Stopped. Files that were complete stay; nothing half written is left.") from None
+
+
+app = typer.Typer(
+    cls=ErrorReportingGroup,
+    name="mobilefaceswap",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Swap faces in photos and clips with MobileFaceSwap. Results go to stdout, progress and messages to stderr.",
+    epilog="Exit codes: 0 done, 1 a check failed or several files failed, 2 wrong usage, 3 no face, 4 unreadable image, "
+    "5 weights, 6 device or backend, 7 output, 8 clip, 130 stopped.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mobilefaceswap {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and leave.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+image.register(app)
+if find_spec(f"{__package__}.video"):
+    from . import video
+
+    video.register(app)
+weights.register(app)
+doctor.register(app)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the program and leave the process with its exit code."""
+    app(args)

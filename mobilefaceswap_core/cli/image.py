@@ -1,0 +1,248 @@
+"""``image``: swap faces in a photo, or in every photo of a folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import NoFaceError, OptionError, SwapError
+from .options import (
+    BackendOption,
+    ConsentOption,
+    DetectorOption,
+    DeviceOption,
+    ModelOption,
+    SourceFaceOption,
+    ThreadsOption,
+    parse_faces,
+    parse_map,
+)
+from .output import JsonOption, emit, emit_error, emit_json, library_output_on_stderr, note, stderr_console
+from .targets import Job, plan_jobs
+
+if TYPE_CHECKING:
+    from ..pipeline import FaceChoice, Pipeline, Source
+
+
+def image(
+    target: Annotated[Path, typer.Option("--target", metavar="PHOTO|FOLDER", help="Where faces are replaced.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE|FOLDER", help="Result; a folder if the target is one.")],
+    source: Annotated[
+        list[Path] | None,
+        typer.Option("--source", metavar="PHOTO", help="Who appears. Repeat for more photos of the same person."),
+    ] = None,
+    face: Annotated[
+        str, typer.Option("--face", metavar="all|largest|N[,M]", help="Which faces of the target, from 0, left to right.")
+    ] = "all",
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="N=PHOTO", help="Instead of --source: who goes on face N. Repeat for more faces."),
+    ] = None,
+    model: ModelOption = "auto",
+    detector: DetectorOption = "auto",
+    device: DeviceOption = "auto",
+    backend: BackendOption = "auto",
+    threads: ThreadsOption = None,
+    source_face: SourceFaceOption = None,
+    no_clobber: Annotated[
+        bool, typer.Option("--no-clobber", "-n", help="Leave results that are already there.", show_default=False)
+    ] = False,
+    consent: ConsentOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Swap faces in a photo, or in every photo of a folder.
+
+    A result appears only when it is complete, and keeps the size, mode and colour profile of its target. A photo
+    without a face gives no result and counts as failed (exit code 3). In a folder the run goes on after a failure.
+    """
+    faces = parse_faces(face)
+    photos = photos_by_face(source or [], mapping or [], model=model)
+    jobs = plan_jobs(target, out, inputs=[photo for group in photos.values() for photo in group])
+    with library_output_on_stderr():
+        from ..pipeline import Pipeline
+
+        pipeline = Pipeline.load(model, detector, device, backend=backend, threads=threads)
+        sources = load_sources(pipeline, photos, source_face)
+        run = _run_folder if target.is_dir() else _run_single
+        payload, error, summary = run(pipeline, sources, jobs, faces, no_clobber)
+    if as_json:
+        emit_json(payload)
+    elif error is None or summary:
+        emit({}, summary, as_json=False)
+    if error is not None:
+        if not as_json:
+            emit_error(type(error).__name__, str(error), as_json=False)
+        raise typer.Exit(error.exit_code)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("image")(image)
+
+
+def photos_by_face(source: Sequence[Path], mapping: Sequence[str], *, model: str) -> dict[int | None, list[Path]]:
+    """Source photos by face number; the key ``None`` stands for every chosen face.
+
+    Raises:
+        OptionError: none given, or both forms at once.
+    """
+    carries_source = model.endswith(".onnx")
+    if source and mapping:
+        raise OptionError("Got both --source and --map; give one person with --source, or people by face with --map.")
+    if carries_source and (source or mapping):
+        raise OptionError(f"{model} already holds its source; leave --source and --map out, or choose another --model.")
+    if not source and not mapping and not carries_source:
+        raise OptionError("No source photo was given. Add --source PHOTO, or --map N=PHOTO for each face.")
+    return {None: list(source)} if not mapping else dict(parse_map(mapping))
+
+
+def load_sources(
+    pipeline: Pipeline, photos: Mapping[int | None, Sequence[Path]], source_face: int | None
+) -> Source | dict[int, Source]:
+    """Read the photos and make a source of each person's."""
+    from ..images import read_image
+    from ..pipeline import Source
+
+    def person(paths: Sequence[Path]) -> Source:
+        if not paths:  # an .onnx file with its source inside
+            return Source(pipeline.swapper.condition(()), (), pipeline.swapper.info.name)
+        images = [read_image(path).image for path in paths]
+        return pipeline.prepare_source(images, face="largest" if source_face is None else source_face)
+
+    if None in photos:
+        return person(photos[None])
+    return {number: person(paths) for number, paths in photos.items() if number is not None}
+
+
+def swap_file(pipeline: Pipeline, sources: Source | dict[int, Source], job: Job, faces: FaceChoice) -> dict[str, Any]:
+    """Swap one photo and write the result; what the JSON object of a photo holds.
+
+    Returns:
+        With ``output`` ``None`` when no face could be swapped; nothing is written then.
+    """
+    from ..images import read_image, write_image
+
+    started = time.perf_counter()
+    photo = read_image(job.target)
+    result = pipeline.swap(photo.image, sources, faces=faces)
+    written = result.report.faces_swapped > 0
+    if written:
+        write_image(job.output, result.image, photo)
+    return {
+        "target": str(job.target),
+        "output": str(job.output) if written else None,
+        "faces_found": result.report.faces_found,
+        "faces_swapped": result.report.faces_swapped,
+        "skipped": {str(number): reason for number, reason in result.report.skipped.items()},
+        **in_use(pipeline),
+        "seconds": round(time.perf_counter() - started, 4),
+        "seconds_by_stage": {stage: round(value, 4) for stage, value in result.seconds.items()},
+    }
+
+
+def in_use(pipeline: Pipeline) -> dict[str, str]:
+    """Detector, device and model really in use."""
+    return {
+        "detector": pipeline.detector.info.name,
+        "device": pipeline.swapper.info.device,
+        "model": pipeline.swapper.info.name,
+    }
+
+
+def no_swap_error(payload: Mapping[str, Any]) -> NoFaceError:
+    """Why a photo gave no result."""
+    if not payload["faces_found"]:
+        return NoFaceError(f"No face was found in {payload['target']}; nothing was written. Try another --detector.")
+    reasons = "; ".join(f"face {number}: {reason}" for number, reason in payload["skipped"].items())
+    return NoFaceError(
+        f"{payload['faces_found']} faces were found in {payload['target']}, none could be swapped ({reasons}); "
+        "nothing was written."
+    )
+
+
+Outcome = tuple[dict[str, Any], SwapError | None, str]
+
+
+def _run_single(
+    pipeline: Pipeline, sources: Source | dict[int, Source], jobs: Sequence[Job], faces: FaceChoice, no_clobber: bool
+) -> Outcome:
+    (job,) = jobs
+    if no_clobber and job.output.exists():
+        raise OptionError(f"{job.output} is already there and --no-clobber was given; nothing was done.")
+    payload = swap_file(pipeline, sources, job, faces)
+    if payload["output"] is None:
+        error = no_swap_error(payload)
+        return payload | {"error": _error_entry(error)}, error, ""
+    return payload, None, _line(payload)
+
+
+def _run_folder(
+    pipeline: Pipeline, sources: Source | dict[int, Source], jobs: Sequence[Job], faces: FaceChoice, no_clobber: bool
+) -> Outcome:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    started = time.perf_counter()
+    entries: list[dict[str, Any]] = []
+    errors: list[SwapError] = []
+    kept = 0
+    jobs[0].output.parent.mkdir(parents=True, exist_ok=True)
+    console = stderr_console()
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        for job in progress.track(jobs, description="Swapping"):
+            if no_clobber and job.output.exists():
+                kept += 1
+                continue
+            try:
+                entry = swap_file(pipeline, sources, job, faces)
+                if entry["output"] is None:
+                    raise no_swap_error(entry)
+            except SwapError as error:  # reported and counted; the other photos still get their turn
+                entry = {"target": str(job.target), "output": None, "error": _error_entry(error)}
+                errors.append(error)
+                note(f"{job.target.name}: {error}")
+            entries.append(entry)
+    swapped = [entry for entry in entries if entry["output"]]
+    payload = {
+        "output": str(jobs[0].output.parent),
+        "files_found": len(jobs),
+        "files_swapped": len(swapped),
+        "files_failed": len(errors),
+        "files_kept": kept,
+        "faces_found": sum(entry.get("faces_found", 0) for entry in entries),
+        "faces_swapped": sum(entry["faces_swapped"] for entry in swapped),
+        **in_use(pipeline),
+        "seconds": round(time.perf_counter() - started, 4),
+        "files": entries,
+    }
+    summary = (
+        f"{payload['output']}: {len(swapped)} of {len(jobs)} photos swapped, {len(errors)} failed, {kept} kept; "
+        f"{payload['faces_swapped']} faces ({payload['model']}, {payload['detector']}, {payload['device']}) "
+        f"in {payload['seconds']:.1f} s"
+    )
+    return payload, _error_of_run(errors, len(jobs)), summary
+
+
+def _error_of_run(errors: Sequence[SwapError], total: int) -> SwapError | None:
+    """One error for the whole folder: of the common class, so that the exit code says what all failures share."""
+    if not errors:
+        return None
+    kinds = {type(error) for error in errors}
+    kind = kinds.pop() if len(kinds) == 1 else SwapError
+    return kind(f"{len(errors)} of {total} photos gave no result; the reasons are above.")
+
+
+def _error_entry(error: SwapError) -> dict[str, str]:
+    return {"type": type(error).__name__, "message": str(error)}
+
+
+def _line(payload: Mapping[str, Any]) -> str:
+    skipped = "".join(f"; face {number} left alone: {reason}" for number, reason in payload["skipped"].items())
+    return (
+        f"{payload['output']}: {payload['faces_swapped']} of {payload['faces_found']} faces swapped "
+        f"({payload['model']}, {payload['detector']}, {payload['device']}) in {payload['seconds']:.1f} s{skipped}"
+    )
