@@ -21,6 +21,7 @@ from .detect import Detector, load_detector
 from .errors import NoFaceError, OptionError
 from .geometry import align_face
 from .images import check_image
+from .masks import MaskLimits, limit_weight
 from .models import load_swapper
 from .paste import MaskOptions, paste_back, refine_mask
 from .swapper import Swapper
@@ -52,13 +53,17 @@ class SwapOptions:
     Attributes:
         match_colours: bring the swapped face to the target's colours; ``None`` leaves it to the swapper.
         mask: how a network's mask becomes a weight.
+        limits: where a swap may show besides that.
         min_face_px: faces smaller than this stay as they are.
+        max_yaw_deg: faces turned further to a side than this stay as they are; needs 68 landmarks.
         mark: called with each swapped crop and its weight before it is pasted, to hide a watermark in it.
     """
 
     match_colours: bool | None = None
     mask: MaskOptions = field(default_factory=MaskOptions)
+    limits: MaskLimits = field(default_factory=MaskLimits)
     min_face_px: float = MIN_FACE_PX
+    max_yaw_deg: float | None = None
     mark: Callable[[Image, Mask], Image] | None = None
 
 
@@ -112,9 +117,9 @@ class Pipeline:
         check_image(image)
         return [self.with_landmarks(image, face) for face in self.detector.detect(image)]
 
-    def with_landmarks(self, image: Image, face: Face) -> Face:
-        """The face with 68 landmarks if this swapper needs them and the detector gave only five."""
-        if face.landmarks is not None or not self.swapper.info.needs_landmarks:
+    def with_landmarks(self, image: Image, face: Face, *, always: bool = False) -> Face:
+        """The face with 68 landmarks if this swapper (or the caller: ``always``) needs them and it has only five points."""
+        if face.landmarks is not None or not (always or self.swapper.info.needs_landmarks):
             return face
         return replace(face, landmarks=self.detector.landmarks(image, face))
 
@@ -199,11 +204,13 @@ class Pipeline:
         Returns:
             Image, report, ``crop_from_frame`` by face number, and seconds by stage.
         """
+        always = options.limits.needs_landmarks or options.max_yaw_deg is not None
+        faces = [self.with_landmarks(frame, face, always=always) for face in faces]
         skipped = {i: reason for i in sources if (reason := unusable(faces[i], options))}
         # Small faces first: where two overlap the larger, nearer one ends up on top.
         chosen = sorted((i for i in sources if i not in skipped), key=lambda i: faces[i].size_px)
         started = time.perf_counter()
-        targets = [self.align(frame, self.with_landmarks(frame, faces[i])) for i in chosen]
+        targets = [self.align(frame, faces[i]) for i in chosen]
         swapped = self.swap_aligned(targets, [sources[i] for i in chosen])
         after_swap = time.perf_counter()
         image = frame.copy()
@@ -229,13 +236,18 @@ class Pipeline:
         return self.swapper.swap(targets, [source.condition for source in sources])
 
     def paste(self, image: Image, target: AlignedFace, crop: SwappedCrop, *, options: SwapOptions) -> None:
-        """Match colours, refine the mask, mark, and blend one crop into ``image`` in place."""
+        """Finish one crop and blend it into ``image`` in place."""
+        pixels, weight = self.finish(target, crop, options=options)
+        paste_back(image, pixels, weight, target.crop_from_frame, out=image)
+
+    def finish(self, target: AlignedFace, crop: SwappedCrop, *, options: SwapOptions) -> tuple[Image, Mask]:
+        """Match colours, refine and limit the mask, and mark: the pixels to paste and their weight."""
         wants_match = self.swapper.info.match_colours if options.match_colours is None else options.match_colours
         pixels = match_colours(crop.image, target.image, crop.mask) if wants_match else crop.image
-        weight = refine_mask(crop.mask, options.mask)
+        weight = limit_weight(refine_mask(crop.mask, options.mask), target.landmarks, options.limits)
         if options.mark is not None:
             pixels = options.mark(pixels, weight)
-        paste_back(image, pixels, weight, target.crop_from_frame, out=image)
+        return pixels, weight
 
 
 def unusable(face: Face, options: SwapOptions) -> str | None:
@@ -244,6 +256,11 @@ def unusable(face: Face, options: SwapOptions) -> str | None:
         return "no alignment points"
     if face.size_px < options.min_face_px:
         return f"smaller than {options.min_face_px:.0f} px"
+    if options.max_yaw_deg is not None and face.landmarks is not None:
+        from .teachers.graphics_mesh import head_pose
+
+        if abs(head_pose(face.landmarks).yaw_deg) > options.max_yaw_deg:
+            return f"turned by more than {options.max_yaw_deg:.0f} degrees"
     return None
 
 

@@ -1,0 +1,92 @@
+"""Results that appear under their name only when they are complete."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import OutputError
+
+_MARK = "mfs-part"
+_PART = re.compile(rf"\..*\.(?P<host>[0-9a-f]{{8}})-(?P<pid>\d+)-[0-9a-f]{{8}}\.{_MARK}(\..+)?")
+# What a full or limited disk raises; the last is a file-size limit of the process or file system.
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextlib.contextmanager
+def atomic_output(path: Path) -> Iterator[Path]:
+    """A hidden name in the folder of ``path`` to write to; it becomes ``path`` when the block ends without an error.
+
+    A file or a folder may be written there. Whatever a failed, cancelled or interrupted block wrote is removed. A killed
+    process cannot clean up: its hidden leftovers are removed by the next job that writes into the same folder.
+
+    Raises:
+        OutputError: the folder is missing, the name is that of a folder with something in it, or the disk refuses.
+    """
+    check_output(path)
+    remove_leftovers(path.parent)
+    part = path.with_name(f".{path.stem[:80]}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.{_MARK}{path.suffix}")
+    try:
+        yield part
+        if part.exists():
+            os.replace(part, path)
+    except OSError as error:
+        raise disk_error(error, path) from error
+    finally:
+        _remove(part)
+
+
+def check_output(path: Path) -> None:
+    """Raise OutputError when nothing can be written under this name."""
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist. Create it first.")
+    if path.is_dir() and any(path.iterdir()):
+        raise OutputError(f"{path} is a folder with files in it; they are not overwritten. Choose a new name.")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path}: no permission to write into {path.parent}. Choose another place.")
+
+
+def disk_error(error: OSError, path: Path) -> OutputError:
+    """What an operating system's refusal means for the user."""
+    advice = "Free some space." if error.errno in FULL_DISK else "Check the permissions or choose another place."
+    return OutputError(f"{path}: could not be written ({error.strerror or error}); nothing was left behind. {advice}")
+
+
+def remove_leftovers(folder: Path) -> list[Path]:
+    """Remove what killed jobs of this machine left in a folder; files of running jobs and other machines stay."""
+    removed = []
+    for path in folder.glob(f".*.{_MARK}*"):
+        match = _PART.fullmatch(path.name)
+        if match and match["host"] == _host() and not _is_running(int(match["pid"])):
+            _remove(path)
+            removed.append(path)
+    return removed
+
+
+def _host() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

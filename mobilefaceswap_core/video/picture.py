@@ -1,0 +1,268 @@
+"""One picture of a clip: read as RGB, changed where a face is pasted and nowhere else.
+
+Clips are planar YUV. Converting a whole frame to RGB and back changes every pixel of it, so a face is blended into the
+planes themselves: pixels the face does not cover stay bit-identical up to the encoder.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Protocol
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry import compose, invert, warp
+from ..images import LoadedImage
+from ..paste import paste_back, touched_rectangle
+from ..types import Image, Mask, Matrix
+from .colourspace import Colourspace, colourspace_of
+
+_PLANAR = re.compile(r"yuva?j?4\d\dp(9|10|12|14|16)?(le)?")
+_SAME_SAMPLES = {"nv12": "yuv420p", "nv21": "yuv420p", "nv16": "yuv422p", "nv24": "yuv444p", "p010le": "yuv420p10le"}
+_SAME_SAMPLES |= {"yuyv422": "yuv422p", "uyvy422": "yuv422p", "p210le": "yuv422p10le", "p012le": "yuv420p12le"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When a picture is shown: ``pts * time_base`` seconds, for ``duration`` units (0 when unknown)."""
+
+    index: int
+    pts: int
+    time_base: Fraction
+    duration: int = 0
+
+    @property
+    def seconds(self) -> float:
+        return float(self.pts * self.time_base)
+
+
+class Picture(Protocol):
+    """What the stages of a video job pass along."""
+
+    stamp: Stamp
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        ...
+
+    def rgb(self) -> Image:
+        """``(H, W, 3)`` RGB uint8, to read; writing into it has no effect on the picture."""
+        ...
+
+    def paste(self, crop: Image, weight: Mask, crop_from_frame: Matrix) -> None:
+        """Blend a swapped crop in; see :func:`mobilefaceswap_core.paste.paste_back`."""
+        ...
+
+    def video_frame(self, pixel_format: str) -> Any:
+        """An ``av.VideoFrame`` in this pixel format."""
+        ...
+
+
+@dataclass(slots=True)
+class YuvPicture:
+    """A decoded frame in planar YUV.
+
+    Attributes:
+        frame: ``av.VideoFrame``; shared with the decoder until the first paste, which copies it.
+    """
+
+    stamp: Stamp
+    frame: Any
+    colourspace: Colourspace
+    _owned: bool = False
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        return self.frame.width, self.frame.height
+
+    def rgb(self) -> Image:
+        return _convert(self.frame, "rgb24", self.colourspace).to_ndarray()
+
+    def paste(self, crop: Image, weight: Mask, crop_from_frame: Matrix) -> None:
+        if not self._owned:
+            self.frame.make_writable()  # the decoder still predicts from its own copy
+            self._owned = True
+        paste_planes(planes_of(self.frame), crop, weight, crop_from_frame, self.colourspace)
+
+    def video_frame(self, pixel_format: str) -> Any:
+        if self.frame.format.name == pixel_format:
+            return self.frame
+        return _convert(self.frame, pixel_format, self.colourspace)
+
+
+@dataclass(slots=True)
+class RgbPicture:
+    """A picture of an animation, an image sequence or an RGB clip.
+
+    Attributes:
+        image: ``(H, W, 3)`` RGB uint8.
+        alpha: ``(H, W)`` uint8 or ``None``.
+        like: the file of an image sequence the picture came from.
+    """
+
+    stamp: Stamp
+    image: Image
+    alpha: NDArray[np.uint8] | None = None
+    like: LoadedImage | None = None
+    _owned: bool = field(default=False)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        return self.image.shape[1], self.image.shape[0]
+
+    def rgb(self) -> Image:
+        return self.image
+
+    def paste(self, crop: Image, weight: Mask, crop_from_frame: Matrix) -> None:
+        if not self._owned:
+            self.image, self._owned = self.image.copy(), True
+        paste_back(self.image, crop, weight, crop_from_frame, out=self.image)
+
+    def video_frame(self, pixel_format: str) -> Any:
+        pixels = self.image if self.alpha is None else np.dstack([self.image, self.alpha])
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24" if self.alpha is None else "rgba")
+        return _rgb_to(frame, pixel_format)
+
+
+def picture_of(frame: Any, stamp: Stamp, *, upright: bool = True) -> YuvPicture | RgbPicture:
+    """A picture from a decoded ``av.VideoFrame``, turned as the clip's display matrix says."""
+    name = frame.format.name
+    turns = round(frame.rotation / 90) % 4 if upright else 0
+    if name in _SAME_SAMPLES:
+        frame = _convert(frame, _SAME_SAMPLES[name], colourspace_of(frame))
+    elif name.startswith("gray"):
+        deep = frame.format.components[0].bits > 8
+        frame = _convert(frame, "yuv420p10le" if deep else "yuv420p", colourspace_of(frame))
+    if _PLANAR.fullmatch(frame.format.name):
+        colourspace = colourspace_of(frame)
+        return YuvPicture(stamp, turned(frame, turns, colourspace) if turns else frame, colourspace, bool(turns))
+    transparent = any(component.is_alpha for component in frame.format.components) or name == "pal8"
+    pixels = frame.to_ndarray(format="rgba" if transparent else "rgb24")
+    pixels = np.ascontiguousarray(np.rot90(pixels, turns))
+    alpha = np.ascontiguousarray(pixels[..., 3]) if transparent else None
+    return RgbPicture(stamp, np.ascontiguousarray(pixels[..., :3]), alpha)
+
+
+def planes_of(frame: Any) -> list[NDArray[Any]]:
+    """Views ``(h, w)`` of the planes, uint8 or uint16; writing into them writes into the frame."""
+    views = []
+    for plane in frame.planes:
+        dtype = np.dtype(np.uint16 if frame.format.components[0].bits > 8 else np.uint8)
+        rows = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)
+        views.append(rows[: plane.height, : plane.width])
+    return views
+
+
+def paste_planes(
+    planes: list[NDArray[Any]], crop: Image, weight: Mask, crop_from_frame: Matrix, colourspace: Colourspace
+) -> None:
+    """Blend a swapped crop into the Y, U and V planes of a frame, in place.
+
+    Args:
+        planes: luma ``(H, W)`` and two chroma planes of any subsampling; further planes (alpha) are left alone.
+        crop: ``(S, S, 3)`` RGB uint8.
+        weight: ``(S, S)`` in [0, 1]; 0 at the crop's border.
+        crop_from_frame: ``(2, 3)``.
+        colourspace: of the planes.
+
+    Note:
+        Chroma samples are taken as centred on their block of luma samples; H.264's usual siting lies half a luma sample
+        further left, which no soft edge shows.
+    """
+    luma = planes[0]
+    height, width = luma.shape
+    rectangle = touched_rectangle(weight, crop_from_frame, (height, width))
+    if rectangle is None:
+        return
+    step_y, step_x = -(-height // planes[1].shape[0]), -(-width // planes[1].shape[1])
+    left, top = rectangle[0] // step_x * step_x, rectangle[1] // step_y * step_y
+    right, bottom = -(-rectangle[2] // step_x) * step_x, -(-rectangle[3] // step_y) * step_y  # whole blocks, for chroma
+    region_from_frame = np.array([[1.0, 0, -left], [0, 1.0, -top]])
+    region_from_crop = compose(region_from_frame, invert(crop_from_frame))
+    size = (right - left, bottom - top)
+    alpha = warp(weight, region_from_crop, size)
+    pixels = warp(crop, region_from_crop, size, border=cv2.BORDER_REPLICATE, interpolation=cv2.INTER_CUBIC)
+    yuv = cv2.split(cv2.transform(pixels.astype(np.float32), colourspace.yuv_from_rgb()))
+    top_value = 2**colourspace.bits - 1
+    _blend(luma[top:bottom, left:right], yuv[0], alpha, top_value)
+    small = (size[0] // step_x, size[1] // step_y)
+    if step_x * step_y > 1:
+        alpha = cv2.resize(alpha, small, interpolation=cv2.INTER_AREA)
+    for plane, values in zip(planes[1:3], yuv[1:], strict=True):
+        if step_x * step_y > 1:
+            values = cv2.resize(values, small, interpolation=cv2.INTER_AREA)
+        area = plane[top // step_y : bottom // step_y, left // step_x : right // step_x]
+        _blend(area, values, alpha, top_value)
+
+
+def _blend(area: NDArray[Any], values: NDArray[Any], alpha: NDArray[Any], top_value: int) -> None:
+    """``area`` towards ``values`` by ``alpha``, in place; the two may reach over the area's lower and right border."""
+    height, width = area.shape
+    values, alpha = values[:height, :width], alpha[:height, :width]
+    before = area.astype(np.float32)
+    # Where alpha is 0 the sum is exactly `before`, so rounding leaves the pixel as it was.
+    blended = cv2.add(before, cv2.multiply(alpha, cv2.subtract(values, before)))
+    np.clip(np.rint(blended, out=blended), 0, top_value, out=blended)
+    area[...] = blended.astype(area.dtype)
+
+
+def turned(frame: Any, turns: int, colourspace: Colourspace) -> Any:
+    """A frame turned by quarter turns counter-clockwise, sample by sample."""
+    ratios = [(frame.planes[0].width / p.width, frame.planes[0].height / p.height) for p in frame.planes[1:3]]
+    if turns % 2 and any(x != y for x, y in ratios) and abs(ratios[0][0] - ratios[0][1]) > 0.6:
+        # 4:2:2 would need a format with the other axis halved; full chroma loses nothing.
+        frame = _convert(frame, re.sub(r"4[0-9][0-9]p", "444p", frame.format.name), colourspace)
+    width, height = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
+    result = av.VideoFrame(width, height, frame.format.name)
+    for source, target in zip(planes_of(frame), planes_of(result), strict=True):
+        target[...] = np.rot90(source, turns)
+    return _described(result, frame)
+
+
+def padded(frame: Any, width: int, height: int) -> Any:
+    """A frame enlarged to the right and below by repeating its border."""
+    result = av.VideoFrame(width, height, frame.format.name)
+    for source, target in zip(planes_of(frame), planes_of(result), strict=True):
+        wide, high = target.shape[1] - source.shape[1], target.shape[0] - source.shape[0]
+        target[...] = np.pad(source, ((0, high), (0, wide)), mode="edge")
+    return _described(result, frame)
+
+
+def _described(frame: Any, like: Any) -> Any:
+    frame.pts, frame.time_base = like.pts, like.time_base
+    frame.colorspace, frame.color_range = like.colorspace, like.color_range
+    frame.color_primaries, frame.color_trc = like.color_primaries, like.color_trc
+    return frame
+
+
+def _convert(frame: Any, pixel_format: str, colourspace: Colourspace) -> Any:
+    """A conversion that keeps matrix and range (an RGB result is always full range)."""
+    to_rgb = pixel_format.startswith(("rgb", "bgr", "argb", "gbr"))
+    result = frame.reformat(
+        format=pixel_format,
+        src_colorspace=colourspace.swscale_code,
+        dst_colorspace=colourspace.swscale_code,
+        src_color_range=colourspace.range_code,
+        dst_color_range=2 if to_rgb else colourspace.range_code,
+    )
+    return result
+
+
+def _rgb_to(frame: Any, pixel_format: str) -> Any:
+    """RGB(A) to a video format; YUV is written as BT.601 or BT.709 by size, limited range, and says so."""
+    if pixel_format == frame.format.name:
+        return frame
+    if not pixel_format.startswith("yuv"):
+        return frame.reformat(format=pixel_format)
+    is_small = min(frame.width, frame.height) <= 576
+    result = frame.reformat(
+        format=pixel_format, dst_colorspace=5 if is_small else 1, src_color_range=2, dst_color_range=1
+    )
+    result.colorspace, result.color_range = (6 if is_small else 1), 1  # AVCOL_SPC_SMPTE170M, AVCOL_SPC_BT709
+    return result

@@ -1,0 +1,317 @@
+"""Clips in: whatever PyAV reads, GIF and WebP animations, and numbered images, one picture at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import av
+import numpy as np
+from PIL import Image as PillowImage
+from PIL import UnidentifiedImageError
+
+from ..errors import VideoError
+from ..images import read_image
+from .picture import Picture, RgbPicture, Stamp, picture_of
+
+Kind = Literal["clip", "animation", "images"]
+ANIMATIONS = (".gif", ".webp", ".apng")
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+_IMAGE_RATE = Fraction(25)  # numbered images carry no time; the rate of PAL, as FFmpeg assumes
+_ANIMATION_MS = 100  # what browsers show for animations whose frames say 0 ms
+_PATTERN = re.compile(r"%0?\d*d")
+
+
+@dataclass(slots=True)
+class ClipInfo:
+    """What is known of a clip before its pictures are read.
+
+    Attributes:
+        kind: how it is stored.
+        width: of the upright picture, in pixels.
+        height: of the upright picture, in pixels.
+        frame_rate: average frames per second.
+        frames: how many there should be; ``None`` when only reading tells.
+        duration_s: as the container says; ``None`` when it does not.
+        time_base: unit of time stamps in seconds.
+        sample_aspect: width of a pixel by its height.
+        loop: repetitions of an animation, 0 for ever.
+    """
+
+    path: Path
+    kind: Kind
+    width: int
+    height: int
+    frame_rate: Fraction
+    frames: int | None
+    duration_s: float | None
+    time_base: Fraction
+    sample_aspect: Fraction | None = None
+    loop: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+class Clip(Protocol):
+    """An open clip.
+
+    Attributes:
+        info: what is known beforehand.
+        truncated: set while reading, when the clip ends before it should or cannot be read on.
+        damaged: packets that could not be decoded and were left out.
+        container: PyAV's input container, for streams that are copied; ``None`` for animations and images.
+    """
+
+    info: ClipInfo
+    truncated: bool
+    damaged: int
+    container: Any
+
+    def pictures(self, on_packet: Callable[[Any], None] | None = None) -> Iterator[Picture]:
+        """Pictures in order of display.
+
+        Args:
+            on_packet: given each packet of an audio or subtitle stream as it comes.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+def open_clip(path: str | Path) -> Clip:
+    """Open a clip, an animation, a folder of images, or a pattern such as ``frames/%05d.png``.
+
+    Raises:
+        VideoError: missing, empty, no pictures in it, or cannot be read.
+    """
+    path = Path(path)
+    if path.is_dir() or _PATTERN.search(path.name):
+        return ImageFiles(path)
+    if not path.exists():
+        raise VideoError(f"{path} does not exist; wanted a video file. Check the path.")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path} is empty (0 bytes); wanted a video file. Download or copy it again.")
+    if path.suffix.lower() in ANIMATIONS:
+        return Animation(path)
+    return MediaFile(path)
+
+
+class MediaFile:
+    """A clip in a container that PyAV reads."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self.container = av.open(str(path))
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise VideoError(
+                f"{path} cannot be opened as a video ({_words(error)}). If it plays elsewhere, convert it to MP4; an MP4 "
+                "that was cut off while it was written has lost its index and cannot be read."
+            ) from error
+        self.truncated, self.damaged = False, 0
+        pictures = [s for s in self.container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+        if not pictures:
+            self.container.close()
+            raise VideoError(f"{path} has no pictures, only {_streams(self.container)}; wanted a video.")
+        self.stream = pictures[0]
+        # Frame threads decode ahead of the packet they are given; slices alone would leave a core idle.
+        self.stream.thread_type = "AUTO"
+        self._first: list[Any] = []
+        self._packets = self.container.demux()
+        self._waiting: list[Any] = []  # packets of other streams that came before the first picture
+        self._seen = 0
+        self._last_pts: int | None = None
+        self.info = self._describe(path)
+
+    def _describe(self, path: Path) -> ClipInfo:
+        first = next(self._frames(self._waiting.append), None)
+        if first is None:
+            self.close()
+            raise VideoError(f"{path}: not one picture of it could be decoded. The file is damaged or empty.")
+        self._first = [first]
+        stream, context = self.stream, self.stream.codec_context
+        turned = abs(first.rotation) % 180 == 90
+        width, height = (first.height, first.width) if turned else (first.width, first.height)
+        aspect = context.sample_aspect_ratio or None
+        duration = None
+        if stream.duration:
+            duration = float(stream.duration * stream.time_base)
+        elif self.container.duration:
+            duration = self.container.duration / 1e6  # AV_TIME_BASE
+        rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
+        frames = stream.frames or (round(duration * rate) if duration else None)
+        return ClipInfo(
+            path, "clip", width, height, rate, frames or None, duration, Fraction(stream.time_base or Fraction(1, 90000)),
+            1 / aspect if aspect and turned else aspect,
+        )  # fmt: skip
+
+    def pictures(self, on_packet: Callable[[Any], None] | None = None) -> Iterator[Picture]:
+        """See :meth:`Clip.pictures`."""
+        deliver = on_packet or (lambda packet: None)
+        for packet in self._waiting:
+            deliver(packet)
+        self._waiting.clear()
+        for index, frame in enumerate(self._again(deliver)):
+            yield picture_of(frame, self._stamp(index, frame))
+        # A container that counts its samples tells when some are missing; edit lists may hide a few.
+        expected = self.stream.frames
+        if expected and self._seen < expected - max(2, expected // 50):
+            self.truncated = True
+        elif not expected and self.info.duration_s and self._last_pts is not None:
+            start = self.stream.start_time or 0
+            shown = float((self._last_pts - start) * self.info.time_base)
+            self.truncated |= shown + 1.0 + 2 / float(self.info.frame_rate) < self.info.duration_s
+
+    def _again(self, deliver: Callable[[Any], None]) -> Iterator[Any]:
+        yield from self._first
+        self._first = []
+        yield from self._frames(deliver)
+
+    def _frames(self, deliver: Callable[[Any], None]) -> Iterator[Any]:
+        while True:
+            try:
+                packet = next(self._packets)
+            except StopIteration:
+                return
+            except (av.error.FFmpegError, OSError):
+                self.truncated = True
+                packet = None
+            if packet is not None and packet.stream.index != self.stream.index:
+                if packet.size:
+                    deliver(packet)
+                continue
+            if packet is not None and packet.size:
+                self._seen += 1
+                self.truncated |= packet.is_corrupt
+            try:
+                yield from self.stream.codec_context.decode(packet)
+            except av.error.EOFError:
+                return
+            except (av.error.FFmpegError, OSError):
+                self.damaged += 1
+            if packet is None:
+                return
+
+    def _stamp(self, index: int, frame: Any) -> Stamp:
+        base = self.info.time_base
+        step = max(1, round(1 / (self.info.frame_rate * base)))
+        pts = frame.pts if frame.pts is not None else frame.dts
+        if pts is None:
+            pts = 0 if self._last_pts is None else self._last_pts + step
+        if self._last_pts is not None and pts <= self._last_pts:
+            pts = self._last_pts + 1  # two pictures at one time: encoders refuse it
+        self._last_pts = pts
+        return Stamp(index, pts, base, frame.duration or 0)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.container.close()
+
+
+class Animation:
+    """A GIF, WebP or APNG animation."""
+
+    container = None
+
+    def __init__(self, path: Path) -> None:
+        self.truncated, self.damaged = False, 0
+        try:
+            self._picture = PillowImage.open(path)
+        except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+            raise VideoError(f"{path} cannot be opened as an animation ({error}). Download or copy it again.") from error
+        width, height = self._picture.size
+        self.durations_ms: list[int] = []
+        frames = int(getattr(self._picture, "n_frames", 1))
+        for index in range(frames):
+            try:
+                self._picture.seek(index)
+                if self._picture.format == "WEBP":
+                    self._picture.load()  # Pillow knows a WebP frame's duration only once it is decoded
+            except (EOFError, OSError, SyntaxError, ValueError):
+                self.truncated = True
+                break
+            self.durations_ms.append(int(self._picture.info.get("duration") or _ANIMATION_MS))
+        total = sum(self.durations_ms) or _ANIMATION_MS
+        count = max(1, len(self.durations_ms))
+        self.info = ClipInfo(
+            path, "animation", width, height, Fraction(1000 * count, total), count, total / 1000, Fraction(1, 1000),
+            loop=int(self._picture.info.get("loop", 1)),
+        )  # fmt: skip
+
+    def pictures(self, on_packet: Callable[[Any], None] | None = None) -> Iterator[Picture]:
+        """See :meth:`Clip.pictures`. Transparent pictures keep their alpha."""
+        pts = 0
+        for index, duration in enumerate(self.durations_ms):
+            try:
+                self._picture.seek(index)
+                pixels = np.asarray(self._picture.convert("RGBA"))
+            except (EOFError, OSError, SyntaxError, ValueError):
+                self.truncated = True
+                return
+            alpha = None if (pixels[..., 3] == 255).all() else np.ascontiguousarray(pixels[..., 3])
+            yield RgbPicture(
+                Stamp(index, pts, Fraction(1, 1000), duration), np.ascontiguousarray(pixels[..., :3]), alpha
+            )
+            pts += duration
+
+    def close(self) -> None:
+        """Close the file."""
+        self._picture.close()
+
+
+class ImageFiles:
+    """Images of one size, in the order of the numbers in their names."""
+
+    container = None
+
+    def __init__(self, path: Path) -> None:
+        self.truncated, self.damaged = False, 0
+        self.files = image_files(path)
+        if not self.files:
+            raise VideoError(f"{path}: no images were found; wanted files such as 00001.png, 00002.png.")
+        first = read_image(self.files[0]).image
+        count = len(self.files)
+        self.info = ClipInfo(
+            path, "images", first.shape[1], first.shape[0], _IMAGE_RATE, count, float(count / _IMAGE_RATE), 1 / _IMAGE_RATE
+        )
+
+    def pictures(self, on_packet: Callable[[Any], None] | None = None) -> Iterator[Picture]:
+        """See :meth:`Clip.pictures`."""
+        for index, file in enumerate(self.files):
+            loaded = read_image(file)
+            height, width = loaded.image.shape[:2]
+            if (width, height) != (self.info.width, self.info.height):
+                raise VideoError(
+                    f"{file} is {width} x {height} px, the first image {self.info.width} x {self.info.height} px; images "
+                    "of one clip must have one size."
+                )
+            alpha = loaded.alpha
+            if alpha is not None and alpha.dtype != np.uint8:
+                alpha = (alpha // 257).astype(np.uint8)
+            yield RgbPicture(Stamp(index, index, self.info.time_base, 1), loaded.image, alpha, loaded)
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+def image_files(path: Path) -> list[Path]:
+    """Files of a folder or of a pattern, in the order of the numbers in their names."""
+    if path.is_dir():
+        files = [file for file in path.iterdir() if file.suffix.lower() in IMAGES and not file.name.startswith(".")]
+    else:
+        wanted = re.compile(_PATTERN.sub(r"\\d+", re.escape(path.name).replace(r"\%", "%")))
+        folder = path.parent
+        files = [file for file in folder.iterdir() if wanted.fullmatch(file.name)] if folder.is_dir() else []
+    return sorted(files, key=lambda file: ([int(n) for n in re.findall(r"\d+", file.name)], file.name))
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _streams(container: Any) -> str:
+    return ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+
+

@@ -1,0 +1,239 @@
+"""Faces over time: detect on key frames, follow landmarks in between, look again when a face is lost or the scene cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..detect import Detector
+from ..geometry import LEFT_EYE, RIGHT_EYE, five_from_68, similarity_from_points, transform_points, warp_to_crop
+from ..types import Face, Image, Points
+from .smoothing import OneEuroFilter
+
+# Detection costs about five times what following one face costs, so at every fourth frame the two cost about the same.
+KEY_INTERVAL = 4
+_PATCH_PX = 32  # a face as the loss test sees it
+_PATCH_SIMILARITY = 0.5  # below, what is under the landmarks is no longer the face of the frame before
+_SHAPE_CHANGE = 0.18  # residual of a similarity from one frame to the next, in eye distances; a wide yawn makes 0.10
+_SIZE_CHANGE = 1.3  # between neighbouring frames
+_SAME_PLACE = 0.5  # mean distance of the five points, in eye distances
+_DISAGREEMENT = 0.12  # from here a fresh detection replaces the followed landmarks, in eye distances
+_MISSES = 2  # key frames a face may go undetected while its landmarks still look like a face
+_CUT_SIZE = (32, 18)
+_CUT_LEVELS = 28.0  # mean change of the small picture, of 255; a hand passing the camera stays below
+_VELOCITY_SHARE = 0.7  # of the last step that is expected again
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedFace:
+    """A face of one frame and the track it belongs to.
+
+    Attributes:
+        track: number of the track, counted from 0 over the clip.
+        face: where it is, smoothed when asked for.
+        raw: landmarks before smoothing.
+        near_other: another face is close enough for the two to be mixed up.
+        is_new: first frame of the track.
+    """
+
+    track: int
+    face: Face
+    raw: Points
+    near_other: bool = False
+    is_new: bool = False
+
+
+@dataclass(slots=True)
+class _Track:
+    number: int
+    face: Face
+    patch: NDArray[np.float32]
+    smoother: OneEuroFilter | None
+    step: Points = field(default_factory=lambda: np.zeros(2))
+    misses: int = 0
+    frames: int = 0
+    is_lost: bool = False
+
+
+class Tracker:
+    """Follows faces through the frames of one clip; one object per clip, for one thread.
+
+    Args:
+        detector: gives faces and re-estimates landmarks.
+        key_interval: frames from one detection to the next; 1 detects on every frame.
+        smooth: filter the landmarks over time.
+    """
+
+    def __init__(self, detector: Detector, *, key_interval: int = KEY_INTERVAL, smooth: bool = True) -> None:
+        self._detector, self._key_interval, self._smooth = detector, max(1, key_interval), smooth
+        self._tracks: list[_Track] = []
+        self._next_number = 0
+        self._since_detection = self._key_interval
+        self._small: NDArray[np.float32] | None = None
+        self.detections = 0
+        self.cuts = 0
+
+    def update(self, image: Image, *, time_s: float, may_detect: bool = True) -> list[TrackedFace]:
+        """Faces of the next frame.
+
+        Args:
+            image: ``(H, W, 3)`` RGB uint8.
+            time_s: when the frame is shown.
+            may_detect: ``False`` puts a due detection off, for a live picture that is late.
+
+        Returns:
+            Faces in the order of their tracks' numbers.
+        """
+        if self._is_cut(image):
+            self.cuts += 1
+            self._tracks = []
+        for track in self._tracks:
+            self._follow(track, image)
+        self._part_ways(image)
+        self._since_detection += 1
+        is_due = self._since_detection >= self._key_interval or not self._tracks
+        if may_detect and (is_due or any(track.is_lost for track in self._tracks)):
+            self._detect(image)
+        self._tracks = [track for track in self._tracks if not track.is_lost]
+        return [self._report(track, time_s) for track in self._tracks]
+
+    def _is_cut(self, image: Image) -> bool:
+        small = cv2.resize(image[::2, ::2], _CUT_SIZE, interpolation=cv2.INTER_AREA).astype(np.float32)
+        before, self._small = self._small, small  # type: ignore[assignment]
+        return before is not None and float(np.abs(small - before).mean()) > _CUT_LEVELS
+
+    def _follow(self, track: _Track, image: Image) -> None:
+        """Move a track to the next frame, or mark it as lost."""
+        before = _points(track.face)
+        expected = before + _VELOCITY_SHARE * track.step
+        points = self._detector.landmarks(image, _moved(track.face, expected))
+        eyes = eye_distance(before)
+        similarity = similarity_from_points(before, points)
+        size = float(np.sqrt(abs(np.linalg.det(similarity[:, :2]))))
+        residual = float(np.linalg.norm(transform_points(similarity, before) - points, axis=1).mean()) / max(eyes, 1e-6)
+        patch = face_patch(image, points)
+        is_same = float((patch * track.patch).mean()) > _PATCH_SIMILARITY
+        inside = _share_inside(points, image.shape)
+        is_like_before = residual < _SHAPE_CHANGE and 1 / _SIZE_CHANGE < size < _SIZE_CHANGE
+        track.is_lost = not (is_same and is_like_before and inside > 0.5 and np.isfinite(points).all())
+        track.step = points.mean(0) - before.mean(0)
+        if not track.is_lost:
+            track.face, track.patch = _moved(track.face, points), patch
+
+    def _part_ways(self, image: Image) -> None:
+        """Of two tracks on one face, the one that came from further off is lost."""
+        for i, a in enumerate(self._tracks):
+            for b in self._tracks[i + 1 :]:
+                if not (a.is_lost or b.is_lost) and _distance(a.face, b.face) < _SAME_PLACE:
+                    worse = a if a.frames < b.frames or np.linalg.norm(a.step) > np.linalg.norm(b.step) else b
+                    worse.is_lost = True
+
+    def _detect(self, image: Image) -> None:
+        self._since_detection = 0
+        self.detections += 1
+        found = [self._with_landmarks(image, face) for face in self._detector.detect(image)]
+        pairs = sorted(
+            ((_distance(track.face, face), t, f) for t, track in enumerate(self._tracks) for f, face in enumerate(found)),
+            key=lambda pair: pair[0],
+        )
+        matched_tracks: set[int] = set()
+        matched_faces: set[int] = set()
+        for distance, t, f in pairs:
+            track = self._tracks[t]
+            if distance > 2 * _SAME_PLACE or t in matched_tracks or f in matched_faces:
+                continue
+            if track.is_lost and distance > _SAME_PLACE:
+                continue
+            matched_tracks.add(t)
+            matched_faces.add(f)
+            if track.is_lost or distance > _DISAGREEMENT:
+                track.face, track.patch = found[f], face_patch(image, _points(found[f]))
+            track.face = replace(track.face, score=found[f].score)
+            track.is_lost, track.misses = False, 0
+        for t, track in enumerate(self._tracks):
+            if t not in matched_tracks:
+                track.misses += 1
+                track.is_lost |= track.misses > _MISSES
+        for f, face in enumerate(found):
+            if f not in matched_faces and not any(_distance(t.face, face) < _SAME_PLACE for t in self._tracks if not t.is_lost):
+                self._tracks.append(self._start(image, face))
+
+    def _start(self, image: Image, face: Face) -> _Track:
+        smoother = OneEuroFilter() if self._smooth else None
+        track = _Track(self._next_number, face, face_patch(image, _points(face)), smoother)
+        self._next_number += 1
+        return track
+
+    def _with_landmarks(self, image: Image, face: Face) -> Face:
+        return face if face.landmarks is not None else replace(face, landmarks=self._detector.landmarks(image, face))
+
+    def _report(self, track: _Track, time_s: float) -> TrackedFace:
+        raw = _points(track.face)
+        points = raw
+        if track.smoother is not None:
+            points = track.smoother(raw, time_s=time_s, scale_px=eye_distance(raw))
+        track.frames += 1
+        near = any(other is not track and boxes_touch(other.face, track.face) for other in self._tracks)
+        face = track.face if points is raw else _moved(track.face, points, box=track.face.box)
+        return TrackedFace(track.number, face, raw, near, track.frames == 1)
+
+
+def eye_distance(landmarks: Points) -> float:
+    """Distance of the eye centres in pixels."""
+    return float(np.linalg.norm(landmarks[RIGHT_EYE].mean(0) - landmarks[LEFT_EYE].mean(0)))
+
+
+def boxes_touch(a: Face, b: Face) -> bool:
+    """Whether two boxes share an area or nearly do (a tenth of the smaller face)."""
+    margin = 0.1 * min(a.size_px, b.size_px)
+    return bool((np.minimum(a.box[2:], b.box[2:]) - np.maximum(a.box[:2], b.box[:2]) > -margin).all())
+
+
+def face_patch(image: Image, landmarks: Points) -> NDArray[np.float32]:
+    """The face as a small upright grey picture of zero mean and unit deviation, ``(32, 32)``."""
+    five = five_from_68(landmarks)
+    # Eyes a third from above, mouth a quarter from below: the parts that tell a face from a wall or a hand.
+    wanted = np.array([[0.28, 0.32], [0.72, 0.32], [0.5, 0.55], [0.33, 0.78], [0.67, 0.78]]) * _PATCH_PX
+    crop = cv2.cvtColor(warp_to_crop(image, similarity_from_points(five, wanted), _PATCH_PX), cv2.COLOR_RGB2GRAY)
+    values = crop.astype(np.float32)
+    return (values - values.mean()) / max(float(values.std()), 1.0)  # type: ignore[no-any-return]
+
+
+def follow_largest(faces: Sequence[TrackedFace], current: int | None) -> int | None:
+    """The track to stay with when one face is wanted: another one must be half as large again to take over."""
+    if not faces:
+        return None
+    sizes = {face.track: face.face.size_px for face in faces}
+    largest = max(sizes, key=lambda track: sizes[track])
+    return current if current in sizes and sizes[largest] < 1.5 * sizes[current] else largest
+
+
+def _points(face: Face) -> Points:
+    if face.landmarks is None:
+        raise ValueError("a tracked face has 68 landmarks")
+    return face.landmarks
+
+
+def _moved(face: Face, points: Points, *, box: NDArray[np.float64] | None = None) -> Face:
+    """The face at new landmarks; its box moves and grows with them."""
+    if box is None:
+        before = _points(face)
+        extent = np.ptp(points, axis=0) / np.maximum(np.ptp(before, axis=0), 1e-6)
+        middle_before, middle = (before.min(0) + before.max(0)) / 2, (points.min(0) + points.max(0)) / 2
+        corners = (face.box.reshape(2, 2) - middle_before) * extent + middle
+        box = corners.reshape(4)
+    return Face(box, face.score, five_from_68(points), points)
+
+
+def _distance(a: Face, b: Face) -> float:
+    """Mean distance of the five points by the larger eye distance."""
+    eyes = max(eye_distance(_points(a)), eye_distance(_points(b)), 1e-6)
+    return float(np.linalg.norm(a.five - b.five, axis=1).mean() / eyes)
+
+
+def _share_inside(points: Points, shape: tuple[int, ...]) -> float:
+    return float(((points >= 0) & (points < [shape[1], shape[0]])).all(1).mean())

@@ -1,0 +1,388 @@
+"""Clips out: a container with the pictures encoded anew and all sound and subtitles copied, an animation, or images."""
+
+from __future__ import annotations
+
+import collections
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import av
+import numpy as np
+from PIL import Image as PillowImage
+
+from ..errors import OptionError, OutputError, VideoError
+from ..images import write_image
+from .output import FULL_DISK
+from .picture import Picture, RgbPicture, YuvPicture, padded
+from .reader import IMAGES, Clip, ClipInfo
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi", ".ts": "mpegts"}
+_CODEC_OF_SUFFIX = {".webm": "libvpx-vp9"}
+_COPIED = ("audio", "subtitle")
+_WEBP_QUALITY = 90
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeOptions:
+    """How pictures are written.
+
+    Attributes:
+        codec: ``auto`` (H.264, or VP9 in WebM) or an encoder's name as FFmpeg calls it.
+        crf: quality of x264, x265, VP9 and AV1; lower is better and larger. 18 is what x264's guide calls visually
+            lossless or nearly so.
+        preset: speed of x264 and x265. ``veryfast`` leaves a core for the swap.
+        pixel_format: ``keep`` writes depth and subsampling of the clip where the encoder has them; ``yuv420p`` plays
+            everywhere.
+    """
+
+    codec: str = "auto"
+    crf: float = 18
+    preset: str = "veryfast"
+    pixel_format: str = "keep"
+
+
+class Writer(Protocol):
+    """Takes pictures in order. ``notes`` tells what the output could not keep."""
+
+    notes: list[str]
+
+    def write(self, picture: Picture) -> None: ...
+
+    def copy(self, packet: Any) -> None:
+        """Take a packet of another stream of the input."""
+        ...
+
+    def finish(self) -> None:
+        """Write what is pending and close; the file is complete after this."""
+        ...
+
+    def abort(self) -> None:
+        """Close without caring for the content."""
+        ...
+
+
+def open_writer(part: Path, path: Path, clip: Clip, options: EncodeOptions) -> Writer:
+    """A writer for the kind of output that ``path`` names, writing to ``part``.
+
+    Raises:
+        OptionError: unknown extension or encoder.
+    """
+    suffix = path.suffix.lower()
+    if suffix in (".gif", ".webp", ".apng"):
+        return AnimationWriter(part, suffix, clip)
+    if not suffix or suffix in IMAGES and "%" in path.name:
+        return ImageWriter(part, path, clip)
+    if suffix not in CONTAINERS:
+        raise OptionError(
+            f"{path}: cannot write {suffix} clips; wanted {', '.join(CONTAINERS)}, .gif, .webp, or a name without extension "
+            "for a folder of images."
+        )
+    return MediaWriter(part, suffix, clip, options)
+
+
+class MediaWriter:
+    """A container of PyAV. Packets of other streams are written unchanged, in step with the pictures."""
+
+    def __init__(self, part: Path, suffix: str, clip: Clip, options: EncodeOptions) -> None:
+        self.notes: list[str] = []
+        self._clip, self._options, self._suffix = clip, options, suffix
+        self._name = _CODEC_OF_SUFFIX.get(suffix, "libx264") if options.codec == "auto" else options.codec
+        try:
+            self._codec = av.codec.Codec(self._name, "w")
+        except (av.codec.codec.UnknownCodecError, ValueError) as error:
+            raise OptionError(f"There is no encoder {self._name!r} here; try libx264, libx265 or libvpx-vp9.") from error
+        flags = {"movflags": "+faststart"} if CONTAINERS[suffix] in ("mp4", "mov") else {}
+        self._out = av.open(str(part), "w", format=CONTAINERS[suffix], options=flags)
+        self._stream: Any = None
+        self._copies: dict[int, Any] = {}
+        self._pending: collections.deque[Any] = collections.deque()
+        start = clip.container.start_time if clip.container is not None else None
+        # A clip cut out of a broadcast starts at some hour of the day: everything is moved to 0 by the same time.
+        self._start_s = Fraction(start, 1_000_000) if start and start > 0 else Fraction(0)
+        self._closed = False
+
+    def write(self, picture: Picture) -> None:
+        """Encode a picture and write the packets of other streams that belong before it."""
+        if self._stream is None:
+            self._open_streams(picture)
+        frame = picture.video_frame(self._format)
+        if (frame.width, frame.height) != self._size:
+            if (frame.width, frame.height) == self._clip_size:
+                frame = padded(frame, *self._size)
+            else:  # some containers change size in the middle; one encoder cannot
+                frame = frame.reformat(width=self._size[0], height=self._size[1])
+                self._note("the clip changes its picture size; all pictures were brought to the first one's")
+        base = picture.stamp.time_base
+        frame.pts = picture.stamp.pts - round(self._start_s / base)
+        frame.time_base, frame.duration = base, picture.stamp.duration
+        frame.pict_type = 0  # else x264 repeats the input's choice of key frames
+        try:
+            self._out.mux(self._stream.encode(frame))
+            self._write_pending(picture.stamp.seconds)
+        except av.error.FFmpegError as error:
+            raise _encode_error(error, self._name) from error
+
+    def _open_streams(self, first: Picture) -> None:
+        info, source = self._clip.info, self._clip.container
+        self._format = self._choose_format(first)
+        stream = self._out.add_stream(self._name, rate=info.frame_rate, options=self._codec_options())
+        self._clip_size = first.size_px
+        width, height = self._clip_size
+        if self._name in ("libx264", "libx265") and "42" in self._format:  # 4:2:0 and 4:2:2 need even sides there
+            width, height = width + width % 2, height + (height % 2 if "420" in self._format else 0)
+        self._size = width, height
+        if self._size != self._clip_size:
+            self._note(
+                f"{self._name} needs even sides: {self._clip_size[0]} x {self._clip_size[1]} px became {width} x {height} px, "
+                "the border repeated"
+            )
+        context = stream.codec_context
+        stream.width, stream.height, stream.pix_fmt = width, height, self._format
+        context.time_base, context.framerate = info.time_base, info.frame_rate
+        if info.sample_aspect:
+            context.sample_aspect_ratio = info.sample_aspect
+        described = first.video_frame(self._format)
+        context.colorspace, context.color_range = int(described.colorspace), int(described.color_range)
+        context.color_primaries, context.color_trc = int(described.color_primaries), int(described.color_trc)
+        self._stream = stream
+        if source is None:
+            return
+        self._out.metadata.update(source.metadata)
+        stream.metadata.update({k: v for k, v in self._clip.stream.metadata.items() if k in ("language", "title")})
+        for other in source.streams:
+            self._add_copy(other)
+        if chapters := source.chapters():
+            self._out.set_chapters(chapters)
+
+    def _add_copy(self, other: Any) -> None:
+        if other.index == self._clip.stream.index:
+            return
+        codec = other.codec_context.name if other.codec_context is not None else other.type
+        if other.type not in _COPIED:
+            self._note(f"stream {other.index} ({other.type}) is neither sound nor subtitles and was left out")
+            return
+        canonical = other.codec_context.codec.canonical_name
+        if not {codec, canonical} & self._out.supported_codecs:
+            self._note(f"stream {other.index} ({other.type}, {codec}) cannot be stored in {self._suffix}; write .mkv to keep it")
+            return
+        copy = self._out.add_stream_from_template(other)
+        copy.metadata.update(other.metadata)
+        copy.disposition = other.disposition
+        self._copies[other.index] = copy
+
+    def _choose_format(self, first: Picture) -> str:
+        own = first.frame.format.name if isinstance(first, YuvPicture) else ""
+        offered = [f.name for f in self._codec.video_formats or []]
+        wanted = self._options.pixel_format
+        if wanted != "keep":
+            if wanted not in offered:
+                raise OptionError(f"{self._name} cannot write {wanted!r}; it writes {', '.join(offered)}.")
+            return wanted
+        if own in offered:
+            return own
+        if isinstance(first, RgbPicture):
+            wishes = ["yuva420p", "rgba", "argb", "bgra", "yuva444p10le"] if first.alpha is not None else []
+            chosen = next((w for w in [*wishes, "yuv420p", "yuv444p", "rgb24", "bgr0", "rgba"] if w in offered), offered[0])
+            if first.alpha is not None and "a" not in chosen.replace("planar", ""):
+                self._note(f"{self._name} has no transparency; it was dropped")
+            return chosen
+        wishes = [own.replace("yuva", "yuv"), own.replace("yuvj", "yuv"), "yuv420p10le", "yuv420p", "yuv444p"]
+        if "10" not in own and "12" not in own:
+            wishes.remove("yuv420p10le")
+        chosen = next((w for w in wishes if w in offered), offered[0])
+        self._note(f"{self._name} cannot write {own}; pictures were converted to {chosen}")
+        return chosen
+
+    def _codec_options(self) -> dict[str, str]:
+        crf = f"{self._options.crf:g}"
+        if self._name in ("libx264", "libx265"):
+            extra = {"x265-params": "log-level=error"} if self._name == "libx265" else {}
+            return {"crf": crf, "preset": self._options.preset, **extra}
+        if self._name.startswith("libvpx"):
+            # cpu-used 5 is the fastest setting libvpx offers for files.
+            return {"crf": crf, "b": "0", "cpu-used": "5", "row-mt": "1", "deadline": "good"}
+        if self._name == "libsvtav1":
+            return {"crf": crf}
+        return {}
+
+    def copy(self, packet: Any) -> None:
+        """See :meth:`Writer.copy`."""
+        self._pending.append(packet)
+
+    def _write_pending(self, until_s: float | None) -> None:
+        """Packets of other streams up to a time; all of them with ``None``."""
+        while self._pending:
+            packet = self._pending[0]
+            time = packet.dts if packet.dts is not None else packet.pts
+            if until_s is not None and time is not None and float(time * packet.time_base) > until_s:
+                return
+            self._pending.popleft()
+            stream = self._copies.get(packet.stream.index)
+            if stream is None:
+                continue
+            shift = round(self._start_s / packet.time_base)
+            if shift:
+                packet.pts = None if packet.pts is None else packet.pts - shift
+                packet.dts = None if packet.dts is None else packet.dts - shift
+            packet.stream = stream
+            self._out.mux_one(packet)
+
+    def finish(self) -> None:
+        """See :meth:`Writer.finish`."""
+        if self._stream is None:
+            raise VideoError("The clip gave no picture to write.")
+        try:
+            self._out.mux(self._stream.encode())
+            self._write_pending(None)
+            self._closed = True
+            self._out.close()
+        except (av.error.FFmpegError, OSError) as error:
+            raise _encode_error(error, self._name) from error
+
+    def abort(self) -> None:
+        """See :meth:`Writer.abort`."""
+        if not self._closed:
+            self._closed = True
+            try:
+                self._out.close()
+            except (av.error.FFmpegError, OSError, ValueError):
+                return  # the disk that refused the pictures refuses the trailer too; the file goes away anyway
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+def _encode_error(error: Exception, codec: str) -> Exception:
+    number = getattr(error, "errno", None)
+    if number in FULL_DISK:
+        return OutputError("The disk is full or a size limit was reached while writing the clip. Free some space.")
+    return VideoError(f"The encoder {codec} failed ({getattr(error, 'strerror', None) or error}). Try the default codec.")
+
+
+class AnimationWriter:
+    """GIF, WebP or APNG by Pillow, which pulls pictures from a queue in a thread of its own."""
+
+    def __init__(self, part: Path, suffix: str, clip: Clip) -> None:
+        self.notes = ["sound cannot be stored in an animation"] if _has_sound(clip) else []
+        self._durations_ms = animation_durations(clip)
+        self._part, self._format, self._loop = part, {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}[suffix], clip.info.loop
+        self._queue: queue.Queue[PillowImage.Image | None] = queue.Queue(maxsize=4)
+        self._error: Exception | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._save, name="animation", daemon=True)
+        self._written = 0
+
+    def write(self, picture: Picture) -> None:
+        """Hand a picture to Pillow."""
+        if not self._written:
+            self._thread.start()
+        self._written += 1
+        alpha = picture.alpha if isinstance(picture, RgbPicture) else None
+        pixels = picture.rgb() if alpha is None else np.dstack([picture.rgb(), alpha])
+        self._put(PillowImage.fromarray(pixels))
+
+    def _put(self, item: PillowImage.Image | None) -> None:
+        while self._error is None:
+            try:
+                self._queue.put(item, timeout=0.1)
+                return
+            except queue.Full:
+                continue
+        raise _encode_error(self._error, self._format) from self._error
+
+    def _items(self) -> Iterator[PillowImage.Image]:
+        while not self._stop.is_set():
+            try:
+                item = self._queue.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            if item is None:
+                return
+            yield item
+
+    def _save(self) -> None:
+        items = self._items()
+        first = next(items, None)
+        if first is None:
+            return
+        options: dict[str, Any] = {"quality": _WEBP_QUALITY, "method": 2} if self._format == "WEBP" else {}
+        if self._format == "GIF":
+            options["disposal"] = 2 if first.mode == "RGBA" else 0
+        if self._format != "GIF" or self._loop != 1:
+            options["loop"] = self._loop
+        try:
+            with open(self._part, "wb") as stream:
+                first.save(
+                    stream, self._format, save_all=True, append_images=items, duration=self._durations_ms, **options
+                )
+        except Exception as error:  # Pillow has no common base class for what its encoders raise
+            self._error = error
+
+    def copy(self, packet: Any) -> None:
+        """Animations have no sound; the note says so."""
+
+    def finish(self) -> None:
+        """See :meth:`Writer.finish`."""
+        if not self._written:
+            raise VideoError("The clip gave no picture to write.")
+        self._put(None)
+        self._thread.join()
+        if self._error is not None:
+            raise _encode_error(self._error, self._format) from self._error
+
+    def abort(self) -> None:
+        """See :meth:`Writer.abort`."""
+        self._stop.set()
+        if self._written:
+            self._thread.join()
+
+
+class ImageWriter:
+    """Numbered images in a folder; depth, transparency and profile follow the input's images."""
+
+    def __init__(self, part: Path, path: Path, clip: Clip) -> None:
+        self.notes = ["sound cannot be stored in images"] if _has_sound(clip) else []
+        self._folder, self._pattern = part, path.name if "%" in path.name else "%05d.png"
+        self._folder.mkdir()
+
+    def write(self, picture: Picture) -> None:
+        """Write one image."""
+        like = picture.like if isinstance(picture, RgbPicture) else None
+        write_image(self._folder / (self._pattern % (picture.stamp.index + 1)), picture.rgb(), like)
+
+    def copy(self, packet: Any) -> None:
+        """Images have no sound; the note says so."""
+
+    def finish(self) -> None:
+        """Everything is on disk already."""
+
+    def abort(self) -> None:
+        """The folder is removed by whoever made its name."""
+
+
+def animation_durations(clip: Clip) -> list[int]:
+    """How long each picture is shown, in whole milliseconds that add up to the clip's length."""
+    known = getattr(clip, "durations_ms", None)
+    if known:
+        return known
+    info: ClipInfo = clip.info
+    if info.kind == "images":
+        return [round(1000 / info.frame_rate)] * (info.frames or 1)
+    with av.open(str(info.path)) as container:
+        stream = container.streams.video[0]
+        base = Fraction(stream.time_base or 1)
+        times = sorted(packet.pts * base for packet in container.demux(stream) if packet.pts is not None)
+    times = times or [Fraction(0)]
+    ends = [*times[1:], times[-1] + 1 / info.frame_rate]
+    marks = [round(1000 * (time - times[0])) for time in [times[0], *ends]]
+    return [max(1, after - before) for before, after in zip(marks, marks[1:], strict=False)]
+
+
+def _has_sound(clip: Clip) -> bool:
+    return clip.container is not None and bool(clip.container.streams.audio)
