@@ -64,3 +64,9 @@ class Cancelled(SwapError):
     """The caller asked to stop; nothing was left behind."""
 
     exit_code = 130
+
+
+class RefusedError(SwapError):
+    """The host's rules forbid this swap, such as a source that shows a protected person."""
+
+    exit_code = 10

@@ -31,13 +31,13 @@ from .carriers import (
 
 FORMAT_VERSION = 1  # two bits of the payload
 # Root mean square of the pattern in grey levels on smooth skin. Measured: docs/marking.md.
-WEAKEST, STRONGEST = 0.8, 2.2
-VIDEO_STRENGTH = 2.0  # fixed: no search, so that neighbouring frames get the same pattern
-_WANTED_SCORE = 0.82  # stop raising the strength when the reader's score before any attack reaches this
+WEAKEST, STRONGEST = 0.7, 1.9
+VIDEO_STRENGTH = 1.6  # fixed: no search, so that neighbouring frames get the same pattern
+_WANTED_SCORE = 0.76  # stop raising the strength when the reader's score before any attack reaches this
 _PEAK = 2.5  # of the pattern, in its own deviations
 # Textured skin, brows and beards hide more: the pattern grows by this much per grey level of local deviation above
 # _SMOOTH, up to _LOUDEST times.
-_MASKING, _SMOOTH, _LOUDEST = 0.15, 2.0, 2.5
+_MASKING, _SMOOTH, _LOUDEST = 0.1, 3.0, 1.8
 
 
 def payload_for(model: str) -> int:
@@ -143,7 +143,7 @@ def _pattern(luma: Floats, weight: Floats | None, payload: int, strength: float 
     low, high = WEAKEST, STRONGEST
     if score(low) >= _WANTED_SCORE:
         return low * pattern
-    for _ in range(3):  # bisection to 0.18 of a grey level
+    for _ in range(3):  # bisection to 0.15 of a grey level
         middle = (low + high) / 2
         low, high = (low, middle) if score(middle) >= _WANTED_SCORE else (middle, high)
     return high * pattern

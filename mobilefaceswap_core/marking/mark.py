@@ -1,0 +1,223 @@
+"""Applying the layers: to pixels before a file is written, and to the file afterwards."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import BackendError, OptionError, OutputError, SwapError
+from ..images import LoadedImage, check_image, write_image
+from ..types import Image, Mask, Matrix
+from .badge import draw_badge
+from .metadata import append_xmp_box, embed_metadata, metadata_text, read_metadata, tag_clip
+from .watermark import VIDEO_STRENGTH, embed_crop, embed_frame, payload_for
+
+_CLIPS = (".mp4", ".m4v", ".mov")
+_WITHOUT_METADATA = (".bmp",)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkOptions:
+    """Which layers a result carries.
+
+    Attributes:
+        metadata: say in the file's metadata that it is AI-modified, by which software and model.
+        watermark: hide a mark in each swapped face.
+        credentials: sign a C2PA content credential.
+        badge: draw a small visible label.
+    """
+
+    metadata: bool = True
+    watermark: bool = True
+    credentials: bool = True
+    badge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FinishReport:
+    """What :func:`finish_file` did.
+
+    Attributes:
+        applied: layers now in the file.
+        left_out: by layer, why it could not be applied; a layer that was switched off is in neither.
+    """
+
+    applied: tuple[str, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+def mark_crop(crop: Image, mask: Mask, *, model: str, video: bool = False) -> Image:
+    """Hide the mark in a swapped crop before paste back; what ``SwapOptions.mark`` calls.
+
+    Args:
+        crop: ``(S, S, 3)`` RGB uint8, aligned by a similarity to the ``arcface`` template.
+        mask: ``(S, S)``, the weight it will be pasted with.
+        model: name of the swapper.
+        video: fixed strength, three times faster.
+    """
+    return embed_crop(crop, mask, payload=payload_for(model), strength=VIDEO_STRENGTH if video else None)
+
+
+def apply_pixels(
+    image: Image,
+    faces: Sequence[Matrix] | None,
+    options: MarkOptions = MarkOptions(),  # noqa: B008 - frozen
+    *,
+    model: str,
+    masks: Sequence[Mask] | None = None,
+) -> Image:
+    """Watermark and badge on a finished frame.
+
+    Args:
+        image: ``(H, W, 3)`` RGB uint8; not changed.
+        faces: ``crop_from_frame`` of each swapped face, to a 224 crop of the ``arcface`` template; ``None`` when the
+            mark went in at crop level (:func:`mark_crop`) or no face was swapped.
+        options: see :class:`MarkOptions`.
+        model: name of the swapper.
+        masks: ``(224, 224)`` per face: where it was swapped, so that other pixels stay bit for bit.
+
+    Returns:
+        A new image, or ``image`` itself when there is nothing to do.
+    """
+    image = check_image(image)
+    if options.watermark and faces:
+        payload = payload_for(model)
+        for number, crop_from_frame in enumerate(faces):
+            mask = None if masks is None else masks[number]
+            image = embed_frame(image, crop_from_frame, payload=payload, mask=mask)
+    return draw_badge(image) if options.badge else image
+
+
+def mark_image_file(
+    path: str | os.PathLike[str],
+    image: Image,
+    *,
+    model: str,
+    options: MarkOptions = MarkOptions(),  # noqa: B008 - frozen
+    like: LoadedImage | None = None,
+    quality: int = 95,
+    version: str | None = None,
+) -> FinishReport:
+    """Write a swapped still with its badge, metadata and credentials; the file appears whole or not at all.
+
+    Args:
+        path: the extension chooses the format.
+        image: ``(H, W, 3)`` RGB uint8. The watermark is expected in it already: :func:`mark_crop` or
+            :func:`apply_pixels`.
+        model: name of the swapper.
+        like: the photo it was made from; see :func:`~mobilefaceswap_core.images.write_image`.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    path = Path(path)
+    text = None
+    if options.metadata and path.suffix.lower() not in _WITHOUT_METADATA:
+        text = metadata_text(model=model, version=version or _version())
+    pixels = draw_badge(image) if options.badge else image
+    temporary = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        write_image(temporary, pixels, like, quality=quality, text=text)
+        report = finish_file(temporary, model=model, options=options, version=version, title=path.name)
+        _replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return report
+
+
+def finish_file(
+    path: str | os.PathLike[str],
+    *,
+    model: str,
+    options: MarkOptions = MarkOptions(),  # noqa: B008 - frozen
+    version: str | None = None,
+    title: str | None = None,
+) -> FinishReport:
+    """Add metadata, then credentials, to an encoded file, in place and atomically.
+
+    No pixel is decoded or changed. A layer that cannot be applied (package missing, format without room) is reported
+    and does not stop the others. Credentials come last: whatever changes the file after them invalidates them.
+
+    Args:
+        path: PNG, JPEG, WebP, TIFF, GIF, MP4 or MOV; anything else gets what its format has room for.
+        model: name of the swapper.
+        version: of this package; the installed one by default.
+        title: name in the credentials; the file's by default.
+
+    Raises:
+        OutputError: the file is not there or cannot be written.
+    """
+    path, version = Path(path), version or _version()
+    if not path.is_file():
+        raise OutputError(f"{path} does not exist; wanted a written image or clip to mark. Write it first.")
+    from .credentials import sign, signing_key
+
+    applied: list[str] = []
+    left_out: dict[str, str] = {}
+    parts = [path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}.{step}{path.suffix}") for step in "ms"]
+    current = path
+    try:
+        if options.metadata:
+            try:
+                current = _with_metadata(path, parts[0], model, version)
+                applied.append("metadata")
+            except SwapError as error:
+                left_out["metadata"] = str(error)
+        if options.credentials:
+            try:
+                sign(current, parts[1], model=model, version=version, title=title or path.name, key=signing_key())
+                current = parts[1]
+                applied.append("credentials")
+            except (BackendError, OptionError, OutputError) as error:
+                left_out["credentials"] = str(error)
+        if current is not path:
+            os.replace(current, path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be marked ({error}). Check permissions and free space.") from error
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+    return FinishReport(tuple(applied), left_out)
+
+
+def _with_metadata(path: Path, part: Path, model: str, version: str) -> Path:
+    """Write a copy with metadata; the path of the file that has them."""
+    suffix = path.suffix.lower()
+    if suffix in (".tif", ".tiff") and read_metadata(path):  # write_image put it there
+        return path
+    if suffix not in _CLIPS:
+        part.write_bytes(embed_metadata(path.read_bytes(), model=model, version=version))
+        return part
+    _copy_with_tags(path, part, model, version)
+    append_xmp_box(part, model=model, version=version)
+    return part
+
+
+def _copy_with_tags(path: Path, part: Path, model: str, version: str) -> None:
+    """Tags need the container rebuilt; a clip that PyAV cannot copy keeps its own, and still gets XMP."""
+    try:
+        import av
+    except ImportError:
+        shutil.copyfile(path, part)
+        return
+    try:
+        tag_clip(path, part, model=model, version=version)
+    except (av.FFmpegError, ValueError):
+        shutil.copyfile(path, part)
+
+
+def _replace(source: Path, destination: Path) -> None:
+    try:
+        os.replace(source, destination)
+    except OSError as error:
+        raise OutputError(f"{destination} cannot be written ({error}). Check the folder and permissions.") from error
+
+
+def _version() -> str:
+    from .. import __version__
+
+    return __version__

@@ -1,0 +1,254 @@
+"""Reading every layer back, and saying plainly what each shows."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..detect import Detector, load_detector
+from ..errors import BackendError, ImageError, VideoError
+from ..images import read_image
+from ..types import Image
+from .credentials import suffix_by_content, read_credentials
+from .metadata import read_metadata
+from .reading import Reading, read_faces, vote
+from .watermark import payload_for
+
+_FRAMES = 12  # of a clip, spread evenly: enough for a vote, and bounded in time for any length
+_AI_TYPES = ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic")
+# Names a payload is compared with; the mark holds 12 bits of a hash, not the name itself.
+KNOWN_MODELS = ("graphics", "student", "official", "ours", "simswap", "aei", "ghost", "inswapper")
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataFinding:
+    """The statement in the file's metadata; anybody can add or remove it."""
+
+    found: bool
+    source_type: str | None = None
+    software: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WatermarkFinding:
+    """The hidden mark.
+
+    Attributes:
+        found: whether at least one face, or the clip's frames together, carries it.
+        faces: faces looked at.
+        frames: frames looked at; 1 for a still.
+        confidence: 1 minus the bound on the probability of such a score without a mark, for the surest face.
+        score: cosine of the surest face with its codeword.
+        payload: 14 bits, when found.
+        model: the swapper the payload belongs to, when it is a known one.
+        bit_accuracy: share of the 128 carriers that agree with the decoded payload, when found.
+        note: why nothing could be read, when nothing could.
+    """
+
+    found: bool
+    faces: int = 0
+    frames: int = 1
+    confidence: float = 0.0
+    score: float = 0.0
+    payload: int | None = None
+    model: str | None = None
+    bit_accuracy: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsFinding:
+    """The signed credential: ``state`` as :func:`~.credentials.read_credentials` describes it."""
+
+    found: bool
+    state: str
+    signer: str | None = None
+    software: str | None = None
+    model: str | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What was found in a file. ``marked``: at least one layer says that faces were swapped.
+
+    ``marked=False`` does not show that a file is genuine: other software may not mark, and every mark can be removed.
+    """
+
+    path: str
+    marked: bool
+    metadata: MetadataFinding
+    watermark: WatermarkFinding
+    credentials: CredentialsFinding
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return dataclasses.asdict(self)
+
+    def lines(self) -> list[str]:
+        """The report in sentences, one per layer after the verdict."""
+        verdict = "Marked as a face swap." if self.marked else "No mark found. That does not show that it is genuine."
+        return [verdict, _say_metadata(self.metadata), _say_watermark(self.watermark), _say_credentials(self.credentials)]
+
+
+def verify_file(path: str | os.PathLike[str], *, detector: Detector | None = None) -> VerifyReport:
+    """Look for all layers in an image or clip.
+
+    Args:
+        path: the file; its first bytes say what it is, not its extension.
+        detector: finds the faces to look at; the best one that is installed by default.
+
+    Raises:
+        ImageError: missing, empty or no image or clip that can be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ImageError(f"{path} does not exist or is a folder; wanted an image or clip. Check the path.")
+    if path.stat().st_size == 0:
+        raise ImageError(f"{path} is empty (0 bytes); wanted an image or clip. Copy it again.")
+    clip = suffix_by_content(path) in (".mp4", ".mov") or _is_other_clip(path)
+    watermark = _watermark(path, clip, detector)  # first: it refuses what is no media file
+    statement = read_metadata(path)
+    source_type = statement.get("source_type", "").rsplit("/", 1)[-1]
+    metadata = MetadataFinding(
+        source_type in _AI_TYPES, source_type or None, statement.get("software"), statement.get("model")
+    )
+    raw = read_credentials(path)
+    credentials = CredentialsFinding(
+        bool(raw["swap"]),
+        raw["state"],
+        raw.get("signer"),
+        raw.get("software"),
+        raw.get("model"),
+        tuple(raw.get("problems", ())),
+    )
+    return VerifyReport(
+        str(path), metadata.found or watermark.found or credentials.found, metadata, watermark, credentials
+    )
+
+
+def read_frames(frames: Iterator[Image], detector: Detector) -> tuple[Reading | None, int, int]:
+    """The vote of the surest face of each frame, faces seen, and frames seen."""
+    surest, faces_seen, frames_seen = [], 0, 0
+    for frame in frames:
+        frames_seen += 1
+        readings = read_faces(frame, detector.detect(frame))
+        faces_seen += len(readings)
+        if readings:
+            surest.append(max(readings, key=lambda reading: reading.score))
+    return vote(surest), faces_seen, frames_seen
+
+
+def _watermark(path: Path, clip: bool, detector: Detector | None) -> WatermarkFinding:
+    frames = _clip_frames(path) if clip else iter([read_image(path).image])
+    first = next(frames, None)
+    if first is None:
+        raise ImageError(f"{path} has no frame that can be decoded; wanted an image or clip. Copy it again.")
+    try:
+        detector = load_detector() if detector is None else detector
+    except BackendError as error:
+        return WatermarkFinding(False, note=f"not looked for: {error}")
+    voted, faces, seen = read_frames(_chain(first, frames), detector)
+    if voted is None:
+        return WatermarkFinding(False, faces, seen, note="no face was found to read it from")
+    if not voted.marked:
+        return WatermarkFinding(False, faces, seen, round(1 - voted.chance, 9), round(voted.score, 4))
+    from .carriers import codeword
+
+    model = next((name for name in KNOWN_MODELS if payload_for(name) == voted.payload), None)
+    accuracy = voted.bit_accuracy(codeword(voted.payload))
+    return WatermarkFinding(
+        True, faces, seen, round(1 - voted.chance, 9), round(voted.score, 4), voted.payload, model, round(accuracy, 4)
+    )
+
+
+def _chain(first: Image, rest: Iterator[Image]) -> Iterator[Image]:
+    yield first
+    yield from rest
+
+
+def _is_other_clip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        head = stream.read(12)
+    return head.startswith(b"\x1aE\xdf\xa3") or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+
+
+def _clip_frames(path: Path) -> Iterator[Image]:
+    """Frames spread evenly over a clip, by seeking; never more than :data:`_FRAMES` in memory or in time."""
+    try:
+        import av
+    except ImportError:
+        raise BackendError("Reading a clip needs PyAV: pip install av.") from None
+    try:
+        with av.open(str(path)) as clip:
+            if not clip.streams.video:
+                raise VideoError(f"{path} has no video stream; wanted a clip with pictures.")
+            stream = clip.streams.video[0]
+            start, length = clip.start_time or 0, clip.duration or 0
+            last = None
+            for number in range(_FRAMES if length > 0 else 1):
+                wanted = (start + length * (number + 0.5) / _FRAMES) / av.time_base
+                clip.seek(int(wanted * av.time_base))
+                # A key frame may be seconds earlier; a long group of pictures is not decoded to its end.
+                for step, frame in enumerate(clip.decode(stream)):
+                    if (frame.time or 0.0) >= wanted or step >= 300:
+                        break
+                else:
+                    continue
+                if frame.pts != last:
+                    last = frame.pts
+                    yield np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
+    except (av.FFmpegError, ValueError) as error:
+        raise VideoError(f"{path} cannot be decoded ({error}). Copy the file again.") from error
+
+
+def _say_metadata(finding: MetadataFinding) -> str:
+    if not finding.found:
+        return "Metadata: no statement about AI."
+    by = f", written by {finding.software}" if finding.software else ""
+    model = f", model {finding.model}" if finding.model else ""
+    return f"Metadata: says {finding.source_type}{by}{model}. Anyone can add or remove this."
+
+
+def _say_watermark(finding: WatermarkFinding) -> str:
+    if finding.found:
+        model = f", model {finding.model}" if finding.model else ""
+        return (
+            f"Watermark: found{model} (payload {finding.payload}, {finding.bit_accuracy:.0%} of carriers agree, "
+            f"confidence {finding.confidence:.6f})."
+        )
+    seen = f" in {finding.faces} faces of {finding.frames} frames" if finding.faces else ""
+    return f"Watermark: {finding.note}." if finding.note else f"Watermark: none found{seen}."
+
+
+_STATES = {
+    "valid": "signed by a trusted signer, and unchanged since",
+    "untrusted": "intact and unchanged since signing, but nobody vouches for the signer",
+    "tampered": "present but broken: the file or the credential was changed after signing",
+    "absent": "none in the file",
+    "unsupported": "this format cannot carry them",
+    "unavailable": "not looked for: install c2pa-python",
+}
+
+
+def _say_credentials(finding: CredentialsFinding) -> str:
+    signer = f" ({finding.signer})" if finding.signer else ""
+    return f"Content credentials: {_STATES[finding.state]}{signer}."
+
+
+__all__ = [
+    "KNOWN_MODELS",
+    "CredentialsFinding",
+    "MetadataFinding",
+    "VerifyReport",
+    "WatermarkFinding",
+    "read_frames",
+    "verify_file",
+]
