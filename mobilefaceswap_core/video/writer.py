@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import queue
 import threading
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from ..errors import OptionError, OutputError, VideoError
 from ..images import write_image
 from .output import FULL_DISK
 from .picture import Picture, RgbPicture, YuvPicture, padded
-from .reader import IMAGES, Clip, ClipInfo
+from .reader import IMAGES, Animation, Clip, ClipInfo
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi", ".ts": "mpegts"}
 _CODEC_OF_SUFFIX = {".webm": "libvpx-vp9"}
@@ -270,7 +271,7 @@ class AnimationWriter:
 
     def __init__(self, part: Path, suffix: str, clip: Clip) -> None:
         self.notes = ["sound cannot be stored in an animation"] if _has_sound(clip) else []
-        self._durations_ms = animation_durations(clip)
+        self._durations_ms = animation_durations(clip, unit_ms=10 if suffix == ".gif" else 1)
         self._part, self._format, self._loop = part, {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}[suffix], clip.info.loop
         self._queue: queue.Queue[PillowImage.Image | None] = queue.Queue(maxsize=4)
         self._error: Exception | None = None
@@ -366,22 +367,22 @@ class ImageWriter:
         """The folder is removed by whoever made its name."""
 
 
-def animation_durations(clip: Clip) -> list[int]:
-    """How long each picture is shown, in whole milliseconds that add up to the clip's length."""
-    known = getattr(clip, "durations_ms", None)
-    if known:
-        return known
+def animation_durations(clip: Clip, *, unit_ms: int) -> list[int]:
+    """How long each picture is shown in milliseconds, in whole units that add up to the clip's length."""
     info: ClipInfo = clip.info
-    if info.kind == "images":
-        return [round(1000 / info.frame_rate)] * (info.frames or 1)
-    with av.open(str(info.path)) as container:
-        stream = container.streams.video[0]
-        base = Fraction(stream.time_base or 1)
-        times = sorted(packet.pts * base for packet in container.demux(stream) if packet.pts is not None)
-    times = times or [Fraction(0)]
-    ends = [*times[1:], times[-1] + 1 / info.frame_rate]
-    marks = [round(1000 * (time - times[0])) for time in [times[0], *ends]]
-    return [max(1, after - before) for before, after in zip(marks, marks[1:], strict=False)]
+    if isinstance(clip, Animation):
+        times = [Fraction(ms, 1000) for ms in itertools.accumulate(clip.durations_ms, initial=0)]
+    elif clip.container is None:
+        times = [n / info.frame_rate for n in range((info.frames or 1) + 1)]
+    else:
+        with av.open(str(info.path)) as container:
+            stream = container.streams.video[0]
+            base = Fraction(stream.time_base or 1)
+            times = sorted(packet.pts * base for packet in container.demux(stream) if packet.pts is not None)
+        times = times or [Fraction(0)]
+        times.append(times[-1] + 1 / info.frame_rate)
+    marks = [round(1000 * (time - times[0]) / unit_ms) * unit_ms for time in times]
+    return [max(unit_ms, after - before) for before, after in itertools.pairwise(marks)]
 
 
 def _has_sound(clip: Clip) -> bool:

@@ -1,0 +1,358 @@
+"""Swap the faces of a clip: decode, track, swap, paste and encode, each on its own thread."""
+
+from __future__ import annotations
+
+import collections
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import Cancelled, OptionError, OutputError
+from ..identity.encoder import IdentityEncoder
+from ..pipeline import Pipeline, Source, SwapOptions, unusable
+from ..types import AlignedFace, FrameReport, Image, Mask, SwappedCrop
+from .output import atomic_output, disk_error
+from .people import Person, PersonFinder, look_for_people
+from .picture import Picture
+from .reader import Clip, open_clip
+from .report import VideoEvent, VideoReport
+from .stages import StageTime, run_stages
+from .tracking import KEY_INTERVAL, TrackedFace, Tracker, follow_largest
+from .writer import EncodeOptions, Writer, open_writer
+
+_EVENT_S = 0.2  # progress is told this often
+_DEPTH = 4  # pictures that may wait between two stages: five queues of 4K pictures stay under 1 GB
+_GPU_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class VideoOptions:
+    """Choices of a video job.
+
+    Attributes:
+        encode: how pictures are written.
+        swap: as for stills.
+        faces: which faces one source goes to; a mapping by person chooses by itself.
+        smooth: calm the landmarks over time.
+        key_interval: frames from one detection to the next.
+        batch: pictures whose faces go through the network together; ``None``: 1 on a CPU, 16 on a GPU.
+        mark: hide the watermark in every swapped face. ``False`` is for evaluation, which must judge the swap alone.
+    """
+
+    encode: EncodeOptions = field(default_factory=EncodeOptions)
+    swap: SwapOptions = field(default_factory=SwapOptions)
+    faces: Literal["all", "largest"] = "all"
+    smooth: bool = True
+    key_interval: int = KEY_INTERVAL
+    batch: int | None = None
+    mark: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; the marking function by whether there is one."""
+        return asdict(replace(self, swap=replace(self.swap, mark=None)))
+
+
+@dataclass(slots=True)
+class _Work:
+    """A picture on its way through the stages."""
+
+    picture: Picture
+    image: Image | None = None
+    chosen: list[tuple[int, TrackedFace, Source]] = field(default_factory=list)  # person or -1, face, source
+    crops: list[tuple[AlignedFace, SwappedCrop]] = field(default_factory=list)
+    report: FrameReport = field(default_factory=lambda: FrameReport(0, 0))
+    reasons: list[str] = field(default_factory=list)
+
+
+def swap_video(
+    pipeline: Pipeline,
+    target: str | Path,
+    output: str | Path,
+    source: Source | Mapping[int, Source],
+    *,
+    people: Sequence[Person] | None = None,
+    encoder: IdentityEncoder | None = None,
+    options: VideoOptions = VideoOptions(),  # noqa: B008 - frozen
+    stop: threading.Event | None = None,
+) -> Iterator[VideoEvent]:
+    """Swap the faces of a clip, telling about progress.
+
+    Closing the generator, or setting ``stop``, cancels the job. The output appears under its name only when it is
+    complete; a job that is cancelled or fails leaves nothing behind.
+
+    Args:
+        pipeline: swapper and detector; ``load_detector(..., fast=True)`` suits video.
+        target: a clip, an animation, a folder of images or a pattern such as ``in/%05d.png``.
+        output: its name tells the format: ``.mp4``, ``.mov``, ``.mkv``, ``.webm``, ``.avi``, ``.ts``, ``.gif``,
+            ``.webp``; a name without extension or a pattern makes a folder of images.
+        source: one person for the faces that ``options.faces`` chooses, or sources by number of the clip's people.
+        people: from :func:`~mobilefaceswap_core.video.people.find_people` for the same clip; found first if a mapping
+            is given without them.
+        encoder: tells people apart; the one that ships if not given.
+        stop: set from another thread to cancel.
+
+    Yields:
+        Progress about five times a second, and last one event with the report.
+
+    Raises:
+        VideoError: the clip cannot be read or written.
+        OutputError: no place for the result.
+        OptionError: options that make no sense together, or a person who is not in the clip.
+        Cancelled: ``stop`` was set.
+    """
+    target, output = Path(target), Path(output)
+    stop = stop or threading.Event()
+    folder = output.parent if "%" in output.name else output  # a pattern names the files of a new folder
+    if target.resolve() in (output.resolve(), folder.resolve()):
+        raise OptionError(f"{output} is the clip itself; choose another name for the result.")
+    with atomic_output(folder) as part:
+        if isinstance(source, Mapping):
+            encoder = encoder or _shipped_encoder()
+            if people is None:
+                people = yield from _looking(target, pipeline, encoder, stop)
+            if missing := set(source) - {person.number for person in people}:
+                raise OptionError(
+                    f"Person {min(missing)} was given a source, but {target} shows {len(people)} people (numbers from 0)."
+                )
+        clip = open_clip(target)
+        try:
+            job = _Job(pipeline, clip, source, people or (), encoder, options)
+            writer = open_writer(part, output, clip, options.encode)
+            try:
+                yield from job.run(writer, stop)
+                report = job.report(output, writer)
+            except OSError as error:
+                raise disk_error(error, output) from error
+            finally:
+                writer.abort()
+        finally:
+            clip.close()
+    yield VideoEvent("done", report.frames, report.frames, report.fps, 0.0, report)
+
+
+def run_to_end(events: Iterable[VideoEvent]) -> VideoReport:
+    """Use up a job's events and return its report."""
+    report = None
+    for event in events:
+        report = event.report or report
+    if report is None:
+        raise OutputError("The job ended without a report; was its generator closed?")
+    return report
+
+
+class _Job:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        clip: Clip,
+        source: Source | Mapping[int, Source],
+        people: Sequence[Person],
+        encoder: IdentityEncoder | None,
+        options: VideoOptions,
+    ) -> None:
+        self._pipeline, self._clip, self._source, self._options = pipeline, clip, source, options
+        is_mapping = isinstance(source, Mapping)
+        self._finder = PersonFinder(people, encoder) if is_mapping and encoder is not None else None
+        self._tracker = Tracker(pipeline.detector, key_interval=options.key_interval, smooth=options.smooth)
+        self._largest: int | None = None
+        self._swap_options = options.swap
+        if options.mark and options.swap.mark is None:
+            self._swap_options = replace(options.swap, mark=watermark_for(pipeline.swapper.info.name))
+        on_gpu = pipeline.swapper.info.device.startswith(("cuda", "mps"))
+        self._batch = options.batch or (_GPU_BATCH if on_gpu else 1)
+        self._counts: collections.Counter[str] = collections.Counter()
+        self._reasons: collections.Counter[str] = collections.Counter()
+        self._people: collections.Counter[int] = collections.Counter()
+        self._seconds = 0.0
+        self._times: list[StageTime] = []
+
+    def run(self, writer: Writer, stop: threading.Event) -> Iterator[VideoEvent]:
+        stages = [
+            ("decode", partial(self._decode, writer)),
+            ("track", self._track),
+            ("swap", self._swap),
+            ("paste", self._paste),
+            ("encode", partial(self._encode, writer)),
+        ]
+        asked_to_stop, inner = stop, threading.Event()
+        started = told = time.perf_counter()
+        total = self._clip.info.frames
+        with run_stages(stages, depth=max(_DEPTH, self._batch), stop=inner) as (works, self._times):
+            for work in works:
+                self._count(work)
+                now = time.perf_counter()
+                if asked_to_stop.is_set():
+                    raise Cancelled("Stopped; nothing was written.")
+                if now - told >= _EVENT_S:
+                    told = now
+                    yield _progress("swap", self._counts["frames"], total, now - started)
+        if asked_to_stop.is_set():
+            raise Cancelled("Stopped; nothing was written.")
+        self._seconds = time.perf_counter() - started
+
+    def _decode(self, writer: Writer, _: Iterator[Any]) -> Iterator[_Work]:
+        for picture in self._clip.pictures(writer.copy):
+            yield _Work(picture)
+
+    def _track(self, works: Iterator[_Work]) -> Iterator[_Work]:
+        for work in works:
+            work.image = work.picture.rgb()
+            faces = self._tracker.update(work.image, time_s=work.picture.stamp.seconds)
+            self._choose(work, faces)
+            yield work
+
+    def _choose(self, work: _Work, faces: Sequence[TrackedFace]) -> None:
+        """Which faces of a picture get which source, and why the others do not."""
+        skipped: dict[int, str] = {}
+        owners: Mapping[int, int | None] = {}
+        if self._finder is not None and work.image is not None:
+            owners = self._finder.update(work.image, faces)
+        if self._options.faces == "largest" and self._finder is None:
+            self._largest = follow_largest(faces, self._largest)
+        for number, face in enumerate(faces):
+            source, reason = self._source_for(face, owners)
+            if source is None:
+                skipped[number] = reason
+            elif unfit := unusable(face.face, self._options.swap):
+                skipped[number] = unfit
+            else:
+                person = owners.get(face.track)
+                work.chosen.append((-1 if person is None else person, face, source))
+        # Small faces first: where two overlap the larger, nearer one ends up on top.
+        work.chosen.sort(key=lambda entry: entry[1].face.size_px)
+        work.report = FrameReport(len(faces), len(work.chosen), skipped)
+
+    def _source_for(self, face: TrackedFace, owners: Mapping[int, int | None]) -> tuple[Source | None, str]:
+        if isinstance(self._source, Mapping):
+            person = owners.get(face.track)
+            if person is None:
+                return None, "not one of the clip's known people"
+            return self._source.get(person), "no source for this person"
+        if self._options.faces == "largest" and face.track != self._largest:
+            return None, "not the largest face"
+        return self._source, ""
+
+    def _swap(self, works: Iterator[_Work]) -> Iterator[_Work]:
+        batch: list[_Work] = []
+        for work in works:
+            batch.append(work)
+            if len(batch) >= self._batch or not works.ready():  # type: ignore[attr-defined]
+                self._swap_batch(batch)
+                yield from batch
+                batch = []
+        self._swap_batch(batch)
+        yield from batch
+
+    def _swap_batch(self, works: Sequence[_Work]) -> None:
+        targets, sources, owners = [], [], []
+        for work in works:
+            for _, face, source in work.chosen:
+                if work.image is not None:
+                    targets.append(self._pipeline.align(work.image, face.face))
+                    sources.append(source)
+                    owners.append(work)
+        swapped = self._pipeline.swap_aligned(targets, sources)
+        for work, target, crop in zip(owners, targets, swapped, strict=True):
+            work.crops.append((target, crop))
+
+    def _paste(self, works: Iterator[_Work]) -> Iterator[_Work]:
+        for work in works:
+            work.image = None
+            for target, crop in work.crops:
+                pixels, weight = self._pipeline.finish(target, crop, options=self._swap_options)
+                work.picture.paste(pixels, weight, target.crop_from_frame)
+            work.crops = []
+            yield work
+
+    def _encode(self, writer: Writer, works: Iterator[_Work]) -> Iterator[_Work]:
+        for work in works:
+            writer.write(work.picture)
+            # The picture has been handed over; only its counts go on.
+            yield replace(work, picture=None, image=None)  # type: ignore[arg-type]
+        writer.finish()
+
+    def _count(self, work: _Work) -> None:
+        report = work.report
+        self._counts["frames"] += 1
+        self._counts["without"] += report.faces_found == 0
+        self._counts["swapped"] += report.faces_swapped > 0
+        self._counts["found"] += report.faces_found
+        self._counts["faces"] += report.faces_swapped
+        self._reasons.update(report.skipped.values())
+        self._people.update(person for person, _, _ in work.chosen if person >= 0)
+
+    def report(self, output: Path, writer: Writer) -> VideoReport:
+        info, counts = self._clip.info, self._counts
+        notes = [*info.notes, *writer.notes]
+        if self._clip.truncated:
+            expected = f" of about {info.frames}" if info.frames and info.frames > counts["frames"] else ""
+            notes.append(f"the clip is cut off or damaged: {counts['frames']}{expected} pictures could be read")
+        return VideoReport(
+            input=str(info.path),
+            output=str(output),
+            width=info.width,
+            height=info.height,
+            frame_rate=f"{info.frame_rate.numerator}/{info.frame_rate.denominator}",
+            frames=counts["frames"],
+            frames_without_face=counts["without"],
+            frames_swapped=counts["swapped"],
+            faces_found=counts["found"],
+            faces_swapped=counts["faces"],
+            skipped=dict(self._reasons),
+            people_swapped=dict(sorted(self._people.items())),
+            truncated=self._clip.truncated,
+            damaged_packets=self._clip.damaged,
+            notes=tuple(notes),
+            model=self._pipeline.swapper.info.name,
+            detector=self._pipeline.detector.info.name,
+            device=self._pipeline.swapper.info.device,
+            options=self._options.to_json(),
+            seconds=self._seconds,
+            fps=counts["frames"] / self._seconds if self._seconds else 0.0,
+            detections=self._tracker.detections,
+            scene_cuts=self._tracker.cuts,
+            stages=tuple(self._times),
+        )
+
+
+def watermark_for(model: str) -> Callable[[Image, Mask], Image]:
+    """The function that hides this project's mark in a swapped crop of a clip."""
+    from ..marking.watermark import VIDEO_STRENGTH, embed_crop, payload_for
+
+    payload = payload_for(model)
+    return lambda crop, weight: embed_crop(crop, weight, payload=payload, strength=VIDEO_STRENGTH)
+
+
+def _looking(
+    target: Path, pipeline: Pipeline, encoder: IdentityEncoder, stop: threading.Event
+) -> Iterator[VideoEvent]:
+    steps = look_for_people(target, detector=pipeline.detector, encoder=encoder)
+    started = told = time.perf_counter()
+    while True:
+        try:
+            done, total = next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        if stop.is_set():
+            steps.close()  # type: ignore[attr-defined]
+            raise Cancelled("Stopped while looking for people; nothing was written.")
+        now = time.perf_counter()
+        if now - told >= _EVENT_S:
+            told = now
+            yield _progress("people", done, total, now - started)
+
+
+def _progress(stage: Literal["people", "swap"], done: int, total: int | None, elapsed_s: float) -> VideoEvent:
+    fps = done / elapsed_s if elapsed_s > 0 else 0.0
+    left = max(0.0, (total - done) / fps) if total and fps else None
+    return VideoEvent(stage, done, total, fps, left)
+
+
+def _shipped_encoder() -> IdentityEncoder:
+    from ..identity.encoder import load_identity_encoder
+
+    return load_identity_encoder()
