@@ -30,16 +30,38 @@ class SkinModel:
     centre: NDArray[np.float64]
     spread: NDArray[np.float64]
 
-    def likelihood(self, lab: Float, *, light_tolerance: float = 1.0, chroma_tolerance: float = 1.0) -> Float:
-        """1 on skin, falling to 0 on hair, cloth and background: ``(H, W, 3)`` Lab to ``(H, W)``.
+    def likelihood(self, lab: Float) -> Float:
+        """1 on skin in the light of the cheeks, falling to 0 on hair, cloth, shade and background.
 
-        Tolerances above 1 forgive differences of lightness and of chroma.
+        Args:
+            lab: ``(H, W, 3)``.
+
+        Returns:
+            ``(H, W)``.
         """
-        offset = (lab - self.centre.astype(np.float32)) / self.spread.astype(np.float32)
+        offset = self._offset(lab)
         # Brighter than the cheeks is a highlight, rarely an obstacle: half as suspicious as darker.
-        light = np.where(offset[..., 0] > 0, 0.5 * offset[..., 0], offset[..., 0]) / light_tolerance
-        distance = np.sqrt(light**2 + (offset[..., 1] ** 2 + offset[..., 2] ** 2) / chroma_tolerance**2)
-        return np.clip((4.0 - distance) / 1.5, 0.0, 1.0).astype(np.float32)
+        light = np.where(offset[..., 0] > 0, 0.5 * offset[..., 0], offset[..., 0])
+        return _falling(np.sqrt(light**2 + offset[..., 1] ** 2 + offset[..., 2] ** 2))
+
+    def shaded_likelihood(self, lab: Float) -> Float:
+        """The same for skin in any light: ``(H, W, 3)`` to ``(H, W)``.
+
+        Shade is darker and more saturated, a highlight is brighter and paler; only what is darker and paler at once
+        (beard, hair, cloth) differs in the skin and not in the light.
+        """
+        offset = self._offset(lab)
+        stronger = np.hypot(lab[..., 1], lab[..., 2]) > np.hypot(*self.centre[1:])
+        tolerance = np.where(stronger | (offset[..., 0] > 0), 3.0, 1.4)
+        chroma = np.hypot(offset[..., 1], offset[..., 2]) / tolerance
+        return _falling(np.hypot(offset[..., 0] / 3.0, chroma))
+
+    def _offset(self, lab: Float) -> Float:
+        return (lab - self.centre.astype(np.float32)) / self.spread.astype(np.float32)
+
+
+def _falling(distance: NDArray[np.floating]) -> Float:
+    return np.clip((4.0 - distance) / 1.5, 0.0, 1.0).astype(np.float32)
 
 
 def to_lab(image: Image) -> Float:

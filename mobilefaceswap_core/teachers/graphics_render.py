@@ -118,8 +118,7 @@ def skin_and_cover(image: Image, points: Points, pose: mesh.HeadPose) -> tuple[M
     for part in (mesh.LEFT_EYE, mesh.RIGHT_EYE, mesh.OUTER_LIPS, slice(17, 22), slice(22, 27)):
         features = np.maximum(features, light.fill(cv2.convexHull(points[part].astype(np.float32))[:, 0], shape))
     grown = cv2.dilate(features, _disc(0.04 * unit))
-    # Shading is what the light step reads, so darkness, and the warmer colour of shade, must not exclude a pixel.
-    skin = model.likelihood(lab, light_tolerance=3.0, chroma_tolerance=1.7) * (1.0 - light.soften(grown, 0.02 * unit))
+    skin = model.shaded_likelihood(lab) * (1.0 - light.soften(grown, 0.02 * unit))
 
     lift = pose.project(np.array([0.0, -0.05, 0.0]))
     tested = light.fill(np.concatenate([points[17:27] + lift, points[mesh.FOREHEAD][::-1]]), shape)
