@@ -108,7 +108,7 @@ def encode(
             chunks.add_itxt(key, value)
     if mode in ("RGB16", "RGBA16"):
         return _encode_png_rgb16(native, icc_profile, chunks)
-    picture = PillowImage.fromarray(native, "I;16" if mode == "L16" else mode)
+    picture = PillowImage.fromarray(native) if mode == "L16" else PillowImage.fromarray(native, mode)
     options: dict[str, Any] = {"icc_profile": icc_profile} if icc_profile else {}
     if format_name == "PNG":
         options.update(pnginfo=chunks, compress_level=4)

@@ -158,7 +158,7 @@ class InsightFaceDetector:
 
     def _landmarks_in_box(self, image: Image, bgr: Image, box: np.ndarray[Any, Any]) -> Points:
         if self._own_landmarks is None:
-            return self._landmarks.from_box(image, np.asarray(box, np.float64))
+            return self._landmarks.from_box(image, np.asarray(box, np.float64))[0]
         from insightface.app.common import Face as InsightFace
 
         points = self._own_landmarks.get(bgr, InsightFace(bbox=np.asarray(box, np.float32)))

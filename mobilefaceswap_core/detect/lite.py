@@ -30,7 +30,7 @@ from .detector import (
     shrink,
     sort_faces,
 )
-from .landmarks import LandmarkNetwork, crop_from_region, upright_extent
+from .landmarks import NO_DOUBT, LandmarkNetwork, crop_from_region, upright_extent
 from .runtime import device_of, open_session
 
 _WIDTH, _HEIGHT = 320, 240  # the network's input
@@ -43,9 +43,9 @@ _SMALLEST_WINDOW_PX = 480  # below, a window shows the network an enlargement
 _QUARTER_TURNS = (1, 3, 2)  # tried in this order when an upright search finds nothing
 # Scores. Measured with CelebA crops and scikit-image's pictures without faces; see docs/detectors.md.
 _CANDIDATE = 0.35  # worth a second look
-_SURE = 0.97  # upright faces above it need no second look
+_SURE = 0.99  # upright faces above it need no second look
 _TURNED = 0.9  # in a turned picture a candidate needs this much, and a second look
-_CONFIRMED = 0.8  # lowest score over the second looks
+_CONFIRMED = 0.9  # lowest score over the second looks
 _LOOK_SHARES = (0.45, 0.3, 0.6)  # size of the landmarks' extent in each second look, as a fraction of its height
 
 
@@ -94,13 +94,20 @@ class LiteDetector:
 
     def landmarks(self, image: Image, face: Face) -> Points:
         """See :meth:`Detector.landmarks`. About 1 ms from known landmarks, 2 ms from a box."""
+        return self.track(image, face)[0]
+
+    def track(self, image: Image, face: Face) -> tuple[Points, float]:
+        """:meth:`landmarks` with the doubt about them: above 0.06 the face has probably been lost.
+
+        The doubt is how far the answers for the face and for its mirror image lie apart, by the distance of the eyes.
+        """
         image = check_image(image)
         if face.landmarks is not None:
-            return self._landmarks.refine(image, face.landmarks)
+            return self._landmarks.track(image, face.landmarks)
         return self._landmarks.from_box(image, face.box)
 
     def confirm(self, image: Image, landmarks: Points) -> float:
-        """How sure the detector is that there is a face at these landmarks, in [0, 1]; below 0.8 there is none.
+        """How sure the detector is that there is a face at these landmarks, in [0, 1]; below 0.9 there is none.
 
         Up to three runs of the detector, the first of which usually decides. For trackers.
         """
@@ -128,10 +135,10 @@ class LiteDetector:
         boxes, scores = self._boxes(image, candidate)
         faces: list[Face] = []
         for box, score in zip(boxes, scores, strict=True):
-            landmarks = self._landmarks.from_box(image, box)
+            landmarks, doubt = self._landmarks.from_box(image, box)
             if not _agrees(box, landmarks):
                 continue
-            if score < sure:
+            if score < sure or doubt > NO_DOUBT:
                 score = min(self._looks(image, landmarks))
                 if score < _CONFIRMED:
                     continue
