@@ -1,0 +1,121 @@
+"""From a trained network to a file that ships: float16 safetensors with finite statistics, its spec and its card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import TrainingError
+from ..images import write_bytes
+from ..weights.load import file_sha256
+
+_LARGEST = 65504.0  # of float16
+# Names of the trunk's parts in the first, flat layout of the compact student.
+_FLAT_TRUNK = {
+    "e_mean": "embedding_mean",
+    "e_std": "embedding_std",
+    "m_mean": "map_mean",
+    "m_std": "map_std",
+    "reduce": "reduce",
+    "map_in": "map_in",
+    "t1": "linear1",
+    "n1": "norm1",
+    "t2": "linear2",
+    "n2": "norm2",
+}
+_ENCODER_STAGES = 5
+
+
+def shipping_tensors(network: nn.Module) -> dict[str, Tensor]:
+    """A network's tensors as they ship: float16, batch-norm statistics float32, counters left out.
+
+    Raises:
+        TrainingError: a value is not finite, or too large for float16.
+    """
+    tensors = {}
+    for name, tensor in network.state_dict().items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        tensor = tensor.detach().cpu().contiguous()
+        largest = float(tensor.abs().max()) if tensor.numel() else 0.0
+        statistics = "running_" in name
+        if not torch.isfinite(tensor).all() or (not statistics and largest > _LARGEST):
+            raise TrainingError(
+                f"{name} cannot be exported: its largest value is {largest:g}. The run diverged; export an earlier checkpoint."
+            )
+        keep = statistics or not tensor.is_floating_point()
+        tensors[name] = tensor if keep else tensor.half()
+    return tensors
+
+
+def write_network(network: nn.Module, path: Path, *, layout: str, facts: Mapping[str, str]) -> Path:
+    """Write a network's file, and beside it ``.spec.json`` and ``.card.md``.
+
+    Args:
+        layout: the class that holds these tensors.
+        facts: how it was trained and what was measured; kept in the file's metadata, the spec and the card.
+    """
+    from safetensors.torch import save
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = shipping_tensors(network)
+    write_bytes(path, save(tensors, metadata={"layout": layout, **facts}))
+    spec = {
+        "file": path.name,
+        "sha256": file_sha256(path),
+        "size": path.stat().st_size,
+        "layout": layout,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "largest_statistic": max((float(t.abs().max()) for n, t in tensors.items() if "running_" in n), default=0.0),
+        "facts": dict(facts),
+    }
+    write_bytes(path.with_suffix(".spec.json"), (json.dumps(spec, indent=2) + "\n").encode())
+    write_bytes(path.with_suffix(".card.md"), card(spec).encode())
+    return path
+
+
+def card(spec: Mapping[str, object]) -> str:
+    """A model card of what is known about a file; figures appear only if they were measured."""
+    facts = spec["facts"]
+    assert isinstance(facts, Mapping)
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    return (
+        f"# {spec['file']}\n\n"
+        f"Layout `{spec['layout']}`, {spec['parameters']:,} parameters, {spec['size']:,} bytes, SHA-256 `{spec['sha256']}`.\n"
+        f"Largest batch-norm statistic {spec['largest_statistic']:.3g} (float16 holds {_LARGEST:g}).\n\n"
+        f"| fact | value |\n|---|---|\n{rows}\n\n"
+        "Weights inherit the terms of the photos they were trained on. The figures above come from the training run's own\n"
+        "validation pairs; compare with another file by `python -m mobilefaceswap_core.training evaluate`.\n"
+    )
+
+
+def tensors_from_flat_layout(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the tensors of the first, flat layout of the compact student to those of ``MobileFaceSwapNet.compact``.
+
+    Flat names: ``pred.*`` the injection network, ``em.i`` and ``dm.i`` the pointwise kernels of encoder and decoder,
+    ``final.*`` and ``mask.*`` the heads.
+
+    Raises:
+        TrainingError: a name that this layout does not have.
+    """
+    renamed = {}
+    for name, tensor in tensors.items():
+        head, *rest = name.split(".")
+        if head in ("final", "mask"):
+            new = f"idn.{name}"
+        elif head == "em":
+            new = f"injection.pointwise.{rest[0]}"
+        elif head == "dm":
+            new = f"injection.pointwise.{_ENCODER_STAGES + int(rest[0])}"
+        elif head == "pred" and rest[0] in _FLAT_TRUNK:
+            new = ".".join(["injection.trunk", _FLAT_TRUNK[rest[0]], *rest[1:]])
+        elif head == "pred":
+            new = ".".join(["injection", *rest])
+        else:
+            raise TrainingError(f"{name!r} is not a tensor of the flat student layout; wanted pred, em, dm, final or mask.")
+        renamed[new] = tensor.contiguous()
+    return renamed

@@ -1,0 +1,63 @@
+"""Any ONNX file as a differentiable, frozen torch module (through onnx2torch, an extra)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import BackendError, OptionError
+from ..identity.encoder import INPUT_PX, load_identity_encoder
+
+# crops (N, 3, S, S) in [0, 1] -> unit embeddings (N, D) and, where the network gives one, its last map
+Recogniser = Callable[[Tensor], tuple[Tensor, Tensor | None]]
+
+
+def network_from_onnx(path: Path, *, outputs: Sequence[str] = (), device: torch.device | str = "cpu") -> nn.Module:
+    """Convert a file.
+
+    Args:
+        outputs: values to return instead of the graph's outputs; what they do not need is left out.
+
+    Raises:
+        OptionError: no such file or value.
+        BackendError: onnx2torch is not usable here, or does not know an operator of the graph.
+    """
+    if not path.is_file():
+        raise OptionError(f"ONNX file {path} does not exist.")
+    try:
+        import onnx
+        from onnx2torch import convert
+    except Exception as error:  # onnx2torch imports torchvision, which fails in several ways on a wrong wheel
+        raise BackendError(f"Networks from ONNX files need onnx2torch and torchvision ({error}); install both.") from error
+    model = onnx.load(str(path))
+    if outputs:
+        known = {name for node in model.graph.node for name in node.output}
+        if unknown := [name for name in outputs if name not in known]:
+            raise OptionError(f"{path.name} has no value {unknown[0]!r}; look up names with a viewer such as Netron.")
+        model = onnx.utils.Extractor(model).extract_model([model.graph.input[0].name], list(outputs))
+    try:
+        network = convert(model)
+    except NotImplementedError as error:
+        raise BackendError(f"onnx2torch cannot convert {path.name}: {error}. Export it with other operators.") from error
+    return network.to(device).eval().requires_grad_(False)
+
+
+def load_recogniser(name: str, *, device: torch.device | str = "cpu") -> Recogniser:
+    """A recogniser for identity losses.
+
+    Args:
+        name: ``shipped``, or an ONNX file that reads 112 x 112 RGB as ``(rgb255 - 127.5) / 127.5`` (InsightFace's form).
+    """
+    if name == "shipped":
+        return load_identity_encoder(device)
+    network = network_from_onnx(Path(name), device=device)
+
+    def recognise(crops: Tensor) -> tuple[Tensor, Tensor | None]:
+        small = F.interpolate(crops, size=(INPUT_PX, INPUT_PX), mode="area")
+        return F.normalize(network(small * 2 - 1).float().flatten(1), dim=1), None
+
+    return recognise

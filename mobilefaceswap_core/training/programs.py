@@ -1,0 +1,123 @@
+"""The training programs: load faces, build the task, run the loop in a folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import OptionError
+from ..identity.encoder import load_identity_encoder
+from ..models import load_swapper
+from .cache import load_pairs, make_pairs
+from .config import (
+    DataOptions,
+    EncoderConfig,
+    LandmarksConfig,
+    PairOptions,
+    QualityConfig,
+    StudentConfig,
+    TeacherConfig,
+    save_config,
+)
+from .data import Faces, load_faces
+from .distributed import Place, join
+from .loop import RunResult, Task, Trainer
+
+Say = Callable[[str], None]
+AnyConfig = StudentConfig | TeacherConfig | EncoderConfig | LandmarksConfig | QualityConfig
+
+
+def run_program(config: AnyConfig, folder: Path, *, device: str = "auto", say: Say = print) -> RunResult:
+    """Train what the config describes; a checkpoint in the folder is resumed.
+
+    Raises:
+        OptionError: an input is missing, or the folder holds a run of another program.
+        TrainingError: the run diverged.
+    """
+    place, where = join(device)
+    say = say if place.first else _silent
+    folder.mkdir(parents=True, exist_ok=True)
+    _claim(config, folder, place)
+    torch.set_float32_matmul_precision("high")  # of GPUs; the CPU computes in float32 either way
+    say(f"loading {', '.join(config.data.packs)} onto {where}")
+    faces = load_faces(config.data, device=where)
+    say(f"{len(faces)} crops of {int(faces.identity.max()) + 1} people")
+    task = _task(config, faces, folder, where, place, say)
+    return Trainer(task, config.loop, folder, device=where, place=place, say=say).run()
+
+
+def store_pairs(
+    data: DataOptions, options: PairOptions, folder: Path, *, seed: int, faces: Faces, device: torch.device, say: Say
+) -> None:
+    """Compute and store teacher outputs; see :func:`~.cache.make_pairs`."""
+    from .quality import load_quality
+
+    teachers = [load_swapper(name, device=device) for name in options.teachers]
+    for teacher in teachers:
+        if (spec := teacher.info.crop).size_px != data.size_px or (spec.template, spec.fit) != ("arcface", "similarity"):
+            raise OptionError(
+                f"{teacher.info.name} reads crops of {spec.size_px} px, template {spec.template}, {spec.fit}; the packs hold "
+                f"{data.size_px} px, arcface, similarity. Choose teachers of that crop."
+            )
+    quality = load_quality(Path(options.quality), device=device) if options.quality else None
+    encoder = load_identity_encoder(device)
+    make_pairs(
+        faces, teachers, encoder, folder, options, hold_out=data.hold_out, seed=seed, quality=quality, report=say
+    )  # fmt: skip
+
+
+def _task(config: AnyConfig, faces: Faces, folder: Path, device: torch.device, place: Place, say: Say) -> Task:
+    # Imported here: each program loads only its own networks.
+    if isinstance(config, StudentConfig):
+        from .student import StudentTask
+
+        pairs = Path(config.pairs) if config.pairs else folder / "pairs"
+        seed, hold_out = config.loop.seed, config.data.hold_out
+        if not config.pairs and not pairs.is_dir():
+            if place.processes > 1:
+                raise OptionError("Several processes need pairs made beforehand: run `cache` and name its folder in `pairs`.")
+            say(f"storing the outputs of {', '.join(config.teacher.teachers)} for {config.teacher.count} pairs")
+            store_pairs(config.data, config.teacher, pairs, seed=seed, faces=faces, device=device, say=say)
+        return StudentTask(config, faces, load_pairs(pairs, faces, hold_out=hold_out, seed=seed), device=device)
+    if isinstance(config, TeacherConfig):
+        from .teacher import TeacherTask
+
+        return TeacherTask(config, faces, device=device, place=place)
+    if isinstance(config, EncoderConfig):
+        from .encoder import EncoderTask
+
+        return EncoderTask(config, faces, device=device)
+    if isinstance(config, LandmarksConfig):
+        from .landmarks import LandmarksTask
+
+        return LandmarksTask(config, faces, device=device)
+    from .quality import QualityTask
+
+    return QualityTask(config, faces, device=device)
+
+
+def _claim(config: Any, folder: Path, place: Place) -> None:
+    """Write the resolved config; refuse a folder that another program works in."""
+    program = folder / "program"
+    name = type(config).__name__.removesuffix("Config").lower()
+    if program.is_file() and program.read_text().strip() != name:
+        raise OptionError(f"{folder} holds a run of the program {program.read_text().strip()}; choose another folder.")
+    if place.first:
+        program.write_text(name + "\n")
+        save_config(config, folder / "config.json")
+
+
+def discard(folder: Path) -> None:
+    """Remove a run's folder, if it is one."""
+    if folder.exists():
+        if not (folder / "program").is_file():
+            raise OptionError(f"{folder} is not a run of this package; it was left alone. Choose another folder.")
+        shutil.rmtree(folder)
+
+
+def _silent(line: str) -> None:
+    return None

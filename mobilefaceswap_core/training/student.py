@@ -1,0 +1,266 @@
+"""Distil the student from stored teacher outputs.
+
+The recipe is the one that worked on two CPU cores (docs/training.md): many steps of small batches, the distillation in
+charge, windows of the face first and whole crops (mask, surroundings) last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from ..identity.encoder import IdentityEncoder, load_identity_encoder
+from ..injection import CompactInjection
+from ..network import MobileFaceSwapNet
+from ..types import Image
+from ..weights.load import load_into, load_tensors, read_safetensors
+from . import augment, losses
+from .cache import StoredPairs
+from .config import StudentConfig
+from .data import Faces
+from .export import write_network
+from .loop import Task
+from .perceptual import load_perceptual
+from .reweighting import sample_weight
+
+NAME = "student_224"
+_WINDOW_DOWN = 20 / 224  # the face's centre lies this far below the crop's (template: eyes at 0.46, mouth at 0.82)
+_WINDOW_MOVE_PX = 8
+_SELF_SIMILARITY = 0.8  # weighs a self pair like a very good teacher output (cos^2 / .36 reaches the upper clamp)
+_ACTIVATION_EVERY = 4  # the penalty moves slowly; every fourth step at four times its weight
+_GRID_COLUMNS = 8
+
+
+class TrainableStudent(MobileFaceSwapNet):
+    """The student with the values its losses read beside the result; the same tensors under the same names."""
+
+    def __init__(self) -> None:
+        super().__init__(CompactInjection())
+
+    def forward(  # type: ignore[override]
+        self, crops: Tensor, embedding: Tensor, feature_map: Tensor, *, activations: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Blended result ``(B, 3, S, S)`` float32, mask logits, and mean squares ``(9,)`` of all stages if asked for."""
+        weights = self.condition(embedding, feature_map)
+        deepest, skips = self.idn.encode(crops, weights)
+        stages = self.idn.decode_stages(deepest, skips, weights)
+        face = (1 + self.idn.draw(stages[-1]).float()) / 2
+        # Detached as in the official network: the mask reads the features and does not shape them.
+        logits = self.idn.mask(deepest.detach()).float()
+        mask = torch.sigmoid(logits)
+        squares = [x.float().square().mean() for x in (*skips, deepest, *stages)] if activations else None
+        return face * mask + crops * (1 - mask), logits, None if squares is None else torch.stack(squares)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Augmented samples: images ``(B, 3, S, S)`` in [0, 1], mask ``(B, 1, S, S)``, weight ``(B,)``."""
+
+    target: Tensor
+    source: Tensor
+    wanted: Tensor
+    mask: Tensor
+    weight: Tensor
+
+
+class StudentTask(Task):
+    """See :class:`~.config.StudentConfig`.
+
+    Args:
+        faces: all crops, on the device.
+        pairs: stored teacher outputs made from them.
+    """
+
+    def __init__(
+        self, config: StudentConfig, faces: Faces, pairs: StoredPairs, *, device: torch.device | str = "cpu"
+    ) -> None:
+        self.config, self.faces, self.pairs = config, faces, pairs
+        self.device = torch.device(device)
+        torch.manual_seed(config.loop.seed)  # initialisation only
+        self.encoder = load_identity_encoder(self.device)
+        self.network: TrainableStudent = build_student(config.start, faces, self.encoder).to(self.device)
+        self._training = pairs.training
+        self._perceptual = load_perceptual(config.perceptual, device=device) if config.losses.perceptual else None
+
+    def losses(self, step: int, generator: Generator) -> dict[str, Tensor]:
+        weights = self.config.losses
+        batch = self.draw(generator)
+        with torch.no_grad():
+            embedding, feature_map = self.encoder(batch.source)
+        view = _window(self.config.crop_px, batch.target.shape[-1], generator)
+        target, wanted, mask = (x[view].contiguous() for x in (batch.target, batch.wanted, batch.mask))
+        watch = bool(weights.activation) and step % _ACTIVATION_EVERY == 0
+        swapped, logits, squares = self.network(target, embedding, feature_map, activations=watch)
+        terms = {"distil": weights.distil * losses.weighted_l1(swapped, wanted, batch.weight)}
+        if weights.gradient:
+            terms["gradient"] = weights.gradient * losses.gradient_loss(swapped, wanted)
+        if weights.low_frequency:
+            cells = [losses.low_frequency_loss(swapped, wanted, mask, cell_px=side) for side in (4, 8)]
+            terms["low_frequency"] = weights.low_frequency * torch.stack(cells).sum()
+        if weights.mask:
+            only = self.config.mask_background_only
+            terms["mask"] = weights.mask * losses.mask_loss(logits, mask, background_only=only)
+        if squares is not None:
+            terms["activation"] = weights.activation * _ACTIVATION_EVERY * losses.activation_penalty(squares)
+        identity, perceptual = self._turn(step)
+        if identity:
+            whole = batch.wanted.clone()
+            whole[view] = swapped
+            # A slightly different crop each time, or the network learns patterns on the recogniser's pixel grid.
+            matrices = augment.random_affine(len(whole), generator, degrees=3, scale=0.03, shift=0.015)
+            seen, _ = self.encoder(augment.warp_images(whole, matrices))
+            terms["identity"] = identity * losses.identity_loss(seen, embedding)
+        if perceptual and self._perceptual is not None:
+            with torch.no_grad():
+                features = self._perceptual(wanted)
+            terms["perceptual"] = perceptual * losses.perceptual_distance(self._perceptual(swapped), features)
+        return terms
+
+    def _turn(self, step: int) -> tuple[float, float]:
+        """Weights of the identity and the perceptual loss at this step."""
+        identity, perceptual = self.config.losses.identity, self.config.losses.perceptual
+        if not (self.config.alternate and identity and perceptual):
+            return identity, perceptual
+        return (2 * identity, 0.0) if step % 2 else (0.0, 2 * perceptual)
+
+    def draw(self, generator: Generator) -> Batch:
+        """A random, augmented batch of training pairs."""
+        count = self.config.loop.batch
+        chosen = torch.randint(len(self._training), (count,), generator=generator, device=self.device)
+        target, source, wanted, mask, weight = self._read(self._training[chosen])
+        own = round(self.config.self_pairs * count)
+        if own:  # the source is the target itself: nothing may change
+            source[:own], wanted[:own] = target[:own], target[:own]
+            weight[:own] = sample_weight(
+                torch.full((own,), _SELF_SIMILARITY, device=self.device), torch.ones(own, device=self.device),
+                self.config.reweight,
+            )  # fmt: skip
+        colours = augment.random_colours(count, 0.1, generator)
+        target, wanted = augment.jitter_colours(target, colours), augment.jitter_colours(wanted, colours)
+        source = augment.jitter_colours(source, augment.random_colours(count, 0.1, generator))
+        together = augment.flip_images(torch.cat([target, wanted, mask], 1), augment.coin(count, generator))
+        matrices = augment.random_affine(count, generator, degrees=12, scale=0.1, shift=0.04)
+        target, wanted, mask = augment.warp_images(together, matrices).split([3, 3, 1], 1)
+        source = augment.flip_images(source, augment.coin(count, generator))
+        return Batch(target.contiguous(), source, wanted.contiguous(), mask.contiguous(), weight)
+
+    def _read(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        pairs = self.pairs
+        target, source = self.faces.images(pairs.target[chosen]), self.faces.images(pairs.source[chosen])
+        wanted = pairs.swapped[chosen].float().div_(255)
+        mask = pairs.masks[chosen][:, None].float().div_(255)
+        mask = F.interpolate(mask, size=target.shape[-2:], mode="bilinear", align_corners=False)
+        weight = sample_weight(pairs.similarity[chosen], pairs.quality[chosen], self.config.reweight)
+        return target, source, wanted, mask, weight
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """On pairs of held-out people, in float32: identity cosines by the encoder that ships (it was trained with; the
+        judge of ``evaluate`` was not), and the distance to the teacher relative to that of no swap, inside the mask."""
+        chosen = self.pairs.validation
+        if not len(chosen):
+            return {}
+        rows = []
+        for part in chosen.split(16):
+            target, source, wanted, mask, _ = self._read(part)
+            embedding, feature_map = self.encoder(source)
+            swapped, _, _ = network(target, embedding, feature_map)
+            seen, own = self.encoder(swapped)[0], self.encoder(target)[0]
+            rows.append(
+                torch.stack(
+                    [
+                        (seen * embedding).sum(1),
+                        (seen * own).sum(1),
+                        ((swapped - wanted).abs() * mask).sum((1, 2, 3)),
+                        ((target - wanted).abs() * mask).sum((1, 2, 3)),
+                    ],
+                    1,
+                )
+            )
+        source_cosine, target_cosine, error, unswapped = torch.cat(rows).double().mean(0).tolist()
+        return {
+            "source_cosine": source_cosine,
+            "target_cosine": target_cosine,
+            "teacher_error": error / max(unswapped, 1e-9),
+        }
+
+    @torch.no_grad()
+    def grid(self, network: nn.Module) -> Image | None:
+        """Rows: sources, targets, teacher, student, mask."""
+        chosen = (self.pairs.validation if len(self.pairs.validation) else self.pairs.training)[:_GRID_COLUMNS]
+        target, source, wanted, _, _ = self._read(chosen)
+        swapped, logits, _ = network(target, *self.encoder(source))
+        return image_grid([source, target, wanted, swapped, torch.sigmoid(logits).expand(-1, 3, -1, -1)])
+
+    def export(self, network: nn.Module, folder: Path, facts: dict[str, str]) -> list[Path]:
+        return [write_network(network, folder / f"{NAME}.safetensors", layout=LAYOUT, facts=facts)]
+
+    def diverged(self, terms: dict[str, float], step: int) -> str:
+        if step > 200 and self.config.losses.mask and terms.get("mask", 0.0) / self.config.losses.mask > 1.0:
+            return "the mask collapsed (its cross entropy is over 1)."
+        return ""
+
+
+LAYOUT = "mobilefaceswap_core.network.MobileFaceSwapNet.compact"
+
+
+def build_student(start: str, faces: Faces, encoder: IdentityEncoder) -> TrainableStudent:
+    """A student to train.
+
+    Args:
+        start: ``shipped``, ``scratch`` or a safetensors file. From scratch the trunk whitens with statistics of ``faces``.
+    """
+    network = TrainableStudent()
+    if start == "scratch":
+        fit_whitening(network, faces, encoder)
+        return network
+    tensors = load_tensors(NAME) if start == "shipped" else read_safetensors([Path(start)])
+    load_into(network, tensors, what=start)
+    return network
+
+
+@torch.no_grad()
+def fit_whitening(network: MobileFaceSwapNet, faces: Faces, encoder: IdentityEncoder, *, count: int = 2700) -> None:
+    """Set the trunk's statistics, and its map reduction to principal components, from up to ``count`` faces.
+
+    Without whitening what all faces share fills the input, and after 800 steps the kernels hardly depend on the source.
+    """
+    chosen = torch.linspace(0, len(faces) - 1, min(count, len(faces)), device=faces.device).long()
+    parts = [encoder(faces.images(part)) for part in chosen.split(64)]
+    embeddings, maps = torch.cat([e for e, _ in parts]).cpu(), torch.cat([m for _, m in parts]).cpu()
+    trunk = network.injection.trunk  # type: ignore[union-attr]
+    trunk.embedding_mean.copy_(embeddings.mean(0))
+    # Few faces give unsure deviations: a floor keeps a rare direction from filling the input.
+    deviation = embeddings.std(0, correction=0)
+    trunk.embedding_std.copy_(deviation.clamp(min=float(deviation.mean()) * 0.5 + 1e-6))
+    vectors = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+    vectors = vectors - vectors.mean(0)
+    directions = torch.linalg.eigh(vectors.T @ vectors)[1].flip(1)[:, : trunk.MAP_CHANNELS]  # largest variance first
+    trunk.reduce.weight.copy_(directions.T[:, :, None, None])
+    trunk.reduce.bias.zero_()
+    reduced = trunk.reduce.cpu()(maps)
+    trunk.map_mean.copy_(reduced.mean(0))
+    trunk.map_std.copy_(reduced.std(0, correction=0) + 0.05)
+
+
+def _window(side: int, whole: int, generator: Generator) -> tuple[slice | type(Ellipsis), ...]:
+    """Where the losses look: the whole crop, or a window of ``side`` pixels about the face, moved a little."""
+    if not side or side >= whole:
+        return (...,)
+    low, span = -_WINDOW_MOVE_PX, 2 * _WINDOW_MOVE_PX + 1
+    move = torch.randint(0, span, (2,), generator=generator, device=generator.device).tolist()
+    middle = (whole - side) // 2
+    top = min(max(middle + round(_WINDOW_DOWN * whole) + low + move[0], 0), whole - side)
+    left = min(max(middle + low + move[1], 0), whole - side)
+    return (..., slice(top, top + side), slice(left, left + side))
+
+
+def image_grid(rows: Sequence[Tensor]) -> Image:
+    """Rows of ``(N, 3, S, S)`` in [0, 1] as one RGB uint8 image."""
+    lines = [torch.cat(list(row.float().clamp(0, 1)), 2) for row in rows]
+    return (torch.cat(lines, 1) * 255).round().byte().permute(1, 2, 0).cpu().contiguous().numpy()

@@ -1,0 +1,233 @@
+"""Train the teacher: a SimSwap-like generator with identity, reconstruction, adversarial, landmark and mask losses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from ..errors import OptionError
+from ..identity.encoder import load_identity_encoder
+from ..teachers.ours import TeacherGenerator
+from ..types import Image
+from ..weights.load import load_into, load_tensors, read_safetensors
+from . import augment, losses
+from .config import TeacherConfig
+from .data import Faces, split
+from .discriminator import Discriminator
+from .distributed import Place, average_gradients
+from .export import write_network
+from .landmarks import load_landmark_net
+from .loop import Task, batch_generator
+from .onnx_network import load_recogniser
+from .perceptual import load_perceptual
+from .student import image_grid
+
+LAYOUT = "mobilefaceswap_core.teachers.ours.TeacherGenerator"
+_R1_EVERY, _R1_SAMPLES = 16, 16  # lazy regularisation (StyleGAN2): every 16 steps, 16 times as strong
+_RAMP_STEPS = 300  # of the adversarial loss, while the critic learns
+_MASK_PX = 56  # the face region is drawn this small and smoothed
+_FOREHEAD = 0.28  # of the way from chin to nose bridge, above the brows
+_VALIDATION_PAIRS = 64
+
+
+class TeacherTask(Task):
+    """See :class:`~.config.TeacherConfig`."""
+
+    def __init__(
+        self, config: TeacherConfig, faces: Faces, *, device: torch.device | str = "cpu", place: Place = Place()
+    ) -> None:
+        self.config, self.faces, self.device, self._place = config, faces, torch.device(device), place
+        torch.manual_seed(config.loop.seed)  # initialisation only
+        self.network: TeacherGenerator = build_teacher(config.start).to(device)
+        self.discriminator = Discriminator(width=config.discriminator_width).to(device)
+        self._critic_optimiser = torch.optim.Adam(
+            self.discriminator.parameters(), config.loop.learning_rate, config.loop.betas
+        )
+        self.encoder = load_identity_encoder(device)
+        self.recogniser = load_recogniser(config.recogniser, device=device)
+        self._perceptual = load_perceptual(config.perceptual, device=device) if config.losses.perceptual else None
+        self._landmarks = self._load_landmarks()
+        self._training, self._kept = split(faces, config.data.hold_out, seed=config.loop.seed)
+        self._snapshots = 0
+        self.critic_loss = 0.0  # of the last logged step
+
+    def _load_landmarks(self) -> nn.Module | None:
+        if not self.config.losses.landmarks:
+            return None
+        if not self.config.landmarks:
+            raise OptionError(
+                "losses.landmarks needs the file of a landmark network: train one with the program `landmarks` and name it "
+                "in `landmarks`, or set losses.landmarks=0."
+            )
+        return load_landmark_net(Path(self.config.landmarks), device=self.device)
+
+    def losses(self, step: int, generator: Generator) -> dict[str, Tensor]:
+        target, landmarks, source, same = self.draw(generator)
+        with torch.no_grad():
+            embedding, _ = self.encoder(source)
+            wanted, _ = self.recogniser(source)
+        face, mask = self.network(target, embedding)
+        swapped = face * mask + target * (1 - mask)
+        self._train_critic(target, swapped.detach(), step)
+        weights = self.config.losses
+        terms = {}
+        if weights.adversarial or weights.feature_matching:
+            self.discriminator.requires_grad_(False)
+            scores, features = self.discriminator(swapped)
+            with torch.no_grad():
+                _, real = self.discriminator(target)
+            self.discriminator.requires_grad_(True)
+            ramp = min(1.0, step / _RAMP_STEPS)
+            terms["adversarial"] = weights.adversarial * ramp * losses.generator_hinge(scores)
+            terms["feature_matching"] = weights.feature_matching * losses.feature_matching(features, real)
+        matrices = augment.random_affine(len(target), generator, degrees=4, scale=0.03, shift=0.015)
+        seen, _ = self.recogniser(augment.warp_images(swapped, matrices))
+        terms["identity"] = weights.identity * losses.identity_loss(seen, wanted)
+        terms["reconstruction"] = weights.reconstruction * losses.reconstruction_loss(swapped, target, same)
+        logits = torch.logit(mask.float(), eps=1e-6)
+        region = face_region(landmarks, target.shape[-1])
+        terms["mask"] = weights.mask * losses.mask_loss(logits, region, background_only=False)
+        if self._landmarks is not None:
+            terms["landmarks"] = weights.landmarks * losses.landmark_consistency(self._landmarks(swapped), landmarks)
+        if self._perceptual is not None:
+            with torch.no_grad():
+                features_of_target = self._perceptual(target)
+            distance = losses.perceptual_distance(self._perceptual(swapped), features_of_target)
+            terms["perceptual"] = weights.perceptual * distance
+        return terms
+
+    def draw(self, generator: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Targets, their landmarks, sources, and whether both show one person."""
+        count = self.config.loop.batch
+        targets = self.faces.draw(count, generator, among=self._training)
+        sources = self.faces.draw(count, generator, among=self._training)
+        own = round(self.config.same_identity * count)
+        sources[:own] = self.faces.same_person(targets[:own], generator)
+        same = self.faces.identity[targets] == self.faces.identity[sources]
+        mirrored = augment.coin(count, generator)
+        matrices = augment.random_affine(count, generator, degrees=10, scale=0.1, shift=0.04)
+        target = augment.warp_images(augment.flip_images(self.faces.images(targets), mirrored), matrices)
+        target = augment.jitter_colours(target, augment.random_colours(count, 0.08, generator))
+        landmarks = augment.warp_landmarks(augment.flip_landmarks(self.faces.landmarks[targets], mirrored), matrices)
+        source = augment.flip_images(self.faces.images(sources), augment.coin(count, generator))
+        source = augment.jitter_colours(source, augment.random_colours(count, 0.1, generator))
+        return target.contiguous(memory_format=torch.channels_last), landmarks, source, same
+
+    def _train_critic(self, real: Tensor, fake: Tensor, step: int) -> None:
+        if not (self.config.losses.adversarial or self.config.losses.feature_matching):
+            return
+        scores, _ = self.discriminator(torch.cat([real, fake]))
+        halves = [score.chunk(2) for score in scores]
+        loss = losses.discriminator_hinge([r for r, _ in halves], [f for _, f in halves])
+        if self.config.losses.r1 and step % _R1_EVERY == 0:
+            with torch.autocast(self.device.type, enabled=False):  # second derivatives lose too much in bfloat16
+                images = real[:_R1_SAMPLES].detach().float().requires_grad_(True)
+                means = [score.mean((1, 2, 3)) for score in self.discriminator(images)[0]]
+                penalty = losses.r1_penalty(torch.stack(means).sum(0), images)
+            loss = loss + self.config.losses.r1 / 2 * _R1_EVERY * penalty
+        self._critic_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        average_gradients(self.discriminator, self._place)
+        self._critic_optimiser.step()
+        if step % self.config.loop.log_every == 0:
+            self.critic_loss = float(loss.detach())
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Identity cosines on pairs of held-out people."""
+        if not len(self._kept):
+            return {}
+        source_cosines, target_cosines = [], []
+        for part in self._validation_pairs().split(8):
+            target = self.faces.images(part[:, 0])
+            embedding, _ = self.encoder(self.faces.images(part[:, 1]))
+            face, mask = network(target, embedding)
+            seen, _ = self.encoder(face * mask + target * (1 - mask))
+            source_cosines.append((seen * embedding).sum(1))
+            target_cosines.append((seen * self.encoder(target)[0]).sum(1))
+        return {
+            "source_cosine": float(torch.cat(source_cosines).mean()),
+            "target_cosine": float(torch.cat(target_cosines).mean()),
+        }
+
+    @torch.no_grad()
+    def grid(self, network: nn.Module) -> Image | None:
+        """Rows: sources, targets, teacher, mask."""
+        if not len(self._kept):
+            return None
+        pairs = self._validation_pairs()[:8]
+        target, source = self.faces.images(pairs[:, 0]), self.faces.images(pairs[:, 1])
+        face, mask = network(target, self.encoder(source)[0])
+        return image_grid([source, target, face * mask + target * (1 - mask), mask.expand(-1, 3, -1, -1)])
+
+    def _validation_pairs(self) -> Tensor:
+        generator = batch_generator(self.config.loop.seed, 0, 0, self.device)
+        return torch.stack([self.faces.draw(_VALIDATION_PAIRS, generator, among=self._kept) for _ in range(2)], 1)
+
+    def export(self, network: nn.Module, folder: Path, facts: dict[str, str]) -> list[Path]:
+        return [write_network(network, folder / "teacher_224.safetensors", layout=LAYOUT, facts=facts)]
+
+    def progressed(self, fraction: float, network: nn.Module, folder: Path) -> None:
+        wanted = self.config.snapshots
+        if wanted and fraction * wanted >= self._snapshots:
+            path = folder / "snapshots" / f"snapshot_{self._snapshots:03d}.safetensors"
+            write_network(network, path, layout=LAYOUT, facts={"fraction": f"{fraction:.4f}"})
+            self._snapshots += 1
+
+    def diverged(self, terms: dict[str, float], step: int) -> str:
+        if step > 500 and terms["mask"] > 0.6 * self.config.losses.mask:
+            return "the mask collapsed (its cross entropy is over 0.6)."
+        scales = Discriminator.SCALES
+        if step > 2000 and self.config.losses.adversarial and abs(self.critic_loss - 2 * scales) < 0.01:
+            return "the discriminator is dead (its hinge loss stays at the value of a constant answer)."
+        return ""
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "discriminator": self.discriminator.state_dict(),
+            "critic_optimiser": self._critic_optimiser.state_dict(),
+            "snapshots": self._snapshots,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.discriminator.load_state_dict(state["discriminator"])
+        self._critic_optimiser.load_state_dict(state["critic_optimiser"])
+        self._snapshots = int(state["snapshots"])
+
+
+def build_teacher(start: str) -> TeacherGenerator:
+    """A generator to train: ``shipped``, ``scratch`` or a safetensors file."""
+    generator = TeacherGenerator()
+    if start != "scratch":
+        tensors = load_tensors("teacher_224") if start == "shipped" else read_safetensors([Path(start)])
+        load_into(generator, tensors, what=start)
+    return generator.to(memory_format=torch.channels_last)
+
+
+def face_region(landmarks: Tensor, side: int) -> Tensor:
+    """The face's region from landmarks, softly: jaw line and raised brows as a polygon.
+
+    Args:
+        landmarks: ``(N, 68, 2)`` fractions of the crop.
+
+    Returns:
+        ``(N, 1, side, side)`` in [0, 1].
+    """
+    up = landmarks[:, 27:28] - landmarks[:, 8:9]  # chin to nose bridge
+    polygon = torch.cat([landmarks[:, :17], landmarks[:, 17:27].flip(1) + up * _FOREHEAD], 1)  # (N, 27, 2)
+    ticks = (torch.arange(_MASK_PX, device=landmarks.device) + 0.5) / _MASK_PX
+    y, x = torch.meshgrid(ticks, ticks, indexing="ij")
+    points = torch.stack([x, y], -1).view(1, -1, 1, 2)  # (1, pixels, 1, 2)
+    a, b = polygon[:, None], polygon.roll(-1, 1)[:, None]
+    # Even-odd rule: a pixel is inside if a ray to the right crosses an odd number of edges.
+    straddles = (a[..., 1] > points[..., 1]) != (b[..., 1] > points[..., 1])
+    slope = (b[..., 0] - a[..., 0]) / (b[..., 1] - a[..., 1] + 1e-9)
+    crossing = slope * (points[..., 1] - a[..., 1]) + a[..., 0]
+    inside = (straddles & (points[..., 0] < crossing)).sum(-1) % 2
+    region = inside.float().view(-1, 1, _MASK_PX, _MASK_PX)
+    region = F.avg_pool2d(F.pad(region, (2, 2, 2, 2), mode="replicate"), 5, 1)
+    return F.interpolate(region, size=(side, side), mode="bilinear", align_corners=False)
