@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from mobilefaceswap_core.errors import ImageError
 from mobilefaceswap_core.types import Image, Points
 
+from .records import partial_name
+
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -103,7 +105,7 @@ def write_png(path: Path, image: Image) -> None:
     from PIL import Image as PillowImage
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    partial = partial_name(path)
     with partial.open("wb") as handle:
         PillowImage.fromarray(image).save(handle, format="PNG", compress_level=4)
     os.replace(partial, path)
@@ -117,11 +119,11 @@ def _video_frame(path: Path, number: int | None, reference: str) -> Image:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             rate, base = stream.average_rate, stream.time_base
-            wanted = number or 0
+            wanted, start = number or 0, stream.start_time or 0
             if wanted and rate and base:
-                container.seek(int(wanted / rate / base), stream=stream)
+                container.seek(start + int(wanted / rate / base), stream=stream)
             for frame in container.decode(stream):
-                at = wanted if frame.pts is None or not rate else round(float(frame.pts * base * rate))
+                at = wanted if frame.pts is None or not rate else round(float((frame.pts - start) * base * rate))
                 if at >= wanted:
                     return frame.to_ndarray(format="rgb24")
     except (av.error.FFmpegError, IndexError) as error:

@@ -96,10 +96,21 @@ def repair_tail(path: Path) -> None:
         handle.truncate(0)
 
 
+def partial_name(path: Path) -> Path:
+    """Temporary name beside a file; the process number keeps workers that write the same file apart."""
+    return path.with_name(f"{path.name}.{os.getpid()}.partial")
+
+
+def remove_partials(folder: Path) -> None:
+    """Delete temporary files that a killed run left below a folder. Only while nothing else writes there."""
+    for path in folder.rglob("*.partial"):
+        path.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file under a temporary name, then rename it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    partial = partial_name(path)
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
 

@@ -1,0 +1,118 @@
+"""Judges by name: who measures identity, pose, expression and shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mobilefaceswap_core.errors import OptionError
+
+from .base import Judge, JudgeInfo
+
+__all__ = ["DEFAULT_JUDGES", "JUDGES", "Judge", "JudgeInfo", "load_judge", "load_judges"]
+
+DEFAULT_JUDGES = ("dlib", "pnp", "facemodel", "actions", "facemodel-shape")
+
+
+def _dlib(argument: str, device: str) -> Judge:
+    from .recognisers import DlibRecogniser
+
+    return DlibRecogniser()
+
+
+def _insightface(argument: str, device: str) -> Judge:
+    from .recognisers import insightface_recogniser
+
+    return insightface_recogniser(argument)
+
+
+def _onnx(argument: str, device: str) -> Judge:
+    from .recognisers import OnnxRecogniser
+
+    return OnnxRecogniser(argument)
+
+
+def _mobilefacenet(argument: str, device: str) -> Judge:
+    from .recognisers import OwnEncoder
+
+    return OwnEncoder(device=device)
+
+
+def _pnp(argument: str, device: str) -> Judge:
+    from .pose import PnpPose
+
+    return PnpPose()
+
+
+def _insightface3d68(argument: str, device: str) -> Judge:
+    from .pose import insightface_pose
+
+    return insightface_pose(argument)
+
+
+def _hopenet(argument: str, device: str) -> Judge:
+    from .pose import HopenetPose
+
+    return HopenetPose(argument)
+
+
+def _facemodel(argument: str, device: str) -> Judge:
+    from .expression import FaceModelExpression
+
+    return FaceModelExpression()
+
+
+def _facemodel_shape(argument: str, device: str) -> Judge:
+    from .expression import FaceModelShape
+
+    return FaceModelShape()
+
+
+def _actions(argument: str, device: str) -> Judge:
+    from .expression import LandmarkActions
+
+    return LandmarkActions()
+
+
+def _mediapipe(argument: str, device: str) -> Judge:
+    from .expression import MediapipeBlendshapes
+
+    return MediapipeBlendshapes(argument)
+
+
+JUDGES: dict[str, Callable[[str, str], Judge]] = {
+    "dlib": _dlib,
+    "insightface": _insightface,
+    "onnx": _onnx,
+    "mobilefacenet": _mobilefacenet,
+    "pnp": _pnp,
+    "insightface3d68": _insightface3d68,
+    "hopenet": _hopenet,
+    "facemodel": _facemodel,
+    "facemodel-shape": _facemodel_shape,
+    "actions": _actions,
+    "mediapipe": _mediapipe,
+}
+
+
+def load_judge(spec: str, *, device: str = "cpu") -> Judge:
+    """Load one judge from ``name`` or ``name:argument`` (a file, with its input contract after ``?``).
+
+    Raises:
+        OptionError: for an unknown name.
+        BackendError, WeightsError: when its package or file is missing.
+    """
+    name, _, argument = spec.partition(":")
+    if name not in JUDGES:
+        raise OptionError(f"Unknown judge {name!r}; known are {', '.join(JUDGES)}.")
+    return JUDGES[name](argument, device)
+
+
+def load_judges(specs: Sequence[str], *, device: str = "cpu") -> list[Judge]:
+    """Load several judges; two of one name are refused, since records are keyed by name."""
+    judges = [load_judge(spec, device=device) for spec in specs]
+    names = [judge.info.name for judge in judges]
+    if twice := {n for n in names if names.count(n) > 1}:
+        raise OptionError(f"Two judges are called {sorted(twice)[0]!r}; rename one of the files.")
+    if not any(judge.info.kind == "recogniser" for judge in judges):
+        raise OptionError("No recogniser among the judges; ID retrieval needs one, such as dlib.")
+    return judges

@@ -1,0 +1,99 @@
+"""Contact sheets: the best, median and worst pairs of a method, so that numbers can be checked by eye."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mobilefaceswap_core.errors import SwapError
+from mobilefaceswap_core.types import Image
+
+from .images import ImageReader, read_image
+from .pairs import iterate_pairs
+from .summary import Summary
+
+_SIDE_PX = 160
+_PER_GROUP = 4
+
+
+def draw_sheets(run: Path, summary: Summary, folder: Path) -> list[Path]:
+    """One sheet per compared method, chosen by cosine to the source less pose error on the common scale of their spreads."""
+    import matplotlib.pyplot as plt
+
+    identity = next((c for c in summary.columns if c.spec.key == "cosine_source"), None)
+    pose = next((c for c in summary.columns if c.spec.key == "pose_error"), None)
+    if identity is None or pose is None:
+        return []
+    reader = ImageReader(Path(summary.meta["root"]))
+    written = []
+    for name in (n for n, card in summary.methods.items() if not card["reference"]):
+        part = summary.pairs.loc[name][[identity.key, pose.key, "status"]].dropna()
+        if len(part) < 3:
+            continue
+        score = part[identity.key] / (part[identity.key].std() or 1.0) - part[pose.key] / (part[pose.key].std() or 1.0)
+        order = score.sort_values(kind="stable").index.to_numpy()
+        count = min(_PER_GROUP, len(order) // 3)
+        middle = len(order) // 2 - count // 2
+        groups = {"best": order[::-1][:count], "median": order[middle : middle + count], "worst": order[:count]}
+        figure = _sheet(plt, run, reader, name, groups, part, identity.key, pose.key)
+        path = folder / f"pairs_{name}.png"
+        figure.savefig(path, metadata={"Software": None}, dpi=110)
+        plt.close(figure)
+        written.append(path)
+    return written
+
+
+def _sheet(
+    plt: Any, run: Path, reader: ImageReader, method: str, groups: dict[str, Any], part: Any, identity: str, pose: str
+) -> Any:
+    chosen = {int(i) for rows in groups.values() for i in rows}
+    pairs = {p.index: p for p in iterate_pairs(run / "pairs.csv") if p.index in chosen}
+    columns = max(len(rows) for rows in groups.values())
+    figure, grid = plt.subplots(3, columns, figsize=(3.4 * columns, 5.2), squeeze=False, layout="constrained")
+    for row, (group, indices) in enumerate(groups.items()):
+        for axes in grid[row]:
+            axes.axis("off")
+        for axes, index in zip(grid[row], indices, strict=False):
+            pair = pairs[int(index)]
+            tiles = [_tile(reader, pair.source), _tile(reader, pair.target), _result(run, method, pair.name)]
+            axes.imshow(np.concatenate(tiles, 1))
+            cell = part.loc[index]
+            text = f"{group}: pair {index}, cosine {cell[identity]:.2f}, pose {cell[pose]:.1f} deg"
+            axes.set_title(text if cell["status"] == "ok" else f"{group}: pair {index}, {cell['status']}", fontsize=8)
+    figure.suptitle(f"{method}: source, target, swapped", fontsize=11)
+    return figure
+
+
+def _tile(reader: ImageReader, reference: str) -> Image:
+    try:
+        return _fit(reader.read(reference))
+    except SwapError:
+        return _missing()
+
+
+def _result(run: Path, method: str, name: str) -> Image:
+    path = run / "swapped" / method / f"{name}.png"
+    return _fit(read_image(path)) if path.is_file() else _missing()
+
+
+def _fit(image: Image) -> Image:
+    """Scaled to fit a square tile, white around it."""
+    height, width = image.shape[:2]
+    scale = _SIDE_PX / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    tile = np.full((_SIDE_PX, _SIDE_PX, 3), 255, np.uint8)
+    top, left = (_SIDE_PX - small.shape[0]) // 2, (_SIDE_PX - small.shape[1]) // 2
+    tile[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return tile
+
+
+def _missing() -> Image:
+    """A crossed-out tile."""
+    tile = np.full((_SIDE_PX, _SIDE_PX, 3), 235, np.uint8)
+    cv2.line(tile, (20, 20), (_SIDE_PX - 20, _SIDE_PX - 20), (160, 160, 160), 3)
+    cv2.line(tile, (20, _SIDE_PX - 20), (_SIDE_PX - 20, 20), (160, 160, 160), 3)
+    return tile

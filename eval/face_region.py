@@ -1,0 +1,62 @@
+"""The target's face region: the same for every method, so that nobody is judged on a mask of his own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from mobilefaceswap_core.types import Face, Image, Mask, Points
+
+# Brows are lifted by this part of the distance from brows to chin: a forehead is about a third of a face.
+_FOREHEAD = 0.45
+# Region grown by this part of the outer eye distance on every side: what a soft mask may touch.
+_GROW = 0.15
+
+
+def face_region(landmarks: Points, height: int, width: int) -> Mask:
+    """Convex hull of face and forehead, grown a little.
+
+    Args:
+        landmarks: ``(68, 2)`` pixels of the target.
+        height: of the image.
+        width: of the image.
+
+    Returns:
+        ``(height, width)`` float32, 1 inside, 0 outside.
+    """
+    brows = landmarks[17:27]
+    up = (brows.mean(0) - landmarks[8]) * _FOREHEAD
+    hull = cv2.convexHull(np.concatenate([landmarks, brows + up]).astype(np.float32))
+    region = np.zeros((height, width), np.uint8)
+    cv2.fillConvexPoly(region, np.round(hull).astype(np.int32), 1)
+    radius = max(1, int(round(_GROW * float(np.linalg.norm(landmarks[36] - landmarks[45])))))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return cv2.dilate(region, kernel).astype(np.float32)
+
+
+def overlap(first: Face, second: Face) -> float:
+    """Intersection over union of two boxes."""
+    low = np.maximum(first.box[:2], second.box[:2])
+    high = np.minimum(first.box[2:], second.box[2:])
+    shared = float(np.prod(np.clip(high - low, 0, None)))
+    area = sum(float(np.prod(np.clip(f.box[2:] - f.box[:2], 0, None))) for f in (first, second))
+    return shared / (area - shared) if area > shared else 0.0
+
+
+def closest_face(faces: Sequence[Face], wanted: Face) -> Face | None:
+    """The face that overlaps the wanted one most; ``None`` when none overlaps it."""
+    best = max(faces, key=lambda face: overlap(face, wanted), default=None)
+    return best if best is not None and overlap(best, wanted) > 0 else None
+
+
+def largest_face(faces: Sequence[Face]) -> Face | None:
+    """The face of the largest box; ``None`` without faces."""
+    return max(faces, key=lambda face: face.size_px, default=None)
+
+
+def padded(image: Image) -> tuple[Image, int]:
+    """The image with its border repeated by a quarter of its longer side: lets a detector see a face that fills a crop."""
+    pad = max(image.shape[:2]) // 4
+    return cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_REPLICATE), pad  # type: ignore[return-value]

@@ -1,0 +1,401 @@
+"""The judge stage: images -> gallery.jsonl and records.jsonl.
+
+Every source image is measured once into the gallery; then each pair's target and its swapped images. One record per method and
+pair: ``values`` by metric and judge, ``worst`` the keys in which the method failed (no image, or no face in it) and which count
+at the metric's worst value, ``no_reference`` the keys that nobody can be measured in because the source or the target shows
+the judges no face. Nothing is dropped.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobilefaceswap_core.errors import BackendError, SwapError
+from mobilefaceswap_core.types import Face, Image
+
+from .executors import run_jobs
+from .face_region import closest_face, face_region, largest_face, padded
+from .gallery import Gallery, load_gallery
+from .images import ImageReader, read_image
+from .judges import Judge, load_judges
+from .judges.onnx_file import OnnxContract, OnnxNetwork, parse_onnx_argument
+from .metrics.colour_shift import colour_shift
+from .metrics.expression_error import expression_error
+from .metrics.frechet import clean_resize
+from .metrics.id_retrieval import retrieval_rank, top_k
+from .metrics.id_similarity import cosine
+from .metrics.landmark_shape import landmark_shape
+from .metrics.pose_error import pose_error
+from .metrics.psnr import psnr
+from .metrics.shape_error import shape_error
+from .metrics.ssim import ssim
+from .metrics.temporal_flicker import temporal_flicker
+from .metrics.verification import is_verified
+from .pairs import Pair, count_pairs, iterate_pairs
+from .records import RecordWriter, read_records, remove_partials, write_json
+from .swap import Progress, done_pairs, limit_threads
+
+_TARGETS_KEPT = 32  # measured targets a worker remembers; a data set with few targets is measured once
+_PIXEL_KEYS = ("ssim_frame", "psnr_frame", "ssim_background", "psnr_background", "colour_shift")
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """Who judges, and how.
+
+    Attributes:
+        judges: names as :func:`eval.judges.load_judge` reads them.
+        detector: finds the 68 landmarks that all judges see.
+        device: torch device of judges that use torch.
+        lpips_backbone: AlexNet file, or ``None`` to look where torch keeps downloads.
+        fid_features: ``recogniser`` (the first recogniser's embedding) or an ONNX file with its contract.
+        threads: of torch and OpenCV.
+    """
+
+    judges: tuple[str, ...]
+    detector: str = "dlib"
+    device: str = "cpu"
+    lpips_backbone: Path | None = None
+    fid_features: str = "recogniser"
+    threads: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class _Measured:
+    """A reference image with what the judges said."""
+
+    image: Image
+    face: Face | None
+    vectors: dict[str, NDArray[np.float64]]
+
+
+class JudgeWorker:
+    """Holds detector and judges; measures one pair at a time.
+
+    Args:
+        run: the run's folder.
+        root: the data set's root.
+        options: who judges.
+        with_gallery: whether the gallery is there and pairs can be measured.
+    """
+
+    def __init__(self, run: Path, root: Path, options: JudgeOptions, with_gallery: bool = True) -> None:
+        from mobilefaceswap_core.detect import load_detector
+
+        limit_threads(options.threads)
+        self._run = run
+        self._reader = ImageReader(root)
+        self._detector = load_detector(options.detector, device=options.device)
+        self.judges: list[Judge] = load_judges(options.judges, device=options.device)
+        self._gallery = load_gallery(run, [j.info for j in self.judges]) if with_gallery else None
+        self._lpips, self.lpips_status = _load_lpips(options)
+        self._features = _load_features(options.fid_features)
+        self._targets: OrderedDict[str, _Measured] = OrderedDict()
+
+    def cards(self) -> dict[str, Any]:
+        """Judges, detector and LPIPS state, for the footer of a table."""
+        info = self._detector.info
+        return {
+            "judges": [asdict(j.info) for j in self.judges],
+            "detector": {"name": info.name, "title": info.title, "files": dict(info.files), "device": info.device},
+            "lpips": self.lpips_status,
+            "frechet_features": self._feature_name(),
+        }
+
+    def run(self, job: Any) -> list[dict[str, Any]]:
+        """A source reference with its identity, or a pair with the methods to measure."""
+        return [self._source(*job)] if isinstance(job[0], str) else self._pair(*job)
+
+    def _source(self, reference: str, identity: str) -> dict[str, Any]:
+        record: dict[str, Any] = {"source": reference, "identity": identity, "vectors": {}}
+        try:
+            image = self._reader.read(reference)
+            face = largest_face(self._faces(image))
+        except SwapError as error:
+            return {**record, "status": "unreadable", "reason": str(error)}
+        if face is None:
+            return {**record, "status": "no face"}
+        kinds = [j for j in self.judges if j.info.kind in ("recogniser", "shape")]
+        vectors = {j.info.name: j.measure(image, face).tolist() for j in kinds}
+        return {**record, "status": "ok", "vectors": vectors}
+
+    def _pair(self, pair: Pair, methods: Sequence[tuple[str, bool]]) -> list[dict[str, Any]]:
+        try:
+            target: _Measured | None = self._target(pair.target)
+        except SwapError:
+            target = None
+        return [self._record(pair, name, made, target) for name, made in methods]
+
+    def _record(self, pair: Pair, method: str, made: bool, target: _Measured | None) -> dict[str, Any]:
+        swapped = read_image(self._run / "swapped" / method / f"{pair.name}.png") if made else None
+        record: dict[str, Any] = {
+            "method": method,
+            "pair": pair.index,
+            "source_identity": pair.source_identity,
+            "target_identity": pair.target_identity,
+            "status": "ok" if made else "failed",
+            "values": {"failed": 0.0 if made else 1.0},
+            "worst": [],
+            "no_reference": [],
+        }
+        face = None
+        if swapped is not None and target is not None and target.face is not None:
+            face = closest_face(self._faces(swapped), target.face)
+            record["status"] = "ok" if face is not None else "no face"
+            record["values"]["failed"] = 0.0 if face is not None else 1.0
+        if target is not None and target.face is not None:
+            record["target_yaw"] = self._yaw(target)
+        self._pixels(record, pair, method, swapped, target)
+        self._judged(record, pair, swapped, face, target)
+        record["_feature"] = self._feature(swapped, face)
+        record["_real"] = self._feature(target.image, target.face) if target is not None else None
+        return record
+
+    def _judged(
+        self, record: dict[str, Any], pair: Pair, swapped: Image | None, face: Face | None, target: _Measured | None
+    ) -> None:
+        """Values of every judge, or the reason there is none."""
+        assert self._gallery is not None  # the driver makes workers with a gallery for pairs
+        source = self._gallery.vectors(pair.source)
+        has_target = target is not None and target.face is not None
+        values = record["values"]
+        for judge in self.judges:
+            name, kind = judge.info.name, judge.info.kind
+            needs_source = kind in ("recogniser", "shape")
+            keys = [f"{k}@{name}" for k in _KEYS[kind]]
+            if not has_target or (needs_source and name not in source):
+                record["no_reference"] += keys
+                continue
+            if swapped is None or face is None:
+                record["worst"] += keys
+                continue
+            vector = judge.measure(swapped, face)
+            reference = source[name] if kind == "shape" else target.vectors.get(name) if target else None
+            if kind == "recogniser":
+                rank = retrieval_rank(vector, self._gallery.matrix(name), self._gallery.is_right(pair.source_identity, name))
+                similarity = cosine(vector, source[name])
+                record[f"rank@{name}"] = rank
+                found = (
+                    top_k(rank, 1), top_k(rank, 5), similarity, cosine(vector, reference),
+                    is_verified(similarity, self._gallery.threshold(name)),
+                )  # fmt: skip
+            else:
+                measure = {"pose": pose_error, "expression": expression_error, "shape": shape_error}[kind]
+                found = (measure(vector, reference),)
+            values.update(zip(keys, found, strict=True))
+        if not has_target:
+            record["no_reference"].append("landmark_shape")
+        elif face is None:
+            record["worst"].append("landmark_shape")
+        else:
+            values["landmark_shape"] = landmark_shape(face.landmarks, target.face.landmarks)  # type: ignore[union-attr]
+
+    def _pixels(
+        self, record: dict[str, Any], pair: Pair, method: str, swapped: Image | None, target: _Measured | None
+    ) -> None:
+        """Values that compare pixels with the target."""
+        keys = [*_PIXEL_KEYS, *(["lpips"] if self._lpips else []), *(["flicker"] if pair.previous >= 0 else [])]
+        if target is None or target.face is None:
+            record["no_reference"] += keys
+            return
+        if swapped is None or swapped.shape != target.image.shape:
+            record["worst"] += keys
+            return
+        values = record["values"]
+        inside = face_region(target.face.landmarks, *swapped.shape[:2])
+        outside = 1.0 - inside
+        values["ssim_frame"] = ssim(swapped, target.image)
+        values["psnr_frame"] = psnr(swapped, target.image)
+        values["colour_shift"] = colour_shift(swapped, target.image, inside)
+        if outside.any():
+            values["ssim_background"] = ssim(swapped, target.image, outside)
+            values["psnr_background"] = psnr(swapped, target.image, outside)
+        else:
+            record["no_reference"] += ["ssim_background", "psnr_background"]
+        if self._lpips:
+            values["lpips"] = self._lpips(swapped, target.image)
+        if pair.previous >= 0:
+            self._flicker(record, pair, method, swapped, target, inside)
+
+    def _flicker(
+        self, record: dict[str, Any], pair: Pair, method: str, swapped: Image, target: _Measured, inside: NDArray[np.float32]
+    ) -> None:
+        before = self._run / "swapped" / method / f"{pair.previous:06d}.png"
+        previous_pair = next(p for p in iterate_pairs(self._run / "pairs.csv") if p.index == pair.previous)
+        if not before.is_file():
+            record["worst"].append("flicker")
+            return
+        previous_target = self._reader.read(previous_pair.target)
+        record["values"]["flicker"] = temporal_flicker(read_image(before), swapped, previous_target, target.image, inside)
+
+    def _target(self, reference: str) -> _Measured:
+        if reference in self._targets:
+            self._targets.move_to_end(reference)
+            return self._targets[reference]
+        image = self._reader.read(reference)
+        face = largest_face(self._faces(image))
+        vectors = {j.info.name: j.measure(image, face) for j in self.judges} if face is not None else {}
+        self._targets[reference] = _Measured(image, face, vectors)
+        if len(self._targets) > _TARGETS_KEPT:
+            self._targets.popitem(last=False)
+        return self._targets[reference]
+
+    def _faces(self, image: Image) -> list[Face]:
+        """Faces with 68 landmarks; a face that fills the image is looked for again with a border around it."""
+        faces = self._detector.detect(image)
+        if not faces:
+            larger, pad = padded(image)
+            faces = [_shifted(face, -pad) for face in self._detector.detect(larger)]
+        return [
+            face if face.landmarks is not None else replace(face, landmarks=self._detector.landmarks(image, face))
+            for face in faces
+        ]
+
+    def _yaw(self, target: _Measured) -> float | None:
+        pose = next((j.info.name for j in self.judges if j.info.kind == "pose"), None)
+        return float(target.vectors[pose][1]) if pose else None
+
+    def _feature(self, image: Image | None, face: Face | None) -> list[float] | None:
+        if image is None:
+            return None
+        if isinstance(self._features, OnnxNetwork):
+            resized = clean_resize(image, self._features.size_px)
+            return self._features(resized)[0].tolist()  # type: ignore[arg-type]
+        recogniser = next(j for j in self.judges if j.info.kind == "recogniser")
+        return None if face is None else recogniser.measure(image, face).tolist()
+
+    def _feature_name(self) -> str:
+        if isinstance(self._features, OnnxNetwork):
+            return f"{self._features.name} ({self._features.sha256[:12]}), whole frame, clean resize"
+        return "embeddings of " + next(j.info.name for j in self.judges if j.info.kind == "recogniser")
+
+
+_KEYS = {
+    "recogniser": ("id_top1", "id_top5", "cosine_source", "cosine_target", "verified"),
+    "pose": ("pose_error",),
+    "expression": ("expression_error",),
+    "shape": ("shape_error",),
+}
+
+
+def _shifted(face: Face, by: float) -> Face:
+    landmarks = None if face.landmarks is None else face.landmarks + by
+    return replace(face, box=face.box + by, five=face.five + by, landmarks=landmarks)
+
+
+def _load_lpips(options: JudgeOptions) -> tuple[Any, str]:
+    """The meter, or ``None`` and the sentence that the table's column shows."""
+    from .metrics.lpips import LpipsMeter, find_backbone
+
+    try:
+        meter = LpipsMeter(find_backbone(options.lpips_backbone), device=options.device)
+    except BackendError as error:
+        return None, str(error)
+    origin = "torchvision's AlexNet" if meter.official else "a backbone that is NOT torchvision's AlexNet"
+    return meter, f"measured with {origin} (SHA-256 {meter.backbone_sha256[:12]})"
+
+
+def _load_features(spec: str) -> OnnxNetwork | None:
+    if spec == "recogniser":
+        return None
+    return OnnxNetwork(*parse_onnx_argument(spec, OnnxContract(size_px=299)))
+
+
+def run_judge(
+    run: Path,
+    methods: Sequence[str],
+    options: JudgeOptions,
+    *,
+    root: Path,
+    limit: int | None = None,
+    executor: str = "serial",
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> int:
+    """Measure everything that ``run/pairs.csv`` and ``run/manifest.jsonl`` name and no record holds yet.
+
+    Args:
+        methods: labels of the methods.
+
+    Returns:
+        Pairs measured.
+    """
+    remove_partials(run)
+    total = count_pairs(run / "pairs.csv", limit=limit)
+    rows = count_pairs(run / "pairs.csv")  # feature files have a row for every pair, whatever the limit
+    made = made_images(run, methods, total)
+    arguments: dict[str, Any] = dict(run=run, root=root, options=options)
+    _build_gallery(run, arguments, limit=limit, executor=executor, workers=workers)
+    done = done_pairs(run / "records.jsonl", methods, total)
+    if done.all():
+        return 0
+
+    def jobs() -> Iterator[tuple[Pair, list[tuple[str, bool]]]]:
+        for pair in iterate_pairs(run / "pairs.csv", limit=limit):
+            missing = [(m, bool(made[i, pair.index])) for i, m in enumerate(methods) if not done[i, pair.index]]
+            if missing:
+                yield pair, missing
+
+    todo, count = int((~done).any(0).sum()), 0
+    with RecordWriter(run / "records.jsonl") as writer:
+        for records in run_jobs(jobs(), JudgeWorker, arguments, executor=executor, workers=workers):
+            for record in records:
+                _store_feature(run / "features", "_real", record["pair"], rows, record.pop("_real"))
+                _store_feature(run / "features", record["method"], record["pair"], rows, record.pop("_feature"))
+                writer.write(record)
+            count += 1
+            if progress is not None:
+                progress(count, todo)
+    return count
+
+
+def made_images(run: Path, methods: Sequence[str], total: int) -> NDArray[np.bool_]:
+    """``(methods, pairs)`` true where the manifest says that an image was made."""
+    made = np.zeros((len(methods), total), np.bool_)
+    row = {name: i for i, name in enumerate(methods)}
+    for record in read_records(run / "manifest.jsonl"):
+        if record["method"] in row and record["pair"] < total:
+            made[row[record["method"]], record["pair"]] = record["status"] == "ok"
+    return made
+
+
+def _build_gallery(run: Path, arguments: dict[str, Any], *, limit: int | None, executor: str, workers: int) -> None:
+    """Measure every distinct source once; write who judged and the thresholds."""
+    path = run / "gallery.jsonl"
+    known = {record["source"] for record in read_records(path)}
+    sources = {p.source: p.source_identity for p in iterate_pairs(run / "pairs.csv", limit=limit)}
+    missing = [(source, identity) for source, identity in sources.items() if source not in known]
+    worker = JudgeWorker(**arguments, with_gallery=False)
+    write_json(run / "judges.json", worker.cards())
+    names = [j.info for j in worker.judges]
+    if executor == "serial":
+        results: Iterator[list[dict[str, Any]]] = (worker.run(job) for job in missing)
+    else:
+        results = run_jobs(missing, JudgeWorker, {**arguments, "with_gallery": False}, executor=executor, workers=workers)
+    with RecordWriter(path) as writer:
+        for records in results:
+            for record in records:
+                writer.write(record)
+    gallery: Gallery = load_gallery(run, names)
+    write_json(run / "gallery.json", gallery.summary())
+
+
+def _store_feature(folder: Path, name: str, index: int, total: int, feature: list[float] | None) -> None:
+    """Put one row into a float32 array on disk; written before the record, so that a kill repeats it unchanged."""
+    if feature is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.f32"
+    size = len(feature) * 4
+    mode = "rb+" if path.is_file() else "wb+"
+    with path.open(mode) as handle:
+        handle.truncate(max(total * size, path.stat().st_size))
+        handle.seek(index * size)
+        handle.write(np.asarray(feature, np.float32).tobytes())

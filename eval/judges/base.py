@@ -1,0 +1,68 @@
+"""What a judge is: one face in, one vector out, and a card that says who judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobilefaceswap_core.types import Face, Image
+
+Kind = Literal["recogniser", "pose", "expression", "shape"]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeInfo:
+    """The card of a judge.
+
+    Attributes:
+        name: short identifier used in record keys.
+        kind: which metrics it feeds.
+        title: one line for people.
+        version: of the package or file that provides it.
+        files: SHA-256 by file name.
+        used_in_training: whether a method of this project was trained against it; such a judge flatters and is marked.
+        licence: of its weights.
+        source: paper or package.
+    """
+
+    name: str
+    kind: Kind
+    title: str
+    version: str
+    files: dict[str, str] = field(default_factory=dict)
+    used_in_training: bool = False
+    licence: str = ""
+    source: str = ""
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Measures one face. The same image and face give the same vector."""
+
+    @property
+    def info(self) -> JudgeInfo: ...
+
+    def measure(self, image: Image, face: Face) -> NDArray[np.float64]:
+        """Embedding ``(D,)``, pose ``(3,)`` in degrees, or coefficients ``(E,)``.
+
+        Args:
+            image: ``(H, W, 3)`` RGB uint8.
+            face: with 68 landmarks.
+        """
+        ...
+
+
+def require_landmarks(face: Face, judge: str) -> NDArray[np.float64]:
+    """The face's 68 landmarks.
+
+    Raises:
+        OptionError: when it has none.
+    """
+    from mobilefaceswap_core.errors import OptionError
+
+    if face.landmarks is None:
+        raise OptionError(f"The judge {judge} needs a face with 68 landmarks; this one has five points only.")
+    return face.landmarks

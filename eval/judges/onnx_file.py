@@ -1,0 +1,115 @@
+"""Networks in ONNX files on disk, with their input contract stated beside the path.
+
+``FILE.onnx?size=112&mean=127.5&std=127.5&order=rgb&margin=0&trained=1`` is how a command line names one. ``mean`` and ``std``
+are in 0-255 units and may be three numbers separated by ``:``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobilefaceswap_core.errors import BackendError, OptionError, WeightsError
+from mobilefaceswap_core.types import Image
+
+from ..pairs import file_sha256
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxContract:
+    """How a network reads its input: ``(pixel - mean) / std`` per channel, NCHW float32.
+
+    Attributes:
+        size_px: side of the square input; 0 takes it from the file.
+        mean: per channel, 0-255 units.
+        std: per channel, 0-255 units.
+        bgr: whether the network wants blue first.
+        margin: how much larger than the face box the crop is, as a fraction of the box (pose networks).
+        trained: whether a method of the table was trained against this network.
+    """
+
+    size_px: int = 0
+    mean: tuple[float, float, float] = (127.5, 127.5, 127.5)
+    std: tuple[float, float, float] = (127.5, 127.5, 127.5)
+    bgr: bool = False
+    margin: float = 0.0
+    trained: bool = False
+
+
+def parse_onnx_argument(text: str, default: OnnxContract) -> tuple[Path, OnnxContract]:
+    """Split ``FILE?key=value&...``.
+
+    Raises:
+        OptionError: for an unknown key or a value that is no number.
+    """
+    path, _, query = text.partition("?")
+    contract = default
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        try:
+            if key == "size":
+                contract = replace(contract, size_px=int(value))
+            elif key in ("mean", "std"):
+                numbers = [float(v) for v in value.split(":")]
+                triple = tuple(numbers * 3 if len(numbers) == 1 else numbers)
+                if len(triple) != 3:
+                    raise ValueError("wanted one or three numbers")
+                contract = replace(contract, mean=triple) if key == "mean" else replace(contract, std=triple)
+            elif key == "order" and value in ("rgb", "bgr"):
+                contract = replace(contract, bgr=value == "bgr")
+            elif key == "margin":
+                contract = replace(contract, margin=float(value))
+            elif key == "trained" and value in ("0", "1"):
+                contract = replace(contract, trained=value == "1")
+            else:
+                raise OptionError(
+                    f"{text!r}: {key}={value} is not known; wanted size, mean, std, order=rgb|bgr, margin or trained=0|1."
+                )
+        except ValueError as error:
+            raise OptionError(f"{text!r}: {key}={value!r} is not a number ({error}).") from error
+    if min(contract.std) <= 0:
+        raise OptionError(f"{text!r}: std must be positive.")
+    return Path(path), contract
+
+
+class OnnxNetwork:
+    """An ONNX file with one image input, run by onnxruntime on the CPU with one thread per session.
+
+    Args:
+        path: the file.
+        contract: how pixels become its input.
+    """
+
+    def __init__(self, path: Path, contract: OnnxContract) -> None:
+        if not path.is_file():
+            raise WeightsError(f"No ONNX file at {path}; give the path of the network to judge with.")
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise BackendError("ONNX judges need onnxruntime: pip install onnxruntime.") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises its own kinds for damaged files
+            raise WeightsError(f"{path.name}: onnxruntime cannot read it ({error}).") from error
+        shape = self._session.get_inputs()[0].shape
+        if len(shape) != 4:
+            raise WeightsError(f"{path.name}: its input is {shape}; wanted one image (N, 3, H, W).")
+        fixed = shape[2] if isinstance(shape[2], int) else 0
+        self.size_px = contract.size_px or fixed or 112
+        self.sha256 = file_sha256(path)
+        self.name = path.name
+        self._input = self._session.get_inputs()[0].name
+        self._contract = contract
+
+    def __call__(self, crop: Image) -> list[NDArray[np.float64]]:
+        """Run one ``(S, S, 3)`` RGB uint8 crop; all outputs, flattened."""
+        pixels = crop[..., ::-1] if self._contract.bgr else crop
+        batch = (pixels.astype(np.float32) - np.float32(self._contract.mean)) / np.float32(self._contract.std)
+        outputs = self._session.run(None, {self._input: np.ascontiguousarray(batch.transpose(2, 0, 1)[None])})
+        return [np.asarray(output, np.float64).reshape(-1) for output in outputs]

@@ -1,0 +1,218 @@
+"""Figures of a run, one style: printable, colour-blind safe (Okabe and Ito 2008), a marker as well as a colour per method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .contact_sheets import draw_sheets
+from .summary import Column, Summary
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_STYLE: dict[str, Any] = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    "savefig.bbox": "tight",
+    "svg.hashsalt": "mobilefaceswap",
+    "svg.fonttype": "path",
+}
+
+
+def write_figures(run: Path, summary: Summary) -> list[Path]:
+    """Draw everything that the run's records allow into ``figures/`` as PNG and SVG.
+
+    Returns:
+        The PNG files, in the order of the report.
+    """
+    import matplotlib
+
+    # No window, whatever the machine offers.
+    matplotlib.use("Agg", force=False)
+    import matplotlib.pyplot as plt
+
+    folder = run / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    drawings: list[tuple[str, Callable[[Any, Summary], bool]]] = [
+        ("retrieval_pose", retrieval_against_pose),
+        ("cumulative_match", cumulative_match),
+        ("distributions", distributions),
+        ("error_yaw", error_against_yaw),
+        ("cost_identity", cost_against_identity),
+    ]
+    written = []
+    with plt.rc_context(_STYLE):
+        for name, draw in drawings:
+            figure = plt.figure(figsize=(6.4, 4.2), layout="constrained")
+            if draw(figure, summary):
+                figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+                figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+                written.append(folder / f"{name}.png")
+            plt.close(figure)
+        written += draw_sheets(run, summary, folder)
+    return written
+
+
+def style_of(summary: Summary, method: str) -> dict[str, Any]:
+    """Colour and marker of a method; reference rows are grey and hollow."""
+    names = list(summary.methods)
+    compared = [n for n in names if not summary.methods[n]["reference"]]
+    if summary.methods[method]["reference"]:
+        marker = MARKERS[::-1][[n for n in names if n not in compared].index(method) % len(MARKERS)]
+        return {"color": "#7F7F7F", "marker": marker, "markerfacecolor": "white"}
+    at = compared.index(method)
+    return {"color": PALETTE[at % 7], "marker": MARKERS[at % len(MARKERS)]}
+
+
+def first_column(summary: Summary, metric: str) -> Column | None:
+    """The first judge's column of a metric."""
+    return next((c for c in summary.columns if c.spec.key == metric), None)
+
+
+def retrieval_against_pose(figure: Any, summary: Summary) -> bool:
+    """Identity moved against pose lost: the upper left corner is where a method wants to be."""
+    identity, pose = first_column(summary, "id_top1"), first_column(summary, "pose_error")
+    if identity is None or pose is None:
+        return False
+    axes = figure.subplots()
+    for name in summary.methods:
+        x, y = summary.cell(name, pose.key), summary.cell(name, identity.key)
+        if not (math.isfinite(x["mean"]) and math.isfinite(y["mean"])):
+            continue
+        style = style_of(summary, name)
+        bars = {
+            "xerr": [[max(0.0, x["mean"] - x["low"])], [max(0.0, x["high"] - x["mean"])]],
+            "yerr": [[max(0.0, y["mean"] - y["low"])], [max(0.0, y["high"] - y["mean"])]],
+        }
+        axes.errorbar(x["mean"], y["mean"], **bars, **style, linestyle="none", capsize=2, linewidth=1, label=name, markersize=7)
+    axes.axhline(summary.chance["top1"], color="#7F7F7F", linestyle=":", linewidth=1)
+    axes.annotate(
+        f"chance {summary.chance['top1']:.1f} %", (1.0, summary.chance["top1"]), xycoords=("axes fraction", "data"),
+        xytext=(0, 3), textcoords="offset points", ha="right", color="#555555", fontsize=8,
+    )  # fmt: skip
+    axes.set(xlabel=f"pose error (degrees) [{pose.judge}]", ylabel=f"ID retrieval top-1 (%) [{identity.judge}]", ylim=(-4, 104))
+    axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+    _legend_below(figure, axes)
+    return True
+
+
+def cumulative_match(figure: Any, summary: Summary) -> bool:
+    """Share of swapped faces whose source is among the k nearest of the gallery, for every k."""
+    identity = first_column(summary, "id_top1")
+    size = int(summary.meta["gallery"]["images"])
+    if identity is None or size < 2:
+        return False
+    axes = figure.subplots()
+    ks = np.unique(np.r_[1 : min(size, 20) + 1, np.geomspace(min(size, 20), size, 40).astype(int)])
+    for name in summary.methods:
+        rows = summary.pairs.loc[name]
+        rank = rows.get(f"rank@{identity.judge}")
+        known = rows[identity.key].notna().to_numpy()
+        ranks = np.where(rank.isna(), np.inf, rank.astype(float))[known] if rank is not None else np.full(known.sum(), np.inf)
+        if len(ranks):
+            style = style_of(summary, name)
+            axes.plot(ks, [100 * float((ranks <= k).mean()) for k in ks], **style, label=name, markevery=0.12, markersize=5)
+    axes.plot(ks, [100 * k / size for k in ks], color="#7F7F7F", linestyle=":", linewidth=1, label="chance (one right face)")
+    identities = summary.meta["gallery"]["identities"]
+    axes.set(
+        xlabel=f"k nearest of {size} gallery faces ({identities} identities)", ylabel=f"right source among them (%) [{identity.judge}]",
+        ylim=(-2, 102), xlim=(1, size),
+    )  # fmt: skip
+    if size > 40:
+        axes.set_xscale("log")
+    _legend_below(figure, axes)
+    return True
+
+
+def distributions(figure: Any, summary: Summary) -> bool:
+    """Every pair as a dot, with the quartiles: a mean hides what happens to the worst pairs."""
+    columns = [c for c in (first_column(summary, k) for k in ("cosine_source", "pose_error", "expression_error")) if c]
+    if not columns:
+        return False
+    figure.set_size_inches(9.6, 0.5 * len(summary.methods) + 1.6)
+    names = list(summary.methods)
+    random = np.random.default_rng(0)  # vertical scatter of the dots only
+    for axes, column in zip(np.atleast_1d(figure.subplots(1, len(columns), sharey=True)), columns, strict=True):
+        for row, name in enumerate(names):
+            part = summary.pairs.loc[name]
+            flag = part.get(f"worst:{column.key}")
+            measured = part[column.key][flag.isna()] if flag is not None else part[column.key]
+            values = measured.dropna().to_numpy() * column.spec.scale
+            if not len(values):
+                continue
+            style = style_of(summary, name)
+            axes.scatter(values, row + random.uniform(-0.22, 0.22, len(values)), s=7, color=style["color"], alpha=0.4, linewidths=0)
+            low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+            axes.plot([low, high], [row, row], color="black", linewidth=3, solid_capstyle="butt")
+            axes.plot(middle, row, marker="|", color="white", markersize=9, markeredgewidth=2)
+        axes.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -0.6))
+        axes.set_xlabel(_axis_label(column))
+        axes.grid(axis="y", visible=False)
+    return True
+
+
+def error_against_yaw(figure: Any, summary: Summary) -> bool:
+    """Where methods fail: pose error and identity by how far the target is turned."""
+    columns = [c for c in (first_column(summary, k) for k in ("cosine_source", "pose_error")) if c]
+    yaw = summary.pairs["target_yaw"].abs()
+    if not columns or yaw.notna().sum() < 4:
+        return False
+    figure.set_size_inches(9.6, 4.0)
+    # Equal numbers of pairs per bin, so that every point rests on as much data as the others.
+    edges = np.unique(np.nanquantile(yaw, np.linspace(0, 1, 5)))
+    if len(edges) < 3:
+        return False
+    all_axes = np.atleast_1d(figure.subplots(1, len(columns)))
+    for axes, column in zip(all_axes, columns, strict=True):
+        for name in summary.methods:
+            part = summary.pairs.loc[name]
+            turned = part["target_yaw"].abs().to_numpy()
+            at = np.clip(np.searchsorted(edges, turned, side="right") - 1, 0, len(edges) - 2)
+            values = part[column.key].to_numpy() * column.spec.scale
+            points = []
+            for k in range(len(edges) - 1):
+                chosen = (at == k) & np.isfinite(values) & np.isfinite(turned)
+                if chosen.any():
+                    points.append((float(np.median(turned[chosen])), float(values[chosen].mean())))
+            if points:
+                axes.plot(*zip(*points, strict=True), **style_of(summary, name), label=name, markersize=5)
+        axes.set(xlabel="target's yaw, absolute (degrees)", ylabel=_axis_label(column))
+    _legend_below(figure, all_axes[0])
+    return True
+
+
+def cost_against_identity(figure: Any, summary: Summary) -> bool:
+    """Multiply-adds per frame against identity, where ``cost.json`` says what a method costs."""
+    identity = first_column(summary, "id_top1")
+    cost = summary.meta.get("cost") or {}
+    known = {n: cost[n]["multiply-adds (G)"] for n in summary.methods if "multiply-adds (G)" in cost.get(n, {})}
+    if identity is None or len(known) < 2:
+        return False
+    axes = figure.subplots()
+    for name, giga in known.items():
+        axes.plot(float(giga), summary.cell(name, identity.key)["mean"], **style_of(summary, name), linestyle="none", label=name)
+    axes.set(xscale="log", xlabel="multiply-adds per frame (G)", ylabel=f"ID retrieval top-1 (%) [{identity.judge}]", ylim=(-4, 104))
+    _legend_below(figure, axes)
+    return True
+
+
+def _axis_label(column: Column) -> str:
+    unit = f" ({column.spec.unit})" if column.spec.unit else ""
+    return f"{column.spec.label}{unit} [{column.judge}]" if column.judge else f"{column.spec.label}{unit}"
+
+
+def _legend_below(figure: Any, axes: Any) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, max(1, len(labels))))

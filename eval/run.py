@@ -1,0 +1,196 @@
+"""The whole way: data set -> pairs -> swap -> judge -> tables, figures, report. Each step reads files of the one before."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.types import CropSpec
+
+from .datasets import DatasetRequest, build_dataset, read_identities
+from .judge import JudgeOptions, run_judge
+from .judges.pose import package_version
+from .methods import parse_method
+from .options import FIXED_ON_RESUME, RunOptions, saved_values
+from .pairs import count_pairs, file_sha256, iterate_pairs, write_pairs
+from .records import write_json, write_text
+from .summary import Summary, read_json, summarise
+from .swap import Progress, run_swap
+
+_VERSIONS = ("torch", "numpy", "opencv-python", "onnxruntime", "dlib-bin", "insightface", "scikit-image", "lpips", "pandas")
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """How a run reports: messages for people, and progress by stage."""
+
+    say: Callable[[str], None] = lambda message: None
+    progress: Callable[[str], Progress | None] = lambda stage: None
+
+
+def prepare(run: Path, options: RunOptions, *, resume: bool, say: Callable[[str], None]) -> None:
+    """Write ``options.yaml``, ``pairs.csv`` and ``run.json``, or check that they are those of the run being resumed.
+
+    Raises:
+        OptionError: when ``run`` holds another run, or holds one and ``resume`` was not asked for.
+    """
+    if (run / "run.json").is_file():
+        _check_resumable(run, options, resume)
+        meta = read_json(run / "run.json")
+        if file_sha256(run / "pairs.csv") != meta["pairs_sha256"]:
+            raise OptionError(f"{run / 'pairs.csv'} was changed after the run began; start a new --out.")
+    else:
+        meta = _new_run(run, options, say)
+    labels = [parse_method(m)[0] for m in options.methods]
+    meta |= {
+        "methods": list(dict.fromkeys([*meta.get("methods", []), *labels])),
+        "limit": options.limit,
+        "used_pairs": count_pairs(run / "pairs.csv", limit=options.limit),
+        "options": saved_values(options),
+    }
+    write_json(run / "run.json", meta)
+    write_text(run / "options.yaml", _yaml(saved_values(options)))
+
+
+def _new_run(run: Path, options: RunOptions, say: Callable[[str], None]) -> dict[str, Any]:
+    if options.dataset == "builtin":
+        root = run / "inputs"
+    elif options.root is None:
+        raise OptionError(f"--dataset {options.dataset} needs --root.")
+    else:
+        root = Path(options.root).expanduser().resolve()
+    request = DatasetRequest(
+        root=root,
+        count=options.pairs,
+        seed=options.seed,
+        identities=read_identities(Path(options.identities)) if options.identities else None,
+        pair_file=Path(options.pair_file) if options.pair_file else None,
+        frames=options.frames,
+        aligned=options.aligned,
+    )
+    dataset = build_dataset(options.dataset, request)
+    for problem in dataset.problems:
+        say(f"data: {problem}")
+    digest = write_pairs(run / "pairs.csv", dataset.pairs)
+    spec = dataset.aligned
+    return {
+        "dataset": dataset.name,
+        "dataset_note": dataset.note,
+        "root": str(dataset.root.resolve()),
+        "aligned": None if spec is None else {"size_px": spec.size_px, "template": spec.template, "fit": spec.fit},
+        "problems": list(dataset.problems),
+        "pairs": len(dataset.pairs),
+        "pairs_sha256": digest,
+        "has_clips": any(p.previous >= 0 for p in dataset.pairs),
+        "seed": options.seed,
+        "versions": {"python": platform.python_version(), **{k: package_version(k) for k in _VERSIONS}},
+    }
+
+
+def _check_resumable(run: Path, options: RunOptions, resume: bool) -> None:
+    if not resume:
+        raise OptionError(f"{run} already holds a run; add --resume to go on with it, or choose another --out.")
+    before, now = read_json(run / "run.json")["options"], saved_values(options)
+    changed = [k for k in FIXED_ON_RESUME if before.get(k) != now.get(k)]
+    if changed:
+        raise OptionError(
+            f"{run} was begun with {changed[0]} = {before.get(changed[0])!r}, now it is {now[changed[0]]!r}; a resumed run keeps "
+            "it. Choose another --out. (--methods, --limit and --executor may change.)"
+        )
+
+
+def _yaml(values: dict[str, Any]) -> str:
+    import yaml
+
+    return str(yaml.safe_dump(values, sort_keys=True, allow_unicode=True))
+
+
+def options_of(run: Path) -> RunOptions:
+    """The options a run was saved with."""
+    from .options import resolve
+
+    return resolve(read_json(run / "run.json")["options"])
+
+
+def swap_stage(run: Path, options: RunOptions, progress: Progress | None = None) -> int:
+    """Make the images that are still missing."""
+    meta = read_json(run / "run.json")
+    return run_swap(
+        run,
+        options.methods,
+        root=Path(meta["root"]),
+        aligned=CropSpec(**meta["aligned"]) if meta["aligned"] else None,
+        detector=options.detector,
+        device=options.device,
+        limit=options.limit,
+        executor=options.executor,
+        workers=options.workers,
+        threads=options.threads,
+        progress=progress,
+    )
+
+
+def judge_stage(run: Path, options: RunOptions, progress: Progress | None = None) -> int:
+    """Measure the images that no record holds yet."""
+    meta = read_json(run / "run.json")
+    judging = JudgeOptions(
+        judges=options.judges,
+        detector=options.judge_detector,
+        device=options.device,
+        lpips_backbone=Path(options.lpips_backbone) if options.lpips_backbone else None,
+        fid_features=options.fid_features,
+        threads=options.threads,
+    )
+    return run_judge(
+        run,
+        meta["methods"],
+        judging,
+        root=Path(meta["root"]),
+        limit=options.limit,
+        executor=options.executor,
+        workers=options.workers,
+        progress=progress,
+    )
+
+
+def summary_of(run: Path) -> Summary:
+    """Numbers of a judged run, joined with ``cost.json`` where the run has one."""
+    summary = summarise(run, seed=read_json(run / "run.json")["seed"])
+    if (run / "cost.json").is_file():
+        summary.meta["cost"] = read_json(run / "cost.json")
+    return summary
+
+
+def render(run: Path) -> Summary:
+    """Write tables, figures and the report of a judged run."""
+    from .plots import write_figures
+    from .report import write_report
+    from .tables import write_tables
+
+    summary = summary_of(run)
+    write_tables(run, summary)
+    write_figures(run, summary)
+    write_report(run, summary)
+    return summary
+
+
+def failures(run: Path) -> dict[str, dict[str, int]]:
+    """Reasons of failed swaps by method, with how often each occurred."""
+    from .records import read_records
+
+    reasons: dict[str, dict[str, int]] = {}
+    for record in read_records(run / "manifest.jsonl"):
+        if record["status"] != "ok":
+            counts = reasons.setdefault(record["method"], {})
+            text = f"{record['error']}: {record['reason']}"
+            counts[text] = counts.get(text, 0) + 1
+    return reasons
+
+
+def pair_rows(run: Path, indices: set[int]) -> dict[int, Any]:
+    """Some rows of the pair list."""
+    return {p.index: p for p in iterate_pairs(run / "pairs.csv") if p.index in indices}

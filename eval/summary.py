@@ -1,0 +1,243 @@
+"""From records to numbers: one row per method, one column per metric and judge, with intervals and significance.
+
+This is the only stage that reads all records at once: one float per pair, method and column (10,000 pairs of 5 methods and 25
+columns are 10 MB).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mobilefaceswap_core.errors import OptionError
+
+from .metrics import METRICS, MetricSpec
+from .metrics.frechet import frechet_distance, small_sample_warning
+from .metrics.id_retrieval import chance_top_k
+from .records import read_records
+from .statistics import cluster_bootstrap, holm, paired_significance
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A metric as one judge gives it.
+
+    Attributes:
+        key: ``metric`` or ``metric@judge``.
+        spec: the metric.
+        judge: the judge's name, or empty.
+        trained: whether that judge was used in training.
+    """
+
+    key: str
+    spec: MetricSpec
+    judge: str = ""
+    trained: bool = False
+
+    @property
+    def head(self) -> str:
+        """Column head: name, unit, judge and an arrow for the better direction."""
+        arrow = {True: " ↑", False: " ↓", None: ""}[self.spec.higher_is_better]
+        unit = f" ({self.spec.unit})" if self.spec.unit else ""
+        judge = f" [{self.judge}{'†' if self.trained else ''}]" if self.judge else ""
+        return f"{self.spec.label}{unit}{judge}{arrow}"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Everything that tables, plots and the report print.
+
+    Attributes:
+        columns: in order of printing.
+        cells: one row per method and column: mean, low, high, n, worst, no_reference.
+        methods: card of each method, in the order asked for.
+        significance: pairwise tests on the headline columns.
+        chance: top-1 and top-5 of a random ordering of the gallery.
+        meta: judges, gallery, data set, options, notes.
+        pairs: the joined per-pair values, for plots.
+    """
+
+    columns: tuple[Column, ...]
+    cells: pd.DataFrame
+    methods: dict[str, dict[str, Any]]
+    significance: pd.DataFrame
+    chance: dict[str, float]
+    meta: dict[str, Any]
+    pairs: pd.DataFrame
+
+    def cell(self, method: str, key: str) -> pd.Series:
+        """Mean, interval and counts of one cell."""
+        return self.cells.loc[(method, key)]
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of the run.
+
+    Raises:
+        OptionError: when the stage that writes it has not run.
+    """
+    if not path.is_file():
+        raise OptionError(f"{path.name} is not in {path.parent}; run the stage that writes it first (python -m eval --help).")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def load_pairs(run: Path, columns: tuple[Column, ...], methods: list[str], limit: int | None) -> pd.DataFrame:
+    """One row per method and pair, sorted, with worst values filled in and ``NaN`` where there is no reference."""
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    by_key = {c.key: c.spec for c in columns}
+    for record in read_records(run / "records.jsonl"):
+        if record["method"] not in methods or (limit is not None and record["pair"] >= limit):
+            continue
+        row = {k: record.get(k) for k in ("method", "pair", "source_identity", "target_identity", "status", "target_yaw")}
+        row.update({k: v for k, v in record["values"].items() if k in by_key})
+        row.update({k: by_key[k].worst for k in record["worst"] if k in by_key})
+        row.update({f"worst:{k}": True for k in record["worst"]})
+        row.update({k: v for k, v in record.items() if k.startswith("rank@")})
+        rows[(record["method"], record["pair"])] = row
+    if not rows:
+        raise OptionError(f"No record in {run / 'records.jsonl'}; run python -m eval judge first.")
+    frame = pd.DataFrame([rows[k] for k in sorted(rows, key=lambda k: (methods.index(k[0]), k[1]))])
+    for column in columns:
+        if column.key not in frame:
+            frame[column.key] = np.nan
+        frame[column.key] = frame[column.key].astype(float)
+    frame["target_yaw"] = frame["target_yaw"].astype(float)
+    return frame.set_index(["method", "pair"])
+
+
+def columns_of(judges: dict[str, Any], *, flicker: bool) -> tuple[Column, ...]:
+    """The columns that these judges give."""
+    columns = []
+    for spec in METRICS:
+        if spec.judge_kind == "none":
+            if spec.key != "flicker" or flicker:
+                columns.append(Column(spec.key, spec))
+            continue
+        for info in judges["judges"]:
+            if info["kind"] == spec.judge_kind:
+                columns.append(Column(f"{spec.key}@{info['name']}", spec, info["name"], info["used_in_training"]))
+    return tuple(columns)
+
+
+def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
+    """Read a judged run and reduce it."""
+    meta = read_json(run / "run.json")
+    judges, gallery = read_json(run / "judges.json"), read_json(run / "gallery.json")
+    limit = meta.get("limit") if limit is None else limit
+    names = list(meta["methods"])
+    cards = {name: read_json(run / "methods" / f"{name}.json") for name in names}
+    columns = columns_of(judges, flicker=bool(meta.get("has_clips")))
+    frame = load_pairs(run, columns, names, limit)
+    names = [n for n in names if n in frame.index.get_level_values(0)]
+    cells = []
+    for name in names:
+        part = frame.loc[name]
+        for column in columns:
+            if column.key == "frechet":
+                cells.append({"method": name, "key": "frechet", **_frechet(run, name, part.index.to_numpy())})
+            else:
+                cells.append({"method": name, "key": column.key, **_cell(part, column.key, column.spec.scale, seed)})
+    table = pd.DataFrame(cells).set_index(["method", "key"])
+    meta = {**meta, "judges": judges, "gallery": gallery, "notes": _notes(run, table, judges, gallery, names)}
+    return Summary(
+        columns=columns,
+        cells=table,
+        methods={n: cards[n] for n in names},
+        significance=_significance(frame, columns, [n for n in names if not cards[n]["reference"]], seed),
+        chance=_chance(run, frame),
+        meta=meta,
+        pairs=frame,
+    )
+
+
+def _cell(part: pd.DataFrame, key: str, scale: float, seed: int) -> dict[str, Any]:
+    values = part[key].to_numpy(float) * scale
+    known = np.isfinite(values)
+    flag = part.get(f"worst:{key}")
+    worst = int(flag.fillna(False).astype(bool).sum()) if flag is not None else 0
+    if not known.any():
+        return {"mean": np.nan, "low": np.nan, "high": np.nan, "n": 0, "worst": worst, "no_reference": int((~known).sum())}
+    clusters = part["source_identity"].to_numpy(str)[known]
+    low, high = cluster_bootstrap(values[known], clusters, seed=seed)
+    mean = float(np.sort(values[known]).sum() / known.sum())
+    return {
+        "mean": mean, "low": low, "high": high, "n": int(known.sum()), "worst": worst, "no_reference": int((~known).sum()),
+    }  # fmt: skip
+
+
+def _frechet(run: Path, method: str, index: np.ndarray) -> dict[str, Any]:
+    features = {}
+    for name in (method, "_real"):
+        path = run / "features" / f"{name}.f32"
+        total = read_json(run / "run.json")["pairs"]
+        if not path.is_file() or path.stat().st_size % (4 * total):
+            return {"mean": np.nan, "low": np.nan, "high": np.nan, "n": 0, "worst": 0, "no_reference": len(index)}
+        width = path.stat().st_size // (4 * total)
+        array = np.memmap(path, np.float32, "r", shape=(total, width))[index]
+        features[name] = np.asarray(array[np.abs(array).sum(1) > 0])  # rows never written are zero
+    count = min(len(f) for f in features.values())
+    value = frechet_distance(features[method], features["_real"]) if count >= 2 else np.nan
+    return {"mean": value, "low": np.nan, "high": np.nan, "n": len(features[method]), "worst": 0, "no_reference": 0}
+
+
+def _significance(frame: pd.DataFrame, columns: tuple[Column, ...], methods: list[str], seed: int) -> pd.DataFrame:
+    """Sign-flip tests between all methods on the headline columns; Holm over the pairs of methods of one column."""
+    rows = []
+    for column in (c for c in columns if c.spec.headline and c.key not in ("frechet", "failed")):
+        found = []
+        for a, b in combinations(methods, 2):
+            both = frame.loc[a][[column.key, "source_identity"]].join(frame.loc[b][[column.key]], rsuffix=" b").dropna()
+            if len(both) >= 2:
+                first, second = both[column.key].to_numpy(), both[f"{column.key} b"].to_numpy()
+                p = paired_significance(first, second, both["source_identity"].to_numpy(str), seed=seed)
+                gap = float((first - second).mean()) * column.spec.scale
+                found.append({"metric": column.key, "first": a, "second": b, "difference": gap, "pairs": len(both), "p": p})
+        for row, adjusted in zip(found, holm([r["p"] for r in found]) if found else [], strict=True):
+            rows.append({**row, "p_holm": adjusted})
+    return pd.DataFrame(rows, columns=["metric", "first", "second", "difference", "pairs", "p", "p_holm"])
+
+
+def _chance(run: Path, frame: pd.DataFrame) -> dict[str, float]:
+    counts: dict[str, int] = {}
+    for source, record in {r["source"]: r for r in read_records(run / "gallery.jsonl")}.items():
+        if record["status"] == "ok" and source:
+            counts[record["identity"]] = counts.get(record["identity"], 0) + 1
+    identities = sorted(counts)
+    place = {name: i for i, name in enumerate(identities)}
+    first = frame.loc[frame.index.get_level_values(0)[0]]
+    asked = [place[i] for i in first["source_identity"] if i in place]
+    if not asked:
+        return {"top1": float("nan"), "top5": float("nan")}
+    sizes = [counts[i] for i in identities]
+    return {"top1": 100 * chance_top_k(sizes, asked, 1), "top5": 100 * chance_top_k(sizes, asked, 5)}
+
+
+def _notes(run: Path, table: pd.DataFrame, judges: dict[str, Any], gallery: dict[str, Any], names: list[str]) -> list[str]:
+    """Sentences that must stand under every table."""
+    notes = [f"LPIPS: {judges['lpips']}"]
+    feature = run / "features" / f"{names[0]}.f32"
+    total = read_json(run / "run.json")["pairs"]
+    if feature.is_file():
+        width = feature.stat().st_size // (4 * total)
+        warning = small_sample_warning(int(table.loc[(names[0], "frechet"), "n"]), width)
+        notes.append(f"Frechet distance on {judges['frechet_features']}" + (f": {warning}." if warning else "."))
+        if "embeddings" in judges["frechet_features"]:
+            notes.append("It is not the FID of papers, which needs Inception features: --fid-features FILE.onnx.")
+    for name, value in gallery["thresholds"].items():
+        text = f"Verified [{name}]: cosine of at least {value['cosine']:.4f}, from {value['impostor_pairs']} impostor pairs"
+        few = value["impostor_pairs"] * gallery["false_accept_rate"] < 1
+        notes.append(text + (" (too few for the stated rate: above the most similar pair)." if few else "."))
+    if gallery["without_face"]:
+        notes.append(f"{len(gallery['without_face'])} source images show the judges no face and are not in the gallery.")
+    unreferenced = int(table["no_reference"].drop("frechet", level="key").max())
+    if unreferenced:
+        notes.append(f"Up to {unreferenced} pairs could not be measured for any method (source or target without a face).")
+    if any(j["used_in_training"] for j in judges["judges"]):
+        notes.append("† This judge was used in training a method of this table: it flatters that method.")
+    return notes

@@ -1,0 +1,151 @@
+"""The swap stage: pairs.csv -> images and manifest.jsonl.
+
+One manifest line per method and pair: ``ok`` with the image's path and SHA-256, or ``failed`` with the reason. The image is
+renamed into place before its line is written, so a kill leaves at worst an image that is made again, to the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobilefaceswap_core.errors import Cancelled, OptionError, SwapError
+from mobilefaceswap_core.types import CropSpec
+
+from .executors import run_jobs
+from .images import ImageReader, write_png
+from .methods import Method, load_method, parse_method
+from .pairs import Pair, count_pairs, file_sha256, iterate_pairs
+from .records import RecordWriter, read_records, remove_partials, write_json
+
+Progress = Callable[[int, int], None]  # pairs done, pairs in all
+
+
+class SwapWorker:
+    """Holds the methods and makes the images of one pair at a time."""
+
+    def __init__(
+        self, run: Path, methods: Sequence[str], root: Path, aligned: CropSpec | None, detector: str, device: str, threads: int
+    ) -> None:
+        limit_threads(threads)
+        self._run = run
+        self._reader = ImageReader(root)
+        self._methods: list[Method] = [
+            load_method(m, detector=detector, device=device, aligned=aligned, base=Path()) for m in methods
+        ]
+
+    def cards(self) -> dict[str, dict[str, Any]]:
+        """Each method's description."""
+        return {m.info.name: asdict(m.info) for m in self._methods}
+
+    def run(self, job: tuple[Pair, list[bool]]) -> list[dict[str, Any]]:
+        """Make what is still missing of one pair."""
+        pair, wanted = job
+        return [self._one(method, pair) for method, missing in zip(self._methods, wanted, strict=True) if missing]
+
+    def _one(self, method: Method, pair: Pair) -> dict[str, Any]:
+        record: dict[str, Any] = {"method": method.info.name, "pair": pair.index}
+        relative = f"swapped/{method.info.name}/{pair.name}.png"
+        try:
+            image = method.make(pair, self._reader)
+        except Cancelled:
+            raise
+        except (SwapError, ValueError, ArithmeticError, np.linalg.LinAlgError, RuntimeError) as error:
+            # A foreign method may raise anything a computation raises: the pair is recorded as failed and the run goes on.
+            return {**record, "status": "failed", "error": type(error).__name__, "reason": str(error)}
+        write_png(self._run / relative, image)
+        return {**record, "status": "ok", "image": relative, "sha256": file_sha256(self._run / relative)}
+
+
+def limit_threads(threads: int) -> None:
+    """Give torch and OpenCV a fixed number of threads: results then do not depend on the machine's load."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+
+
+def done_pairs(path: Path, names: Sequence[str], total: int, *, check: Path | None = None) -> NDArray[np.bool_]:
+    """``(methods, pairs)`` true where a record exists; one byte each is all that grows with the pairs.
+
+    Args:
+        path: manifest or records.
+        names: methods.
+        total: pairs.
+        check: folder below which a record's image must still be there.
+    """
+    done = np.zeros((len(names), total), np.bool_)
+    row = {name: i for i, name in enumerate(names)}
+    for record in read_records(path):
+        if record["method"] in row and record["pair"] < total:
+            lost = check is not None and record.get("status") == "ok" and not (check / record["image"]).is_file()
+            done[row[record["method"]], record["pair"]] = not lost
+    return done
+
+
+def run_swap(
+    run: Path,
+    methods: Sequence[str],
+    *,
+    root: Path,
+    aligned: CropSpec | None,
+    detector: str = "auto",
+    device: str = "cpu",
+    limit: int | None = None,
+    executor: str = "serial",
+    workers: int = 2,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> int:
+    """Make every image of ``run/pairs.csv`` that is not in the manifest yet.
+
+    Returns:
+        Pairs worked on.
+
+    Raises:
+        OptionError: two methods of one label, or a method that cannot be loaded.
+    """
+    names = [parse_method(m)[0] for m in methods]
+    if len(set(names)) != len(names):
+        raise OptionError(f"Two methods have the same label: {', '.join(names)}; use LABEL=SPEC.")
+    total = count_pairs(run / "pairs.csv", limit=limit)
+    manifest = run / "manifest.jsonl"
+    done = done_pairs(manifest, names, total, check=run)
+    if done.all():
+        return 0
+    arguments = dict(
+        run=run, methods=list(methods), root=root, aligned=aligned, detector=detector, device=device, threads=threads
+    )
+
+    def jobs() -> Iterator[tuple[Pair, list[bool]]]:
+        for pair in iterate_pairs(run / "pairs.csv", limit=limit):
+            missing = [not bool(v) for v in done[:, pair.index]]
+            if any(missing):
+                yield pair, missing
+
+    todo = int((~done).any(0).sum())
+    count = 0
+    remove_partials(run)
+    with RecordWriter(manifest) as writer:
+        for records in run_jobs(jobs(), _CardWriter, arguments, executor=executor, workers=workers):
+            for record in records:
+                writer.write(record)
+            count += 1
+            if progress is not None:
+                progress(count, todo)
+    return count
+
+
+class _CardWriter(SwapWorker):
+    """A worker that leaves its methods' cards in the run; every worker writes the same text."""
+
+    def __init__(self, run: Path, **arguments: Any) -> None:
+        super().__init__(run, **arguments)
+        for name, card in self.cards().items():
+            write_json(run / "methods" / f"{name}.json", card)

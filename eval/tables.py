@@ -1,0 +1,263 @@
+"""Tables in Markdown, CSV, LaTeX (booktabs) and HTML; measured rows first, quoted rows of papers visibly apart."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .records import write_text
+from .summary import Column, Summary, read_json
+
+QUOTED_FILE = Path(__file__).with_name("quoted.json")
+_ABSENT = "n/a"
+
+
+def measured_table(summary: Summary, *, headline: bool = True, intervals: bool = True) -> pd.DataFrame:
+    """Formatted text, one row per method; the best of the compared methods is known from :func:`best_methods`."""
+    columns = [c for c in summary.columns if c.spec.headline] if headline else list(summary.columns)
+    rows = []
+    for name, card in summary.methods.items():
+        row = {"method": f"{name} *" if card["reference"] else name}
+        row.update({c.head: format_cell(summary, name, c, intervals=intervals) for c in columns})
+        rows.append(row)
+    return join_cost(summary, pd.DataFrame(rows))
+
+
+def join_cost(summary: Summary, table: pd.DataFrame) -> pd.DataFrame:
+    """Add what ``cost.json`` of the run says about each method: one object per method, any keys.
+
+    The file is a JSON object ``{method: {column: number or text}}``; ``python -m eval cost`` can write it.
+    """
+    cost = summary.meta.get("cost") or {}
+    heads = list(dict.fromkeys(key for values in cost.values() for key in values))
+    for head in heads:
+        table[head] = [str(cost.get(name, {}).get(head, _ABSENT)) for name in summary.methods]
+    return table
+
+
+def format_cell(summary: Summary, method: str, column: Column, *, intervals: bool) -> str:
+    """``74.1 [66.0, 81.9]``, or ``n/a``."""
+    cell = summary.cell(method, column.key)
+    if not math.isfinite(cell["mean"]):
+        return _ABSENT
+    text = f"{cell['mean']:.{column.spec.decimals}f}"
+    if intervals and math.isfinite(cell["low"]):
+        text += f" [{cell['low']:.{column.spec.decimals}f}, {cell['high']:.{column.spec.decimals}f}]"
+    return text
+
+
+def best_methods(summary: Summary, column: Column) -> set[str]:
+    """Compared methods (not reference rows) whose printed value is the best of the column."""
+    if column.spec.higher_is_better is None:
+        return set()
+    values = {
+        name: round(float(summary.cell(name, column.key)["mean"]), column.spec.decimals)
+        for name, card in summary.methods.items()
+        if not card["reference"] and math.isfinite(summary.cell(name, column.key)["mean"])
+    }
+    if len(values) < 2:
+        return set()
+    best = max(values.values()) if column.spec.higher_is_better else min(values.values())
+    return {name for name, value in values.items() if value == best}
+
+
+def write_tables(run: Path, summary: Summary) -> None:
+    """Write ``table.md``, ``table.csv``, ``table.tex``, ``table.html`` and ``significance.csv``."""
+    write_text(run / "table.csv", numbers(summary).to_csv(index=False, lineterminator="\n"))
+    write_text(run / "table.md", markdown(summary))
+    write_text(run / "table.tex", latex(summary))
+    write_text(run / "table.html", html_tables(summary))
+    write_text(run / "significance.csv", summary.significance.to_csv(index=False, lineterminator="\n"))
+
+
+def numbers(summary: Summary) -> pd.DataFrame:
+    """Unrounded numbers, one row per method and column."""
+    rows = []
+    for name, card in summary.methods.items():
+        for column in summary.columns:
+            cell = summary.cell(name, column.key)
+            rows.append(
+                {
+                    "method": name,
+                    "reference_row": bool(card["reference"]),
+                    "metric": column.spec.key,
+                    "judge": column.judge,
+                    "judge_used_in_training": column.trained,
+                    "unit": column.spec.unit,
+                    "higher_is_better": column.spec.higher_is_better,
+                    **{k: cell[k] for k in ("mean", "low", "high")},
+                    **{k: int(cell[k]) for k in ("n", "worst", "no_reference")},
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def as_object(summary: Summary) -> dict[str, Any]:
+    """The table as one JSON object: what ``--json`` prints."""
+    return {
+        "methods": {
+            name: {
+                c.key: {
+                    k: (None if isinstance(v, float) and not math.isfinite(v) else v)
+                    for k, v in ((k, summary.cell(name, c.key)[k].item()) for k in ("mean", "low", "high", "n", "worst"))
+                }
+                for c in summary.columns
+            }
+            for name in summary.methods
+        },
+        "chance": summary.chance,
+        "pairs_sha256": summary.meta["pairs_sha256"],
+        "gallery": {k: summary.meta["gallery"][k] for k in ("images", "identities")},
+        "judges": summary.meta["judges"]["judges"],
+        "notes": summary.meta["notes"],
+    }
+
+
+def footer(summary: Summary) -> list[str]:
+    """Where the numbers come from; a row without these sentences cannot be compared with anything."""
+    meta, gallery = summary.meta, summary.meta["gallery"]
+    lines = [
+        "Rows marked * are references, not methods; the best method of a column is bold. Brackets: 95 % bootstrap interval, "
+        "source identities drawn with replacement. A failure counts at the metric's worst value.",
+        f"Data: {meta['dataset']} ({meta['dataset_note']}), {meta['used_pairs']} pairs, seed {meta['seed']}, pair list SHA-256 "
+        f"{meta['pairs_sha256'][:16]}.",
+        f"Gallery: {gallery['images']} source images of {gallery['identities']} identities; chance top-1 "
+        f"{summary.chance['top1']:.1f} %, top-5 {summary.chance['top5']:.1f} %.",
+    ]
+    detector = meta["judges"]["detector"]
+    files = ", ".join(f"{k} {v[:12]}" for k, v in detector["files"].items())
+    lines.append(f"Landmarks for all judges: {detector['name']} ({files or detector['title']}).")
+    for judge in meta["judges"]["judges"]:
+        files = ", ".join(f"{k} {v[:12]}" for k, v in judge["files"].items())
+        trained = "used in training" if judge["used_in_training"] else "not used in training"
+        lines.append(f"[{judge['name']}] {judge['title']}, version {judge['version']}, {trained}" + (f"; {files}." if files else "."))
+    for name, card in summary.methods.items():
+        if card["details"]:
+            weights = card["details"].get("weights_sha256") or {}
+            hashes = ", ".join(f"{k} {v[:12]}" for k, v in weights.items()) or "no weights"
+            detail = ", ".join(str(card["details"][k]) for k in ("crop", "detector", "device") if card["details"].get(k))
+            lines.append(f"{name}: {card['title']}" + (f"; {detail}; {hashes}." if detail else "."))
+    versions = ", ".join(f"{k} {v}" for k, v in meta["versions"].items())
+    return [*lines, *summary.meta["notes"], f"Made with {versions}."]
+
+
+def markdown(summary: Summary) -> str:
+    """Headline table, full table, quoted rows and footer."""
+    parts = ["# Measured here", "", _markdown_table(summary, headline=True), ""]
+    parts += ["## All columns", "", _markdown_table(summary, headline=False), ""]
+    parts += ["## Provenance", "", *(f"- {line}" for line in footer(summary)), ""]
+    quoted = read_json(QUOTED_FILE)
+    parts += ["# Quoted from papers, not measured here", "", quoted["note"], ""]
+    for table in quoted["tables"]:
+        parts += [f"**{table['source']}**", "", _markdown_rows(["method", *table["columns"]], _quoted_rows(table)), ""]
+    return "\n".join(parts)
+
+
+def _markdown_table(summary: Summary, *, headline: bool) -> str:
+    table = measured_table(summary, headline=headline, intervals=headline)
+    rows = [[str(v) for v in row] for row in table.itertuples(index=False)]
+    _mark_best(summary, list(table.columns), rows, "**{}**")
+    return _markdown_rows(list(table.columns), rows)
+
+
+def _markdown_rows(heads: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    escaped = [[cell.replace(" *", r" \*").replace("|", r"\|") for cell in row] for row in rows]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in escaped])
+
+
+def _mark_best(summary: Summary, heads: list[str], rows: list[list[str]], style: str) -> None:
+    """Wrap the best cells in place."""
+    for column in summary.columns:
+        if column.head not in heads:
+            continue
+        at, best = heads.index(column.head), best_methods(summary, column)
+        for row, name in zip(rows, summary.methods, strict=True):
+            if name in best:
+                row[at] = style.format(row[at])
+
+
+def _quoted_rows(table: dict[str, Any]) -> list[list[str]]:
+    return [[name, *(f"{v:g}" for v in values)] for name, values in table["rows"].items()]
+
+
+def latex(summary: Summary) -> str:
+    """A booktabs table: measured rows only, best in bold, provenance as comments below."""
+    table = measured_table(summary, headline=True, intervals=False)
+    rows = [[_tex(str(v)) for v in row] for row in table.itertuples(index=False)]
+    _mark_best(summary, list(table.columns), rows, r"\textbf{{{}}}")
+    arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "†": r"$\dagger$"}
+    heads = [_tex(h) for h in table.columns]
+    for plain, command in arrows.items():
+        heads = [h.replace(plain, command) for h in heads]
+    lines = [r"% needs \usepackage{booktabs}", r"\begin{tabular}{l" + "r" * (len(heads) - 1) + "}", r"\toprule"]
+    lines += [" & ".join(heads) + r" \\", r"\midrule"]
+    references = [card["reference"] for card in summary.methods.values()]
+    for i, row in enumerate(rows):
+        if i and references[i] != references[i - 1]:
+            lines.append(r"\midrule")
+        lines.append(" & ".join(row) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}", *(f"% {line}" for line in footer(summary)), ""]
+    return "\n".join(lines)
+
+
+def _tex(text: str) -> str:
+    for plain, safe in (("\\", r"\textbackslash{}"), ("&", r"\&"), ("%", r"\%"), ("_", r"\_"), ("#", r"\#"), ("$", r"\$")):
+        text = text.replace(plain, safe)
+    return text
+
+
+def html_tables(summary: Summary) -> str:
+    """Fragment: headline table, all columns, significance, provenance, quoted rows."""
+    quoted = json.loads(QUOTED_FILE.read_text(encoding="utf-8"))
+    parts = [
+        "<section><h2>Measured here</h2>", _html_table(summary, headline=True), "</section>",
+        "<section><details><summary>All columns</summary>", _html_table(summary, headline=False), "</details></section>",
+        "<section><h2>Differences between methods</h2>", _html_significance(summary), "</section>",
+        "<section><h2>Where these numbers come from</h2><ul>",
+        *(f"<li>{html.escape(line)}</li>" for line in footer(summary)),
+        "</ul></section>",
+        '<section class="quoted"><h2>Quoted from papers, not measured here</h2>', f"<p>{html.escape(quoted['note'])}</p>",
+    ]  # fmt: skip
+    for table in quoted["tables"]:
+        caption = f"<caption>{html.escape(table['source'])}</caption>"
+        parts.append(f'<div class="scroll">{_html_rows(["method", *table["columns"]], _quoted_rows(table), caption)}</div>')
+    return "\n".join([*parts, "</section>"])
+
+
+def _html_table(summary: Summary, *, headline: bool) -> str:
+    table = measured_table(summary, headline=headline, intervals=headline)
+    rows = [[html.escape(str(v)).replace(" [", '<br><span class="ci">[').replace("]", "]</span>") for v in row]
+            for row in table.itertuples(index=False)]  # fmt: skip
+    _mark_best(summary, list(table.columns), rows, "<b>{}</b>")
+    return f'<div class="scroll">{_html_rows(list(table.columns), rows, "", escape=False)}</div>'
+
+
+def _html_significance(summary: Summary) -> str:
+    if summary.significance.empty:
+        return "<p>Fewer than two methods to compare.</p>"
+    heads = {c.key: c.head for c in summary.columns}
+    rows = [
+        [heads.get(r.metric, r.metric), f"{r.first} - {r.second}", f"{r.difference:+.3g}", str(r.pairs), f"{r.p_holm:.3g}"]
+        for r in summary.significance.itertuples()
+    ]
+    text = (
+        "<p>Paired sign-flip test over source identities, p-values adjusted for the pairs of methods of one metric "
+        "(Holm).</p>"
+    )
+    return text + _html_rows(["metric", "methods", "difference", "pairs", "p (adjusted)"], rows)
+
+
+def _html_rows(heads: list[str], rows: list[list[str]], caption: str = "", *, escape: bool = True) -> str:
+    head = "".join(f"<th scope='col'>{html.escape(h)}</th>" for h in heads)
+    clean = html.escape if escape else str
+    body = "".join(
+        "<tr>" + "".join(f"<td>{clean(cell)}</td>" if i else f"<th scope='row'>{clean(cell)}</th>" for i, cell in enumerate(row)) + "</tr>"
+        for row in rows
+    )
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
