@@ -1,0 +1,338 @@
+"""``video``, ``people`` and ``live``: clips, who appears in them, and pictures that arrive one by one."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from ..errors import Cancelled, OptionError, OutputError
+from .image import in_use, load_sources, photos_by_face
+from .options import (
+    BackendOption,
+    ConsentOption,
+    DetectorOption,
+    DeviceOption,
+    ModelOption,
+    SourceFaceOption,
+    ThreadsOption,
+)
+from .output import JsonOption, emit, emit_json, library_output_on_stderr, note, stderr_console
+
+if TYPE_CHECKING:
+    from ..pipeline import Pipeline
+    from ..video import VideoEvent, VideoReport
+
+REGION_NAMES = "skin|brows|eyes|nose|mouth"  # typer takes no list of choices; MaskLimits checks the names
+ClipOption = Annotated[Path, typer.Option("--target", metavar="CLIP", help="Clip, animation, folder of images, or in/%05d.png.")]
+SourceOption = Annotated[
+    list[Path] | None,
+    typer.Option("--source", metavar="PHOTO", help="Who appears. Repeat for more photos of the same person."),
+]
+
+
+def video(
+    target: ClipOption,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Result: .mp4 .mov .mkv .webm .gif .webp, or a folder for images.")
+    ],
+    source: SourceOption = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="N=PHOTO", help="Who goes on person N of the clip, as `people` numbers them. Repeat."),
+    ] = None,
+    face: Annotated[Literal["all", "largest"], typer.Option("--face", help="Which faces --source goes to.")] = "all",
+    model: ModelOption = "auto",
+    detector: DetectorOption = "auto",
+    device: DeviceOption = "auto",
+    backend: BackendOption = "auto",
+    threads: ThreadsOption = None,
+    source_face: SourceFaceOption = None,
+    codec: Annotated[str, typer.Option("--codec", help="Encoder as FFmpeg calls it; auto is H.264, VP9 for .webm.")] = "auto",
+    crf: Annotated[float, typer.Option("--crf", min=0, max=63, help="Quality: lower is better and larger.")] = 18,
+    preset: Annotated[str, typer.Option("--preset", help="Speed of x264 and x265, from ultrafast to veryslow.")] = "veryfast",
+    pixel_format: Annotated[
+        str, typer.Option("--pixel-format", help="keep the clip's depth and subsampling, or yuv420p, which plays everywhere.")
+    ] = "keep",
+    smooth: Annotated[bool, typer.Option("--smooth/--no-smooth", help="Calm the landmarks over time.")] = True,
+    key_interval: Annotated[int, typer.Option("--key-interval", min=1, help="Frames from one detection to the next.")] = 4,
+    max_yaw: Annotated[
+        float | None, typer.Option("--max-yaw", min=1, max=90, metavar="DEGREES", help="Leave faces turned further as they are.")
+    ] = None,
+    region: Annotated[
+        list[str] | None, typer.Option("--region", metavar=REGION_NAMES, help="Swap only these parts of the face. Repeat.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option("--keep", metavar=REGION_NAMES, help="Leave these parts as they are. Repeat.")
+    ] = None,
+    box: Annotated[
+        tuple[float, float, float, float],
+        typer.Option("--box", metavar="L T R B", help="Margins of the face's square that stay, as fractions such as 0.1."),
+    ] = (0.0, 0.0, 0.0, 0.0),
+    feather: Annotated[float, typer.Option("--feather", min=0, max=0.49, help="Softness of regions and box.")] = 0.02,
+    report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write what happened as JSON.")] = None,
+    consent: ConsentOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Swap faces in a clip; sound and subtitles are copied untouched.
+
+    The result appears only when it is complete. Frames without a face stay as they are and are counted. A clip that is cut
+    off gives what could be read, and the report says so.
+    """
+    photos = photos_by_face(source or [], mapping or [], model=model)
+    if report is not None and not report.parent.is_dir():
+        raise OutputError(f"{report}: the folder {report.parent} does not exist. Create it first.")
+    with library_output_on_stderr():
+        from ..masks import MaskLimits
+        from ..pipeline import SwapOptions
+        from ..video import EncodeOptions, VideoOptions, swap_video
+
+        limits = MaskLimits(tuple(region or ()), tuple(keep or ()), box, feather)  # type: ignore[arg-type]
+        options = VideoOptions(
+            encode=EncodeOptions(codec, crf, preset, pixel_format),
+            swap=SwapOptions(limits=limits, max_yaw_deg=max_yaw),
+            faces=face,
+            smooth=smooth,
+            key_interval=key_interval,
+        )
+        pipeline = load_for_video(model, detector, device, backend, threads)
+        sources = load_sources(pipeline, photos, source_face)
+        with stopped_by_signals() as stop:
+            done = show_progress(swap_video(pipeline, target, out, sources, options=options, stop=stop))
+        if report is not None:
+            done.write(report)
+    emit(done.to_json(), _summary(done), as_json=as_json)
+
+
+def people(
+    target: ClipOption,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Write a thumbnail of each person, person0.png and so on.")
+    ] = None,
+    detector: DetectorOption = "auto",
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """List who appears in a clip, to choose from with `video --map`."""
+    with library_output_on_stderr():
+        from ..detect import load_detector
+        from ..identity.encoder import load_identity_encoder
+        from ..images import write_image
+        from ..video import find_people
+
+        with stopped_by_signals() as stop:
+            found = find_people(
+                target,
+                detector=load_detector(detector, device=device, fast=True),
+                encoder=load_identity_encoder("cpu"),
+                stop=stop,
+            )
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            for person in found:
+                write_image(out / f"person{person.number}.png", person.thumbnail)
+    entries = [
+        {
+            "number": person.number,
+            "first_frame": person.first_frame,
+            "share": round(person.share, 4),
+            "thumbnail": None if out is None else str(out / f"person{person.number}.png"),
+        }
+        for person in found
+    ]
+    lines = [
+        f"person {entry['number']}: in {entry['share']:.0%} of the frames looked at, first in frame {entry['first_frame']}"
+        + (f", {entry['thumbnail']}" if entry["thumbnail"] else "")
+        for entry in entries
+    ]
+    emit({"target": str(target), "people": entries}, "\n".join(lines) or f"{target} shows nobody.", as_json=as_json)
+
+
+def live(
+    source: SourceOption = None,
+    camera: Annotated[int | None, typer.Option("--camera", min=0, metavar="N", help="Number of a local camera.")] = None,
+    target: Annotated[
+        Path | None, typer.Option("--target", metavar="CLIP", help="Play a clip as if it came from a camera.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Record the swapped picture.")] = None,
+    show: Annotated[bool, typer.Option("--show/--no-show", help="Open a window; Escape or q ends.")] = False,
+    seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Stop after this time.")] = None,
+    budget_ms: Annotated[float, typer.Option("--budget-ms", min=1, help="Latency to keep below; later frames are dropped.")] = 120,
+    face: Annotated[Literal["all", "largest"], typer.Option("--face", help="Which faces are swapped.")] = "largest",
+    model: ModelOption = "auto",
+    detector: DetectorOption = "auto",
+    device: DeviceOption = "auto",
+    backend: BackendOption = "auto",
+    threads: ThreadsOption = None,
+    source_face: SourceFaceOption = None,
+    consent: ConsentOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Swap a camera's picture, or a clip played like one, and report its latency."""
+    if (camera is None) == (target is None):
+        raise OptionError("Give either --camera N or --target CLIP.")
+    photos = photos_by_face(source or [], [], model=model)
+    with library_output_on_stderr():
+        from ..pipeline import Source
+        from ..video.live import LiveSwapper
+        from ..video.play import play
+
+        pipeline = load_for_video(model, detector, device, backend, threads)
+        who = load_sources(pipeline, photos, source_face)
+        if not isinstance(who, Source):
+            raise OptionError("A live picture takes one person: give photos with --source.")
+        swapper = LiveSwapper(pipeline, who, budget_ms=budget_ms, faces=face)
+        with stopped_by_signals() as stop:
+            result = play(swapper, camera if target is None else target, record=out, show=show, seconds=seconds, stop=stop)
+    payload = {**result.to_json(), **in_use(pipeline), "output": None if out is None else str(out)}
+    line = (
+        f"{result.frames} frames swapped, {result.frames_dropped} dropped; latency {result.p50_ms:.0f} ms (median), "
+        f"{result.p95_ms:.0f} ms (95 %); {result.fps:.1f} pictures per second ({payload['model']}, {payload['device']})"
+    )
+    emit(payload, line, as_json=as_json)
+
+
+def bench_video(
+    photo: Path,
+    *,
+    models: list[str],
+    sizes: list[str],
+    frames: int = 250,
+    repeats: int = 2,
+    device: str = "auto",
+    backend: str = "auto",
+    threads: int | None = None,
+    as_json: bool = False,
+) -> dict[str, Any]:
+    """What ``bench video`` does: measure clips from file to file, and print where the time goes.
+
+    Args:
+        photo: shows a face; the clips are made of it.
+        models: swappers that take turns.
+        sizes: ``720p`` and ``1080p``, or one of them.
+
+    Returns:
+        What was printed with ``--json``.
+    """
+    from rich.table import Table
+
+    with library_output_on_stderr():
+        from ..images import read_image
+        from ..video.bench import SIZES, bench_clips, peak_mb
+
+        if unknown := [size for size in sizes if size not in SIZES]:
+            raise OptionError(f"Unknown picture size {unknown[0]!r}; wanted {', '.join(SIZES)}.")
+        use_one_opencv_thread()
+        image = read_image(photo).image
+        rows = bench_clips(
+            image, models=models, sizes=sizes, frames=frames, repeats=repeats, device=device, backend=backend,
+            threads=threads, told=note,
+        )  # fmt: skip
+    payload: dict[str, Any] = {"rows": [row.to_json() for row in rows], "peak_mb": round(peak_mb(), 1)}
+    payload["times_first_model"] = {
+        f"{row.size} {row.model}": round(first.fps / row.fps, 2)
+        for row in rows
+        for first in rows
+        if first.size == row.size and first.model == rows[0].model
+    }
+    if as_json:
+        emit_json(payload)
+        return payload
+    summary = Table("clip", "model", "device", "frames", "fps", "cpu ms/frame", "peak MB")
+    for row in rows:
+        summary.add_row(
+            row.size, row.model, row.device, f"{row.frames}", f"{row.fps:.1f}", f"{row.cpu_ms:.1f}", f"{row.peak_mb:.0f}"
+        )
+    stages = Table("clip", "model", "stage", "busy ms/frame", "cpu ms/frame", "waiting ms/frame")
+    for row in rows:
+        for stage in row.stages:
+            per_frame = [1e3 * value / max(1, stage.items) for value in (stage.busy_s, stage.cpu_s, stage.waiting_s)]
+            stages.add_row(row.size, row.model, stage.name, *(f"{value:.2f}" for value in per_frame))
+    ratios = [
+        f"{name}: {rows[0].model} is {ratio:.1f} times as fast"
+        for name, ratio in payload["times_first_model"].items()
+        if not name.endswith(rows[0].model)
+    ]
+    emit({}, summary, stages, "\n".join(ratios), as_json=False)
+    return payload
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("video")(video)
+    app.command("people")(people)
+    app.command("live")(live)
+
+
+def load_for_video(model: str, detector: str, device: str, backend: str, threads: int | None) -> Pipeline:
+    """A pipeline set up for clips: the fast detector, and processors left for the other stages."""
+    from ..detect import load_detector
+    from ..models import load_swapper
+    from ..pipeline import Pipeline
+    from ..video.bench import network_threads
+
+    use_one_opencv_thread()
+    swapper = load_swapper(model, device=device, backend=backend, threads=threads or network_threads(), video=True)
+    return Pipeline(swapper, load_detector(detector, device=device, fast=True))
+
+
+def use_one_opencv_thread() -> None:
+    """The stages of a clip keep all processors busy; OpenCV's own threads would only interrupt them."""
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def show_progress(events: Iterator[VideoEvent]) -> VideoReport:
+    """A progress bar on stderr while a job runs; its report."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    words = {"people": "Looking who is there", "swap": "Swapping", "done": "Done"}
+    console = stderr_console()
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} frames"),
+        TextColumn("{task.fields[fps]:.1f} fps"), TimeRemainingColumn(),
+    )  # fmt: skip
+    report = None
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(words["swap"], total=None, fps=0.0)
+        for event in events:
+            progress.update(
+                task, description=words[event.stage], completed=event.frames_done, total=event.frames_total, fps=event.fps
+            )
+            report = event.report or report
+    if report is None:
+        raise Cancelled("Stopped; nothing was written.")
+    return report
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[threading.Event]:
+    """An event that the terminal's interrupt and a termination request set, so that jobs end in order."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # only the main thread may set handlers; whoever started this thread stops it otherwise
+        return
+    before: Mapping[Any, Any] = {
+        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _summary(report: VideoReport) -> str:
+    lines = [
+        f"{report.output}: {report.frames} frames, {report.frames_swapped} with swapped faces, {report.frames_without_face} "
+        f"without a face; {report.fps:.1f} frames per second ({report.model}, {report.detector}, {report.device})"
+    ]
+    lines += [f"left alone: {count} faces, {reason}" for reason, count in report.skipped.items()]
+    lines += [f"note: {text}" for text in report.notes]
+    return "\n".join(lines)
