@@ -200,11 +200,11 @@ class _Tally:
     times_ms: list[float] = field(default_factory=list)
 
 
-def measure_crops(detectors: Sequence[Detector], crops: Sequence[Crop], *, seed: int) -> list[Cell]:
-    """All cells: sizes and tilts, sharp; and blurred faces without tilt. Detectors take turns on each canvas."""
-    settings = [(size, tilt, 0.0) for size in SIZES_PX for tilt in TILTS_DEG] + [
-        (size, 0, BLUR) for size in (48, 96, 200)
-    ]
+def measure_crops(
+    detectors: Sequence[Detector], crops: Sequence[Crop], *, seed: int, sizes_px: Sequence[int] = SIZES_PX
+) -> list[Cell]:
+    """All cells: every size at every tilt, sharp, and upright but blurred. Detectors take turns on each canvas."""
+    settings = [(size, tilt, 0.0) for size in sizes_px for tilt in TILTS_DEG] + [(size, 0, BLUR) for size in sizes_px]
     own = [_own_landmarks(detector, crops, seed=seed) for detector in detectors]
     cells = []
     for size, tilt, blur in settings:
@@ -334,6 +334,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--detectors", nargs="+", default=["lite", "dlib"], help="which to compare (default: lite dlib)"
     )
     parser.add_argument("--crops", type=int, default=64, help="crops taken from each pack (default: 64)")
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES_PX, help="widths of the pasted faces in pixels")
     parser.add_argument("--seed", type=int, default=0, help="of the choice and the canvases (default: 0)")
     parser.add_argument("--fast", action="store_true", help="compare the settings for video")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
@@ -349,7 +350,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except ImageError as error:
                 print(f"left out: {error}", file=sys.stderr)
         packs = {
-            path.name: [asdict(cell) for cell in measure_crops(detectors, crops, seed=options.seed)]
+            path.name: [
+                asdict(cell) for cell in measure_crops(detectors, crops, seed=options.seed, sizes_px=options.sizes)
+            ]
             for path in options.images
             if path.suffix.lower() == ".npz" and (crops := read_crops(path, count=options.crops, seed=options.seed))
         }

@@ -149,7 +149,9 @@ def test_a_photo_on_its_side_or_head_is_searched_turned(turns, lite, astronaut):
 @pytest.mark.parametrize("name", OFFLINE)
 @pytest.mark.parametrize("factor", [0.5, 3.0])
 def test_places_are_in_pixels_of_the_photo_whatever_its_size(name, factor, detectors, group):
-    resized = cv2.resize(group, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    resized = cv2.resize(
+        group, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    )
     faces, scaled = detectors[name].detect(group), detectors[name].detect(resized)
     assert len(scaled) == 6
     for face, other in zip(faces, scaled, strict=True):
@@ -356,7 +358,8 @@ def test_nothing_is_loaded_when_the_package_is_imported():
     import subprocess
     import sys
 
-    code = "import sys, mobilefaceswap_core.detect as d; print([m for m in ('onnxruntime','dlib','insightface') if m in sys.modules])"
+    heavy = ("onnxruntime", "dlib", "insightface", "torch")
+    code = f"import sys, mobilefaceswap_core.detect; print([name for name in {heavy} if name in sys.modules])"
     root = Path(__file__).parents[2]
     output = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True).stdout
     assert output.strip() == "[]"

@@ -134,8 +134,12 @@ def test_exif_orientation_is_applied_once(orientation, sixteen_bits, rgb, deep, 
     # Pillow's own transposition is the independent implementation: it makes the stored picture from the upright one.
     inverse = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]
     planes = [PillowImage.fromarray(np.ascontiguousarray(upright[..., c]).astype(np.int32)) for c in range(3)]
-    stored = np.stack([np.asarray(p if inverse is None else p.transpose(inverse)) for p in planes], -1).astype(upright.dtype)
-    data = encoded(PillowImage.fromarray(stored), "PNG", exif=exif) if not sixteen_bits else with_exif(png16(stored), exif)
+    stored = np.stack([np.asarray(p if inverse is None else p.transpose(inverse)) for p in planes], -1).astype(
+        upright.dtype
+    )
+    data = (
+        encoded(PillowImage.fromarray(stored), "PNG", exif=exif) if not sixteen_bits else with_exif(png16(stored), exif)
+    )
     loaded = read_image(data)
     assert loaded.orientation == orientation
     np.testing.assert_array_equal(loaded.native, upright)
@@ -337,7 +341,9 @@ def test_output_places_that_do_not_work_are_named(rgb, tmp_path):
         write_image(tmp_path / "folder.png", rgb)
 
 
-@pytest.mark.parametrize(("code", "advice"), [(errno.ENOSPC, "Free some space"), (errno.EACCES, "Check the permissions")])
+@pytest.mark.parametrize(
+    ("code", "advice"), [(errno.ENOSPC, "Free some space"), (errno.EACCES, "Check the permissions")]
+)
 def test_a_failing_write_leaves_the_old_file_and_nothing_else(code, advice, rgb, tmp_path, monkeypatch):
     path = write_image(tmp_path / "out.png", rgb)
     before = path.read_bytes()
