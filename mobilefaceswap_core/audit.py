@@ -60,7 +60,9 @@ class AuditLog:
         }
         line = json.dumps(record, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
         if len(line) > _MAX_LINE:
-            raise OutputError(f"An audit record of {len(line)} bytes is too long; wanted at most {_MAX_LINE}: log fewer options.")
+            raise OutputError(
+                f"An audit record of {len(line)} bytes is too long; wanted at most {_MAX_LINE}: log fewer options."
+            )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
@@ -74,7 +76,9 @@ class AuditLog:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise OutputError(f"The audit log {self.path} cannot be written ({error}). Free space or fix permissions.") from error
+            raise OutputError(
+                f"The audit log {self.path} cannot be written ({error}). Free space or fix permissions."
+            ) from error
         if written != len(line):
             raise OutputError(f"The audit log {self.path} took {written} of {len(line)} bytes. Free some space.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import json
@@ -77,7 +78,8 @@ def store_consent(*, folder: Path | None = None) -> Acknowledgement:
             "write to, or give --i-have-consent each time."
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # such as a parent that is no folder
+            part.unlink(missing_ok=True)
     return given
 
 

@@ -32,9 +32,7 @@ def draw_badge(image: Image, *, text: str = TEXT) -> Image:
     badge_width, badge_height = round(right - left) + 2 * pad, round(bottom - top) + 2 * pad
     label = PillowImage.new("RGBA", (badge_width, badge_height), (0, 0, 0, 0))
     draw = ImageDraw.Draw(label)
-    draw.rounded_rectangle(
-        (0, 0, badge_width - 1, badge_height - 1), radius=pad, fill=(0, 0, 0, round(255 * _OPACITY))
-    )
+    draw.rounded_rectangle((0, 0, badge_width - 1, badge_height - 1), radius=pad, fill=(0, 0, 0, round(255 * _OPACITY)))
     draw.text((pad - left, pad - top), text, font=font, fill=(255, 255, 255, 235))
     result = image.copy()
     margin = pad if badge_width + pad <= width and badge_height + pad <= height else 0

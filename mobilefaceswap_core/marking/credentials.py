@@ -9,6 +9,7 @@ Requires the optional packages ``c2pa-python`` and, for a self-made key, ``crypt
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib.util
 import json
@@ -80,7 +81,9 @@ def signing_key(*, folder: Path | None = None) -> SigningKey:
     key_path, chain_path = os.environ.get(KEY_VARIABLE), os.environ.get(CHAIN_VARIABLE)
     if key_path or chain_path:
         if not (key_path and chain_path):
-            raise OptionError(f"Only one of {KEY_VARIABLE} and {CHAIN_VARIABLE} is set; wanted both (PEM files), or none.")
+            raise OptionError(
+                f"Only one of {KEY_VARIABLE} and {CHAIN_VARIABLE} is set; wanted both (PEM files), or none."
+            )
         try:
             return SigningKey(Path(key_path).read_text(), Path(chain_path).read_text(), self_made=False)
         except OSError as error:
@@ -115,7 +118,9 @@ def sign(source: Path, destination: Path, *, model: str, version: str, title: st
     """
     mime = MIME_OF_SUFFIX.get(source.suffix.lower())
     if mime is None:
-        raise OptionError(f"{source.suffix or 'A file without extension'} cannot carry content credentials; wanted one of {', '.join(MIME_OF_SUFFIX)}.")
+        raise OptionError(
+            f"{source.suffix or 'A file without extension'} cannot carry content credentials; wanted one of {', '.join(MIME_OF_SUFFIX)}."
+        )
     if not available():
         raise BackendError("Content credentials need the package c2pa-python: pip install c2pa-python cryptography.")
     import c2pa
@@ -173,7 +178,9 @@ def read_credentials(path: Path) -> dict[str, Any]:
         try:
             settings["trust"] = {"trust_anchors": Path(anchors).read_text()}
         except OSError as error:
-            raise OptionError(f"The trust anchors in {TRUST_VARIABLE} cannot be read ({error}). Check the path.") from error
+            raise OptionError(
+                f"The trust anchors in {TRUST_VARIABLE} cannot be read ({error}). Check the path."
+            ) from error
     try:
         context = c2pa.Context.from_dict(settings)
         with path.open("rb") as stream, c2pa.Reader(mime, stream, context=context) as reader:
@@ -181,7 +188,11 @@ def read_credentials(path: Path) -> dict[str, Any]:
             state = reader.get_validation_state()
     except c2pa.C2paError as error:
         absent = type(error).__name__.endswith("ManifestNotFound") or "ManifestNotFound" in str(error)
-        return {"state": "absent", "swap": False} if absent else {"state": "tampered", "swap": False, "problems": [str(error)]}
+        return (
+            {"state": "absent", "swap": False}
+            if absent
+            else {"state": "tampered", "swap": False, "problems": [str(error)]}
+        )
     return _summary(store, str(state))
 
 
@@ -307,4 +318,5 @@ def _store_private(path: Path, text: str) -> None:
     except OSError as error:
         raise OutputError(f"The signing key cannot be stored in {path.parent} ({error}). Check permissions.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # such as a parent that is no folder
+            temporary.unlink(missing_ok=True)

@@ -236,9 +236,10 @@ def tag_clip(source: Path, destination: Path, *, model: str, version: str) -> No
     """
     import av
 
-    with av.open(str(source)) as clip, av.open(
-        str(destination), "w", format="mp4", options={"movflags": "use_metadata_tags+faststart"}
-    ) as copy:
+    with (
+        av.open(str(source)) as clip,
+        av.open(str(destination), "w", format="mp4", options={"movflags": "use_metadata_tags+faststart"}) as copy,
+    ):
         copy.metadata.update(
             {**clip.metadata, "comment": STATEMENT, "encoded_by": f"{SOFTWARE} {version}", "model": model}
         )

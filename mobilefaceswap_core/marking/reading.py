@@ -13,7 +13,19 @@ from numpy.typing import NDArray
 
 from ..geometry import align_face
 from ..types import Face, Image, Matrix
-from .carriers import BITS, CARRIERS, GRID_PX, MARK_CROP, Floats, carriers, decode, luma_grid, mark_centre, residual, support
+from .carriers import (
+    BITS,
+    CARRIERS,
+    GRID_PX,
+    MARK_CROP,
+    Floats,
+    carriers,
+    decode,
+    luma_grid,
+    mark_centre,
+    residual,
+    support,
+)
 from .watermark import FORMAT_VERSION
 
 # A swapped face's landmarks are not the target's, and detectors differ: up to 10 px of 224, 10 % of size, 6 degrees.

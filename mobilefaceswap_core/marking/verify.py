@@ -95,7 +95,12 @@ class VerifyReport:
     def lines(self) -> list[str]:
         """The report in sentences, one per layer after the verdict."""
         verdict = "Marked as a face swap." if self.marked else "No mark found. That does not show that it is genuine."
-        return [verdict, _say_metadata(self.metadata), _say_watermark(self.watermark), _say_credentials(self.credentials)]
+        return [
+            verdict,
+            _say_metadata(self.metadata),
+            _say_watermark(self.watermark),
+            _say_credentials(self.credentials),
+        ]
 
 
 def verify_file(path: str | os.PathLike[str], *, detector: Detector | None = None) -> VerifyReport:

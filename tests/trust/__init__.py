@@ -1,0 +1,1 @@
+"""Measurements behind docs/marking.md: ``python -m tests.trust --faces FOLDER``."""
