@@ -26,7 +26,12 @@ class GraphicsSwapper:
         options: see :class:`GraphicsOptions`.
     """
 
-    def __init__(self, crop: CropSpec = CropSpec(), *, options: GraphicsOptions = GraphicsOptions()) -> None:
+    def __init__(
+        self,
+        crop: CropSpec = CropSpec(),  # noqa: B008 - frozen
+        *,
+        options: GraphicsOptions = GraphicsOptions(),  # noqa: B008 - frozen
+    ) -> None:
         if not 64 <= crop.size_px <= 1024:
             raise OptionError(f"The graphics baseline takes crops of 64 to 1024 px, not {crop.size_px}.")
         self._info = SwapperInfo(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Image, Mask, Points
+from ..types import Mask
 
 Float = NDArray[np.float32]
 
@@ -57,14 +58,14 @@ class SkinModel:
         return _falling(np.hypot(offset[..., 0] / 3.0, chroma))
 
     def _offset(self, lab: Float) -> Float:
-        return (lab - self.centre.astype(np.float32)) / self.spread.astype(np.float32)
+        return np.asarray((lab - self.centre) / self.spread, np.float32)
 
 
 def _falling(distance: NDArray[np.floating]) -> Float:
     return np.clip((4.0 - distance) / 1.5, 0.0, 1.0).astype(np.float32)
 
 
-def to_lab(image: Image) -> Float:
+def to_lab(image: NDArray[Any]) -> Float:
     return cv2.cvtColor(image.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)  # type: ignore[return-value]
 
 
@@ -86,7 +87,7 @@ def smoothness(lightness: Float, region: Mask, sigma_px: float) -> Float:
     return np.clip((3.5 - roughness / max(usual, 0.5)) / 1.5, 0.0, 1.0).astype(np.float32)
 
 
-def fill(points: Points, shape: tuple[int, int]) -> Mask:
+def fill(points: NDArray[Any], shape: tuple[int, int]) -> Mask:
     """Anti-alias free polygon of ``(N, 2)`` points, 1 inside."""
     mask = np.zeros(shape, np.float32)
     limit = 8 * max(shape)
@@ -94,7 +95,7 @@ def fill(points: Points, shape: tuple[int, int]) -> Mask:
     return mask
 
 
-def soften(mask: Mask, sigma_px: float) -> Mask:
+def soften(mask: NDArray[Any], sigma_px: float) -> Mask:
     return cv2.GaussianBlur(mask, (0, 0), max(sigma_px, 0.3))  # type: ignore[return-value]
 
 
@@ -165,7 +166,7 @@ def _moments(image: Float, weights: Mask) -> tuple[Float, Float]:
     return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
 
 
-def fine_detail(image: Float, weights: Mask) -> float:
+def fine_detail(image: NDArray[Any], weights: Mask) -> float:
     """Mean absolute Laplacian of the brightness: how sharp (or noisy) a region is."""
     grey = image @ np.array([0.299, 0.587, 0.114], np.float32)
     return float((np.abs(cv2.Laplacian(grey, cv2.CV_32F)) * weights).sum() / max(float(weights.sum()), 1e-6))

@@ -41,13 +41,15 @@ _MEAN_68 = np.array(
         [0.167, 0.231, 0.397], [0.060, 0.224, 0.466], [-0.001, 0.226, 0.475], [-0.075, 0.231, 0.467],
     ]
 )
-# fmt: on
 # Landmark i of a mirrored face is landmark MIRROR_68[i] of the face. Follows from the iBUG 300-W numbering.
 MIRROR_68 = np.array(
-    [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31]
-    + [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40]
-    + [54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
+    [
+        *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
+        *(45, 44, 43, 42, 47, 46), *(39, 38, 37, 36, 41, 40),
+        *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
+    ]
 )
+# fmt: on
 JAW, BROWS, NOSE = slice(0, 17), slice(17, 27), slice(27, 36)
 LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)
 MOUTH, OUTER_LIPS, INNER_LIPS = slice(48, 68), slice(48, 60), slice(60, 68)

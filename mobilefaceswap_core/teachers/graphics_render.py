@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -36,7 +37,7 @@ class GraphicsOptions:
         edge_sigma: softness of that edge.
     """
 
-    shape_strength: float = 0.7
+    shape_strength: float = 0.85
     light_strength: float = 0.8
     light_sigma: float = 0.17
     edge_inset: float = 0.035
@@ -64,10 +65,10 @@ class GraphicsSource:
     skin: Mask
 
 
-def ramp(value: float | Float | Mask, low: float, high: float) -> NDArray[np.floating]:
+def ramp(value: Any, low: float, high: float) -> NDArray[np.floating]:
     """0 up to ``low``, 1 from ``high``, smooth between."""
-    t = np.clip((np.asarray(value) - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)  # type: ignore[no-any-return]
+    t: NDArray[np.floating] = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
 
 
 def lip_gap(points: Points, pose: mesh.HeadPose) -> float:
@@ -134,7 +135,7 @@ def skin_and_cover(image: Image, points: Points, pose: mesh.HeadPose) -> tuple[M
     return skin.astype(np.float32), (1.0 - light.soften(cover, 0.02 * unit)).astype(np.float32)
 
 
-def _covered_brows(cover: Mask, points: Points, pose: mesh.HeadPose) -> Mask:
+def _covered_brows(cover: NDArray[Any], points: Points, pose: mesh.HeadPose) -> Mask:
     """Brows under a fringe: where the skin just above a brow is covered, the dark pixels of the brow are hair too."""
     brows = np.zeros_like(cover)
     above, below = pose.project(np.array([[0.0, -0.09, 0.0], [0.0, 0.06, 0.0]]))
@@ -269,7 +270,7 @@ def _sample(
 ) -> tuple[NDArray[np.float32], Mask, Mask]:
     """Texture, usable and skin of the source at the drawn pixels, each side filled from its mirror image if covered."""
 
-    def read(array: NDArray[np.generic], k: int, interpolation: int) -> NDArray[np.float32]:
+    def read(array: NDArray[Any], k: int, interpolation: int) -> NDArray[np.float32]:
         return cv2.remap(  # type: ignore[return-value, call-overload, no-any-return]
             array, maps[k], maps[k + 1], interpolation, borderMode=cv2.BORDER_REPLICATE
         ).astype(np.float32)
@@ -282,7 +283,7 @@ def _sample(
     if share.max() > 0:
         face += share[..., None] * (read(source.image, 2, cv2.INTER_CUBIC) - face)
         skin += share * (read(source.skin, 2, cv2.INTER_LINEAR) - skin)
-    return face, own + filled, skin
+    return face, np.asarray(own + filled, np.float32), skin
 
 
 def _outline_mask(covered: NDArray[np.uint8], unit: float, options: GraphicsOptions) -> Mask:

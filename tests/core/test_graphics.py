@@ -166,7 +166,7 @@ def test_of_several_photos_the_most_frontal_gives_the_texture_and_all_give_the_s
 def test_hair_over_the_forehead_of_the_source_is_not_painted_on_the_target(swapper: GraphicsSwapper) -> None:
     fringed = head(seed=2)
     points = mesh.with_forehead(fringed.landmarks, mesh.head_pose(fringed.landmarks))
-    fringe = np.concatenate([points[mesh.FOREHEAD], points[17:27][::-1] + [0, -8]]).astype(np.int32)
+    fringe = np.concatenate([points[mesh.FOREHEAD], points[17:27][::-1] - np.array([0, 8])]).astype(np.int32)
     image = fringed.image.copy()
     cv2.fillPoly(image, [fringe], (35, 25, 20))
     target = head(seed=6)
