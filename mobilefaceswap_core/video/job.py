@@ -21,7 +21,7 @@ from .picture import Picture
 from .reader import Clip, open_clip
 from .report import VideoEvent, VideoReport
 from .stages import StageTime, run_stages
-from .tracking import KEY_INTERVAL, TrackedFace, Tracker, follow_largest
+from .tracking import KEY_INTERVAL, TrackedFace, Tracker, follow_largest, same_place
 from .writer import EncodeOptions, Writer, open_writer
 
 _EVENT_S = 0.2  # progress is told this often
@@ -62,6 +62,7 @@ class _Work:
 
     picture: Picture
     image: Image | None = None
+    faces: list[TrackedFace] = field(default_factory=list)
     chosen: list[tuple[int, TrackedFace, Source]] = field(default_factory=list)  # person or -1, face, source
     crops: list[tuple[AlignedFace, SwappedCrop]] = field(default_factory=list)
     report: FrameReport = field(default_factory=lambda: FrameReport(0, 0))
@@ -199,10 +200,33 @@ class _Job:
             yield _Work(picture)
 
     def _track(self, works: Iterator[_Work]) -> Iterator[_Work]:
+        """Pictures wait for the next detection: a face it finds is followed back to where it came in."""
+        waiting: list[_Work] = []
         for work in works:
             work.image = work.picture.rgb()
-            faces = self._tracker.update(work.image, time_s=work.picture.stamp.seconds)
-            self._choose(work, faces)
+            work.faces = self._tracker.update(work.image, time_s=work.picture.stamp.seconds)
+            if self._tracker.cuts_now:
+                yield from self._chosen(waiting)
+                waiting = []
+            if self._tracker.detected_now:
+                self._fill_back(waiting, [face for face in work.faces if face.is_new])
+                yield from self._chosen(waiting)
+                waiting = []
+            waiting.append(work)
+        yield from self._chosen(waiting)
+
+    def _fill_back(self, waiting: Sequence[_Work], new: Sequence[TrackedFace]) -> None:
+        earlier = waiting[::-1]
+        images = [work.image for work in earlier if work.image is not None]
+        for face in new:
+            for work, found in zip(earlier, self._tracker.trace_back(face, images), strict=False):
+                if any(same_place(found.face, other.face) for other in work.faces):
+                    break
+                work.faces.append(found)
+
+    def _chosen(self, works: Sequence[_Work]) -> Iterator[_Work]:
+        for work in works:
+            self._choose(work, work.faces)
             yield work
 
     def _choose(self, work: _Work, faces: Sequence[TrackedFace]) -> None:

@@ -21,6 +21,7 @@ from .tracking import TrackedFace
 # Cosine similarities of the shipped encoder: photos of one person lie above 0.35 as a rule, strangers below.
 SAME_PERSON = 0.35
 _KNOWN_PERSON = 0.25  # for a face of a clip whose people are known: it need only be clearly nearest to one of them
+_RARE_LOOKS, _RARE_SAME = 2, 0.15  # someone seen on so few looks is more often a known face half hidden than a stranger
 _SWITCH_MARGIN = 0.1  # by which another person must be nearer before a track changes hands
 _MEMORY = 0.8  # weight of what was seen before in a track's running embedding
 _LOOKS_PER_SECOND = 4
@@ -145,8 +146,11 @@ def _merge(clusters: Sequence[_Cluster]) -> list[_Cluster]:
         best: tuple[float, int, int] | None = None
         for i, a in enumerate(left):
             for j in range(i + 1, len(left)):
-                similarity = float(a.embedding @ left[j].embedding)
-                if similarity > SAME_PERSON and not a.frames & left[j].frames and (best is None or similarity > best[0]):
+                b = left[j]
+                similarity = float(a.embedding @ b.embedding)
+                is_rare = min(len(a.frames), len(b.frames)) <= _RARE_LOOKS < max(len(a.frames), len(b.frames))
+                is_same = similarity > (_RARE_SAME if is_rare else SAME_PERSON) and not a.frames & b.frames
+                if is_same and (best is None or similarity > best[0]):
                     best = similarity, i, j
         if best is None:
             return left

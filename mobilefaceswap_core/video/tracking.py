@@ -23,6 +23,7 @@ _SIZE_CHANGE = 1.3  # between neighbouring frames
 _SAME_PLACE = 0.5  # mean distance of the five points, in eye distances
 _DISAGREEMENT = 0.12  # from here a fresh detection replaces the followed landmarks, in eye distances
 _MISSES = 2  # key frames a face may go undetected while its landmarks still look like a face
+_SEARCH_FRAMES = 12  # after a loss every frame is searched: a face behind another one comes back within half a second
 _CUT_SIZE = (32, 18)
 _CUT_LEVELS = 28.0  # mean change of the small picture, of 255; a hand passing the camera stays below
 _VELOCITY_SHARE = 0.7  # of the last step that is expected again
@@ -37,7 +38,7 @@ class TrackedFace:
         face: where it is, smoothed when asked for.
         raw: landmarks before smoothing.
         near_other: another face is close enough for the two to be mixed up.
-        is_new: first frame of the track.
+        is_new: the track was not there on the frame before.
     """
 
     track: int
@@ -71,6 +72,7 @@ class Tracker:
         detections: whole frames searched so far.
         cuts: scene cuts so far.
         cuts_now: whether the last frame began a scene.
+        detected_now: whether the last frame was searched.
     """
 
     def __init__(self, detector: Detector, *, key_interval: int = KEY_INTERVAL, smooth: bool = True) -> None:
@@ -78,10 +80,12 @@ class Tracker:
         self._tracks: list[_Track] = []
         self._next_number = 0
         self._since_detection = self._key_interval
+        self._search_left = 0
         self._small: NDArray[np.float32] | None = None
         self.detections = 0
         self.cuts = 0
         self.cuts_now = False
+        self.detected_now = False
 
     def update(self, image: Image, *, time_s: float, may_detect: bool = True) -> list[TrackedFace]:
         """Faces of the next frame.
@@ -102,11 +106,35 @@ class Tracker:
             self._follow(track, image)
         self._part_ways(image)
         self._since_detection += 1
-        is_due = self._since_detection >= self._key_interval or not self._tracks
-        if may_detect and (is_due or any(track.is_lost for track in self._tracks)):
+        if any(track.is_lost for track in self._tracks):
+            self._search_left = _SEARCH_FRAMES
+        is_due = self._since_detection >= self._key_interval or self._search_left > 0 or not self._tracks
+        self.detected_now = may_detect and is_due
+        if self.detected_now:
+            self._search_left -= 1
             self._detect(image)
         self._tracks = [track for track in self._tracks if not track.is_lost]
         return [self._report(track, time_s) for track in self._tracks]
+
+    def trace_back(self, new: TrackedFace, images: Sequence[Image]) -> list[TrackedFace]:
+        """Where a face that was just found had been before.
+
+        Args:
+            new: a face of the last frame whose track is new.
+            images: the frames before it, newest first.
+
+        Returns:
+            The face in these frames, newest first, up to where it can no longer be followed.
+        """
+        found: list[TrackedFace] = []
+        patch = next(track.patch for track in self._tracks if track.number == new.track)
+        track = _Track(new.track, new.face, patch, None)
+        for image in images:
+            self._follow(track, image)
+            if track.is_lost:
+                break
+            found.append(TrackedFace(new.track, track.face, _points(track.face), new.near_other, True))
+        return found
 
     def _is_cut(self, image: Image) -> bool:
         # Picking pixels first costs a tenth of averaging the whole frame and tells cuts as well.
@@ -210,6 +238,11 @@ def face_patch(image: Image, landmarks: Points) -> NDArray[np.float32]:
     crop = cv2.cvtColor(warp_to_crop(image, similarity_from_points(five, wanted), _PATCH_PX), cv2.COLOR_RGB2GRAY)
     values = crop.astype(np.float32)
     return (values - values.mean()) / max(float(values.std()), 1.0)  # type: ignore[no-any-return]
+
+
+def same_place(a: Face, b: Face) -> bool:
+    """Whether two faces lie so close together that they are one."""
+    return _distance(a, b) < _SAME_PLACE
 
 
 def follow_largest(faces: Sequence[TrackedFace], current: int | None) -> int | None:
