@@ -49,7 +49,7 @@ def load_detector(name: str = "auto", *, device: str = "auto", download: bool = 
 
 def available_detectors() -> dict[str, str]:
     """For each backend, ``""`` when it can be loaded, otherwise what is missing. Loads nothing."""
-    missing = {name: "" for name in DETECTORS}
+    missing = dict.fromkeys(DETECTORS, "")
     for name, packages in _PACKAGES.items():
         absent = [package for package in packages if importlib.util.find_spec(package) is None]
         if absent:

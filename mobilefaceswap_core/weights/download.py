@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -60,13 +59,9 @@ def cache_folder() -> Path:
     """Where downloads live: ``MOBILEFACESWAP_HOME``, or ``mobilefaceswap`` in the user's cache folder."""
     if chosen := os.environ.get("MOBILEFACESWAP_HOME"):
         return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "mobilefaceswap"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("mobilefaceswap", appauthor=False)
 
 
 def download(

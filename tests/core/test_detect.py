@@ -186,7 +186,7 @@ def test_a_face_reaching_over_the_border_keeps_its_landmarks(cut, lite, astronau
     left = int(nose[0] - 0.7 * eyes_px(face)) if cut == "left" else 0
     bottom = int((face.five[3:].mean(0) + chin)[1] / 2) if cut == "bottom" else 512
     found = one_face(lite, astronaut[:bottom, left:])
-    assert off(found.five + [left, 0], face.five, face) < 0.15
+    assert off(found.five + np.array([left, 0]), face.five, face) < 0.15
 
 
 def test_a_close_up_that_fills_the_picture_is_found(lite, astronaut):
@@ -246,7 +246,7 @@ def test_repeated_looks_stay_in_place(lite, astronaut):
 def test_a_face_is_confirmed_where_there_is_one_and_only_there(lite, astronaut):
     face = one_face(lite, astronaut)
     assert lite.confirm(astronaut, face.landmarks) > 0.9
-    assert lite.confirm(astronaut, face.landmarks + [0, 250]) < 0.8
+    assert lite.confirm(astronaut, face.landmarks + np.array([0, 250])) < 0.8
 
 
 def test_the_fast_setting_finds_the_same_large_faces(group):

@@ -90,7 +90,7 @@ def test_a_detector_that_finds_nothing_and_one_that_invents_faces_are_told_apart
 def test_photos_are_compared_with_the_first_detector(astronaut):
     lite = load_detector("lite")
     (face,) = lite.detect(astronaut)
-    shifted = Perfect(lambda image: [face_at(face.landmarks + [3.0, 4.0])])
+    shifted = Perfect(lambda image: [face_at(face.landmarks + np.array([3.0, 4.0]))])
     rows = measure_photo([lite, shifted], "photo", astronaut)
     assert [row["faces"] for row in rows] == [1, 1] and rows[0]["distance"] == 0
     assert rows[1]["distance"] == pytest.approx(5 / np.linalg.norm(face.five[1] - face.five[0]), rel=0.01)

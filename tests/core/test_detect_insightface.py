@@ -22,7 +22,8 @@ onnx = pytest.importorskip("onnx")
 
 STRIDE, COLUMN, ROW = 16, 20, 12  # the anchor that answers, on the detector's 640 x 640 input
 BOX_IN_INPUT = np.array([COLUMN * STRIDE - 40, ROW * STRIDE - 50, COLUMN * STRIDE + 40, ROW * STRIDE + 60], float)
-FIVE_IN_INPUT = np.array([[-20, -20], [20, -20], [0, 0], [-15, 20], [15, 20]], float) + [COLUMN * STRIDE, ROW * STRIDE]
+ANCHOR = np.array([COLUMN, ROW], float) * STRIDE
+FIVE_IN_INPUT = ANCHOR + np.array([[-20, -20], [20, -20], [0, 0], [-15, 20], [15, 20]])
 
 
 def save_constant(path: Path, shape: list[int], outputs: list[np.ndarray]) -> None:
@@ -56,7 +57,7 @@ def save_detector(path: Path, *, score: float = 0.9) -> None:
     anchor = (ROW * (640 // STRIDE) + COLUMN) * 2
     scores[1][anchor] = score
     boxes[1][anchor] = np.array([40, 50, 40, 60]) / STRIDE  # distances to the four sides
-    points[1][anchor] = ((FIVE_IN_INPUT - [COLUMN * STRIDE, ROW * STRIDE]) / STRIDE).ravel()
+    points[1][anchor] = ((FIVE_IN_INPUT - ANCHOR) / STRIDE).ravel()
     save_constant(path, [1, 3, 640, 640], [*scores, *boxes, *points])
 
 

@@ -212,7 +212,7 @@ def test_an_animation_gives_its_first_frame_and_says_how_many_there_are(rgb):
 
 
 def test_missing_files_and_folders_are_named(tmp_path):
-    with pytest.raises(ImageError, match="does not exist.*Check the path"):
+    with pytest.raises(ImageError, match=r"does not exist.*Check the path"):
         read_image(tmp_path / "none.png")
     with pytest.raises(ImageError, match="is a folder"):
         read_image(tmp_path)
@@ -244,14 +244,15 @@ def test_what_is_no_photo_is_refused_with_a_reason(data, message, tmp_path):
 @pytest.mark.parametrize("format_name", ["PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF"])
 def test_a_truncated_file_is_refused_or_read_but_never_crashes(format_name, rgb):
     data = encoded(PillowImage.fromarray(np.tile(rgb, (8, 8, 1))), format_name)
-    refused = 0
+    refused, messages = 0, set()
     for part in np.linspace(0.02, 0.95, 12):
         try:
             assert read_image(data[: int(len(data) * part)]).image.ndim == 3
         except ImageError as error:
             refused += 1
-            assert "." in str(error)
+            messages.add(str(error))
     assert refused >= 8
+    assert all("image bytes: " in message for message in messages)
 
 
 @pytest.mark.filterwarnings("ignore")  # Pillow warns about damaged metadata
@@ -334,7 +335,7 @@ def test_an_unknown_output_extension_is_refused(name, rgb, tmp_path):
 
 
 def test_output_places_that_do_not_work_are_named(rgb, tmp_path):
-    with pytest.raises(OutputError, match="does not exist. Create it first"):
+    with pytest.raises(OutputError, match=r"does not exist. Create it first"):
         write_image(tmp_path / "none" / "out.png", rgb)
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(OutputError, match="is a folder"):
