@@ -1,10 +1,9 @@
 """FaceShifter: AEI-Net (stage 1, swaps) and HEAR-Net (stage 2, restores what covered the face), 256 px.
 
 Paper: Li, Bao, Yang, Chen, Wen, "FaceShifter: Towards High Fidelity And Occlusion Aware Face Swapping", CVPR 2020, arXiv
-1912.13457, sections 3.1 and 3.2 and appendix figures. The authors released neither code nor weights, so what the paper
-leaves open is an option of :class:`AeiConfig`: whether the attribute decoder's skips are concatenated or added, and whether
-a denormalisation layer has one attention mask or one per channel. Defaults are the reading shared by the community
-implementations (taotaonice/FaceShifter, ai-forever/ghost): concatenated, one mask.
+1912.13457, sections 3.1 and 3.2 and appendix figures. The authors released neither code nor weights; where the paper leaves
+something open, this is the reading the community implementations share (taotaonice/FaceShifter, ai-forever/ghost): skips
+of the attribute network are concatenated, and a denormalisation layer has one attention mask for all channels.
 
 Input contract: target crop 256, RGB in [0, 1]; identity = a recogniser's embedding. Output: RGB in [0, 1], no mask.
 """
@@ -13,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +20,8 @@ from torch import Tensor, nn
 # Paper, appendix: attribute encoder and generator channels, deepest last / first.
 ENCODER_CHANNELS = (3, 32, 64, 128, 256, 512, 1024, 1024)
 DECODER_CHANNELS = (1024, 512, 256, 128, 64, 32)
+# Of the eight attribute maps, smallest first: decoder and encoder features joined, the last one upsampled.
+ATTRIBUTE_CHANNELS = (1024, 2048, 1024, 512, 256, 128, 64, 64)
 BLOCK_CHANNELS = ((1024, 1024), (1024, 1024), (1024, 1024), (1024, 512), (512, 256), (256, 128), (128, 64), (64, 3))
 
 
@@ -33,24 +33,13 @@ class AeiConfig:
         embedding: length of the identity embedding.
         attribute_kernel: side of the convolutions that turn attributes into scale, shift and mask (FaceShifter 3, GHOST 1).
         bias: whether those convolutions have a bias.
-        skips: ``concat`` joins encoder and decoder features in the attribute network, ``add`` sums them.
-        mask: ``single`` attention mask per layer, or one ``per_channel``.
         layers_per_block: denormalisation layers on a block's main path.
     """
 
     embedding: int = 512
     attribute_kernel: int = 3
     bias: bool = False
-    skips: Literal["concat", "add"] = "concat"
-    mask: Literal["single", "per_channel"] = "single"
     layers_per_block: int = 2
-
-    @property
-    def attribute_channels(self) -> tuple[int, ...]:
-        """Channels of the eight attribute maps, smallest map first."""
-        skips = ENCODER_CHANNELS[1:-1][::-1]  # 1024, 512, 256, 128, 64, 32
-        joined = [d + s if self.skips == "concat" else d for d, s in zip(DECODER_CHANNELS, skips, strict=True)]
-        return (ENCODER_CHANNELS[-1], *joined, joined[-1])
 
 
 class Down(nn.Module):
@@ -85,11 +74,10 @@ def upsample(x: Tensor) -> Tensor:
 class AttributeEncoder(nn.Module):
     """A U-Net whose decoder features, at eight sizes, describe everything but the identity."""
 
-    def __init__(self, config: AeiConfig) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.concatenate = config.skips == "concat"
         self.down = nn.ModuleList(Down(i, o) for i, o in pairwise(ENCODER_CHANNELS))
-        self.up = nn.ModuleList(Up(i, o) for i, o in zip(config.attribute_channels[:-2], DECODER_CHANNELS, strict=True))
+        self.up = nn.ModuleList(Up(i, o) for i, o in zip(ATTRIBUTE_CHANNELS[:-2], DECODER_CHANNELS, strict=True))
 
     def forward(self, targets: Tensor) -> list[Tensor]:
         x, skips = targets, []
@@ -98,8 +86,7 @@ class AttributeEncoder(nn.Module):
             skips.append(x)
         attributes = [x]
         for stage, skip in zip(self.up, skips[-2::-1], strict=True):
-            x = stage(x)
-            x = torch.cat([x, skip], 1) if self.concatenate else x + skip
+            x = torch.cat([stage(x), skip], 1)
             attributes.append(x)  # (N, 2048, 4, 4) ... (N, 64, 128, 128)
         return [*attributes, upsample(x)]
 
@@ -114,8 +101,7 @@ class AadLayer(nn.Module):
         self.attribute_shift = nn.Conv2d(attribute_channels, channels, side, padding=pad, bias=config.bias)
         self.identity_scale = nn.Linear(config.embedding, channels)
         self.identity_shift = nn.Linear(config.embedding, channels)
-        masks = 1 if config.mask == "single" else channels
-        self.mask = nn.Conv2d(channels, masks, side, padding=pad, bias=config.bias)
+        self.mask = nn.Conv2d(channels, 1, side, padding=pad, bias=config.bias)
 
     def forward(self, x: Tensor, attributes: Tensor, embedding: Tensor) -> Tensor:
         x = F.instance_norm(x)
@@ -154,7 +140,7 @@ class AadGenerator(nn.Module):
         super().__init__()
         self.start = nn.ConvTranspose2d(config.embedding, BLOCK_CHANNELS[0][0], 2)
         self.blocks = nn.ModuleList(
-            AadBlock(i, o, a, config) for (i, o), a in zip(BLOCK_CHANNELS, config.attribute_channels, strict=True)
+            AadBlock(i, o, a, config) for (i, o), a in zip(BLOCK_CHANNELS, ATTRIBUTE_CHANNELS, strict=True)
         )
 
     def forward(self, attributes: list[Tensor], embedding: Tensor) -> Tensor:
@@ -170,7 +156,7 @@ class AeiNet(nn.Module):
     def __init__(self, config: AeiConfig | None = None) -> None:
         super().__init__()
         self.config = config or AeiConfig()
-        self.encoder = AttributeEncoder(self.config)
+        self.encoder = AttributeEncoder()
         self.generator = AadGenerator(self.config)
 
     def forward(self, targets: Tensor, embedding: Tensor) -> tuple[Tensor, None]:

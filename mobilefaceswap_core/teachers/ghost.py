@@ -42,13 +42,11 @@ RECOGNISER_FILE = Checkpoint("backbone.pth", "InsightFace, non-commercial", "ai-
 FILES = (GENERATOR_FILES[2], RECOGNISER_FILE)  # the authors' main model has two blocks
 
 
-def config(blocks: int = 2, *, skips: str = "concat") -> AeiConfig:
-    """GHOST's AEI-Net: ``blocks`` 1, 2 (the authors' main model) or 3; ``skips="add"`` is their linknet backbone."""
+def config(blocks: int = 2) -> AeiConfig:
+    """GHOST's AEI-Net: ``blocks`` 1, 2 (the authors' main model) or 3."""
     if blocks not in GENERATOR_FILES:
         raise OptionError(f"GHOST has 1, 2 or 3 blocks, got {blocks}")
-    return AeiConfig(
-        attribute_kernel=1, bias=True, skips="add" if skips == "add" else "concat", layers_per_block=blocks
-    )
+    return AeiConfig(attribute_kernel=1, bias=True, layers_per_block=blocks)
 
 
 class GhostGenerator(nn.Module):

@@ -1,0 +1,208 @@
+"""The methods of the cost table: which networks run once per source, which on every frame, and what is only quoted.
+
+Counting needs no weights. Every network is built on the ``meta`` device, where tensors have shapes and no values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.teachers.checkpoints import expected_path
+
+from .count import NOTHING, Cost, count, meta, meta_tensor
+from .onnx_count import count_onnx
+
+Status = Literal["counted", "quoted", "no network", "weights not present"]
+
+
+@dataclass(frozen=True, slots=True)
+class MethodCost:
+    """One row.
+
+    Attributes:
+        name: identifier, as in ``--model`` where the method can be run.
+        title: for people.
+        size_px: side of the network's input.
+        status: ``counted`` here; ``quoted`` from a publication; ``no network``; or a closed file that is not present.
+        frame: per target frame, one face.
+        source: once per source face: recogniser and injection network.
+        parts: the same by named network.
+        note: what a reader must know, source included.
+    """
+
+    name: str
+    title: str
+    size_px: int | None
+    status: Status
+    frame: Cost
+    source: Cost
+    parts: dict[str, Cost] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def parameters(self) -> int:
+        """Of all networks together."""
+        return self.frame.parameters + self.source.parameters
+
+
+def _recogniser(build: Callable[[], Any]) -> Cost:
+    return count(meta(build), meta_tensor(1, 3, 112, 112))
+
+
+def _ir_se() -> Cost:
+    from mobilefaceswap_core.identity.arcface import ArcFaceIrSe
+
+    return _recogniser(ArcFaceIrSe)
+
+
+def _mobilefacenet() -> Cost:
+    from mobilefaceswap_core.identity.mobilefacenet import MobileFaceNet
+
+    return _recogniser(MobileFaceNet)
+
+
+def _mobilefaceswap(layout: Literal["compact", "official"], size: int) -> tuple[Cost, Cost]:
+    """Per-frame and injection costs of either layout; the frame's parameters are the predicted kernels and the heads."""
+    from mobilefaceswap_core.network import MobileFaceSwapNet
+
+    network = meta(getattr(MobileFaceSwapNet, layout)).eval()
+    identity = (meta_tensor(1, 512), meta_tensor(1, 512, 7, 7))
+    weights = network.condition(*identity)
+    kernels = sum(tensor.numel() for tensor in weights.tensors().values())
+    heads = sum(p.numel() for p in network.idn.parameters())
+    frame = count(network.idn, meta_tensor(1, 3, size, size), weights, parameters=kernels + heads)
+    return frame, count(network.injection, *identity)
+
+
+def student(size: int = 224) -> MethodCost:
+    """MobileFaceSwap as it ships here."""
+    frame, injection = _mobilefaceswap("compact", size)
+    recogniser = _mobilefacenet()
+    return MethodCost(
+        "student", "MobileFaceSwap (this project)", size, "counted", frame, recogniser + injection,
+        {"IDN": frame, "injection network": injection, "recogniser MobileFaceNet": recogniser},
+        "the 1x1 convolution of the last stage runs before its upsampling: same function, 0.010 G less at 224",
+    )  # fmt: skip
+
+
+def official(size: int = 224) -> MethodCost:
+    """MobileFaceSwap in the layout the authors released."""
+    frame, injection = _mobilefaceswap("official", size)
+    recogniser = _ir_se()
+    return MethodCost(
+        "official", "MobileFaceSwap (authors' layout)", size, "counted", frame, recogniser + injection,
+        {"IDN": frame, "injection network": injection, "recogniser ArcFace IR-SE": recogniser},
+        "same per-frame network as the student",
+    )  # fmt: skip
+
+
+def teacher(size: int = 224) -> MethodCost:
+    """The teacher that ships here."""
+    from mobilefaceswap_core.teachers.ours import TeacherGenerator
+
+    frame = count(meta(TeacherGenerator), meta_tensor(1, 3, size, size), meta_tensor(1, 512))
+    recogniser = _mobilefacenet()
+    parts = {"generator": frame, "recogniser MobileFaceNet": recogniser}
+    return MethodCost("teacher", "Teacher (this project)", size, "counted", frame, recogniser, parts)
+
+
+def simswap(size: int = 224) -> MethodCost:
+    """SimSwap."""
+    from mobilefaceswap_core.teachers.simswap import SimSwapGenerator
+
+    frame = count(meta(SimSwapGenerator), meta_tensor(1, 3, size, size), meta_tensor(1, 512))
+    recogniser = _ir_se()
+    parts = {"generator": frame, "recogniser ArcFace IR-SE": recogniser}
+    return MethodCost("simswap", "SimSwap", size, "counted", frame, recogniser, parts)
+
+
+def faceshifter() -> list[MethodCost]:
+    """FaceShifter's first stage, and both."""
+    from mobilefaceswap_core.teachers.aei import AeiNet, HearNet
+
+    image, identity = meta_tensor(1, 3, 256, 256), meta_tensor(1, 512)
+    recogniser, name = _ir_se(), "recogniser ArcFace IR-SE"
+    first = count(meta(AeiNet), image, identity)
+    second = count(meta(HearNet), image, image, image)
+    # Stage 2 sees the target swapped with its own identity: stage 1 and the recogniser run a second time per frame.
+    both = first * 2 + second + recogniser
+    return [
+        MethodCost(
+            "faceshifter", "FaceShifter stage 1 (AEI-Net)", 256, "counted", first, recogniser,
+            {"AEI-Net": first, name: recogniser}, "authors' code never released; as the community reads the paper",
+        ),
+        MethodCost(
+            "faceshifter-2", "FaceShifter stages 1 + 2", 256, "counted", both, NOTHING,
+            {"AEI-Net twice": first * 2, "HEAR-Net": second, name: recogniser},
+            "the recogniser also reads every target frame",
+        ),
+    ]  # fmt: skip
+
+
+def ghost(blocks: int = 2) -> MethodCost:
+    """GHOST with 1, 2 or 3 blocks."""
+    from mobilefaceswap_core.teachers.ghost import GhostGenerator
+    from mobilefaceswap_core.teachers.iresnet import IResNet
+
+    frame = count(meta(lambda: GhostGenerator(blocks)), meta_tensor(1, 3, 224, 224), meta_tensor(1, 512))
+    recogniser = _recogniser(lambda: IResNet(100))
+    name = "ghost" if blocks == 2 else f"ghost-{blocks}"
+    parts = {"generator": frame, "recogniser ArcFace ResNet-100": recogniser}
+    title = f"GHOST, {blocks} block{'s' * (blocks > 1)}"
+    return MethodCost(name, title, 256, "counted", frame, recogniser, parts)
+
+
+def inswapper() -> MethodCost:
+    """inswapper, counted from its file if that is here."""
+    from mobilefaceswap_core.teachers import inswapper as module
+
+    path = expected_path(module.GENERATOR_FILE)
+    if not path.is_file():
+        note = f"closed network; {module.GENERATOR_FILE.remedy}"
+        return MethodCost("inswapper", "inswapper 128", 128, "weights not present", NOTHING, NOTHING, {}, note)
+    from mobilefaceswap_core.teachers.iresnet import IResNet
+
+    frame, recogniser = count_onnx(path), _recogniser(lambda: IResNet(50))
+    parts = {"generator": frame, "recogniser ArcFace ResNet-50": recogniser}
+    return MethodCost("inswapper", "inswapper 128", 128, "counted", frame, recogniser, parts)
+
+
+def graphics() -> MethodCost:
+    """The baseline without a network."""
+    note = "warping and blending on the processor; its cost is a time"
+    return MethodCost("graphics", "Graphics baseline", 224, "no network", NOTHING, NOTHING, {}, note)
+
+
+def quoted() -> list[MethodCost]:
+    """Rows whose networks are not built here."""
+    paper = "MobileFaceSwap paper, introduction"
+    return [
+        MethodCost("fsgan", "FSGAN", None, "quoted", Cost(226_000_000, 2_440_000_000_000), NOTHING, {}, paper),
+        MethodCost(
+            "hififace", "HifiFace", None, "quoted", NOTHING, NOTHING, {},
+            "parameters and multiply-adds not published; 22.3 ms per frame in AlphaFace (arXiv 2601.16429), FSGAN 21.5 ms "
+            "and SimSwap 27.1 ms in the same table",
+        ),
+    ]  # fmt: skip
+
+
+def all_methods(size_px: int = 224) -> list[MethodCost]:
+    """Every row, cheapest counted first, quoted rows last.
+
+    Args:
+        size_px: crop of the methods whose size is free (student, teacher, SimSwap); a multiple of 32.
+
+    Raises:
+        OptionError: a size these networks cannot take.
+    """
+    if size_px % 32 or size_px < 64:
+        raise OptionError(f"the crop's side must be a multiple of 32 and at least 64, got {size_px}")
+    counted = [
+        student(size_px), official(size_px), teacher(size_px), simswap(size_px),
+        *(ghost(blocks) for blocks in (1, 2, 3)), *faceshifter(),
+    ]  # fmt: skip
+    counted.sort(key=lambda row: row.frame.multiply_adds)
+    return [*counted, inswapper(), graphics(), *quoted()]

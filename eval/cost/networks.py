@@ -1,0 +1,163 @@
+"""Networks ready to be timed: per-frame parts with random inputs, on a device and in a backend.
+
+Time does not depend on the values of weights, so methods whose weights are not here are timed with random ones.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mobilefaceswap_core.errors import BackendError
+
+from .measure import Candidate, finished
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A per-frame network.
+
+    Attributes:
+        method: its row.
+        size_px: side of its crop.
+        build: makes the module ``(targets, embedding) -> face, mask``.
+        heavy: left out of quick runs.
+    """
+
+    method: str
+    size_px: int
+    build: Callable[[], nn.Module]
+    heavy: bool = False
+
+
+def generators() -> list[Timed]:
+    """The per-frame networks besides the IDN."""
+    from mobilefaceswap_core.teachers.aei import AeiNet
+    from mobilefaceswap_core.teachers.ghost import GhostGenerator
+    from mobilefaceswap_core.teachers.ours import TeacherGenerator
+    from mobilefaceswap_core.teachers.simswap import SimSwapGenerator
+
+    return [
+        Timed("teacher", 224, TeacherGenerator),
+        Timed("simswap", 224, SimSwapGenerator),
+        Timed("ghost", 224, GhostGenerator, heavy=True),
+        Timed("faceshifter", 256, AeiNet, heavy=True),
+    ]
+
+
+def idn_candidates(*, device: str, batches: tuple[int, ...], threads: int) -> Iterator[Candidate]:
+    """The student's per-frame network in every backend that is installed."""
+    from mobilefaceswap_core.backends import BACKENDS, choose_backend
+    from mobilefaceswap_core.student import load_student
+
+    student = load_student(device=device, backend="torch")
+    with torch.no_grad():
+        embedding = torch.nn.functional.normalize(torch.ones(1, 512, device=device), dim=1)
+        weights = student.network.condition(embedding, torch.zeros(1, 512, 7, 7, device=device))
+    for name in BACKENDS:
+        try:
+            backend = choose_backend(name, student.network.idn, device=device, threads=threads)
+        except BackendError:  # not installed, or not for this device: its column stays empty
+            continue
+        runner = backend.bake(weights)
+        label = backend.label.partition(" / ")[2]
+        for batch in batches:
+            crops = np.random.default_rng(0).random((batch, 3, 224, 224), dtype=np.float32)
+            call = finished(lambda runner=runner, crops=crops: runner(crops), device)
+            yield Candidate("student", "pytorch float32" if label == "torch" else label, device, batch, call)
+
+
+def generator_candidates(
+    timed: Timed, *, device: str, batches: tuple[int, ...], precisions: tuple[torch.dtype, ...], compiled: bool = False
+) -> Iterator[Candidate]:
+    """One generator in PyTorch: eager in each arithmetic, and compiled if asked."""
+    torch.manual_seed(0)
+    module = timed.build().eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    forms: list[tuple[str, Callable[..., Any]]] = [("pytorch", module)]
+    if compiled:
+        forms.append(("pytorch compiled", torch.compile(module)))
+    for form, network in forms:
+        for dtype in precisions:
+            for batch in batches:
+                inputs = random_inputs(timed.size_px, batch, device)
+                call = finished(_autocast_call(network, inputs, device, dtype), device)
+                yield Candidate(timed.method, f"{form} {str(dtype).removeprefix('torch.')}", device, batch, call)
+
+
+def onnx_candidates(timed: Timed, *, batches: tuple[int, ...], threads: int, folder: Path) -> Iterator[Candidate]:
+    """One generator in ONNX Runtime on the CPU; its file is written to ``folder``."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    path = export_onnx(timed, folder)
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    for batch in batches:
+        targets, embedding = (tensor.contiguous().numpy() for tensor in random_inputs(timed.size_px, batch, "cpu"))
+        feed = {"targets": targets, "embedding": embedding}
+        run = lambda session=session, feed=feed: session.run(None, feed)  # noqa: E731 - bound per batch
+        yield Candidate(timed.method, "onnxruntime", "cpu", batch, run)
+
+
+class _FaceOnly(nn.Module):
+    """The generator's images alone: an ONNX graph has no ``None`` among its outputs."""
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, targets: Tensor, embedding: Tensor) -> tuple[Tensor, ...]:
+        return tuple(out for out in self.generator(targets, embedding) if out is not None)
+
+
+def export_onnx(timed: Timed, folder: Path) -> Path:
+    """Write a generator with random weights as ONNX, batch open."""
+    import warnings
+
+    torch.manual_seed(0)
+    module = _FaceOnly(timed.build()).eval()
+    path = folder / f"{timed.method}.onnx"
+    names = ["targets", "embedding"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracing exporter is deprecated; the other one needs another package
+        torch.onnx.export(
+            module, random_inputs(timed.size_px, 1, "cpu"), str(path), input_names=names, opset_version=17, dynamo=False,
+            dynamic_axes={name: {0: "batch"} for name in names},
+        )  # fmt: skip
+    return path
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder that is gone afterwards, for exported files."""
+    with tempfile.TemporaryDirectory(prefix="cost-") as folder:
+        yield Path(folder)
+
+
+def random_inputs(size_px: int, batch: int, device: str) -> tuple[Tensor, Tensor]:
+    """Targets ``(B, 3, S, S)`` in [0, 1], channels-last, and unit embeddings ``(B, 512)``."""
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.rand(batch, 3, size_px, size_px, generator=generator).to(device, memory_format=torch.channels_last)
+    embedding = torch.nn.functional.normalize(torch.randn(batch, 512, generator=generator), dim=1).to(device)
+    return targets, embedding
+
+
+def _autocast_call(
+    network: Callable[..., Any], inputs: tuple[Tensor, ...], device: str, dtype: torch.dtype
+) -> Callable[[], None]:
+    def call() -> None:
+        enabled = dtype != torch.float32
+        kind = device.partition(":")[0]
+        with torch.inference_mode(), torch.autocast(kind, dtype=torch.bfloat16, enabled=enabled):
+            network(*inputs)
+
+    return call
