@@ -16,7 +16,9 @@ from mobilefaceswap_core.errors import SwapError
 from .options import RunOptions, read_option_file, resolve
 from .swap import Progress
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Compare face swapping methods; see docs/evaluation.md.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Compare face swapping methods; see docs/evaluation.md."
+)
 
 Out = Annotated[Path, typer.Option("--out", help="folder of the run")]
 _SHOW_EVERY_S = 0.2
@@ -41,7 +43,12 @@ class _Bar:
         rate = done / max(now - self._started, 1e-9)
         width = int(30 * done / total)
         line = f"{self._stage:6} [{'=' * width}{' ' * (30 - width)}] {done}/{total} pairs, {rate:.2f} pairs/s"
-        print(f"\r{line}" if terminal else line, end="" if terminal and done < total else "\n", file=sys.stderr, flush=True)
+        print(
+            f"\r{line}" if terminal else line,
+            end="" if terminal and done < total else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _bar(stage: str) -> Progress:

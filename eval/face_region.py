@@ -31,7 +31,7 @@ def face_region(landmarks: Points, height: int, width: int) -> Mask:
     hull = cv2.convexHull(np.concatenate([landmarks, brows + up]).astype(np.float32))
     region = np.zeros((height, width), np.uint8)
     cv2.fillConvexPoly(region, np.round(hull).astype(np.int32), 1)
-    radius = max(1, int(round(_GROW * float(np.linalg.norm(landmarks[36] - landmarks[45])))))
+    radius = max(1, round(_GROW * float(np.linalg.norm(landmarks[36] - landmarks[45]))))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return cv2.dilate(region, kernel).astype(np.float32)
 

@@ -22,10 +22,11 @@ from mobilefaceswap_core.types import Face, Image
 
 from .executors import run_jobs
 from .face_region import closest_face, face_region, largest_face, padded
+from .features import load_features, store_feature
 from .gallery import Gallery, load_gallery
 from .images import ImageReader, read_image
 from .judges import Judge, load_judges
-from .judges.onnx_file import OnnxContract, OnnxNetwork, parse_onnx_argument
+from .judges.onnx_file import OnnxNetwork
 from .metrics.colour_shift import colour_shift
 from .metrics.expression_error import expression_error
 from .metrics.frechet import clean_resize
@@ -35,7 +36,7 @@ from .metrics.landmark_shape import landmark_shape
 from .metrics.pose_error import pose_error
 from .metrics.psnr import psnr
 from .metrics.shape_error import shape_error
-from .metrics.ssim import ssim
+from .metrics.ssim import masked_mean, ssim_map
 from .metrics.temporal_flicker import temporal_flicker
 from .metrics.verification import is_verified
 from .pairs import Pair, count_pairs, iterate_pairs
@@ -74,6 +75,12 @@ class _Measured:
     image: Image
     face: Face | None
     vectors: dict[str, NDArray[np.float64]]
+    feature: list[float] | None = None
+
+
+def has_face(measured: _Measured | None) -> bool:
+    """Whether a reference can be measured against."""
+    return measured is not None and measured.face is not None
 
 
 class JudgeWorker:
@@ -96,7 +103,7 @@ class JudgeWorker:
         self.judges: list[Judge] = load_judges(options.judges, device=options.device)
         self._gallery = load_gallery(run, [j.info for j in self.judges]) if with_gallery else None
         self._lpips, self.lpips_status = _load_lpips(options)
-        self._features = _load_features(options.fid_features)
+        self._features = load_features(options.fid_features)
         self._targets: OrderedDict[str, _Measured] = OrderedDict()
 
     def cards(self) -> dict[str, Any]:
@@ -153,18 +160,25 @@ class JudgeWorker:
         if target is not None and target.face is not None:
             record["target_yaw"] = self._yaw(target)
         self._pixels(record, pair, method, swapped, target)
-        self._judged(record, pair, swapped, face, target)
-        record["_feature"] = self._feature(swapped, face)
-        record["_real"] = self._feature(target.image, target.face) if target is not None else None
+        vectors = {j.info.name: j.measure(swapped, face) for j in self.judges} if swapped is not None and face else {}
+        self._judged(record, pair, vectors, target)
+        record["_feature"] = self._feature(swapped, vectors)
+        record["_real"] = target.feature if target is not None else None
+        if (not made or face is None) and has_face(target):
+            record["worst"].append("landmark_shape")
+        elif not has_face(target):
+            record["no_reference"].append("landmark_shape")
+        else:
+            record["values"]["landmark_shape"] = landmark_shape(face.landmarks, target.face.landmarks)
         return record
 
     def _judged(
-        self, record: dict[str, Any], pair: Pair, swapped: Image | None, face: Face | None, target: _Measured | None
+        self, record: dict[str, Any], pair: Pair, vectors: dict[str, NDArray[np.float64]], target: _Measured | None
     ) -> None:
-        """Values of every judge, or the reason there is none."""
+        """Values of every judge, or the reason there is none. ``vectors`` is empty when there is no face to measure."""
         assert self._gallery is not None  # the driver makes workers with a gallery for pairs
         source = self._gallery.vectors(pair.source)
-        has_target = target is not None and target.face is not None
+        has_target = has_face(target)
         values = record["values"]
         for judge in self.judges:
             name, kind = judge.info.name, judge.info.kind
@@ -173,13 +187,15 @@ class JudgeWorker:
             if not has_target or (needs_source and name not in source):
                 record["no_reference"] += keys
                 continue
-            if swapped is None or face is None:
+            if name not in vectors:
                 record["worst"] += keys
                 continue
-            vector = judge.measure(swapped, face)
+            vector = vectors[name]
             reference = source[name] if kind == "shape" else target.vectors.get(name) if target else None
             if kind == "recogniser":
-                rank = retrieval_rank(vector, self._gallery.matrix(name), self._gallery.is_right(pair.source_identity, name))
+                rank = retrieval_rank(
+                    vector, self._gallery.matrix(name), self._gallery.is_right(pair.source_identity, name)
+                )
                 similarity = cosine(vector, source[name])
                 record[f"rank@{name}"] = rank
                 found = (
@@ -190,12 +206,6 @@ class JudgeWorker:
                 measure = {"pose": pose_error, "expression": expression_error, "shape": shape_error}[kind]
                 found = (measure(vector, reference),)
             values.update(zip(keys, found, strict=True))
-        if not has_target:
-            record["no_reference"].append("landmark_shape")
-        elif face is None:
-            record["worst"].append("landmark_shape")
-        else:
-            values["landmark_shape"] = landmark_shape(face.landmarks, target.face.landmarks)  # type: ignore[union-attr]
 
     def _pixels(
         self, record: dict[str, Any], pair: Pair, method: str, swapped: Image | None, target: _Measured | None
@@ -211,11 +221,12 @@ class JudgeWorker:
         values = record["values"]
         inside = face_region(target.face.landmarks, *swapped.shape[:2])
         outside = 1.0 - inside
-        values["ssim_frame"] = ssim(swapped, target.image)
+        similarity = ssim_map(swapped, target.image)
+        values["ssim_frame"] = float(similarity.mean())
         values["psnr_frame"] = psnr(swapped, target.image)
         values["colour_shift"] = colour_shift(swapped, target.image, inside)
         if outside.any():
-            values["ssim_background"] = ssim(swapped, target.image, outside)
+            values["ssim_background"] = masked_mean(similarity, outside)
             values["psnr_background"] = psnr(swapped, target.image, outside)
         else:
             record["no_reference"] += ["ssim_background", "psnr_background"]
@@ -225,7 +236,13 @@ class JudgeWorker:
             self._flicker(record, pair, method, swapped, target, inside)
 
     def _flicker(
-        self, record: dict[str, Any], pair: Pair, method: str, swapped: Image, target: _Measured, inside: NDArray[np.float32]
+        self,
+        record: dict[str, Any],
+        pair: Pair,
+        method: str,
+        swapped: Image,
+        target: _Measured,
+        inside: NDArray[np.float32],
     ) -> None:
         before = self._run / "swapped" / method / f"{pair.previous:06d}.png"
         previous_pair = next(p for p in iterate_pairs(self._run / "pairs.csv") if p.index == pair.previous)
@@ -233,7 +250,9 @@ class JudgeWorker:
             record["worst"].append("flicker")
             return
         previous_target = self._reader.read(previous_pair.target)
-        record["values"]["flicker"] = temporal_flicker(read_image(before), swapped, previous_target, target.image, inside)
+        record["values"]["flicker"] = temporal_flicker(
+            read_image(before), swapped, previous_target, target.image, inside
+        )
 
     def _target(self, reference: str) -> _Measured:
         if reference in self._targets:
@@ -242,7 +261,7 @@ class JudgeWorker:
         image = self._reader.read(reference)
         face = largest_face(self._faces(image))
         vectors = {j.info.name: j.measure(image, face) for j in self.judges} if face is not None else {}
-        self._targets[reference] = _Measured(image, face, vectors)
+        self._targets[reference] = _Measured(image, face, vectors, self._feature(image, vectors))
         if len(self._targets) > _TARGETS_KEPT:
             self._targets.popitem(last=False)
         return self._targets[reference]
@@ -262,14 +281,14 @@ class JudgeWorker:
         pose = next((j.info.name for j in self.judges if j.info.kind == "pose"), None)
         return float(target.vectors[pose][1]) if pose else None
 
-    def _feature(self, image: Image | None, face: Face | None) -> list[float] | None:
+    def _feature(self, image: Image | None, vectors: dict[str, NDArray[np.float64]]) -> list[float] | None:
+        """What the Frechet distance is computed on; ``None`` without an image, or without a face for embeddings."""
         if image is None:
             return None
         if isinstance(self._features, OnnxNetwork):
-            resized = clean_resize(image, self._features.size_px)
-            return self._features(resized)[0].tolist()  # type: ignore[arg-type]
-        recogniser = next(j for j in self.judges if j.info.kind == "recogniser")
-        return None if face is None else recogniser.measure(image, face).tolist()
+            return self._features(clean_resize(image, self._features.size_px))[0].tolist()
+        recogniser = next(j.info.name for j in self.judges if j.info.kind == "recogniser")
+        return vectors[recogniser].tolist() if recogniser in vectors else None
 
     def _feature_name(self) -> str:
         if isinstance(self._features, OnnxNetwork):
@@ -302,12 +321,6 @@ def _load_lpips(options: JudgeOptions) -> tuple[Any, str]:
     return meter, f"measured with {origin} (SHA-256 {meter.backbone_sha256[:12]})"
 
 
-def _load_features(spec: str) -> OnnxNetwork | None:
-    if spec == "recogniser":
-        return None
-    return OnnxNetwork(*parse_onnx_argument(spec, OnnxContract(size_px=299)))
-
-
 def run_judge(
     run: Path,
     methods: Sequence[str],
@@ -331,7 +344,7 @@ def run_judge(
     total = count_pairs(run / "pairs.csv", limit=limit)
     rows = count_pairs(run / "pairs.csv")  # feature files have a row for every pair, whatever the limit
     made = made_images(run, methods, total)
-    arguments: dict[str, Any] = dict(run=run, root=root, options=options)
+    arguments: dict[str, Any] = {"run": run, "root": root, "options": options}
     _build_gallery(run, arguments, limit=limit, executor=executor, workers=workers)
     done = done_pairs(run / "records.jsonl", methods, total)
     if done.all():
@@ -347,8 +360,8 @@ def run_judge(
     with RecordWriter(run / "records.jsonl") as writer:
         for records in run_jobs(jobs(), JudgeWorker, arguments, executor=executor, workers=workers):
             for record in records:
-                _store_feature(run / "features", "_real", record["pair"], rows, record.pop("_real"))
-                _store_feature(run / "features", record["method"], record["pair"], rows, record.pop("_feature"))
+                store_feature(run / "features", "_real", record["pair"], rows, record.pop("_real"))
+                store_feature(run / "features", record["method"], record["pair"], rows, record.pop("_feature"))
                 writer.write(record)
             count += 1
             if progress is not None:
@@ -378,24 +391,12 @@ def _build_gallery(run: Path, arguments: dict[str, Any], *, limit: int | None, e
     if executor == "serial":
         results: Iterator[list[dict[str, Any]]] = (worker.run(job) for job in missing)
     else:
-        results = run_jobs(missing, JudgeWorker, {**arguments, "with_gallery": False}, executor=executor, workers=workers)
+        results = run_jobs(
+            missing, JudgeWorker, {**arguments, "with_gallery": False}, executor=executor, workers=workers
+        )
     with RecordWriter(path) as writer:
         for records in results:
             for record in records:
                 writer.write(record)
     gallery: Gallery = load_gallery(run, names)
     write_json(run / "gallery.json", gallery.summary())
-
-
-def _store_feature(folder: Path, name: str, index: int, total: int, feature: list[float] | None) -> None:
-    """Put one row into a float32 array on disk; written before the record, so that a kill repeats it unchanged."""
-    if feature is None:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.f32"
-    size = len(feature) * 4
-    mode = "rb+" if path.is_file() else "wb+"
-    with path.open(mode) as handle:
-        handle.truncate(max(total * size, path.stat().st_size))
-        handle.seek(index * size)
-        handle.write(np.asarray(feature, np.float32).tobytes())

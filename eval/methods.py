@@ -131,7 +131,9 @@ def _from_factory(module: str, factory: str, device: str) -> Swapper:
         raise OptionError(f"The method {module}:{factory} cannot be imported ({error}).") from error
     swapper = made(device=device) if "device" in inspect.signature(made).parameters else made()
     if not isinstance(swapper, Swapper):
-        raise OptionError(f"{module}:{factory} returned a {type(swapper).__name__}, which lacks condition, swap or info.")
+        raise OptionError(
+            f"{module}:{factory} returned a {type(swapper).__name__}, which lacks condition, swap or info."
+        )
     return swapper
 
 
@@ -174,7 +176,9 @@ class FolderMethod:
                     image = read_image(self._folder / (name + suffix))
                     wanted = reader.read(pair.target).shape
                     if image.shape != wanted:
-                        raise ImageError(f"{name}{suffix} is {image.shape[:2]}, its target {wanted[:2]}; sizes must agree")
+                        raise ImageError(
+                            f"{name}{suffix} is {image.shape[:2]}, its target {wanted[:2]}; sizes must agree"
+                        )
                     return image
         raise ImageError(f"no result named {names[0]}.png (or {names[1]}.png) in {self._folder.name}")
 
@@ -192,9 +196,7 @@ class PipelineMethod:
     would be measured as an artefact.
     """
 
-    def __init__(
-        self, label: str, swapper: Swapper, *, detector: str, device: str, aligned: CropSpec | None
-    ) -> None:
+    def __init__(self, label: str, swapper: Swapper, *, detector: str, device: str, aligned: CropSpec | None) -> None:
         from mobilefaceswap_core.detect import load_detector
         from mobilefaceswap_core.pipeline import Pipeline
 

@@ -43,7 +43,9 @@ class OnnxSwapper:
         inputs = {len(i.shape): i for i in self._session.get_inputs()}
         if set(inputs) != {2, 4}:
             shapes = [i.shape for i in self._session.get_inputs()]
-            raise WeightsError(f"{path.name}: inputs are {shapes}; wanted an image (1, 3, S, S) and an embedding (1, 512).")
+            raise WeightsError(
+                f"{path.name}: inputs are {shapes}; wanted an image (1, 3, S, S) and an embedding (1, 512)."
+            )
         self._image, self._embedding = inputs[4].name, inputs[2].name
         size = inputs[4].shape[2]
         self._encoder = load_identity_encoder("cpu")

@@ -132,7 +132,7 @@ def resolve(values: dict[str, Any]) -> RunOptions:
 
 
 def _expect(name: str, value: Any, kind: type) -> Any:
-    if isinstance(value, bool) and kind is int or not isinstance(value, kind):
+    if (isinstance(value, bool) and kind is int) or not isinstance(value, kind):
         raise OptionError(f"Option {name} is {value!r}; wanted {'a whole number' if kind is int else kind.__name__}.")
     return value
 

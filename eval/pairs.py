@@ -17,6 +17,7 @@ from .records import write_text
 
 COLUMNS = ("pair", "source", "target", "source_identity", "target_identity", "clip", "frame", "previous")
 REQUIRED = ("source", "target")
+_TRIES = 30  # draws for a pair not chosen yet, per person and round
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,16 @@ def write_pairs(path: Path, pairs: Sequence[Pair]) -> str:
         frame = "" if pair.frame < 0 else pair.frame
         previous = "" if pair.previous < 0 else pair.previous
         writer.writerow(
-            [pair.index, pair.source, pair.target, pair.source_identity, pair.target_identity, pair.clip, frame, previous]
+            [
+                pair.index,
+                pair.source,
+                pair.target,
+                pair.source_identity,
+                pair.target_identity,
+                pair.clip,
+                frame,
+                previous,
+            ]
         )
     write_text(path, buffer.getvalue())
     return file_sha256(path)
@@ -157,18 +167,21 @@ def draw_pairs(
     chosen: dict[tuple[str, str], tuple[str, str]] = {}
     others = {person: [k for k in target_pool if k != person] for person in people}
     stale = 0
-    # Round after round over shuffled identities, so that each gives as many sources as any other. A round that finds
-    # only pairs already chosen is counted; 50 in a row mean that the pool is exhausted for practical purposes.
-    while len(chosen) < count and stale < 50:
+    # Round after round over shuffled identities, so that each gives as many sources as any other. Rounds that find only
+    # pairs already chosen are counted; several in a row mean that the pool is exhausted for practical purposes.
+    while len(chosen) < count and stale < 5:
         before = len(chosen)
         for k in random.permutation(len(people)):
             person = people[int(k)]
             if len(chosen) >= count or not others[person]:
                 continue
-            target_person = others[person][int(random.integers(len(others[person])))]
-            source = source_pool[person][int(random.integers(len(source_pool[person])))]
-            target = target_pool[target_person][int(random.integers(len(target_pool[target_person])))]
-            chosen.setdefault((source, target), (person, target_person))
+            for _ in range(_TRIES):
+                target_person = others[person][int(random.integers(len(others[person])))]
+                source = source_pool[person][int(random.integers(len(source_pool[person])))]
+                target = target_pool[target_person][int(random.integers(len(target_pool[target_person])))]
+                if (source, target) not in chosen:
+                    chosen[source, target] = (person, target_person)
+                    break
         stale = stale + 1 if len(chosen) == before else 0
     return [
         Pair(index=i, source=source, target=target, source_identity=a, target_identity=b)

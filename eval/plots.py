@@ -96,13 +96,19 @@ def retrieval_against_pose(figure: Any, summary: Summary) -> bool:
             "xerr": [[max(0.0, x["mean"] - x["low"])], [max(0.0, x["high"] - x["mean"])]],
             "yerr": [[max(0.0, y["mean"] - y["low"])], [max(0.0, y["high"] - y["mean"])]],
         }
-        axes.errorbar(x["mean"], y["mean"], **bars, **style, linestyle="none", capsize=2, linewidth=1, label=name, markersize=7)
+        axes.errorbar(
+            x["mean"], y["mean"], **bars, **style, linestyle="none", capsize=2, linewidth=1, label=name, markersize=7
+        )
     axes.axhline(summary.chance["top1"], color="#7F7F7F", linestyle=":", linewidth=1)
     axes.annotate(
         f"chance {summary.chance['top1']:.1f} %", (1.0, summary.chance["top1"]), xycoords=("axes fraction", "data"),
         xytext=(0, 3), textcoords="offset points", ha="right", color="#555555", fontsize=8,
     )  # fmt: skip
-    axes.set(xlabel=f"pose error (degrees) [{pose.judge}]", ylabel=f"ID retrieval top-1 (%) [{identity.judge}]", ylim=(-4, 104))
+    axes.set(
+        xlabel=f"pose error (degrees) [{pose.judge}]",
+        ylabel=f"ID retrieval top-1 (%) [{identity.judge}]",
+        ylim=(-4, 104),
+    )
     axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
     _legend_below(figure, axes)
     return True
@@ -120,11 +126,19 @@ def cumulative_match(figure: Any, summary: Summary) -> bool:
         rows = summary.pairs.loc[name]
         rank = rows.get(f"rank@{identity.judge}")
         known = rows[identity.key].notna().to_numpy()
-        ranks = np.where(rank.isna(), np.inf, rank.astype(float))[known] if rank is not None else np.full(known.sum(), np.inf)
+        ranks = (
+            np.where(rank.isna(), np.inf, rank.astype(float))[known]
+            if rank is not None
+            else np.full(known.sum(), np.inf)
+        )
         if len(ranks):
             style = style_of(summary, name)
-            axes.plot(ks, [100 * float((ranks <= k).mean()) for k in ks], **style, label=name, markevery=0.12, markersize=5)
-    axes.plot(ks, [100 * k / size for k in ks], color="#7F7F7F", linestyle=":", linewidth=1, label="chance (one right face)")
+            axes.plot(
+                ks, [100 * float((ranks <= k).mean()) for k in ks], **style, label=name, markevery=0.12, markersize=5
+            )
+    axes.plot(
+        ks, [100 * k / size for k in ks], color="#7F7F7F", linestyle=":", linewidth=1, label="chance (one right face)"
+    )
     identities = summary.meta["gallery"]["identities"]
     axes.set(
         xlabel=f"k nearest of {size} gallery faces ({identities} identities)", ylabel=f"right source among them (%) [{identity.judge}]",
@@ -153,7 +167,14 @@ def distributions(figure: Any, summary: Summary) -> bool:
             if not len(values):
                 continue
             style = style_of(summary, name)
-            axes.scatter(values, row + random.uniform(-0.22, 0.22, len(values)), s=7, color=style["color"], alpha=0.4, linewidths=0)
+            axes.scatter(
+                values,
+                row + random.uniform(-0.22, 0.22, len(values)),
+                s=7,
+                color=style["color"],
+                alpha=0.4,
+                linewidths=0,
+            )
             low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
             axes.plot([low, high], [row, row], color="black", linewidth=3, solid_capstyle="butt")
             axes.plot(middle, row, marker="|", color="white", markersize=9, markeredgewidth=2)
@@ -202,8 +223,19 @@ def cost_against_identity(figure: Any, summary: Summary) -> bool:
         return False
     axes = figure.subplots()
     for name, giga in known.items():
-        axes.plot(float(giga), summary.cell(name, identity.key)["mean"], **style_of(summary, name), linestyle="none", label=name)
-    axes.set(xscale="log", xlabel="multiply-adds per frame (G)", ylabel=f"ID retrieval top-1 (%) [{identity.judge}]", ylim=(-4, 104))
+        axes.plot(
+            float(giga),
+            summary.cell(name, identity.key)["mean"],
+            **style_of(summary, name),
+            linestyle="none",
+            label=name,
+        )
+    axes.set(
+        xscale="log",
+        xlabel="multiply-adds per frame (G)",
+        ylabel=f"ID retrieval top-1 (%) [{identity.judge}]",
+        ylim=(-4, 104),
+    )
     _legend_below(figure, axes)
     return True
 

@@ -24,7 +24,7 @@ h1{font-size:1.7rem;margin:.2em 0}h2{font-size:1.25rem;margin:2em 0 .6em;border-
 table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums;margin:.6em 0}caption{text-align:left;font-weight:600;padding:.4em 0}
 th,td{padding:.32em .7em;text-align:right;vertical-align:top;white-space:nowrap}th[scope=row]{text-align:left;font-weight:500}
 thead th{border-bottom:2px solid #333;white-space:normal;vertical-align:bottom}tbody tr{border-bottom:1px solid #e4e4e4}td b{color:#00507d}
-.ci{color:#666;font-size:.86em}.scroll{overflow-x:auto}figure{margin:1.4em 0}figure img{max-width:100%;height:auto}figcaption{color:#444;font-size:.9rem}
+.ci{color:#666;font-size:.86em}.scroll{overflow-x:auto}figure{margin:1.4em 0}figure img{max-width:min(100%,860px);height:auto}figure.wide img{max-width:100%}figcaption{color:#444;font-size:.9rem}
 .quoted{background:#f6f4ee;padding:2px 18px 14px;margin-top:2.4em;border-left:5px solid #b9a774}ul{padding-left:1.2em}li{overflow-wrap:anywhere;font-size:.9rem}
 .lead{color:#333;max-width:76ch}@media print{body{max-width:none;padding:0}figure{break-inside:avoid}}
 """
@@ -52,7 +52,15 @@ def report_html(run: Path, summary: Summary) -> str:
     tables = html_tables(summary)
     # Figures stand between the first table and the fine print.
     first, _, rest = tables.partition("</section>")
-    parts += [first, "</section>", _failures_html(run), _figures_html(run, summary), rest, _definitions_html(), "</body></html>"]
+    parts += [
+        first,
+        "</section>",
+        _failures_html(run),
+        _figures_html(run, summary),
+        rest,
+        _definitions_html(),
+        "</body></html>",
+    ]
     return "\n".join(parts)
 
 
@@ -61,18 +69,25 @@ def _figures_html(run: Path, summary: Summary) -> str:
     for name, caption in _CAPTIONS.items():
         path = run / "figures" / f"{name}.png"
         if path.is_file():
-            parts.append(_figure(path, caption))
+            parts.append(_figure(path, caption, wide=name in ("distributions", "error_yaw")))
     for name, card in summary.methods.items():
         path = run / "figures" / f"pairs_{name}.png"
         if not card["reference"] and path.is_file():
-            parts.append(_figure(path, f"{card['title']}: best, median and worst pairs (cosine to source and pose error)."))
+            parts.append(
+                _figure(
+                    path, f"{card['title']}: best, median and worst pairs (cosine to source and pose error).", wide=True
+                )
+            )
     return "\n".join([*parts, "</section>"])
 
 
-def _figure(path: Path, caption: str) -> str:
+def _figure(path: Path, caption: str, *, wide: bool) -> str:
     data = base64.b64encode(path.read_bytes()).decode("ascii")
     text = html.escape(caption)
-    return f"<figure><img alt='{text}' src='data:image/png;base64,{data}'><figcaption>{text}</figcaption></figure>"
+    kind = " class='wide'" if wide else ""
+    return (
+        f"<figure{kind}><img alt='{text}' src='data:image/png;base64,{data}'><figcaption>{text}</figcaption></figure>"
+    )
 
 
 def _failures_html(run: Path) -> str:
@@ -90,5 +105,8 @@ def _failures_html(run: Path) -> str:
 
 
 def _definitions_html() -> str:
-    rows = "".join(f"<li><b>{html.escape(s.label)}</b>: {html.escape(s.definition)} <i>{html.escape(s.source)}.</i></li>" for s in METRICS)
+    rows = "".join(
+        f"<li><b>{html.escape(s.label)}</b>: {html.escape(s.definition)} <i>{html.escape(s.source)}.</i></li>"
+        for s in METRICS
+    )
     return f"<section><details><summary>Definitions of all columns</summary><ul>{rows}</ul></details></section>"

@@ -21,7 +21,17 @@ from .records import write_json, write_text
 from .summary import Summary, read_json, summarise
 from .swap import Progress, run_swap
 
-_VERSIONS = ("torch", "numpy", "opencv-python", "onnxruntime", "dlib-bin", "insightface", "scikit-image", "lpips", "pandas")
+_VERSIONS = (
+    "torch",
+    "numpy",
+    "opencv-python",
+    "onnxruntime",
+    "dlib-bin",
+    "insightface",
+    "scikit-image",
+    "lpips",
+    "pandas",
+)
 
 
 @dataclass(frozen=True, slots=True)

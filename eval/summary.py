@@ -83,7 +83,9 @@ def read_json(path: Path) -> Any:
         OptionError: when the stage that writes it has not run.
     """
     if not path.is_file():
-        raise OptionError(f"{path.name} is not in {path.parent}; run the stage that writes it first (python -m eval --help).")
+        raise OptionError(
+            f"{path.name} is not in {path.parent}; run the stage that writes it first (python -m eval --help)."
+        )
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -94,7 +96,9 @@ def load_pairs(run: Path, columns: tuple[Column, ...], methods: list[str], limit
     for record in read_records(run / "records.jsonl"):
         if record["method"] not in methods or (limit is not None and record["pair"] >= limit):
             continue
-        row = {k: record.get(k) for k in ("method", "pair", "source_identity", "target_identity", "status", "target_yaw")}
+        row = {
+            k: record.get(k) for k in ("method", "pair", "source_identity", "target_identity", "status", "target_yaw")
+        }
         row.update({k: v for k, v in record["values"].items() if k in by_key})
         row.update({k: by_key[k].worst for k in record["worst"] if k in by_key})
         row.update({f"worst:{k}": True for k in record["worst"]})
@@ -162,7 +166,14 @@ def _cell(part: pd.DataFrame, key: str, scale: float, seed: int) -> dict[str, An
     flag = part.get(f"worst:{key}")
     worst = int(flag.fillna(False).astype(bool).sum()) if flag is not None else 0
     if not known.any():
-        return {"mean": np.nan, "low": np.nan, "high": np.nan, "n": 0, "worst": worst, "no_reference": int((~known).sum())}
+        return {
+            "mean": np.nan,
+            "low": np.nan,
+            "high": np.nan,
+            "n": 0,
+            "worst": worst,
+            "no_reference": int((~known).sum()),
+        }
     clusters = part["source_identity"].to_numpy(str)[known]
     low, high = cluster_bootstrap(values[known], clusters, seed=seed)
     mean = float(np.sort(values[known]).sum() / known.sum())
@@ -197,7 +208,9 @@ def _significance(frame: pd.DataFrame, columns: tuple[Column, ...], methods: lis
                 first, second = both[column.key].to_numpy(), both[f"{column.key} b"].to_numpy()
                 p = paired_significance(first, second, both["source_identity"].to_numpy(str), seed=seed)
                 gap = float((first - second).mean()) * column.spec.scale
-                found.append({"metric": column.key, "first": a, "second": b, "difference": gap, "pairs": len(both), "p": p})
+                found.append(
+                    {"metric": column.key, "first": a, "second": b, "difference": gap, "pairs": len(both), "p": p}
+                )
         for row, adjusted in zip(found, holm([r["p"] for r in found]) if found else [], strict=True):
             rows.append({**row, "p_holm": adjusted})
     return pd.DataFrame(rows, columns=["metric", "first", "second", "difference", "pairs", "p", "p_holm"])
@@ -218,7 +231,9 @@ def _chance(run: Path, frame: pd.DataFrame) -> dict[str, float]:
     return {"top1": 100 * chance_top_k(sizes, asked, 1), "top5": 100 * chance_top_k(sizes, asked, 5)}
 
 
-def _notes(run: Path, table: pd.DataFrame, judges: dict[str, Any], gallery: dict[str, Any], names: list[str]) -> list[str]:
+def _notes(
+    run: Path, table: pd.DataFrame, judges: dict[str, Any], gallery: dict[str, Any], names: list[str]
+) -> list[str]:
     """Sentences that must stand under every table."""
     notes = [f"LPIPS: {judges['lpips']}"]
     feature = run / "features" / f"{names[0]}.f32"
@@ -234,10 +249,14 @@ def _notes(run: Path, table: pd.DataFrame, judges: dict[str, Any], gallery: dict
         few = value["impostor_pairs"] * gallery["false_accept_rate"] < 1
         notes.append(text + (" (too few for the stated rate: above the most similar pair)." if few else "."))
     if gallery["without_face"]:
-        notes.append(f"{len(gallery['without_face'])} source images show the judges no face and are not in the gallery.")
+        notes.append(
+            f"{len(gallery['without_face'])} source images show the judges no face and are not in the gallery."
+        )
     unreferenced = int(table["no_reference"].drop("frechet", level="key").max())
     if unreferenced:
-        notes.append(f"Up to {unreferenced} pairs could not be measured for any method (source or target without a face).")
+        notes.append(
+            f"Up to {unreferenced} pairs could not be measured for any method (source or target without a face)."
+        )
     if any(j["used_in_training"] for j in judges["judges"]):
         notes.append("† This judge was used in training a method of this table: it flatters that method.")
     return notes

@@ -30,7 +30,14 @@ class SwapWorker:
     """Holds the methods and makes the images of one pair at a time."""
 
     def __init__(
-        self, run: Path, methods: Sequence[str], root: Path, aligned: CropSpec | None, detector: str, device: str, threads: int
+        self,
+        run: Path,
+        methods: Sequence[str],
+        root: Path,
+        aligned: CropSpec | None,
+        detector: str,
+        device: str,
+        threads: int,
     ) -> None:
         limit_threads(threads)
         self._run = run
@@ -119,9 +126,15 @@ def run_swap(
     done = done_pairs(manifest, names, total, check=run)
     if done.all():
         return 0
-    arguments = dict(
-        run=run, methods=list(methods), root=root, aligned=aligned, detector=detector, device=device, threads=threads
-    )
+    arguments: dict[str, Any] = {
+        "run": run,
+        "methods": list(methods),
+        "root": root,
+        "aligned": aligned,
+        "detector": detector,
+        "device": device,
+        "threads": threads,
+    }
 
     def jobs() -> Iterator[tuple[Pair, list[bool]]]:
         for pair in iterate_pairs(run / "pairs.csv", limit=limit):

@@ -104,7 +104,9 @@ def as_object(summary: Summary) -> dict[str, Any]:
             name: {
                 c.key: {
                     k: (None if isinstance(v, float) and not math.isfinite(v) else v)
-                    for k, v in ((k, summary.cell(name, c.key)[k].item()) for k in ("mean", "low", "high", "n", "worst"))
+                    for k, v in (
+                        (k, summary.cell(name, c.key)[k].item()) for k in ("mean", "low", "high", "n", "worst")
+                    )
                 }
                 for c in summary.columns
             }
@@ -135,12 +137,17 @@ def footer(summary: Summary) -> list[str]:
     for judge in meta["judges"]["judges"]:
         files = ", ".join(f"{k} {v[:12]}" for k, v in judge["files"].items())
         trained = "used in training" if judge["used_in_training"] else "not used in training"
-        lines.append(f"[{judge['name']}] {judge['title']}, version {judge['version']}, {trained}" + (f"; {files}." if files else "."))
+        lines.append(
+            f"[{judge['name']}] {judge['title']}, version {judge['version']}, {trained}"
+            + (f"; {files}." if files else ".")
+        )
     for name, card in summary.methods.items():
         if card["details"]:
             weights = card["details"].get("weights_sha256") or {}
             hashes = ", ".join(f"{k} {v[:12]}" for k, v in weights.items()) or "no weights"
-            detail = ", ".join(str(card["details"][k]) for k in ("crop", "detector", "device") if card["details"].get(k))
+            detail = ", ".join(
+                str(card["details"][k]) for k in ("crop", "detector", "device") if card["details"].get(k)
+            )
             lines.append(f"{name}: {card['title']}" + (f"; {detail}; {hashes}." if detail else "."))
     versions = ", ".join(f"{k} {v}" for k, v in meta["versions"].items())
     return [*lines, *summary.meta["notes"], f"Made with {versions}."]
@@ -207,7 +214,14 @@ def latex(summary: Summary) -> str:
 
 
 def _tex(text: str) -> str:
-    for plain, safe in (("\\", r"\textbackslash{}"), ("&", r"\&"), ("%", r"\%"), ("_", r"\_"), ("#", r"\#"), ("$", r"\$")):
+    for plain, safe in (
+        ("\\", r"\textbackslash{}"),
+        ("&", r"\&"),
+        ("%", r"\%"),
+        ("_", r"\_"),
+        ("#", r"\#"),
+        ("$", r"\$"),
+    ):
         text = text.replace(plain, safe)
     return text
 
@@ -226,7 +240,9 @@ def html_tables(summary: Summary) -> str:
     ]  # fmt: skip
     for table in quoted["tables"]:
         caption = f"<caption>{html.escape(table['source'])}</caption>"
-        parts.append(f'<div class="scroll">{_html_rows(["method", *table["columns"]], _quoted_rows(table), caption)}</div>')
+        parts.append(
+            f'<div class="scroll">{_html_rows(["method", *table["columns"]], _quoted_rows(table), caption)}</div>'
+        )
     return "\n".join([*parts, "</section>"])
 
 
@@ -243,7 +259,13 @@ def _html_significance(summary: Summary) -> str:
         return "<p>Fewer than two methods to compare.</p>"
     heads = {c.key: c.head for c in summary.columns}
     rows = [
-        [heads.get(r.metric, r.metric), f"{r.first} - {r.second}", f"{r.difference:+.3g}", str(r.pairs), f"{r.p_holm:.3g}"]
+        [
+            heads.get(r.metric, r.metric),
+            f"{r.first} - {r.second}",
+            f"{r.difference:+.3g}",
+            str(r.pairs),
+            f"{r.p_holm:.3g}",
+        ]
         for r in summary.significance.itertuples()
     ]
     text = (
@@ -257,7 +279,11 @@ def _html_rows(heads: list[str], rows: list[list[str]], caption: str = "", *, es
     head = "".join(f"<th scope='col'>{html.escape(h)}</th>" for h in heads)
     clean = html.escape if escape else str
     body = "".join(
-        "<tr>" + "".join(f"<td>{clean(cell)}</td>" if i else f"<th scope='row'>{clean(cell)}</th>" for i, cell in enumerate(row)) + "</tr>"
+        "<tr>"
+        + "".join(
+            f"<td>{clean(cell)}</td>" if i else f"<th scope='row'>{clean(cell)}</th>" for i, cell in enumerate(row)
+        )
+        + "</tr>"
         for row in rows
     )
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -72,7 +72,9 @@ def builtin(request: DatasetRequest) -> Dataset:
     targets = keep_identities(targets, request.identities)
     images = keep_identities(images, request.identities)
     pairs = draw_pairs(targets, sources=images, count=request.count or _DEFAULT_COUNT, seed=request.seed)
-    return Dataset("builtin", request.root, pairs, problems, None, f"{len(images)} people from images of installed packages")
+    return Dataset(
+        "builtin", request.root, pairs, problems, None, f"{len(images)} people from images of installed packages"
+    )
 
 
 def _read(photo: _Photo) -> Image:

@@ -67,7 +67,12 @@ def ffpp(request: DatasetRequest) -> Dataset:
         for (target_ref, number), (source_ref, _) in zip(frames.get(target, []), frames.get(source, []), strict=False):
             pairs.append(Pair(len(pairs), source_ref, target_ref, source, target, target, number))
     return Dataset(
-        "ffpp", request.root, pairs[: request.count], problems, None, f"FaceForensics++, {request.frames} frames per video"
+        "ffpp",
+        request.root,
+        pairs[: request.count],
+        problems,
+        None,
+        f"FaceForensics++, {request.frames} frames per video",
     )
 
 

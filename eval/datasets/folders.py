@@ -73,7 +73,9 @@ def pairs(request: DatasetRequest) -> Dataset:
         rows, problems = read_foreign_pairs(listing)
         kept = [p for p in rows if request.identities is None or p.source_identity in set(request.identities)]
         problems += _missing_files(request.root, listing, kept)
-        return Dataset("pairs", request.root, _renumbered(kept[: request.count]), problems, aligned_spec(request), listing.name)
+        return Dataset(
+            "pairs", request.root, _renumbered(kept[: request.count]), problems, aligned_spec(request), listing.name
+        )
     if request.pair_file is not None:
         raise OptionError(f"No pair list at {request.pair_file}; --pair-file must be a CSV with source and target.")
     return _two_folders(request)
@@ -114,7 +116,12 @@ def _two_folders(request: DatasetRequest) -> Dataset:
         rows = [Pair(i, sources[s], targets[s], f"source/{s}", f"target/{s}") for i, s in enumerate(shared)]
         problems = [f"{p}: no partner of the same name; left out" for p in sorted(sources.keys() ^ targets.keys())]
         return Dataset(
-            "pairs", request.root, rows[: request.count], problems, aligned_spec(request), "two folders, matched by name"
+            "pairs",
+            request.root,
+            rows[: request.count],
+            problems,
+            aligned_spec(request),
+            "two folders, matched by name",
         )
     rows = draw_pairs(
         {f"target/{k}": [v] for k, v in targets.items()},

@@ -147,7 +147,9 @@ class MediapipeBlendshapes:
             raise BackendError("The judge mediapipe needs the package: pip install mediapipe.") from error
         path = Path(argument)
         if not path.is_file():
-            raise BackendError(f"The judge mediapipe needs face_landmarker.task; no file at {argument!r}. Use mediapipe:PATH.")
+            raise BackendError(
+                f"The judge mediapipe needs face_landmarker.task; no file at {argument!r}. Use mediapipe:PATH."
+            )
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(path)), output_face_blendshapes=True, num_faces=1
         )

@@ -85,14 +85,10 @@ def project(model: FaceModel, fit: FaceFit) -> NDArray[np.float64]:
     return fit.scale * shape @ fit.rotation[:2].T + fit.shift
 
 
-def shape_of(
-    model: FaceModel, identity: NDArray[np.float64], expression: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def shape_of(model: FaceModel, identity: NDArray[np.float64], expression: NDArray[np.float64]) -> NDArray[np.float64]:
     """``(68, 3)`` shape in model units for the given coefficients."""
     return (
-        model.mean
-        + np.tensordot(identity, model.identity, axes=1)
-        + np.tensordot(expression, model.expression, axes=1)
+        model.mean + np.tensordot(identity, model.identity, axes=1) + np.tensordot(expression, model.expression, axes=1)
     )
 
 

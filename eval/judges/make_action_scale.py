@@ -17,7 +17,9 @@ def main(path: str) -> None:
     """Print one number per action."""
     data = np.load(path, allow_pickle=False)
     actions = np.stack([landmark_actions(points) for points in data["lm"].astype(np.float64)])
-    within = np.concatenate([actions[data["ids"] == p] - actions[data["ids"] == p].mean(0) for p in np.unique(data["ids"])])
+    within = np.concatenate(
+        [actions[data["ids"] == p] - actions[data["ids"] == p].mean(0) for p in np.unique(data["ids"])]
+    )
     variance = within.var(0)
     for first, second in ((0, 1), (4, 5), (6, 7)):
         variance[[first, second]] = variance[[first, second]].mean()

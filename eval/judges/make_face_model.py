@@ -23,8 +23,44 @@ from .mean_face import mean_shape_68
 
 # iBUG 300-W order mirrored about the middle of the face.
 MIRROR = np.array(
-    [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46, 39, 38, 37, 36]
-    + [41, 40, 54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
+    [
+        *range(16, -1, -1),
+        *range(26, 16, -1),
+        *range(27, 31),
+        *range(35, 30, -1),
+        45,
+        44,
+        43,
+        42,
+        47,
+        46,
+        39,
+        38,
+        37,
+        36,
+        41,
+        40,
+        54,
+        53,
+        52,
+        51,
+        50,
+        49,
+        48,
+        59,
+        58,
+        57,
+        56,
+        55,
+        64,
+        63,
+        62,
+        61,
+        60,
+        67,
+        66,
+        65,
+    ]
 )
 _ROUNDS = 6
 # Ridge on a person's offset, against photos of weight one each: one photo's worth of belief in the mean shape.
@@ -68,18 +104,23 @@ def action_units(mean: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     units["pucker"] = inward + _mirrored(inward)
     units["pucker"][[50, 51, 52, 56, 57, 58, 61, 62, 63, 65, 66, 67], 2] += 0.4
     # AU 10 and 16 / 25, upper lip raiser and lower lip depressor (lips part).
-    units["upper lip up"] = motion({i: (0, -1, 0) for i in (50, 51, 52, 61, 62, 63)}) + motion(
-        {i: (0, -0.5, 0) for i in (49, 53)}
+    units["upper lip up"] = motion(dict.fromkeys((50, 51, 52, 61, 62, 63), (0, -1, 0))) + motion(
+        dict.fromkeys((49, 53), (0, -0.5, 0))
     )
-    units["lower lip down"] = motion({i: (0, 1, 0) for i in (56, 57, 58, 65, 66, 67)}) + motion(
-        {i: (0, 0.5, 0) for i in (55, 59)}
+    units["lower lip down"] = motion(dict.fromkeys((56, 57, 58, 65, 66, 67), (0, 1, 0))) + motion(
+        dict.fromkeys((55, 59), (0, 0.5, 0))
     )
     # AU 23 / 28, lips rolled in.
     units["lips rolled in"] = motion(
-        {**{i: (0, 1, 0) for i in (50, 51, 52)}, **{i: (0, -1, 0) for i in (56, 57, 58)}, 49: (0, 0.5, 0), 53: (0, 0.5, 0)}
+        {
+            **dict.fromkeys((50, 51, 52), (0, 1, 0)),
+            **dict.fromkeys((56, 57, 58), (0, -1, 0)),
+            49: (0, 0.5, 0),
+            53: (0, 0.5, 0),
+        }
     ) + motion({55: (0, -0.5, 0), 59: (0, -0.5, 0)})
     # Mouth to one side.
-    units["mouth aside"] = motion({i: (1, 0, 0) for i in range(48, 68)})
+    units["mouth aside"] = motion(dict.fromkeys(range(48, 68), (1, 0, 0)))
     # AU 43 / 45, eye closure, by side.
     lid = motion({37: (0, 1, 0), 38: (0, 1, 0), 41: (0, -0.2, 0), 40: (0, -0.2, 0)})
     units["eye closed, image left"], units["eye closed, image right"] = lid, _mirrored(lid)
@@ -134,9 +175,9 @@ def build(landmarks: NDArray[np.float64], identities: NDArray[np.str_], *, compo
             flat = (basis @ rotation[:2].T).reshape(len(basis), -1)  # (E, 136)
             ridge = _EXPRESSION_RIDGE * np.eye(len(basis))
             action[i] = np.linalg.solve(flat @ flat.T + ridge, flat @ unexplained.reshape(-1))
-            without_action = (observed - shift) / scale - (
-                mean + np.tensordot(action[i], basis, axes=1)
-            ) @ rotation[:2].T
+            without_action = (observed - shift) / scale - (mean + np.tensordot(action[i], basis, axes=1)) @ rotation[
+                :2
+            ].T
             gram[person[i]] += rotation[:2].T @ rotation[:2]
             moment[person[i]] += without_action @ rotation[:2]
             residual[i] = without_action - offset[person[i]] @ rotation[:2].T

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import BackendError, OptionError, WeightsError
-from mobilefaceswap_core.types import Image
 
 from ..pairs import file_sha256
 
@@ -24,7 +23,7 @@ class OnnxContract:
     """How a network reads its input: ``(pixel - mean) / std`` per channel, NCHW float32.
 
     Attributes:
-        size_px: side of the square input; 0 takes it from the file.
+        size_px: side of the square input, for files that leave it open; a size fixed in the file wins.
         mean: per channel, 0-255 units.
         std: per channel, 0-255 units.
         bgr: whether the network wants blue first.
@@ -101,14 +100,14 @@ class OnnxNetwork:
         if len(shape) != 4:
             raise WeightsError(f"{path.name}: its input is {shape}; wanted one image (N, 3, H, W).")
         fixed = shape[2] if isinstance(shape[2], int) else 0
-        self.size_px = contract.size_px or fixed or 112
+        self.size_px = fixed or contract.size_px or 112
         self.sha256 = file_sha256(path)
         self.name = path.name
         self._input = self._session.get_inputs()[0].name
         self._contract = contract
 
-    def __call__(self, crop: Image) -> list[NDArray[np.float64]]:
-        """Run one ``(S, S, 3)`` RGB uint8 crop; all outputs, flattened."""
+    def __call__(self, crop: NDArray[np.number]) -> list[NDArray[np.float64]]:
+        """Run one ``(S, S, 3)`` RGB crop in 0-255 units; all outputs, flattened."""
         pixels = crop[..., ::-1] if self._contract.bgr else crop
         batch = (pixels.astype(np.float32) - np.float32(self._contract.mean)) / np.float32(self._contract.std)
         outputs = self._session.run(None, {self._input: np.ascontiguousarray(batch.transpose(2, 0, 1)[None])})

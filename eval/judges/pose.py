@@ -107,7 +107,9 @@ class InsightfacePose:
         crop = box_crop(image, face, self._network.size_px, margin=0.5)
         output = self._network(crop)[0]
         if len(output) % 3 or len(output) < 204:
-            raise WeightsError(f"{self._network.name}: gives {len(output)} numbers; wanted 3 for each of 68 or more points.")
+            raise WeightsError(
+                f"{self._network.name}: gives {len(output)} numbers; wanted 3 for each of 68 or more points."
+            )
         points = output.reshape(-1, 3)[-68:]
         design = np.hstack([self._shape, np.ones((68, 1))])
         solution, *_ = np.linalg.lstsq(design, points, rcond=None)
@@ -123,9 +125,7 @@ class HopenetPose:
     """
 
     def __init__(self, argument: str) -> None:
-        default = OnnxContract(
-            size_px=224, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375), margin=0.5
-        )
+        default = OnnxContract(size_px=224, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375), margin=0.5)
         path, self._contract = parse_onnx_argument(argument, default)
         self._network = OnnxNetwork(path, self._contract)
         self._info = JudgeInfo(
@@ -186,7 +186,9 @@ def insightface_pose(argument: str) -> InsightfacePose:
         return InsightfacePose(argument)
     found = sorted(Path("~/.insightface/models").expanduser().glob("*/1k3d68.onnx"))
     if not found:
-        raise BackendError("No 1k3d68.onnx of an insightface pack on disk; give its path: insightface3d68:/path/1k3d68.onnx.")
+        raise BackendError(
+            "No 1k3d68.onnx of an insightface pack on disk; give its path: insightface3d68:/path/1k3d68.onnx."
+        )
     return InsightfacePose(str(found[0]))
 
 

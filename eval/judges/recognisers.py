@@ -63,10 +63,10 @@ class DlibRecogniser:
     def measure(self, image: Image, face: Face) -> NDArray[np.float64]:
         """Unit embedding ``(128,)``."""
         points = require_landmarks(face, "dlib")
-        left, top, right, bottom = (int(round(float(v))) for v in face.box)
+        left, top, right, bottom = (round(float(v)) for v in face.box)
         shape = self._dlib.full_object_detection(
             self._dlib.rectangle(left, top, right, bottom),
-            [self._dlib.point(int(round(float(x))), int(round(float(y)))) for x, y in points],
+            [self._dlib.point(round(float(x)), round(float(y))) for x, y in points],
         )
         return unit(np.array(self._network.compute_face_descriptor(np.ascontiguousarray(image), shape, 0)))
 

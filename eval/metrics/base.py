@@ -59,7 +59,7 @@ def check_image_pair(first: Image, second: Image) -> None:
         raise OptionError(f"The images differ in size: {first.shape[:2]} and {second.shape[:2]}; compare equal sizes.")
 
 
-def check_mask(mask: Mask, image: Image) -> None:
+def check_mask(mask: Mask, image: NDArray[np.generic]) -> None:
     """A mask must be as large as its image, lie in [0, 1] and select something."""
     if mask.shape != image.shape[:2]:
         raise OptionError(f"The mask is {mask.shape}; wanted {image.shape[:2]}, the size of the image.")

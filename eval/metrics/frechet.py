@@ -61,7 +61,9 @@ def small_sample_warning(count: int, dimensions: int) -> str | None:
     The field uses 10,000 or more images for 2048 features; below the number of dimensions a covariance is singular.
     """
     if count <= dimensions:
-        return f"{count} images for {dimensions} features: covariance singular, value biased upwards; do not compare runs"
+        return (
+            f"{count} images for {dimensions} features: covariance singular, value biased upwards; do not compare runs"
+        )
     if count < 10_000:
         return f"{count} images; the field uses 10,000 or more: compare only rows of this run"
     return None

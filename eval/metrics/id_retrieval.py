@@ -20,7 +20,16 @@ TOP1 = MetricSpec(
     "id_top1", "ID top-1", "%", True, 0.0, "recogniser", _DEFINITION.format(k="nearest", s="", v="s"), _SOURCE, 100.0, 1
 )
 TOP5 = MetricSpec(
-    "id_top5", "ID top-5", "%", True, 0.0, "recogniser", _DEFINITION.format(k="five nearest", s="s", v=""), _SOURCE, 100.0, 1
+    "id_top5",
+    "ID top-5",
+    "%",
+    True,
+    0.0,
+    "recogniser",
+    _DEFINITION.format(k="five nearest", s="s", v=""),
+    _SOURCE,
+    100.0,
+    1,
 )
 
 

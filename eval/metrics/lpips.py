@@ -95,7 +95,9 @@ def _declare_missing_operators() -> None:
     found = importlib.util.find_spec("torchvision")
     folder = Path(found.origin).parent if found is not None and found.origin else Path()
     source = (folder / "_meta_registrations.py").read_text(encoding="utf-8")
-    names = sorted(set(re.findall(r"register_(?:fake|abstract|meta)\(\s*\"(?:torchvision::)?(\w+)\"", source)) | {"nms"})
+    names = sorted(
+        set(re.findall(r"register_(?:fake|abstract|meta)\(\s*\"(?:torchvision::)?(\w+)\"", source)) | {"nms"}
+    )
     library = torch.library.Library("torchvision", "DEF")
     for name in names:
         library.define(f"{name}(Tensor input) -> Tensor")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.types import Image, Mask
@@ -11,7 +12,17 @@ from .base import MetricSpec, check_image_pair, check_mask
 
 _SOURCE = "Wang et al. 2004 with its Gaussian window (scikit-image structural_similarity)"
 FRAME = MetricSpec(
-    "ssim_frame", "SSIM", "", True, 0.0, "none", "Mean SSIM of swapped image and target. Failed swap: 0.", _SOURCE, 1.0, 3, False
+    "ssim_frame",
+    "SSIM",
+    "",
+    True,
+    0.0,
+    "none",
+    "Mean SSIM of swapped image and target. Failed swap: 0.",
+    _SOURCE,
+    1.0,
+    3,
+    False,
 )
 BACKGROUND = MetricSpec(
     "ssim_background",
@@ -38,12 +49,18 @@ def ssim(swapped: Image, target: Image, mask: Mask | None = None) -> float:
         target: the same size.
         mask: ``(H, W)`` weights in [0, 1], or ``None`` for the whole frame.
     """
+    similarity = ssim_map(swapped, target)
+    return float(similarity.mean()) if mask is None else masked_mean(similarity, mask)
+
+
+def ssim_map(swapped: Image, target: Image) -> NDArray[np.float64]:
+    """SSIM of every pixel, ``(H, W)``, mean over channels; borders mirrored, none cut off."""
     from skimage.metrics import structural_similarity
 
     check_image_pair(swapped, target)
     if min(swapped.shape[:2]) < _SMALLEST:
         raise OptionError(f"SSIM needs at least {_SMALLEST} px on each side; got {swapped.shape[:2]}.")
-    mean, full = structural_similarity(
+    _, full = structural_similarity(
         swapped,
         target,
         channel_axis=2,
@@ -53,7 +70,10 @@ def ssim(swapped: Image, target: Image, mask: Mask | None = None) -> float:
         use_sample_covariance=False,
         full=True,
     )
-    if mask is None:
-        return float(mean)
-    check_mask(mask, swapped)
-    return float((full.mean(2) * mask).sum(dtype=np.float64) / mask.sum(dtype=np.float64))
+    return np.asarray(full, np.float64).mean(2)
+
+
+def masked_mean(similarity: NDArray[np.float64], mask: Mask) -> float:
+    """Mean of a map ``(H, W)`` where the mask is; the mask is checked."""
+    check_mask(mask, similarity)
+    return float((similarity * mask).sum() / mask.sum(dtype=np.float64))

@@ -22,7 +22,9 @@ FLICKER = MetricSpec(
 )
 
 
-def temporal_flicker(previous: Image, current: Image, previous_target: Image, current_target: Image, mask: Mask) -> float:
+def temporal_flicker(
+    previous: Image, current: Image, previous_target: Image, current_target: Image, mask: Mask
+) -> float:
     """Excess change over one frame.
 
     Args:

@@ -1,0 +1,234 @@
+"""Pair lists, references, adapters and option files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eval.datasets import DatasetRequest, build_dataset, read_identities
+from eval.images import ImageReader, write_png
+from eval.methods import parse_method, reference_stem
+from eval.options import RunOptions, read_option_file, resolve, saved_values
+from eval.pairs import draw_pairs, iterate_pairs, read_foreign_pairs, write_pairs
+from eval.records import RecordWriter, read_records, remove_partials, repair_tail
+from mobilefaceswap_core.errors import ImageError, OptionError
+
+
+def picture(path, value=0, size=(8, 8)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((*size, 3), value, np.uint8)).save(path)
+
+
+def test_the_same_seed_draws_the_same_list_and_no_pair_is_drawn_twice(tmp_path):
+    images = {f"p{i}": [f"p{i}/{k}.png" for k in range(3)] for i in range(5)}
+    first, again, other = (draw_pairs(images, count=60, seed=s) for s in (1, 1, 2))
+    assert first == again != other
+    assert len({(p.source, p.target) for p in first}) == 60
+    assert all(p.source_identity != p.target_identity for p in first)
+    counts = np.unique([p.source_identity for p in first], return_counts=True)[1]
+    assert counts.max() - counts.min() <= 1
+    assert write_pairs(tmp_path / "a.csv", first) == write_pairs(tmp_path / "b.csv", again)
+    assert list(iterate_pairs(tmp_path / "a.csv")) == first
+    assert len(list(iterate_pairs(tmp_path / "a.csv", limit=7))) == 7
+
+
+def test_drawing_stops_when_no_new_pair_is_left():
+    assert len(draw_pairs({"a": ["1"], "b": ["2"]}, count=100, seed=0)) == 2
+    with pytest.raises(OptionError, match="two identities"):
+        draw_pairs({"a": ["1", "2"]}, count=3, seed=0)
+
+
+def test_rows_that_cannot_be_read_are_named_by_line_and_the_rest_is_kept(tmp_path):
+    (tmp_path / "p.csv").write_text(
+        "source,target,clip,frame\na.png,b.png,c,1\n,b.png,c,2\na.png,d.png,c,two\na.png,e.png,c,2\n"
+    )
+    pairs, problems = read_foreign_pairs(tmp_path / "p.csv")
+    assert [(p.index, p.target, p.previous) for p in pairs] == [(0, "b.png", -1), (1, "e.png", 0)]
+    assert "line 3" in problems[0] and "line 4" in problems[1]
+    (tmp_path / "q.csv").write_text("from,to\n")
+    with pytest.raises(OptionError, match="source"):
+        read_foreign_pairs(tmp_path / "q.csv")
+
+
+def test_a_torn_last_line_is_cut_and_a_damaged_middle_is_reported(tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(b'{"a": 1}\n{"a": 2}\n{"a": 3')
+    assert [r["a"] for r in read_records(path)] == [1, 2]
+    with RecordWriter(path) as writer:
+        writer.write({"a": 0.1 + 0.2, "b": float("nan")})
+    assert list(read_records(path)) == [{"a": 1}, {"a": 2}, {"a": 0.1 + 0.2, "b": None}]
+    path.write_bytes(b"half a line without an end")
+    repair_tail(path)
+    assert path.read_bytes() == b""
+    path.write_text("not json\n{}\n")
+    with pytest.raises(OptionError, match="line 1"):
+        list(read_records(path))
+
+
+def test_images_are_written_whole_and_leftovers_are_removed(tmp_path):
+    write_png(tmp_path / "x" / "a.png", np.zeros((4, 4, 3), np.uint8))
+    (tmp_path / "x" / "b.png.123.partial").write_bytes(b"half")
+    remove_partials(tmp_path)
+    assert [p.name for p in (tmp_path / "x").iterdir()] == ["a.png"]
+
+
+def test_a_folder_per_person_and_celeba_lists_are_read(tmp_path):
+    for person in "abc":
+        for k in range(2):
+            picture(tmp_path / "lfw" / person / f"{k}.jpg")
+    (tmp_path / "lfw" / "empty").mkdir()
+    data = build_dataset("folders", DatasetRequest(tmp_path / "lfw", count=6))
+    assert len(data.pairs) == 6 and "empty" in data.problems[0]
+    only = build_dataset("folders", DatasetRequest(tmp_path / "lfw", count=6, identities=["a", "b"]))
+    assert {p.source_identity for p in only.pairs} == {"a", "b"}
+    with pytest.raises(OptionError, match="None of the 1 identities"):
+        build_dataset("folders", DatasetRequest(tmp_path / "lfw", identities=["z"]))
+    root = tmp_path / "celeba"
+    for k in range(4):
+        picture(root / "img_align_celeba" / f"{k}.jpg")
+    (root / "identity_CelebA.txt").write_text("0.jpg 7\n1.jpg 7\n2.jpg 9\n9.jpg 9\nodd line here\n")
+    data = build_dataset("folders", DatasetRequest(root, count=3))
+    assert {p.source_identity for p in data.pairs} == {"7", "9"}
+    assert "line 4" in data.problems[0] and "line 5" in data.problems[1]
+
+
+def test_flat_folders_give_every_file_its_own_identity(tmp_path):
+    for k in range(4):
+        picture(tmp_path / "00" / f"{k}.png")
+    data = build_dataset("flat", DatasetRequest(tmp_path, count=5))
+    assert len(data.pairs) == 5 and data.pairs[0].source_identity.startswith("00/")
+
+
+def test_chosen_pairs_keep_rows_with_missing_files_and_report_them(tmp_path):
+    picture(tmp_path / "a.png")
+    (tmp_path / "pairs.csv").write_text("source,target\na.png,a.png\na.png,gone.png\n")
+    data = build_dataset("pairs", DatasetRequest(tmp_path))
+    assert len(data.pairs) == 2 and "line 3" in data.problems[0] and "gone.png" in data.problems[0]
+
+
+def test_two_folders_are_matched_by_name_or_drawn(tmp_path):
+    for side in ("source", "target"):
+        picture(tmp_path / side / "x.png")
+    picture(tmp_path / "source" / "y.png")
+    data = build_dataset("pairs", DatasetRequest(tmp_path))
+    assert [(p.source, p.target) for p in data.pairs] == [("source/x.png", "target/x.png")] and "y" in data.problems[0]
+    picture(tmp_path / "two" / "sources" / "s.png")
+    picture(tmp_path / "two" / "targets" / "t.png")
+    assert len(build_dataset("pairs", DatasetRequest(tmp_path / "two")).pairs) == 1
+
+
+def test_faceforensics_pairs_take_evenly_spaced_frames_of_both_videos(tmp_path):
+    base = tmp_path / "original_sequences" / "youtube" / "c23" / "frames"
+    for clip, count in (("000", 20), ("003", 20), ("004", 3)):
+        for k in range(count):
+            picture(base / clip / f"{k:04d}.png", value=k)
+    (tmp_path / "manipulated_sequences" / "FaceSwap" / "c23" / "frames" / "000_003").mkdir(parents=True)
+    (tmp_path / "splits").mkdir()
+    (tmp_path / "splits" / "test.json").write_text(json.dumps([["000", "003"], ["003", "004"], ["003", "999"]]))
+    data = build_dataset("ffpp", DatasetRequest(tmp_path, frames=5))
+    first = [p for p in data.pairs if (p.target_identity, p.source_identity) == ("000", "003")]
+    assert [p.frame for p in first] == [0, 5, 10, 14, 19]
+    assert all(p.source.endswith(p.target[-8:]) for p in first)
+    assert {(p.target_identity, p.source_identity) for p in data.pairs} == {
+        ("000", "003"), ("003", "000"), ("003", "004"), ("004", "003"),
+    }  # fmt: skip
+    assert any("999" in p for p in data.problems) and any("only 3 of 5" in p for p in data.problems)
+
+
+def test_a_video_frame_is_the_one_asked_for(tmp_path):
+    import av
+
+    with av.open(str(tmp_path / "000.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.gop_size = 5
+        for k in range(20):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 10 * k, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    reader = ImageReader(tmp_path)
+    for k in (0, 4, 13, 19):
+        assert abs(float(reader.read(f"000.mp4#{k}").mean()) - 10 * k) < 4
+    with pytest.raises(ImageError, match="ends before"):
+        reader.read("000.mp4#99")
+
+
+def test_packs_give_crops_by_number_with_their_landmarks(tmp_path):
+    import io
+
+    payloads = []
+    for value in (10, 200, 90):
+        buffer = io.BytesIO()
+        Image.fromarray(np.full((224, 224, 3), value, np.uint8)).save(buffer, "WEBP", lossless=True)
+        payloads.append(buffer.getvalue())
+    off = np.cumsum([0, *map(len, payloads)])
+    buf = np.frombuffer(b"".join(payloads), np.uint8)
+    np.savez(
+        tmp_path / "p.npz", buf=buf, off=off, ids=np.array([b"a", b"b", b"b"]), lm=np.full((3, 68, 2), 0.5, np.float16)
+    )
+    data = build_dataset("pack", DatasetRequest(tmp_path / "p.npz", count=4))
+    assert data.aligned is not None and {p.source_identity for p in data.pairs} == {"a", "b"}
+    reader = ImageReader(data.root)
+    assert int(reader.read("p.npz#1")[0, 0, 0]) == 200
+    assert reader.landmarks("p.npz#1", 224).shape == (68, 2) and reader.landmarks("p.npz#1", 224)[0, 0] == 112
+    with pytest.raises(ImageError, match="0 to 2"):
+        reader.read("p.npz#3")
+
+
+def test_the_builtin_set_is_the_same_every_time(tmp_path):
+    first = build_dataset("builtin", DatasetRequest(tmp_path / "a"))
+    again = build_dataset("builtin", DatasetRequest(tmp_path / "b"))
+    assert first.pairs == again.pairs and len(first.pairs) >= 60 and not first.problems
+    assert len({p.source_identity for p in first.pairs}) >= 9
+    for name in ("astronaut/b.png", "crew-3/c.png"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_identity_files_are_json_or_text(tmp_path):
+    (tmp_path / "a.json").write_text('["x", 7]')
+    (tmp_path / "b.txt").write_text("x\n# all\n7 # seven\n\n")
+    assert read_identities(tmp_path / "a.json") == read_identities(tmp_path / "b.txt") == ["x", "7"]
+    (tmp_path / "c.json").write_text("[1,")
+    with pytest.raises(OptionError, match="line 1"):
+        read_identities(tmp_path / "c.json")
+
+
+def test_unreadable_images_are_named(tmp_path):
+    (tmp_path / "x.png").write_bytes(b"\x89PNG nothing")
+    with pytest.raises(ImageError, match=r"x\.png"):
+        ImageReader(tmp_path).read("x.png")
+    with pytest.raises(ImageError, match="no such file"):
+        ImageReader(tmp_path).read("y.png")
+
+
+def test_option_files_refuse_unknown_keys_and_wrong_kinds(tmp_path):
+    (tmp_path / "a.toml").write_text('dataset = "flat"\npairs = 5\nmethods = ["target", "student"]\n')
+    (tmp_path / "a.yaml").write_text("dataset: flat\npairs: 5\nmethods: target,student\n")
+    assert resolve(read_option_file(tmp_path / "a.toml")) == resolve(read_option_file(tmp_path / "a.yaml"))
+    for values, word in (
+        ({"pears": 5}, "pears"),
+        ({"pairs": "5"}, "whole number"),
+        ({"pairs": True}, "whole"),
+        ({"limit": 0}, "limit"),
+    ):
+        with pytest.raises(OptionError, match=word):
+            resolve(values)
+    (tmp_path / "b.toml").write_text("dataset = ")
+    (tmp_path / "c.txt").write_text("")
+    for name in ("b.toml", "c.txt", "missing.yaml"):
+        with pytest.raises(OptionError):
+            read_option_file(tmp_path / name)
+    assert resolve(saved_values(RunOptions(seed=4))) == RunOptions(seed=4)
+
+
+def test_method_names_and_result_names():
+    assert parse_method("student") == ("student", "student")
+    assert parse_method("mine=pkg.mod:make") == ("mine", "pkg.mod:make")
+    assert parse_method("results/other.onnx")[0] == "other"
+    with pytest.raises(OptionError, match="label"):
+        parse_method("bad label=target")
+    assert reference_stem("a/000.mp4#12") == "000_12" and reference_stem("b/x.png") == "x"

@@ -1,0 +1,212 @@
+"""Estimators on data with a known answer."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from eval.judges import DEFAULT_JUDGES, load_judge, load_judges
+from eval.judges.expression import landmark_actions
+from eval.judges.face_model import fit_face, load_face_model, project, shape_of
+from eval.judges.make_face_model import MIRROR, action_units
+from eval.judges.mean_face import mean_shape_68, read_array_pickle
+from eval.judges.onnx_file import OnnxContract, parse_onnx_argument
+from eval.judges.pose import expected_angle, pnp_pose
+from mobilefaceswap_core.errors import BackendError, OptionError, WeightsError
+from mobilefaceswap_core.types import Face
+
+MODEL = load_face_model()
+
+
+def turned(pitch: float, yaw: float, roll: float) -> np.ndarray:
+    """Rotation of a model whose z points to the camera: pitch down, yaw to the image's right, roll clockwise."""
+    p, y, r = np.radians([pitch, yaw, roll])
+    rx = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
+    ry = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    rz = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
+    return rz @ ry @ rx
+
+
+def seen(
+    shape: np.ndarray, rotation: np.ndarray, scale: float = 90.0, shift: tuple[float, float] = (130, 120)
+) -> np.ndarray:
+    return scale * shape @ rotation[:2].T + shift
+
+
+def face_of(points: np.ndarray) -> Face:
+    box = np.array([*points.min(0), *points.max(0)])
+    return Face(
+        box, 1.0, np.stack([points[36:42].mean(0), points[42:48].mean(0), points[30], points[48], points[54]]), points
+    )
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (0, 25, 0), (15, 0, 0), (0, 0, -30), (10, -20, 12)])
+def test_pnp_recovers_a_known_head_pose(angles):
+    got = pnp_pose(seen(mean_shape_68(), turned(*angles)), mean_shape_68())
+    assert (
+        np.abs(got - angles).max() < 4.0
+    )  # the data are orthographic, the estimator's camera stands at 12 half widths
+
+
+def test_pnp_pose_does_not_change_with_place_and_size_of_the_face():
+    points = seen(mean_shape_68(), turned(8, 15, 3))
+    assert np.allclose(pnp_pose(points, mean_shape_68()), pnp_pose(points * 2.5 + 300, mean_shape_68()), atol=1e-4)
+
+
+def test_same_landmarks_give_the_same_coefficients():
+    points = seen(MODEL.mean, turned(3, 10, 2))
+    assert np.array_equal(fit_face(points, MODEL).expression, fit_face(points.copy(), MODEL).expression)
+
+
+def test_fit_does_not_see_shift_scale_and_turn_in_the_plane():
+    points = seen(MODEL.mean + MODEL.expression[0] * 2, turned(3, 10, 0))
+    moved = 2.2 * points @ turned(0, 0, 25)[:2, :2].T + [40, -70]
+    assert np.abs(fit_face(points, MODEL).expression - fit_face(moved, MODEL).expression).max() < 1e-3
+
+
+def test_fitted_landmarks_lie_on_the_given_ones():
+    points = seen(shape_of(MODEL, np.eye(len(MODEL.identity))[0], 2 * MODEL_UNIT), turned(0, 12, 4))
+    fit = fit_face(points, MODEL)
+    assert fit.rms_px < 1.0 and np.abs(project(MODEL, fit) - points).max() < 4.0
+
+
+MODEL_UNIT = np.eye(len(MODEL.expression))[0]
+
+
+@pytest.mark.parametrize("name", ["jaw drop", "smile, image left", "eye closed, image right", "mouth corners down"])
+def test_a_known_landmark_motion_is_recovered(name):
+    at = MODEL.expression_names.index(name)
+    neutral = seen(MODEL.mean, turned(2, 8, 1))
+    acted = seen(MODEL.mean + 3 * MODEL.expression[at], turned(2, 8, 1))
+    change = fit_face(acted, MODEL).expression - fit_face(neutral, MODEL).expression
+    # A prior draws every estimate towards 0; a correlated neighbour may take a part. The right unit must lead.
+    assert int(np.argmax(np.abs(change))) == at and change[at] > 0.8
+
+
+def test_a_change_of_face_shape_counts_far_less_than_a_change_of_expression():
+    random = np.random.default_rng(0)
+    shape_moves, expression_moves = [], []
+    for _ in range(30):
+        a, b = random.normal(size=(2, len(MODEL.identity)))
+        e, f = random.normal(size=(2, len(MODEL.expression)))
+        rotation = turned(*random.uniform([-8, -15, -5], [8, 15, 5]))
+        start = fit_face(seen(shape_of(MODEL, a, e), rotation), MODEL).expression
+        shape_moves.append(np.linalg.norm(fit_face(seen(shape_of(MODEL, b, e), rotation), MODEL).expression - start))
+        expression_moves.append(
+            np.linalg.norm(fit_face(seen(shape_of(MODEL, a, f), rotation), MODEL).expression - start)
+        )
+    assert np.mean(shape_moves) < 0.4 * np.mean(expression_moves)
+
+
+def test_actions_read_what_was_moved():
+    points = seen(MODEL.mean, np.eye(3))
+    base = landmark_actions(points)
+    eyes = np.linalg.norm(points[36:42].mean(0) - points[42:48].mean(0))
+    opened = points.copy()
+    opened[65:68, 1] += 0.2 * eyes
+    assert landmark_actions(opened) - base == pytest.approx([0, 0, 0.2, 0, 0, 0, 0, 0], abs=1e-9)
+    raised = points.copy()
+    raised[17:22, 1] -= 0.1 * eyes
+    assert (landmark_actions(raised) - base)[6] == pytest.approx(0.1)
+    assert np.allclose(landmark_actions(points * 3 + 11), base)
+
+
+def test_mirror_is_its_own_inverse_and_action_units_come_in_pairs():
+    assert np.array_equal(MIRROR[MIRROR], np.arange(68))
+    units = action_units(MODEL.mean)
+    assert tuple(units) == MODEL.expression_names
+    left, right = units["smile, image left"], units["smile, image right"]
+    assert np.allclose(left[MIRROR] * [-1, 1, 1], right) and left[48, 0] < 0 < right[54, 0]
+
+
+def test_mean_face_pickle_is_read_through_an_allow_list():
+    assert mean_shape_68().shape == (68, 3)
+    with pytest.raises(BackendError, match="only a numpy array"):
+        read_array_pickle(pickle.dumps(print))
+    with pytest.raises(BackendError, match="expected an array"):
+        read_array_pickle(pickle.dumps([1, 2]))
+
+
+def pooled_network(path, outputs: list[int], size: int = 32) -> None:
+    """A network whose outputs are fixed linear maps of the mean colour: small, real, and of any width."""
+    random = np.random.default_rng(3)
+    nodes = [helper.make_node("GlobalAveragePool", ["x"], ["p"]), helper.make_node("Flatten", ["p"], ["f"])]
+    weights, results = [], []
+    for i, width in enumerate(outputs):
+        matrix = random.normal(size=(3, width)).astype(np.float32)
+        weights.append(helper.make_tensor(f"w{i}", TensorProto.FLOAT, matrix.shape, matrix.ravel()))
+        nodes.append(helper.make_node("MatMul", ["f", f"w{i}"], [f"y{i}"]))
+        results.append(helper.make_tensor_value_info(f"y{i}", TensorProto.FLOAT, [1, width]))
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, size, size])
+    graph = helper.make_graph(nodes, "g", [image], results, weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(path))
+
+
+@pytest.fixture
+def portrait(astronaut):
+    points = seen(MODEL.mean, np.eye(3), 90, (221, 120))
+    return astronaut, face_of(points)
+
+
+def test_an_onnx_recogniser_gives_unit_embeddings_and_its_hash(tmp_path, portrait):
+    pooled_network(tmp_path / "net.onnx", [16])
+    judge = load_judge(f"onnx:{tmp_path}/net.onnx?trained=1")
+    vector = judge.measure(*portrait)
+    assert vector.shape == (16,) and np.linalg.norm(vector) == pytest.approx(1)
+    assert judge.info.used_in_training and len(judge.info.files["net.onnx"]) == 64
+    mirrored_order = load_judge(f"onnx:{tmp_path}/net.onnx?order=bgr").measure(*portrait)
+    assert not np.allclose(vector, mirrored_order)
+
+
+def test_hopenet_bins_and_plain_angles_are_both_read(tmp_path, portrait):
+    pooled_network(tmp_path / "bins.onnx", [66, 66, 66])
+    pooled_network(tmp_path / "angles.onnx", [3])
+    for name in ("bins", "angles"):
+        assert load_judge(f"hopenet:{tmp_path}/{name}.onnx").measure(*portrait).shape == (3,)
+    pooled_network(tmp_path / "other.onnx", [7])
+    with pytest.raises(WeightsError, match="66 bins"):
+        load_judge(f"hopenet:{tmp_path}/other.onnx").measure(*portrait)
+    peak = np.full(66, -50.0)
+    peak[40] = 50.0
+    assert expected_angle(peak) == pytest.approx(40 * 3 - 99)
+
+
+def test_insightface_landmark_network_gives_a_pose(tmp_path, portrait):
+    pooled_network(tmp_path / "1k3d68.onnx", [3309])
+    assert np.isfinite(load_judge(f"insightface3d68:{tmp_path}/1k3d68.onnx").measure(*portrait)).all()
+
+
+@pytest.mark.parametrize("query", ["colour=rgb", "size=big", "std=0", "mean=1:2", "order=grey"])
+def test_contracts_that_make_no_sense_are_refused(query):
+    with pytest.raises(OptionError):
+        parse_onnx_argument(f"net.onnx?{query}", OnnxContract())
+
+
+def test_missing_files_and_unknown_judges_are_named(tmp_path):
+    (tmp_path / "bad.onnx").write_bytes(b"nothing")
+    for spec, error in (
+        (f"onnx:{tmp_path}/none.onnx", WeightsError),
+        (f"onnx:{tmp_path}/bad.onnx", WeightsError),
+        (f"insightface:{tmp_path}/none", BackendError),
+        ("oracle", OptionError),
+    ):
+        with pytest.raises(error):
+            load_judge(spec)
+    with pytest.raises(OptionError, match="recogniser"):
+        load_judges(["pnp"])
+
+
+def test_the_offline_judges_load_and_measure_a_photo(astronaut):
+    from mobilefaceswap_core.detect import load_detector
+
+    face = max(load_detector("dlib").detect(astronaut), key=lambda f: f.size_px)
+    for judge in load_judges(DEFAULT_JUDGES):
+        vector = judge.measure(astronaut, face)
+        assert vector.ndim == 1 and np.isfinite(vector).all()
+        assert np.array_equal(vector, judge.measure(astronaut, face))
+        assert judge.info.title and not judge.info.used_in_training

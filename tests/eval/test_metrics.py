@@ -1,0 +1,235 @@
+"""Laws, closed forms and independent implementations of every metric."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from eval.metrics import METRICS
+from eval.metrics.colour_shift import colour_shift
+from eval.metrics.expression_error import expression_error
+from eval.metrics.failures import is_failed
+from eval.metrics.frechet import clean_resize, frechet_distance, small_sample_warning
+from eval.metrics.id_retrieval import chance_top_k, retrieval_rank, top_k
+from eval.metrics.id_similarity import cosine
+from eval.metrics.landmark_shape import landmark_shape
+from eval.metrics.pose_error import pose_error
+from eval.metrics.psnr import psnr
+from eval.metrics.shape_error import shape_error
+from eval.metrics.ssim import ssim
+from eval.metrics.temporal_flicker import temporal_flicker
+from eval.metrics.verification import impostor_threshold, is_verified
+from mobilefaceswap_core.errors import BackendError, OptionError, WeightsError
+
+RANDOM = np.random.default_rng(0)
+IMAGE = RANDOM.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+OTHER = RANDOM.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+MASK = np.zeros((48, 64), np.float32)
+MASK[10:30, 20:50] = 1.0
+
+
+def test_every_metric_states_definition_source_and_worst_value():
+    assert len({spec.key for spec in METRICS}) == len(METRICS)
+    for spec in METRICS:
+        assert spec.definition.endswith(".") and spec.source and spec.label
+        assert spec.key == "frechet" or math.isfinite(spec.worst)
+        if spec.higher_is_better is True:
+            assert spec.worst == 0.0
+
+
+@pytest.mark.parametrize("metric", [ssim, psnr])
+def test_pixel_metrics_are_symmetric_and_best_for_equal_images(metric):
+    assert metric(IMAGE, OTHER) == pytest.approx(metric(OTHER, IMAGE), rel=1e-9)
+    assert metric(IMAGE, IMAGE) == pytest.approx(1.0 if metric is ssim else 100.0)
+    assert metric(IMAGE, OTHER) < metric(IMAGE, IMAGE)
+
+
+@pytest.mark.parametrize("metric", [ssim, psnr])
+def test_a_change_inside_the_face_does_not_touch_the_background_value(metric):
+    changed = IMAGE.copy()
+    changed[18:22, 33:37] = 255 - changed[18:22, 33:37]
+    far = np.zeros_like(MASK)
+    far[:2] = 1.0
+    assert metric(changed, IMAGE, far) == metric(IMAGE, IMAGE, far)
+    assert metric(changed, IMAGE) < metric(IMAGE, IMAGE)
+
+
+def test_psnr_of_a_constant_offset_has_its_closed_form():
+    grey = np.full((16, 16, 3), 100, np.uint8)
+    assert psnr(grey, grey + 10) == pytest.approx(20 * math.log10(255 / 10))
+
+
+def test_ssim_agrees_with_an_independent_implementation():
+    from scipy.ndimage import gaussian_filter
+
+    values = []
+    for c in range(3):
+        x, y = IMAGE[..., c].astype(float), OTHER[..., c].astype(float)
+        blur = lambda v: gaussian_filter(v, 1.5, truncate=3.5)  # noqa: E731
+        mx, my = blur(x), blur(y)
+        vx, vy, vxy = blur(x * x) - mx**2, blur(y * y) - my**2, blur(x * y) - mx * my
+        c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+        values.append((2 * mx * my + c1) * (2 * vxy + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2)))
+    assert ssim(IMAGE, OTHER) == pytest.approx(float(np.mean(values)), abs=1e-9)
+
+
+@pytest.mark.parametrize("wrong", [IMAGE.astype(np.float32), IMAGE[..., 0], IMAGE[:20], "picture"])
+def test_pixel_metrics_refuse_other_types_and_sizes(wrong):
+    for metric in (ssim, psnr, lambda a, b: colour_shift(a, b, MASK)):
+        with pytest.raises(OptionError, match=r"wanted|differ"):
+            metric(wrong, IMAGE)
+
+
+@pytest.mark.parametrize("mask", [np.zeros((48, 64), np.float32), np.ones((4, 4), np.float32), MASK * 2])
+def test_masks_that_select_nothing_or_do_not_fit_are_refused(mask):
+    with pytest.raises(OptionError, match="mask"):
+        psnr(IMAGE, OTHER, mask)
+
+
+def test_colour_shift_agrees_with_a_published_ciede2000_value():
+    # Sharma et al. 2005, table 1, pair 1: Lab (50, 2.6772, -79.7751) and (50, 0, -82.7485) differ by 2.0425.
+    from skimage.color import deltaE_ciede2000
+
+    assert float(deltaE_ciede2000([50, 2.6772, -79.7751], [50, 0, -82.7485])) == pytest.approx(2.0425, abs=1e-4)
+    grey, light = np.full((48, 64, 3), 90, np.uint8), np.full((48, 64, 3), 140, np.uint8)
+    assert colour_shift(grey, grey, MASK) == 0
+    assert (
+        colour_shift(grey, light, MASK) == pytest.approx(colour_shift(light, grey, MASK))
+        and colour_shift(grey, light, MASK) > 5
+    )
+
+
+def test_rank_counts_the_wrong_faces_that_are_at_least_as_near():
+    gallery = np.array([[1.0, 0], [0, 1], [-1, 0], [0.6, 0.8]])
+    embedding = np.array([0.8, 0.6])
+    assert [retrieval_rank(embedding, gallery, np.arange(4) == i) for i in range(4)] == [2, 3, 4, 1]
+    assert retrieval_rank(np.array([1.0, 0]), np.array([[1.0, 0], [1.0, 0]]), np.array([True, False])) == 2  # a tie
+    assert (top_k(1, 1), top_k(2, 1), top_k(5, 5), top_k(None, 5)) == (1, 0, 1, 0)
+    with pytest.raises(OptionError, match="right identity"):
+        retrieval_rank(embedding, gallery, np.zeros(4, bool))
+
+
+def test_chance_level_is_what_random_embeddings_reach():
+    counts, asked = [1, 3, 2, 4], [0, 1, 2, 3]
+    labels = np.repeat(np.arange(4), counts)
+    random = np.random.default_rng(1)
+    for k in (1, 5):
+        hits = []
+        for _ in range(4000):
+            order = labels[random.permutation(len(labels))]
+            hits.append(np.mean([bool((order[:k] == a).any()) for a in asked]))
+        assert chance_top_k(counts, asked, k) == pytest.approx(np.mean(hits), abs=0.015)
+
+
+def test_cosine_does_not_see_length_and_refuses_zero():
+    a, b = RANDOM.normal(size=8), RANDOM.normal(size=8)
+    assert cosine(a, b) == pytest.approx(cosine(3 * b, a)) and cosine(a, -a) == -1
+    with pytest.raises(OptionError, match="zero"):
+        cosine(a, np.zeros(8))
+
+
+def test_threshold_accepts_no_more_impostors_than_stated():
+    gallery = RANDOM.normal(size=(60, 16))
+    gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)
+    labels = np.repeat(np.arange(30), 2).astype(str)
+    threshold, count = impostor_threshold(gallery, labels, false_accept_rate=0.05)
+    first, second = np.triu_indices(60, 1)
+    impostor = labels[first] != labels[second]
+    scores = (gallery @ gallery.T)[first, second][impostor]
+    assert count == impostor.sum() == 60 * 59 / 2 - 30
+    assert np.mean(scores >= threshold) <= 0.05 < np.mean(scores >= threshold) + 2 / count
+    assert is_verified(threshold, threshold) == 1 and is_verified(threshold - 1e-6, threshold) == 0
+
+
+def test_pose_error_goes_the_short_way_round():
+    assert pose_error(np.array([0, 0, 179.0]), np.array([0, 0, -179.0])) == pytest.approx(2)
+    assert pose_error(np.array([3, 0, 4.0]), np.zeros(3)) == 5
+    with pytest.raises(OptionError, match="pitch"):
+        pose_error(np.zeros(4), np.zeros(4))
+
+
+def test_coefficient_distances_have_their_closed_forms():
+    assert expression_error(np.array([3.0, 4]), np.zeros(2)) == 5
+    assert shape_error(np.array([3.0, 4]), np.zeros(2)) == pytest.approx(math.sqrt(12.5))
+    for metric in (expression_error, shape_error):
+        assert metric(np.ones(4), np.ones(4)) == 0
+        with pytest.raises(OptionError, match="equal lengths"):
+            metric(np.ones(4), np.ones(3))
+        with pytest.raises(OptionError, match="finite"):
+            metric(np.array([np.nan]), np.ones(1))
+
+
+def test_landmark_shape_ignores_shift_turn_and_scale_but_not_motion():
+    points = RANDOM.normal(size=(68, 2)) * 30 + 100
+    angle = 0.4
+    turned = 1.7 * points @ np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]) + [
+        5,
+        -9,
+    ]
+    assert landmark_shape(turned, points) == pytest.approx(0, abs=1e-9)
+    moved = points.copy()
+    moved[60] += 10
+    assert landmark_shape(moved, points) > 0.1
+    with pytest.raises(OptionError, match="68"):
+        landmark_shape(points[:5], points)
+
+
+def test_flicker_is_zero_for_a_constant_change_and_counts_alternation():
+    still = [IMAGE // 2, IMAGE // 2]
+    assert temporal_flicker(still[0] + 7, still[1] + 7, *still, MASK) == 0
+    assert temporal_flicker(still[0], still[1] + 7, *still, MASK) == pytest.approx(7)
+
+
+def test_frechet_distance_of_shifted_and_scaled_normals_has_its_closed_form():
+    base = RANDOM.normal(size=(400, 6))
+    base = (base - base.mean(0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(base, rowvar=False))).T  # exact moments
+    assert frechet_distance(base, base) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(base, base + 2) == pytest.approx(6 * 4)
+    assert frechet_distance(base, 3 * base) == pytest.approx(6 * (1 - 3) ** 2)
+    other = RANDOM.normal(size=(90, 6)) @ RANDOM.normal(size=(6, 6))
+    from scipy.linalg import sqrtm
+
+    c1, c2 = np.cov(base, rowvar=False), np.cov(other, rowvar=False)
+    independent = ((base.mean(0) - other.mean(0)) ** 2).sum() + np.trace(c1 + c2 - 2 * sqrtm(c1 @ c2).real)
+    assert frechet_distance(base, other) == pytest.approx(independent, rel=1e-8)
+    assert "singular" in small_sample_warning(100, 128) and small_sample_warning(20_000, 128) is None
+
+
+def test_clean_resize_keeps_a_constant_and_does_not_alias():
+    assert np.allclose(clean_resize(np.full((90, 60, 3), 77, np.uint8), 30), 77)
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    assert np.abs(clean_resize(stripes, 16)[4:-4, 4:-4] - 127.5).max() < 8
+
+
+def test_failure_needs_both_an_image_and_a_face():
+    assert [is_failed(*v) for v in ((True, True), (True, False), (False, False))] == [0, 1, 1]
+
+
+def test_lpips_runs_the_package_with_a_backbone_from_disk(tmp_path):
+    import torch
+
+    from eval.metrics.lpips import LpipsMeter, find_backbone, import_lpips
+
+    import_lpips()
+    import torchvision
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        torch.save(torchvision.models.alexnet(weights=None).state_dict(), tmp_path / "alexnet.pth")
+    meter = LpipsMeter(find_backbone(tmp_path / "alexnet.pth"))
+    a = RANDOM.integers(0, 256, (80, 80, 3), dtype=np.uint8)
+    b = np.clip(a.astype(int) + RANDOM.integers(-20, 20, a.shape), 0, 255).astype(np.uint8)
+    assert meter(a, a) == 0 and 0 < meter(a, b) < meter(a, 255 - a)
+    assert meter(a, b) == pytest.approx(meter(b, a), rel=1e-4)
+    assert not meter.official  # random weights are not torchvision's, and the table says so
+    with pytest.raises(BackendError, match="no such file"):
+        find_backbone(tmp_path / "missing.pth")
+    (tmp_path / "damaged.pth").write_bytes(b"no checkpoint")
+    with pytest.raises(WeightsError, match="not a torch checkpoint"):
+        LpipsMeter(tmp_path / "damaged.pth")
+    torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(WeightsError, match="lacks"):
+        LpipsMeter(tmp_path / "other.pth")

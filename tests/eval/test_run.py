@@ -1,0 +1,267 @@
+"""Whole runs: known answers, kill and resume, sharding, failures, outputs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.images import read_image, write_png
+from eval.options import RunOptions
+from eval.records import read_records
+from eval.run import judge_stage, prepare, render, summary_of, swap_stage
+from mobilefaceswap_core.errors import OptionError
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _fakes_can_be_imported(monkeypatch):
+    monkeypatch.syspath_prepend(str(HERE))
+
+
+def go(out: Path, **values) -> object:
+    options = RunOptions(**{"dataset": "builtin", "detector": "lite", "judge_detector": "lite", **values})
+    prepare(out, options, resume=(out / "run.json").exists(), say=lambda text: None)
+    swap_stage(out, options)
+    judge_stage(out, options)
+    return options
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
+    """One run with every kind of method whose outcome is known."""
+    out = tmp_path_factory.mktemp("known")
+    sys.path.insert(0, str(HERE))
+    try:
+        methods = (
+            "target",
+            "source-paste",
+            "nothing=fake_swappers:nothing",
+            "grey=fake_swappers:grey",
+            "refuses=fake_swappers:refuses",
+        )
+        go(out, methods=methods, pairs=10)
+        render(out)
+    finally:
+        sys.path.remove(str(HERE))
+    return out
+
+
+def test_a_swapper_that_returns_the_target_keeps_pose_and_expression_and_finds_no_source(known):
+    summary = summary_of(known)
+    for name in ("target", "nothing"):
+        mean = {c.key: summary.cell(name, c.key)["mean"] for c in summary.columns}
+        assert mean["pose_error@pnp"] == mean["expression_error@facemodel"] == mean["landmark_shape"] == 0
+        assert mean["id_top1@dlib"] <= max(summary.chance["top1"], 1) and mean["cosine_target@dlib"] == pytest.approx(1)
+        assert (
+            mean["ssim_frame"] == pytest.approx(1)
+            and mean["psnr_frame"] == 100
+            and mean["frechet"] == pytest.approx(0, abs=1e-6)
+        )
+
+
+def test_a_pasted_source_is_found_and_loses_the_targets_pose(known):
+    summary = summary_of(known)
+    paste, target = (
+        {c.key: summary.cell(n, c.key)["mean"] for c in summary.columns} for n in ("source-paste", "target")
+    )
+    assert paste["id_top1@dlib"] >= 90 and paste["cosine_source@dlib"] > target["cosine_source@dlib"] + 0.05
+    assert paste["pose_error@pnp"] > 3 and paste["expression_error@facemodel"] > 1
+    assert (
+        paste["cosine_target@dlib"] < 0.97
+        and paste["shape_error@facemodel-shape"] < target["shape_error@facemodel-shape"]
+    )
+
+
+def test_failures_are_recorded_and_count_at_the_worst_value(known):
+    records = {(r["method"], r["pair"]): r for r in read_records(known / "records.jsonl")}
+    manifest = [r for r in read_records(known / "manifest.jsonl") if r["method"] == "refuses"]
+    failed = [r["pair"] for r in manifest if r["status"] == "failed"]
+    assert 0 < len(failed) < 10 and all("even" in r["reason"] for r in manifest if r["status"] == "failed")
+    assert all("pose_error@pnp" in records["refuses", p]["worst"] for p in failed)
+    summary = summary_of(known)
+    assert summary.cell("refuses", "failed")["mean"] == pytest.approx(10 * len(failed))
+    assert summary.cell("refuses", "pose_error@pnp")["mean"] == pytest.approx(90 * len(failed) / 10)
+    assert summary.cell("refuses", "pose_error@pnp")["n"] == 10 and summary.cell("refuses", "ssim_frame")[
+        "worst"
+    ] == len(failed)
+    # A wiped face: an image is there, but no judge finds a face in most of them.
+    grey = summary.cell("grey", "failed")["mean"]
+    assert grey > 50 and summary.cell("grey", "id_top1@dlib")["mean"] <= 100 - grey
+
+
+def test_all_outputs_are_there_and_hold_together(known):
+    for name in (
+        "pairs.csv",
+        "manifest.jsonl",
+        "records.jsonl",
+        "table.md",
+        "table.tex",
+        "table.html",
+        "report.html",
+        "options.yaml",
+    ):
+        assert (known / name).stat().st_size > 0
+    rows = list(csv.DictReader((known / "table.csv").open()))
+    assert {r["method"] for r in rows} == {"target", "source-paste", "nothing", "grey", "refuses"}
+    text = (known / "table.md").read_text()
+    measured, quoted = text.split("# Quoted from papers, not measured here")
+    assert "SimSwap" not in measured and "SimSwap" in quoted and "Gallery:" in measured and "chance" in measured
+    tex = (known / "table.tex").read_text()
+    assert tex.count(r"\toprule") == 1 and r"\bottomrule" in tex and "_" not in tex.split("%")[2].replace(r"\_", "")[:0]
+    report = (known / "report.html").read_text()
+    assert "src='data:image/png" in report and "http" not in report.replace("http-equiv", "")
+    pngs = {p.name for p in (known / "figures").glob("*.png")}
+    assert {"retrieval_pose.png", "cumulative_match.png", "distributions.png", "pairs_nothing.png"} <= pngs
+
+
+def test_reference_rows_are_never_the_best(known):
+    from eval.tables import best_methods
+
+    summary = summary_of(known)
+    for column in summary.columns:
+        assert not best_methods(summary, column) & {"target", "source-paste"}
+
+
+def test_tables_do_not_depend_on_the_order_of_records(known, tmp_path):
+    import shutil
+
+    shutil.copytree(known, tmp_path / "run")
+    lines = (tmp_path / "run" / "records.jsonl").read_text().splitlines(keepends=True)
+    np.random.default_rng(0).shuffle(lines)
+    (tmp_path / "run" / "records.jsonl").write_text("".join(lines))
+    render(tmp_path / "run")
+    for name in ("table.csv", "table.md", "table.tex", "significance.csv"):
+        assert (tmp_path / "run" / name).read_bytes() == (known / name).read_bytes()
+
+
+def evaluate(out: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    paths = os.pathsep.join([str(ROOT), str(HERE)])
+    env = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", **environment}
+    command = [
+        sys.executable,
+        "-m",
+        "eval",
+        "run",
+        "--out",
+        str(out),
+        "--detector",
+        "lite",
+        "--judge-detector",
+        "lite",
+        *arguments,
+    ]
+    return subprocess.run(command, env=env, capture_output=True, text=True, cwd=out.parent, check=False)
+
+
+def test_killed_and_resumed_gives_the_same_numbers_bit_for_bit(tmp_path):
+    (tmp_path / "count").write_text("3")
+    arguments = ("--pairs", "5", "--methods", "target,mix=fake_swappers:killer", "--judges", "dlib,pnp,facemodel")
+    killed = evaluate(tmp_path / "a", *arguments, KILL_AFTER=str(tmp_path / "count"))
+    assert killed.returncode == -9 and not (tmp_path / "a" / "records.jsonl").exists()
+    assert sum(1 for _ in read_records(tmp_path / "a" / "manifest.jsonl")) < 10
+    with (tmp_path / "a" / "manifest.jsonl").open("a") as handle:
+        handle.write('{"method": "mix", "pa')  # what a kill in mid-write leaves
+    (tmp_path / "count").write_text("99")
+    refused = evaluate(tmp_path / "a", *arguments, KILL_AFTER=str(tmp_path / "count"))
+    assert refused.returncode == 2 and "--resume" in refused.stderr
+    resumed = evaluate(tmp_path / "a", *arguments, "--resume", "--json", KILL_AFTER=str(tmp_path / "count"))
+    whole = evaluate(tmp_path / "b", *arguments, "--json", KILL_AFTER=str(tmp_path / "count"))
+    assert resumed.returncode == whole.returncode == 0, resumed.stderr + whole.stderr
+    assert json.loads(resumed.stdout) == json.loads(whole.stdout)
+    assert (tmp_path / "a" / "table.csv").read_bytes() == (tmp_path / "b" / "table.csv").read_bytes()
+    for image in (tmp_path / "b" / "swapped").rglob("*.png"):
+        assert image.read_bytes() == (tmp_path / "a" / image.relative_to(tmp_path / "b")).read_bytes()
+
+
+def test_lost_records_are_measured_again_to_the_same_bits(known, tmp_path):
+    import shutil
+
+    run = tmp_path / "run"
+    shutil.copytree(known, run)
+    lines = (run / "records.jsonl").read_text().splitlines(keepends=True)
+    (run / "records.jsonl").write_text("".join(lines[:17]) + lines[17][:40])
+    options = RunOptions(**json.loads((run / "run.json").read_text())["options"])
+    options = RunOptions(
+        **{**{k: getattr(options, k) for k in options.__dataclass_fields__}, "methods": tuple(options.methods)}
+    )
+    judge_stage(run, options)
+    assert sorted((run / "records.jsonl").read_text().splitlines(keepends=True)) == sorted(lines)
+
+
+def test_ray_actors_write_the_same_records(tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(HERE)]))
+    values = {"pairs": 4, "methods": ("target", "mix=fake_swappers:average"), "judges": ("dlib", "pnp")}
+    go(tmp_path / "serial", **values)
+    go(tmp_path / "ray", **values, executor="ray", workers=2)
+    for name in ("records.jsonl", "manifest.jsonl", "gallery.jsonl"):
+        one, many = (sorted((tmp_path / d / name).read_text().splitlines()) for d in ("serial", "ray"))
+        assert one == many
+
+
+def test_external_results_are_read_by_name_and_missing_ones_are_failures(known, tmp_path):
+    folder = tmp_path / "theirs"
+    rows = list(csv.DictReader((known / "pairs.csv").open()))[:4]
+    for row in rows[:2]:
+        write_png(
+            folder / f"{Path(row['source']).stem}-{Path(row['target']).stem}.png",
+            read_image(known / "inputs" / row["target"]),
+        )
+    write_png(folder / "000003.png", np.zeros((8, 8, 3), np.uint8))
+    go(tmp_path / "run", methods=(f"theirs={folder}",), pairs=10, limit=4, judges=("dlib", "pnp"))
+    status = {r["pair"]: r for r in read_records(tmp_path / "run" / "manifest.jsonl")}
+    assert status[0]["status"] == "ok" and any(
+        "no result named" in r.get("reason", "") or "sizes" in r.get("reason", "") for r in status.values()
+    )
+    assert len(status) == 4
+
+
+def test_a_run_refuses_other_options_and_methods_that_are_none(tmp_path):
+    options = RunOptions(dataset="builtin", methods=("target",), pairs=4)
+    prepare(tmp_path / "run", options, resume=False, say=lambda text: None)
+    with pytest.raises(OptionError, match="seed"):
+        prepare(
+            tmp_path / "run",
+            RunOptions(dataset="builtin", methods=("target",), pairs=4, seed=3),
+            resume=True,
+            say=lambda t: None,
+        )
+    for method, word in (
+        ("x=fake_swappers:not_a_swapper", "int"),
+        ("x=fake_swappers:none", "imported"),
+        ("nobody", "Unknown model"),
+    ):
+        with pytest.raises(OptionError, match=word):
+            swap_stage(tmp_path / "run", RunOptions(methods=(method,), pairs=4))
+
+
+def test_videos_get_a_flicker_column(tmp_path):
+    from eval.datasets import DatasetRequest, build_dataset
+
+    data = build_dataset("builtin", DatasetRequest(tmp_path / "in"))
+    source, target = data.pairs[0].source, data.pairs[0].target
+    base = read_image(tmp_path / "in" / target)
+    for k in range(3):
+        write_png(tmp_path / "in" / f"clip/{k}.png", np.roll(base, k, axis=1))
+    lines = ["source,target,source_identity,target_identity,clip,frame"]
+    lines += [f"{source},clip/{k}.png,s,t,clip,{k}" for k in range(3)]
+    (tmp_path / "in" / "pairs.csv").write_text("\n".join(lines) + "\n")
+    go(
+        tmp_path / "run",
+        dataset="pairs",
+        root=str(tmp_path / "in"),
+        methods=("target", "source-paste"),
+        judges=("dlib", "pnp"),
+    )
+    summary = summary_of(tmp_path / "run")
+    assert summary.cell("target", "flicker")["mean"] == 0 and summary.cell("target", "flicker")["n"] == 2
+    assert summary.cell("source-paste", "flicker")["mean"] > 0
