@@ -1,0 +1,29 @@
+"""Space entry: build the demo and launch it. ``python app.py --help`` shows the options."""
+
+from __future__ import annotations
+
+import argparse
+
+from demo.build import launch
+from demo.settings import Settings
+from mobilefaceswap_core.errors import SwapError
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description="MobileFaceSwap in the browser. Settings: MFS_* environment variables."
+    )
+    parser.add_argument("--host", default=None, help="address to listen on (default: GRADIO_SERVER_NAME, or 127.0.0.1)")
+    parser.add_argument(
+        "--port", type=int, default=None, help="port (default: GRADIO_SERVER_PORT, or the first free from 7860)"
+    )
+    parser.add_argument("--share", action="store_true", help="ask Gradio for a public link (off by default)")
+    options = parser.parse_args()
+    try:
+        launch(Settings.from_environment(), server_name=options.host, server_port=options.port, share=options.share)
+    except SwapError as error:
+        parser.exit(error.exit_code, f"{parser.prog}: {error}\n")
+
+
+if __name__ == "__main__":
+    main()

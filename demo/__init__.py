@@ -1,0 +1,1 @@
+"""The Gradio app: interactive swapping over :mod:`mobilefaceswap_core`, ready for a Space."""

@@ -1,0 +1,86 @@
+"""Put the page together and start it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from .engine import Engine, output_folder
+from .settings import Settings
+from .tabs import about, image
+from .tabs.context import Context
+from .texts import LANGUAGES, load_texts
+
+_HERE = Path(__file__).parent
+EXAMPLES = _HERE / "examples" / "portraits"
+
+
+def translations(settings: Settings) -> gr.I18n:
+    """All texts for Gradio to choose from in the browser, host's values filled in."""
+    values = {"minutes": settings.keep_minutes, "megapixels": settings.max_megapixels}
+    filled = {"subtitle", "target_hint"}
+    return gr.I18n(
+        **{
+            language: {
+                key: text.format(**values) if key in filled else text for key, text in load_texts(language).items()
+            }
+            for language in LANGUAGES
+        }
+    )
+
+
+def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blocks, gr.I18n]:
+    """The page and its translations; loads no model.
+
+    Args:
+        settings: the host's.
+        engine: to share with a caller, as the tests do.
+    """
+    words = translations(settings)
+    keep_s = 60 * settings.keep_minutes
+    with gr.Blocks(
+        title="MobileFaceSwap", analytics_enabled=False, delete_cache=(min(600, keep_s), keep_s), fill_width=False
+    ) as demo:
+        context = Context(engine or Engine(settings), settings, gr.State(False), words)
+        gr.Markdown(f"# {load_texts(LANGUAGES[0])['title']}", elem_id="title")
+        gr.Markdown(words("subtitle"), elem_id="subtitle")
+        with gr.Tabs():
+            with gr.Tab(words("tab_image"), id="image"):
+                image.build(context, image.example_pairs(EXAMPLES))
+            with gr.Tab(words("tab_about"), id="about"):
+                about.build(context)
+    demo.queue(max_size=settings.queue_size, default_concurrency_limit=settings.concurrency)
+    return demo, words
+
+
+def launch(settings: Settings, **where: Any) -> None:
+    """Start the server and serve until stopped.
+
+    Args:
+        settings: the host's.
+        where: ``server_name``, ``server_port``, ``share``, as Gradio takes them.
+    """
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    demo, words = build_demo(settings)
+    demo.launch(**launch_options(settings, words), **where)
+
+
+def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
+    """Everything of a launch but the address."""
+    return {
+        "i18n": words,
+        "theme": gr.themes.Soft(primary_hue="emerald", neutral_hue="slate", font=["system-ui", "sans-serif"]),
+        "css_paths": [_HERE / "style.css"],
+        "max_file_size": settings.max_bytes,
+        "allowed_paths": [str(output_folder())],
+        "auth": settings.login,
+        "footer_links": ["api", "settings"],
+        "run_history": False,
+        "show_error": True,
+        "mcp_server": settings.mcp,
+        "ssr_mode": False,
+        "quiet": True,
+    }

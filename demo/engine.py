@@ -1,0 +1,269 @@
+"""What all visitors share: loaded models and the host's rules. Holds nothing of any visitor."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from mobilefaceswap_core.audit import AuditLog, content_hash
+from mobilefaceswap_core.blocklist import Blocklist, load_blocklist
+from mobilefaceswap_core.errors import NoFaceError, OptionError
+from mobilefaceswap_core.geometry import align_face
+from mobilefaceswap_core.identity.encoder import MOBILEFACENET_CONTRACT, IdentityEncoder, load_identity_encoder
+from mobilefaceswap_core.images import LoadedImage, read_image
+from mobilefaceswap_core.marking import MarkOptions, mark_crop, mark_image_file
+from mobilefaceswap_core.models import DEFAULT_FOR_STILLS, DEFAULT_FOR_VIDEO, available_swappers
+from mobilefaceswap_core.pipeline import Pipeline, Source, SwapOptions, largest
+from mobilefaceswap_core.types import Face, Image
+
+from .settings import Settings
+
+_MARK_SPEC = MOBILEFACENET_CONTRACT.crop
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SwappedPhoto:
+    """A finished still.
+
+    Attributes:
+        path: marked PNG, complete.
+        target: the target as shown beside it, RGB uint8.
+        image: the result, RGB uint8.
+        faces_found: in the target.
+        faces_swapped: of them.
+        skipped: reason by face number.
+        seconds: the swap took, reading and writing included.
+        model: swapper in use.
+        device: device and backend in use.
+        detector: detector in use.
+    """
+
+    path: Path
+    target: Image
+    image: Image
+    faces_found: int
+    faces_swapped: int
+    skipped: dict[int, str]
+    seconds: float
+    model: str
+    device: str
+    detector: str
+
+
+@dataclass(eq=False)
+class Engine:
+    """Loads each model once, on first use; then only reads."""
+
+    settings: Settings
+    _pipelines: dict[str, Pipeline] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _encoder: IdentityEncoder | None = None
+    _blocklist: Blocklist | None = None
+    _recent: dict[str, deque[float]] = field(default_factory=dict)
+
+    def model_names(self) -> list[str]:
+        """Swappers whose weights are present, the default for stills first."""
+        first = self.default_model()
+        return [first, *(name for name in available_swappers() if name != first)]
+
+    def default_model(self) -> str:
+        return DEFAULT_FOR_STILLS if self.settings.model == "auto" else self.settings.model
+
+    def default_video_model(self) -> str:
+        return DEFAULT_FOR_VIDEO if self.settings.video_model == "auto" else self.settings.video_model
+
+    def pipeline(self, model: str) -> Pipeline:
+        """The pipeline of a model; loaded once, however many visitors ask at the same time."""
+        with self._lock:
+            if model not in self._pipelines:
+                if model not in available_swappers():
+                    raise OptionError(
+                        f"The model {model!r} is not available here; choose {', '.join(self.model_names())}."
+                    )
+                loaded = Pipeline.load(model, self.settings.detector, self.settings.device)
+                self._pipelines[model] = loaded
+            return self._pipelines[model]
+
+    def encoder(self) -> IdentityEncoder:
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = load_identity_encoder()
+            return self._encoder
+
+    def read(self, path: str | Path) -> LoadedImage:
+        """A visitor's photo, within the host's limits."""
+        return read_image(path, max_pixels=self.settings.max_pixels, max_bytes=self.settings.max_bytes)
+
+    def find_faces(self, path: str | Path) -> tuple[Image, list[Face]]:
+        """A photo and its faces, left to right."""
+        image = self.read(path).image
+        return image, self.pipeline(self.default_model()).detect(image)
+
+    def prepare(self, model: str, paths: Sequence[str | Path], *, face: int | None = None) -> Source:
+        """A source person; refused when the host protects them.
+
+        Raises:
+            NoFaceError, ImageError: a photo cannot be used.
+            RefusedError: the person is on the host's block list.
+        """
+        if not paths:
+            raise OptionError("No source photo was given. Add a photo of the face you want to see.")
+        if len(paths) > self.settings.max_sources:
+            raise OptionError(f"Got {len(paths)} source photos, at most {self.settings.max_sources} are used.")
+        pipeline = self.pipeline(model)
+        images = [self.read(path).image for path in paths]
+        self._refuse_protected(pipeline, images, face)
+        return pipeline.prepare_source(images, face="largest" if face is None else face)
+
+    def swap_photo(
+        self,
+        sources: Sequence[str | Path] | Mapping[int, Sequence[str | Path]],
+        target: str | Path,
+        *,
+        model: str | None = None,
+        faces: str | int | Sequence[int] = "all",
+        badge: bool | None = None,
+        source_faces: Mapping[int, int] | None = None,
+    ) -> SwappedPhoto:
+        """Swap one photo and write the marked result.
+
+        Args:
+            sources: photos of one person, or of one person by face number of the target.
+            target: the photo whose faces are replaced.
+            model: a name of :meth:`model_names`.
+            faces: as in :meth:`Pipeline.swap`, when ``sources`` is one person.
+            badge: draw the visible label.
+            source_faces: which face of the photos to take, by face number of the target.
+        """
+        started = time.perf_counter()
+        name = model or self.default_model()
+        pipeline = self.pipeline(name)
+        loaded = self.read(target)
+        if isinstance(sources, Mapping):
+            chosen = {n: self.prepare(name, paths, face=(source_faces or {}).get(n)) for n, paths in sources.items()}
+            wanted: Source | dict[int, Source] = chosen
+        else:
+            wanted = self.prepare(name, sources)
+        options = SwapOptions(mark=partial(mark_crop, model=name))
+        result = pipeline.swap(loaded.image, wanted, faces=faces, options=options)  # type: ignore[arg-type]
+        if not result.faces:
+            raise NoFaceError(
+                "No face was found in the target photo. Use one where faces are visible, not too small and not turned away."
+            )
+        if not result.report.faces_swapped:
+            reasons = "; ".join(f"face {n + 1}: {reason}" for n, reason in result.report.skipped.items())
+            raise NoFaceError(f"No face of the target could be swapped ({reasons or 'none was chosen'}).")
+        path = self.new_file("swapped.png")
+        marks = MarkOptions(badge=self.settings.badge if badge is None else badge)
+        mark_image_file(path, result.image, model=name, options=marks, like=loaded)
+        self._audit("swap", sources, target, path, name)
+        info = pipeline.swapper.info
+        return SwappedPhoto(
+            path,
+            loaded.image,
+            result.image,
+            result.report.faces_found,
+            result.report.faces_swapped,
+            result.report.skipped,
+            time.perf_counter() - started,
+            info.name,
+            info.device,
+            pipeline.detector.info.name,
+        )
+
+    def new_file(self, name: str) -> Path:
+        """A path in a folder of its own below the app's cache, so that two visitors never write the same file."""
+        folder = output_folder()
+        self._sweep(folder)
+        return Path(tempfile.mkdtemp(dir=folder)) / name
+
+    def admit(self, visitor: str) -> None:
+        """Count a request of a visitor; refuse above the host's limit.
+
+        Raises:
+            OptionError: too many in the last minute.
+        """
+        limit = self.settings.per_minute
+        if not limit:
+            return
+        now = time.monotonic()
+        with self._lock:
+            times = self._recent.setdefault(visitor, deque())
+            while times and now - times[0] > 60:
+                times.popleft()
+            if len(times) >= limit:
+                raise OptionError(f"This page allows {limit} swaps a minute. Wait {60 - (now - times[0]):.0f} seconds.")
+            times.append(now)
+            for other in [key for key, seen in self._recent.items() if not seen or now - seen[-1] > 60]:
+                del self._recent[other]
+
+    def _refuse_protected(self, pipeline: Pipeline, images: Sequence[Image], face: int | None) -> None:
+        if not self.settings.blocklist:
+            return
+        listed = self._protected()
+        for image in images:
+            faces = pipeline.detect(image)
+            if faces:
+                chosen = faces[largest(faces) if face is None else min(face, len(faces) - 1)]
+                crop = align_face(image, chosen, _MARK_SPEC).image
+                listed.check_source(self.encoder().embed([crop])[0])
+
+    def _protected(self) -> Blocklist:
+        pipeline, encoder = self.pipeline(self.default_model()), self.encoder()
+
+        def embed(image: Image) -> np.ndarray:
+            faces = pipeline.detect(image)
+            if not faces:
+                raise NoFaceError("A photo of the block list shows no face; remove it or use another.")
+            return encoder.embed([align_face(image, faces[largest(faces)], _MARK_SPEC).image])[0]
+
+        with self._lock:
+            if self._blocklist is None:
+                self._blocklist = load_blocklist(self.settings.blocklist, embed)
+            return self._blocklist
+
+    def _audit(
+        self,
+        event: str,
+        sources: Sequence[str | Path] | Mapping[int, Sequence[str | Path]],
+        target: str | Path,
+        output: Path,
+        model: str,
+    ) -> None:
+        if not self.settings.audit:
+            return
+        groups = sources.values() if isinstance(sources, Mapping) else [sources]
+        hashes = [content_hash(Path(path).read_bytes()) for group in groups for path in group]
+        AuditLog(self.settings.audit).append(
+            event,
+            sources=hashes,
+            target=content_hash(Path(target).read_bytes()),
+            output=content_hash(output.read_bytes()),
+            model=model,
+        )
+
+    def _sweep(self, folder: Path) -> None:
+        """Delete results older than the host keeps them."""
+        oldest = time.time() - 60 * self.settings.keep_minutes
+        for entry in folder.iterdir():
+            try:
+                if entry.stat().st_mtime < oldest:
+                    shutil.rmtree(entry, ignore_errors=True)
+            except FileNotFoundError:
+                continue  # another request swept it first
+
+
+def output_folder() -> Path:
+    """Where results are written; the only folder the app serves besides its own uploads."""
+    folder = Path(tempfile.gettempdir()) / "mobilefaceswap-results"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder

@@ -1,0 +1,1 @@
+"""One file a tab; each builds its components and wires its events."""

@@ -1,0 +1,30 @@
+"""The app's words: one JSON file a language, same keys in each."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+
+LANGUAGES = ("en", "zh-CN")  # the first is the fallback
+
+
+@cache
+def load_texts(language: str) -> dict[str, str]:
+    """All texts of a language, by key."""
+    return json.loads(files(__package__).joinpath(f"{language}.json").read_text(encoding="utf-8"))
+
+
+def say(key: str, language: str = LANGUAGES[0], /, **values: object) -> str:
+    """One text in a language, with its values filled in; for messages, which Gradio does not translate."""
+    return load_texts(language)[key].format(**values)
+
+
+def language_of(accept_language: str | None) -> str:
+    """The first of a browser's preferred languages that there are texts for."""
+    for wish in (accept_language or "").split(","):
+        code = wish.partition(";")[0].strip().lower()
+        for language in LANGUAGES:
+            if code == language.lower() or code.partition("-")[0] == language.partition("-")[0]:
+                return language
+    return LANGUAGES[0]
