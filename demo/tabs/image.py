@@ -69,7 +69,7 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
         cuts = [thumbnail(image, face) for face in detected]
         pictures: list[Any] = [numbered(image, detected)] if len(detected) > 1 else []
         pictures += [(cut, say("face", spoken, number=n)) for n, cut in enumerate(cuts, start=1)]
-        everyone = {number: PEOPLE[0] for number in range(len(detected))}
+        everyone = dict.fromkeys(range(len(detected)), PEOPLE[0])
         return message, gr.update(value=pictures, visible=True), list(everyone), everyone
 
     @plain_words
