@@ -1,7 +1,7 @@
 """The ``lite`` detector: UltraFace RFB-320 for boxes and a 68-landmark network, 2.4 MB together.
 
 UltraFace sees 320 x 240 pixels. A face must be about 12 of those pixels wide, so a photo is searched as a whole and,
-when it is large, again in overlapping windows. When nothing is found it is turned, for pictures that lie on their side.
+when it is large, again in overlapping windows. When nothing or only lying faces are found, the photo is turned.
 A face it is not sure of is brought upright into the middle by its landmarks and looked at again at three sizes: there a
 tilted or tiny face scores like any other and a knot in the wood does not, so the first look may be lenient.
 """
@@ -9,7 +9,8 @@ tilted or tiny face scores like any other and a knot in the wood does not, so th
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import cv2
@@ -30,7 +31,7 @@ from .detector import (
     shrink,
     sort_faces,
 )
-from .landmarks import NO_DOUBT, LandmarkNetwork, crop_from_region, upright_extent
+from .landmarks import NO_DOUBT, LandmarkNetwork, crop_from_region, upright_angle, upright_extent
 from .runtime import device_of, open_session
 
 _WIDTH, _HEIGHT = 320, 240  # the network's input
@@ -55,7 +56,7 @@ class LiteDetector:
     Args:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``; what cannot be used falls back to the CPU and ``info`` says so.
         levels: how often windows are halved in large photos (0: the whole picture only, for video).
-        turn: try quarter turns when nothing is found upright.
+        turn: try quarter turns when nothing or mostly lying faces are found.
     """
 
     def __init__(self, *, device: str = "auto", levels: int = 2, turn: bool = True, reason: str = "") -> None:
@@ -83,13 +84,13 @@ class LiteDetector:
         check_order(order)
         image = check_image(image)
         faces = self._faces(image, candidate=_CANDIDATE, sure=_SURE)
-        if not faces and self._turn:
-            for turns in _QUARTER_TURNS:
-                turned = np.ascontiguousarray(np.rot90(image, turns))
-                if faces := [
-                    _turned_back(face, turns, image.shape) for face in self._faces(turned, candidate=_TURNED, sure=1.0)
-                ]:
-                    break
+        if self._turn and not faces:
+            searches = (self._turned_faces(image, turns, candidate=_TURNED, sure=1.0) for turns in _QUARTER_TURNS)
+            faces = next((found for found in searches if found), [])
+        elif self._turn and (turns := _common_turns(faces)):
+            # The photo lies on its side. Some faces are found nevertheless, and most when it is turned.
+            found = self._turned_faces(image, turns, candidate=_CANDIDATE, sure=_SURE)
+            faces = found if len(found) >= len(faces) else faces
         return sort_faces(faces, order)
 
     def landmarks(self, image: Image, face: Face) -> Points:
@@ -146,6 +147,10 @@ class LiteDetector:
             if not any(_same_face(face, other) for other in faces):
                 faces.append(face)
         return faces
+
+    def _turned_faces(self, image: Image, turns: int, *, candidate: float, sure: float) -> list[Face]:
+        turned = np.ascontiguousarray(np.rot90(image, turns))
+        return [_turned_back(face, turns, image.shape) for face in self._faces(turned, candidate=candidate, sure=sure)]
 
     def _boxes(self, image: Image, candidate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Boxes ``(N, 4)`` in image pixels and scores ``(N,)``, best first."""
@@ -222,6 +227,13 @@ def _agrees(box: NDArray[np.float64], landmarks: Points) -> bool:
 def _same_face(a: Face, b: Face) -> bool:
     eyes = np.linalg.norm(b.five[1] - b.five[0])
     return bool(np.linalg.norm(a.five - b.five, axis=1).mean() < 0.5 * eyes)
+
+
+def _common_turns(faces: Sequence[Face]) -> int:
+    """How many quarter turns (as in ``np.rot90``) bring more than half of the faces upright; 0 when none does."""
+    quarters = [round(upright_angle(face.landmarks) / (np.pi / 2)) % 4 for face in faces if face.landmarks is not None]
+    turns, count = Counter(quarters).most_common(1)[0]
+    return turns if 2 * count > len(faces) else 0
 
 
 def _turned_back(face: Face, turns: int, shape: tuple[int, ...]) -> Face:

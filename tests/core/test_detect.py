@@ -146,6 +146,17 @@ def test_a_photo_on_its_side_or_head_is_searched_turned(turns, lite, astronaut):
     assert np.abs(found.box - box).max() < found.size_px  # the box was turned back too
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_group_photo_on_its_side_shows_the_same_six_faces(turns, lite, group):
+    height, width = group.shape[:2]
+    faces = lite.detect(np.ascontiguousarray(np.rot90(group, turns)))
+    assert len(faces) == 6
+    for face in lite.detect(group):
+        x, y = face.landmarks.T
+        expected = {1: (y, width - 1 - x), 2: (width - 1 - x, height - 1 - y), 3: (height - 1 - y, x)}[turns]
+        assert min(off(found.landmarks, np.stack(expected, 1), face) for found in faces) < 0.06
+
+
 @pytest.mark.parametrize("name", OFFLINE)
 @pytest.mark.parametrize("factor", [0.5, 3.0])
 def test_places_are_in_pixels_of_the_photo_whatever_its_size(name, factor, detectors, group):
