@@ -159,10 +159,13 @@ class MediaFile:
         expected = self.stream.frames
         if expected and self._seen < expected - max(2, expected // 50):
             self.truncated = True
-        elif not expected and self.info.duration_s and self._last_pts is not None:
+        elif not expected and self._last_pts is not None:
             start = self.stream.start_time or 0
-            shown = float((self._last_pts - start) * self.info.time_base)
-            self.truncated |= shown + 1.0 + 2 / float(self.info.frame_rate) < self.info.duration_s
+            shown = float((self._last_pts - start) * self.info.time_base) + 2 / float(self.info.frame_rate)
+            # Matroska may say how long each stream is; a container's own length can be that of a longer sound track.
+            own = _tagged_seconds(self.stream.metadata.get("DURATION", ""))
+            known = own if own is not None else (self.info.duration_s or 0.0) - 1.0
+            self.truncated |= shown + 0.05 < known
 
     def _again(self, deliver: Callable[[Any], None]) -> Iterator[Any]:
         yield from self._first
@@ -305,6 +308,12 @@ def image_files(path: Path) -> list[Path]:
         folder = path.parent
         files = [file for file in folder.iterdir() if wanted.fullmatch(file.name)] if folder.is_dir() else []
     return sorted(files, key=lambda file: ([int(n) for n in re.findall(r"\d+", file.name)], file.name))
+
+
+def _tagged_seconds(text: str) -> float | None:
+    """Seconds of a tag such as ``00:01:02.345000000``."""
+    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", text.strip("\0 "))
+    return None if match is None else int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
 
 
 def _words(error: Exception) -> str:
