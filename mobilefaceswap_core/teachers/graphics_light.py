@@ -99,20 +99,38 @@ def soften(mask: NDArray[Any], sigma_px: float) -> Mask:
     return cv2.GaussianBlur(mask, (0, 0), max(sigma_px, 0.3))  # type: ignore[return-value]
 
 
-def low_pass(image: Float, weights: Mask, sigma_px: float) -> Float:
-    """Weighted local mean (normalised convolution), ``(H, W, C)``; where no weight is near, the overall mean."""
-    height, width = weights.shape
-    scale = min(1.0, LOW_SIDE_PX / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    floor = 1e-4
-    mean = (image * weights[..., None]).sum((0, 1)) / max(float(weights.sum()), 1e-6)
-    small_weights = cv2.resize(weights, size, interpolation=cv2.INTER_AREA)
-    small = cv2.resize((image - mean) * weights[..., None], size, interpolation=cv2.INTER_AREA)
-    top = cv2.GaussianBlur(small, (0, 0), sigma_px * scale, borderType=cv2.BORDER_CONSTANT)
-    bottom = cv2.GaussianBlur(small_weights, (0, 0), sigma_px * scale, borderType=cv2.BORDER_CONSTANT)
-    local = top.reshape(*bottom.shape, -1) / (bottom + floor)[..., None]
-    large = cv2.resize(local, (width, height), interpolation=cv2.INTER_LINEAR)
-    return large.reshape(height, width, -1) + mean
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightedMeans:
+    """A weighted image at low resolution: what normalised convolution needs, ``(h, w, C)`` sums and ``(h, w, 1)`` weights.
+
+    Being linear it can be scaled, shifted and corrected here instead of at full size.
+    """
+
+    sums: Float
+    weights: Float
+
+    @staticmethod
+    def of(image: Float, weights: Mask) -> WeightedMeans:
+        scale = min(1.0, LOW_SIDE_PX / max(weights.shape))
+        size = (max(1, round(weights.shape[1] * scale)), max(1, round(weights.shape[0] * scale)))
+        sums = cv2.resize(image * weights[..., None], size, interpolation=cv2.INTER_AREA)
+        return WeightedMeans(sums, cv2.resize(weights, size, interpolation=cv2.INTER_AREA)[..., None])  # type: ignore
+
+    def mean(self) -> Float:
+        """Overall mean, ``(C,)``."""
+        return self.sums.sum((0, 1)) / max(float(self.weights.sum()), 1e-6)  # type: ignore[no-any-return]
+
+    def plus(self, correction: Float) -> WeightedMeans:
+        """Of the image with a slowly varying ``(h, w, C)`` added."""
+        return WeightedMeans(self.sums + correction * self.weights, self.weights)
+
+    def local(self, sigma: float) -> Float:
+        """Local means ``(h, w, C)`` at ``sigma`` low-resolution pixels; where no weight is near, the overall mean."""
+        mean = self.mean()
+        border = cv2.BORDER_CONSTANT
+        top = cv2.GaussianBlur(self.sums - mean * self.weights, (0, 0), max(sigma, 0.3), borderType=border)
+        bottom = cv2.GaussianBlur(self.weights, (0, 0), max(sigma, 0.3), borderType=border)
+        return top / (bottom[..., None] + 1e-4) + mean  # type: ignore[no-any-return]
 
 
 def relight(
@@ -136,14 +154,20 @@ def relight(
         strength: share of the slow difference that is taken over, 0 to 1.
     """
     face, target = _light_and_chroma(face), _light_and_chroma(target)
-    face_mean, face_std = _moments(face, face_skin)
-    target_mean, target_std = _moments(target, target_skin)
+    small_face, small_target = WeightedMeans.of(face, face_skin), WeightedMeans.of(target, target_skin)
+    face_mean, target_mean = small_face.mean(), small_target.mean()
+    face_std, target_std = _deviation(face, face_skin, face_mean), _deviation(target, target_skin, target_mean)
     contrast = np.clip((target_std + STD_FLOOR) / (face_std + STD_FLOOR), 0.7, 1.1)
-    matched = (face - face_mean) * contrast + target_mean
-    slow = low_pass(target, target_skin, sigma_px) - low_pass(matched, face_skin, sigma_px)
-    matched = matched + strength * slow
-    quick = low_pass(target, target_skin, RIM_SHARE * sigma_px) - low_pass(matched, face_skin, RIM_SHARE * sigma_px)
-    return _rgb(matched + rim[..., None] * quick)
+    shift = np.asarray(target_mean - contrast * face_mean, np.float32)
+    matched = WeightedMeans(small_face.sums * contrast, small_face.weights).plus(shift)
+
+    sigma = sigma_px * len(small_face.sums) / len(face)
+    slow = strength * (small_target.local(sigma) - matched.local(sigma))
+    quick = small_target.local(RIM_SHARE * sigma) - matched.plus(slow).local(RIM_SHARE * sigma)
+    size = face.shape[1::-1]
+    inside = cv2.resize(slow + shift, size, interpolation=cv2.INTER_LINEAR)
+    at_rim = cv2.resize(quick, size, interpolation=cv2.INTER_LINEAR)
+    return _rgb(face * contrast + inside + rim[..., None] * at_rim)
 
 
 def _light_and_chroma(rgb: Float) -> Float:
@@ -159,11 +183,10 @@ def _rgb(light_and_chroma: Float) -> Float:
     return cv2.cvtColor(lab.astype(np.float32), cv2.COLOR_LAB2RGB) * np.float32(255.0)  # type: ignore[return-value]
 
 
-def _moments(image: Float, weights: Mask) -> tuple[Float, Float]:
-    total = max(float(weights.sum()), 1e-6)
-    mean = (image * weights[..., None]).sum((0, 1)) / total
-    variance = (((image - mean) ** 2) * weights[..., None]).sum((0, 1)) / total
-    return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
+def _deviation(image: Float, weights: Mask, mean: Float) -> Float:
+    """Weighted standard deviation of each channel."""
+    squares = np.einsum("ij,ijk->k", weights, image * image) / max(float(weights.sum()), 1e-6)
+    return np.sqrt(np.maximum(squares - mean * mean, 0.0)).astype(np.float32)  # type: ignore[no-any-return]
 
 
 def fine_detail(image: NDArray[Any], weights: Mask) -> float:

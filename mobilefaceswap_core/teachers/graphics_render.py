@@ -65,9 +65,9 @@ class GraphicsSource:
     skin: Mask
 
 
-def ramp(value: Any, low: float, high: float) -> NDArray[np.floating]:
+def ramp(value: NDArray[Any] | float, low: float, high: float) -> NDArray[np.float64]:
     """0 up to ``low``, 1 from ``high``, smooth between."""
-    t: NDArray[np.floating] = np.clip((value - low) / (high - low), 0.0, 1.0)
+    t = np.minimum(np.maximum((np.asarray(value, np.float64) - low) / (high - low), 0.0), 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
@@ -79,8 +79,8 @@ def lip_gap(points: Points, pose: mesh.HeadPose) -> float:
 def eye_opening(points: Points, eye: slice) -> float:
     """Height over width of an eye, about 0.3 when open."""
     outer, top_a, top_b, inner, low_b, low_a = points[eye]
-    height = np.linalg.norm(top_a - low_a) + np.linalg.norm(top_b - low_b)
-    return float(height / max(2 * np.linalg.norm(outer - inner), 1e-6))
+    height = float(np.linalg.norm(top_a - low_a) + np.linalg.norm(top_b - low_b))
+    return height / max(2 * float(np.linalg.norm(outer - inner)), 1e-6)
 
 
 def usable_pose(landmarks: Points, size_px: int) -> mesh.HeadPose | None:
@@ -217,8 +217,8 @@ def render(
     mirrored = mirror_weights(source.pose, pose)[:, None]
     values = np.hstack([texture_points, mirrored_points, mirrored, target_points])
     maps, covered = mesh.rasterise(placed, pose, values, size)
-    for k in range(len(maps)):  # the map bends at mesh edges; smoothing it hides the facets
-        maps[k] = _smooth_inside(maps[k], covered, 0.012 * unit)
+    # The map bends at mesh edges; smoothing it hides the facets.
+    maps = _smooth_inside(maps, covered, 0.012 * unit)
 
     face, usable, face_skin = _sample(source, maps[:4], maps[4])
     target_skin, target_usable = skin_and_cover(image, target_points, pose)
@@ -259,7 +259,7 @@ def _fit_mouth(
     placed[upper] = middle + opened * (placed[upper] - middle)
     placed[lower] = middle + opened * (placed[lower] - middle)
     texture = source.points.copy()
-    outwards = 0.45 * float(ramp(lip_gap(texture, source.pose), 0.02, 0.06))
+    outwards = 0.5 * float(ramp(lip_gap(texture, source.pose), 0.02, 0.06))
     texture[upper] += outwards * (texture[[50, 51, 52]] - texture[upper])
     texture[lower] += outwards * (texture[[58, 57, 56]] - texture[lower])
     return texture, placed, opened
@@ -306,10 +306,12 @@ def _rim(covered: NDArray[np.uint8], unit: float) -> Mask:
 def _kept_target(
     source: GraphicsSource, placed: Points, target: Points, opened: float, unit: float, shape: tuple[int, int]
 ) -> Mask:
-    """Where the moved target shows through: inside an open mouth, and eyes that the source keeps shut."""
-    kept = opened * light.soften(
-        cv2.dilate(light.fill(placed[mesh.INNER_LIPS], shape), _disc(0.008 * unit)), 0.012 * unit
-    )
+    """Where the moved target shows through: between the lips, and in eyes that the source keeps shut."""
+    inside = light.fill(placed[mesh.INNER_LIPS], shape)
+    kept = opened * light.soften(cv2.dilate(inside, _disc(0.008 * unit)), 0.012 * unit)
+    # The line between closed lips is the target's too where the source shows its teeth.
+    toothy = (1.0 - opened) * float(ramp(lip_gap(source.points, source.pose), 0.03, 0.08))
+    kept = np.maximum(kept, toothy * light.soften(cv2.dilate(inside, _disc(0.03 * unit)), 0.015 * unit))
     for eye in (mesh.LEFT_EYE, mesh.RIGHT_EYE):
         ratio = eye_opening(source.points, eye) / max(eye_opening(target, eye), 1e-3)
         if ratio < 0.75:
@@ -318,8 +320,9 @@ def _kept_target(
     return kept
 
 
-def _smooth_inside(values: NDArray[np.float32], covered: NDArray[np.uint8], sigma_px: float) -> NDArray[np.float32]:
-    """Gaussian mean over covered pixels only."""
+def _smooth_inside(maps: NDArray[np.float32], covered: NDArray[np.uint8], sigma_px: float) -> NDArray[np.float32]:
+    """Gaussian mean of ``(K, S, S)`` maps over covered pixels only."""
     weights = covered.astype(np.float32)
-    total = light.soften(weights, sigma_px)
-    return np.where(covered > 0, light.soften(values * weights, sigma_px) / np.maximum(total, 1e-6), values)
+    total = np.maximum(light.soften(weights, sigma_px), 1e-6)
+    # Uncovered pixels are 0 in the maps already, so they add nothing to the sums.
+    return np.stack([np.where(covered > 0, light.soften(plane, sigma_px) / total, plane) for plane in maps])
