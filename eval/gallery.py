@@ -1,4 +1,4 @@
-"""The gallery: every distinct source image of a run, measured once. Held as an array: 10,000 x 512 floats are 20 MB."""
+"""The gallery: every distinct source image of a run, measured once. Held as a float64 array: 10,000 x 512 are 40 MB."""
 
 from __future__ import annotations
 
