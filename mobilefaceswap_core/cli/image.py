@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import NoFaceError, OptionError, SwapError
+from ..errors import NoFaceError, OptionError, OutputError, SwapError
+from .consent import check_consent
 from .options import (
     BackendOption,
     ConsentOption,
@@ -25,7 +28,11 @@ from .output import JsonOption, emit, emit_error, emit_json, library_output_on_s
 from .targets import Job, plan_jobs
 
 if TYPE_CHECKING:
-    from ..pipeline import FaceChoice, Pipeline, Source
+    from ..images import LoadedImage
+    from ..marking import MarkOptions
+    from ..pipeline import FaceChoice, Pipeline, Source, SwapResult
+    from ..swapper import SwapperInfo
+    from ..types import Image, Mask
 
 
 def image(
@@ -51,27 +58,35 @@ def image(
     no_clobber: Annotated[
         bool, typer.Option("--no-clobber", "-n", help="Leave results that are already there.", show_default=False)
     ] = False,
+    badge: Annotated[
+        bool, typer.Option("--badge", help="Also draw a small visible label on the result.", show_default=False)
+    ] = False,
     consent: ConsentOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Swap faces in a photo, or in every photo of a folder.
 
-    A result appears only when it is complete, and keeps the size, mode and colour profile of its target. A photo
-    without a face gives no result and counts as failed (exit code 3). In a folder the run goes on after a failure.
+    A result appears only when it is complete, and keeps the size, mode and colour profile of its target. It carries a
+    hidden watermark, metadata and, where the package for it is installed, a signed credential that say that faces were
+    swapped. A photo without a face gives no result and counts as failed (exit code 3). In a folder the run goes on after
+    a failure.
     """
     faces = parse_faces(face)
     photos = photos_by_face(source or [], mapping or [], model=model)
     jobs = plan_jobs(target, out, inputs=[photo for group in photos.values() for photo in group])
+    check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
+        from ..marking import MarkOptions
         from ..pipeline import Pipeline
 
         pipeline = Pipeline.load(model, detector, device, backend=backend, threads=threads)
         sources = load_sources(pipeline, photos, source_face)
+        swap = partial(swap_file, pipeline, sources, faces=faces, marks=MarkOptions(badge=badge))
         run = _run_folder if target.is_dir() else _run_single
-        payload, error, summary = run(pipeline, sources, jobs, faces, no_clobber)
+        payload, error, summary = run(swap, jobs, in_use(pipeline), no_clobber)
     if as_json:
         emit_json(payload)
-    elif error is None or summary:
+    elif summary:
         emit({}, summary, as_json=False)
     if error is not None:
         if not as_json:
@@ -118,30 +133,58 @@ def load_sources(
     return {number: person(paths) for number, paths in photos.items() if number is not None}
 
 
-def swap_file(pipeline: Pipeline, sources: Source | dict[int, Source], job: Job, faces: FaceChoice) -> dict[str, Any]:
-    """Swap one photo and write the result; what the JSON object of a photo holds.
+def swap_file(
+    pipeline: Pipeline, sources: Source | dict[int, Source], job: Job, *, faces: FaceChoice, marks: MarkOptions
+) -> dict[str, Any]:
+    """Swap one photo, mark it and write the result; what the JSON object of a photo holds.
 
     Returns:
         With ``output`` ``None`` when no face could be swapped; nothing is written then.
     """
-    from ..images import read_image, write_image
+    from ..images import read_image
+    from ..pipeline import SwapOptions
 
     started = time.perf_counter()
     photo = read_image(job.target)
-    result = pipeline.swap(photo.image, sources, faces=faces)
+    result = pipeline.swap(photo.image, sources, faces=faces, options=SwapOptions(mark=crop_mark(pipeline.swapper.info)))
     written = result.report.faces_swapped > 0
-    if written:
-        write_image(job.output, result.image, photo)
+    marked = write_marked(job.output, result, photo, pipeline.swapper.info, marks) if written else {}
     return {
         "target": str(job.target),
         "output": str(job.output) if written else None,
         "faces_found": result.report.faces_found,
         "faces_swapped": result.report.faces_swapped,
         "skipped": {str(number): reason for number, reason in result.report.skipped.items()},
+        **marked,
         **in_use(pipeline),
         "seconds": round(time.perf_counter() - started, 4),
         "seconds_by_stage": {stage: round(value, 4) for stage, value in result.seconds.items()},
     }
+
+
+def crop_mark(info: SwapperInfo) -> Callable[[Image, Mask], Image] | None:
+    """The watermark put into a crop before it is pasted; only into crops that the reader of the mark cuts out alike."""
+    from ..marking import mark_crop
+
+    if (info.crop.template, info.crop.fit) != ("arcface", "similarity"):
+        return None
+    return partial(mark_crop, model=info.name)
+
+
+def write_marked(
+    path: Path, result: SwapResult, photo: LoadedImage, info: SwapperInfo, marks: MarkOptions
+) -> dict[str, Any]:
+    """Write a result with its marks; which layers it carries, and why others are left out."""
+    from ..geometry import crop_from_frame_matrix
+    from ..marking import apply_pixels, mark_image_file
+    from ..types import CropSpec
+
+    image = result.image
+    if crop_mark(info) is None:
+        crops = [crop_from_frame_matrix(result.faces[number].five, CropSpec()) for number in result.crops_from_frame]
+        image = apply_pixels(image, crops, replace(marks, badge=False), model=info.name)
+    report = mark_image_file(path, image, model=info.name, options=marks, like=photo)
+    return {"marks": ["watermark", *report.applied], "marks_left_out": dict(report.left_out)}
 
 
 def in_use(pipeline: Pipeline) -> dict[str, str]:
@@ -164,25 +207,22 @@ def no_swap_error(payload: Mapping[str, Any]) -> NoFaceError:
     )
 
 
+Swap = Callable[[Job], dict[str, Any]]
 Outcome = tuple[dict[str, Any], SwapError | None, str]
 
 
-def _run_single(
-    pipeline: Pipeline, sources: Source | dict[int, Source], jobs: Sequence[Job], faces: FaceChoice, no_clobber: bool
-) -> Outcome:
+def _run_single(swap: Swap, jobs: Sequence[Job], used: Mapping[str, str], no_clobber: bool) -> Outcome:
     (job,) = jobs
     if no_clobber and job.output.exists():
-        raise OptionError(f"{job.output} is already there and --no-clobber was given; nothing was done.")
-    payload = swap_file(pipeline, sources, job, faces)
+        raise OutputError(f"{job.output} is already there and --no-clobber was given; nothing was done.")
+    payload = swap(job)
     if payload["output"] is None:
         error = no_swap_error(payload)
         return payload | {"error": _error_entry(error)}, error, ""
     return payload, None, _line(payload)
 
 
-def _run_folder(
-    pipeline: Pipeline, sources: Source | dict[int, Source], jobs: Sequence[Job], faces: FaceChoice, no_clobber: bool
-) -> Outcome:
+def _run_folder(swap: Swap, jobs: Sequence[Job], used: Mapping[str, str], no_clobber: bool) -> Outcome:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     started = time.perf_counter()
@@ -198,7 +238,7 @@ def _run_folder(
                 kept += 1
                 continue
             try:
-                entry = swap_file(pipeline, sources, job, faces)
+                entry = swap(job)
                 if entry["output"] is None:
                     raise no_swap_error(entry)
             except SwapError as error:  # reported and counted; the other photos still get their turn
@@ -215,7 +255,7 @@ def _run_folder(
         "files_kept": kept,
         "faces_found": sum(entry.get("faces_found", 0) for entry in entries),
         "faces_swapped": sum(entry["faces_swapped"] for entry in swapped),
-        **in_use(pipeline),
+        **used,
         "seconds": round(time.perf_counter() - started, 4),
         "files": entries,
     }

@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from ..errors import OptionError
+from .consent import check_consent
+from .options import ConsentOption, DetectorOption, SourceFaceOption
 from .output import JsonOption, emit, library_output_on_stderr
 
 
@@ -92,10 +95,65 @@ def convert(
     emit(payload, "\n".join(lines), as_json=as_json)
 
 
+def export(
+    source: Annotated[
+        list[Path], typer.Option("--source", metavar="PHOTO", help="Who appears. Repeat for more photos of the same person.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.onnx", help="Where to write the network.")],
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="One graph for all sources, with their kernels as inputs.", show_default=False)
+    ] = False,
+    weights_out: Annotated[
+        Path | None, typer.Option("--weights-out", metavar="FILE.npz", help="With --dynamic: write this source's inputs.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", metavar="student|official|FILE", help="A MobileFaceSwap network; others have no IDN.")
+    ] = "student",
+    detector: DetectorOption = "auto",
+    source_face: SourceFaceOption = None,
+    consent: ConsentOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the per-frame network as ONNX, with a source's kernels inside; refused if it differs from PyTorch.
+
+    The file swaps this person into any aligned face, with `image --model FILE.onnx` or in another program.
+    """
+    if weights_out is not None and not dynamic:
+        raise OptionError("--weights-out needs --dynamic: a file with a source inside has no other inputs.")
+    check_consent(consent, as_json=as_json)
+    with library_output_on_stderr():
+        from ..export import TOLERANCE, export_baked, export_dynamic
+        from ..images import read_image
+        from ..pipeline import Pipeline
+        from ..student import Student
+
+        photos = [read_image(path).image for path in source]
+        pipeline = Pipeline.load(model, detector, "cpu", backend="torch")
+        student = pipeline.swapper
+        if not isinstance(student, Student):
+            raise OptionError(f"{model} has no network of the MobileFaceSwap layout; choose --model student or official.")
+        person = pipeline.prepare_source(photos, face="largest" if source_face is None else source_face).condition
+        report = (
+            export_dynamic(student, person, out, weights_path=weights_out) if dynamic else export_baked(student, person, out)
+        )
+    sizes = {path: path.stat().st_size for path in report.paths}
+    payload = {
+        "kind": report.kind,
+        "model": student.info.name,
+        "max_difference": report.max_difference,
+        "tolerance": TOLERANCE,
+        "files": [{"path": path, "bytes": size} for path, size in sizes.items()],
+    }
+    lines = [f"{path} ({size / 1e6:.1f} MB)" for path, size in sizes.items()]
+    lines.append(f"Largest difference from PyTorch: {report.max_difference:.1e} (tolerance {TOLERANCE:g})")
+    emit(payload, "\n".join(lines), as_json=as_json)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("parity")(parity)
     app.command("convert")(convert)
+    app.command("export")(export)
 
 
 def _finite(value: float) -> float | None:
