@@ -55,8 +55,9 @@ def _cost(
     if threads is not None and threads < 1:
         raise OptionError(f"--threads must be at least 1, got {threads}")
     threads = threads or default_threads()
+    own = [_onnx_row(path) for path in onnx]
     rows = all_methods(size)
-    rows[-4:-4] = [_onnx_row(path) for path in onnx]
+    rows[-4:-4] = own
     report = CostReport(rows, claims(rows) if size == 224 else [], machine=forms.describe_machine(threads))
     if not count_only:
         _measure(report, quick=quick, threads=threads, rounds=rounds or (4 if quick else 10), compiled=compiled)

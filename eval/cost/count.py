@@ -97,11 +97,9 @@ def count(call: Callable[..., Any], *inputs: Any, parameters: int | None = None)
         parameters = sum(p.numel() for p in call.parameters()) if isinstance(call, nn.Module) else 0
     if isinstance(call, nn.Module):
         call.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter, _Recorder() as recorder:
         call(*inputs)
     counted = {op.__name__: flops for op, flops in counter.get_flop_counts().get("Global", {}).items()}
-    with torch.no_grad(), _Recorder() as recorder:
-        call(*inputs)
     multiply_adds = {name: flops // 2 for name, flops in counted.items()}
     others = {name: n for name, n in recorder.written.items() if name not in counted and name not in _MOVES and n}
     return Cost(parameters, sum(multiply_adds.values()), _sorted(multiply_adds), _sorted(others))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 from mobilefaceswap_core.errors import OptionError
@@ -52,18 +53,29 @@ def _recogniser(build: Callable[[], Any]) -> Cost:
     return count(meta(build), meta_tensor(1, 3, 112, 112))
 
 
+# Counts are pure and take seconds each, so every network is counted once per process.
+@cache
 def _ir_se() -> Cost:
     from mobilefaceswap_core.identity.arcface import ArcFaceIrSe
 
     return _recogniser(ArcFaceIrSe)
 
 
+@cache
 def _mobilefacenet() -> Cost:
     from mobilefaceswap_core.identity.mobilefacenet import MobileFaceNet
 
     return _recogniser(MobileFaceNet)
 
 
+@cache
+def _iresnet(depth: int) -> Cost:
+    from mobilefaceswap_core.teachers.iresnet import IResNet
+
+    return _recogniser(lambda: IResNet(depth))
+
+
+@cache
 def _mobilefaceswap(layout: Literal["compact", "official"], size: int) -> tuple[Cost, Cost]:
     """Per-frame and injection costs of either layout; the frame's parameters are the predicted kernels and the heads."""
     from mobilefaceswap_core.network import MobileFaceSwapNet
@@ -77,6 +89,7 @@ def _mobilefaceswap(layout: Literal["compact", "official"], size: int) -> tuple[
     return frame, count(network.injection, *identity)
 
 
+@cache
 def student(size: int = 224) -> MethodCost:
     """MobileFaceSwap as it ships here."""
     frame, injection = _mobilefaceswap("compact", size)
@@ -88,6 +101,7 @@ def student(size: int = 224) -> MethodCost:
     )  # fmt: skip
 
 
+@cache
 def official(size: int = 224) -> MethodCost:
     """MobileFaceSwap in the layout the authors released."""
     frame, injection = _mobilefaceswap("official", size)
@@ -99,6 +113,7 @@ def official(size: int = 224) -> MethodCost:
     )  # fmt: skip
 
 
+@cache
 def teacher(size: int = 224) -> MethodCost:
     """The teacher that ships here."""
     from mobilefaceswap_core.teachers.ours import TeacherGenerator
@@ -109,6 +124,7 @@ def teacher(size: int = 224) -> MethodCost:
     return MethodCost("teacher", "Teacher (this project)", size, "counted", frame, recogniser, parts)
 
 
+@cache
 def simswap(size: int = 224) -> MethodCost:
     """SimSwap."""
     from mobilefaceswap_core.teachers.simswap import SimSwapGenerator
@@ -119,7 +135,8 @@ def simswap(size: int = 224) -> MethodCost:
     return MethodCost("simswap", "SimSwap", size, "counted", frame, recogniser, parts)
 
 
-def faceshifter() -> list[MethodCost]:
+@cache
+def faceshifter() -> tuple[MethodCost, MethodCost]:
     """FaceShifter's first stage, and both."""
     from mobilefaceswap_core.teachers.aei import AeiNet, HearNet
 
@@ -129,7 +146,7 @@ def faceshifter() -> list[MethodCost]:
     second = count(meta(HearNet), image, image, image)
     # Stage 2 sees the target swapped with its own identity: stage 1 and the recogniser run a second time per frame.
     both = first * 2 + second + recogniser
-    return [
+    return (
         MethodCost(
             "faceshifter", "FaceShifter stage 1 (AEI-Net)", 256, "counted", first, recogniser,
             {"AEI-Net": first, name: recogniser}, "authors' code never released; as the community reads the paper",
@@ -139,16 +156,16 @@ def faceshifter() -> list[MethodCost]:
             {"AEI-Net twice": first * 2, "HEAR-Net": second, name: recogniser},
             "the recogniser also reads every target frame",
         ),
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
+@cache
 def ghost(blocks: int = 2) -> MethodCost:
     """GHOST with 1, 2 or 3 blocks."""
     from mobilefaceswap_core.teachers.ghost import GhostGenerator
-    from mobilefaceswap_core.teachers.iresnet import IResNet
 
     frame = count(meta(lambda: GhostGenerator(blocks)), meta_tensor(1, 3, 224, 224), meta_tensor(1, 512))
-    recogniser = _recogniser(lambda: IResNet(100))
+    recogniser = _iresnet(100)
     name = "ghost" if blocks == 2 else f"ghost-{blocks}"
     parts = {"generator": frame, "recogniser ArcFace ResNet-100": recogniser}
     title = f"GHOST, {blocks} block{'s' * (blocks > 1)}"
@@ -163,9 +180,7 @@ def inswapper() -> MethodCost:
     if not path.is_file():
         note = f"closed network; {module.GENERATOR_FILE.remedy}"
         return MethodCost("inswapper", "inswapper 128", 128, "weights not present", NOTHING, NOTHING, {}, note)
-    from mobilefaceswap_core.teachers.iresnet import IResNet
-
-    frame, recogniser = count_onnx(path), _recogniser(lambda: IResNet(50))
+    frame, recogniser = count_onnx(path), _iresnet(50)
     parts = {"generator": frame, "recogniser ArcFace ResNet-50": recogniser}
     return MethodCost("inswapper", "inswapper 128", 128, "counted", frame, recogniser, parts)
 

@@ -13,6 +13,7 @@ from mobilefaceswap_core.errors import OptionError, WeightsError
 from .count import Cost
 
 Shape = tuple[int, ...]
+_COUNTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 # Move or describe values; they compute nothing.
 _MOVES = frozenset({
     "Reshape", "Transpose", "Concat", "Split", "Slice", "Gather", "Squeeze", "Unsqueeze", "Flatten", "Identity",
@@ -46,9 +47,11 @@ def count_onnx(model: Any, input_shapes: Mapping[str, Shape] | None = None) -> C
     uncounted: Counter[str] = Counter()
     for node in model.graph.node:
         out = shapes.get(node.output[0])
-        if out is None and node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
-            raise OptionError(f"the shape of {node.output[0]!r} is unknown; name the sizes of the file's open inputs")
-        if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
+        if node.op_type in _COUNTED:
+            if out is None:
+                raise OptionError(
+                    f"the shape of {node.output[0]!r} is unknown; name the sizes of the file's open inputs"
+                )
             by_operator[node.op_type] += _multiply_adds(node, shapes)
         elif node.op_type not in _MOVES and out is not None:
             uncounted[node.op_type] += math.prod(out)
@@ -80,9 +83,19 @@ def _shapes(model: Any, given: dict[str, Shape]) -> dict[str, Shape]:
                 dim.dim_value = size
     for item in fixed.graph.output:  # open sizes there would win over the inferred ones
         item.type.tensor_type.ClearField("shape")
-    inferred = onnx.shape_inference.infer_shapes(fixed, data_prop=True)
-    shapes: dict[str, Shape] = {tensor.name: tuple(tensor.dims) for tensor in fixed.graph.initializer}
-    for item in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output):
+    shapes = _known(onnx.shape_inference.infer_shapes(fixed, data_prop=True))
+    if any(node.output[0] not in shapes for node in fixed.graph.node if node.op_type in _COUNTED):
+        # onnx does not follow sizes through slices of computed length; ONNX Runtime's symbolic inference does.
+        from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
+
+        shapes |= _known(SymbolicShapeInference.infer_shapes(fixed, auto_merge=True))
+    return shapes
+
+
+def _known(model: Any) -> dict[str, Shape]:
+    """Shapes without open sizes, by tensor name."""
+    shapes: dict[str, Shape] = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    for item in (*model.graph.input, *model.graph.value_info, *model.graph.output):
         dims = item.type.tensor_type.shape.dim
         if item.type.tensor_type.HasField("shape") and all(d.HasField("dim_value") for d in dims):
             shapes[item.name] = tuple(d.dim_value for d in dims)
