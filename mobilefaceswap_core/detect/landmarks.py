@@ -2,7 +2,7 @@
 
 The network reads a grey 64 x 64 crop. From a detector's box alone it is off by 5-6 % of the eye distance and gets worse
 with the head's tilt, because boxes vary. Looking again at a crop fitted to its own first answer (turned upright, with
-the margins below) and once more brings it to 3.6 %, the same at 0 and 45 degrees; see docs/detectors.md.
+the margins below) and once more brings it to about 4 %, the same at 0 and 45 degrees; see docs/detectors.md.
 """
 
 from __future__ import annotations
