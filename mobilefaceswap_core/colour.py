@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from .types import Image, Mask
@@ -28,10 +29,12 @@ def match_colours(swapped: Image, target: Image, mask: Mask) -> Image:
     face = mask > _MIN_WEIGHT
     if face.mean() < _MIN_PIXELS_SHARE:
         return swapped
-    ours, theirs = swapped[face].astype(np.float32), target[face].astype(np.float32)  # (pixels, 3)
-    mean_ours, mean_theirs = ours.mean(0), theirs.mean(0)
-    deviation = np.maximum(ours.std(0), 5.0)  # 5 levels of 255: a flat patch has no contrast to stretch
-    gain = np.clip(theirs.std(0) / deviation, *_GAIN_LIMITS) ** DEVIATION_STRENGTH
+    inside = face.view(np.uint8)
+    mean_ours, deviation_ours = (values[:, 0] for values in cv2.meanStdDev(swapped, mask=inside))
+    mean_theirs, deviation_theirs = (values[:, 0] for values in cv2.meanStdDev(target, mask=inside))
+    deviation = np.maximum(deviation_ours, 5.0)  # 5 levels of 255: a flat patch has no contrast to stretch
+    gain = np.clip(deviation_theirs / deviation, *_GAIN_LIMITS) ** DEVIATION_STRENGTH
     mean = mean_ours + MEAN_STRENGTH * (mean_theirs - mean_ours)
-    matched = (swapped.astype(np.float32) - mean_ours) * gain + mean
-    return np.clip(np.rint(matched), 0, 255).astype(np.uint8)
+    # One table of 256 levels per channel gives what arithmetic on every pixel would, in a tenth of the time.
+    levels = (np.arange(256)[:, None] - mean_ours) * gain + mean  # (256, 3)
+    return cv2.LUT(swapped, np.clip(np.rint(levels), 0, 255).astype(np.uint8)[None])  # type: ignore[return-value]
