@@ -144,15 +144,18 @@ class Trainer:
         if options.compile:
             task.network.compile()
 
-    def run(self) -> RunResult:
+    def run(self, *, began: float | None = None) -> RunResult:
         """Train until the steps or the minutes are used up, then save, validate and export.
 
         Also after an interruption from the keyboard. After a divergence nothing is saved.
 
+        Args:
+            began: when the budget of minutes started to run, by the trainer's clock; now if not given.
+
         Raises:
             TrainingError: the run diverged.
         """
-        began = self._clock()
+        began = self._clock() if began is None else began
         self._resume()
         first = self.step
         before, grid_seconds = self._timed(lambda: self.task.validate(self.average))

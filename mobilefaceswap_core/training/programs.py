@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ import torch
 from ..errors import OptionError
 from ..identity.encoder import load_identity_encoder
 from ..models import load_swapper
+from ..swapper import Swapper
+from ..types import CropSpec
 from .cache import load_pairs, make_pairs
 from .config import (
     DataOptions,
@@ -38,6 +40,7 @@ def run_program(config: AnyConfig, folder: Path, *, device: str = "auto", say: S
         OptionError: an input is missing, or the folder holds a run of another program.
         TrainingError: the run diverged.
     """
+    began = time.monotonic()
     place, where = join(device)
     say = say if place.first else _silent
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +50,7 @@ def run_program(config: AnyConfig, folder: Path, *, device: str = "auto", say: S
     faces = load_faces(config.data, device=where)
     say(f"{len(faces)} crops of {int(faces.identity.max()) + 1} people")
     task = _task(config, faces, folder, where, place, say)
-    return Trainer(task, config.loop, folder, device=where, place=place, say=say).run()
+    return Trainer(task, config.loop, folder, device=where, place=place, say=say).run(began=began)
 
 
 def store_pairs(
@@ -56,7 +59,7 @@ def store_pairs(
     """Compute and store teacher outputs; see :func:`~.cache.make_pairs`."""
     from .quality import load_quality
 
-    teachers = [load_swapper(name, device=device) for name in options.teachers]
+    teachers = [_teacher(name, data.size_px, device) for name in options.teachers]
     for teacher in teachers:
         if (spec := teacher.info.crop).size_px != data.size_px or (spec.template, spec.fit) != ("arcface", "similarity"):
             raise OptionError(
@@ -67,7 +70,15 @@ def store_pairs(
     encoder = load_identity_encoder(device)
     make_pairs(
         faces, teachers, encoder, folder, options, hold_out=data.hold_out, seed=seed, quality=quality, report=say
-    )  # fmt: skip
+    )
+
+
+def _teacher(name: str, size_px: int, device: torch.device) -> Swapper:
+    if name == "graphics":  # the only one that works at any size
+        from ..teachers.graphics import GraphicsSwapper
+
+        return GraphicsSwapper(CropSpec(size_px))
+    return load_swapper(name, device=device)
 
 
 def _task(config: AnyConfig, faces: Faces, folder: Path, device: torch.device, place: Place, say: Say) -> Task:
@@ -109,14 +120,6 @@ def _claim(config: Any, folder: Path, place: Place) -> None:
     if place.first:
         program.write_text(name + "\n")
         save_config(config, folder / "config.json")
-
-
-def discard(folder: Path) -> None:
-    """Remove a run's folder, if it is one."""
-    if folder.exists():
-        if not (folder / "program").is_file():
-            raise OptionError(f"{folder} is not a run of this package; it was left alone. Choose another folder.")
-        shutil.rmtree(folder)
 
 
 def _silent(line: str) -> None:
