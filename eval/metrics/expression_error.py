@@ -14,7 +14,7 @@ EXPRESSION = MetricSpec(
     False,
     10.0,
     "expression",
-    "Mean Euclidean distance of expression coefficients between swapped and target face, in standard deviations within one "
+    "Mean Euclidean distance of expression vectors between swapped and target face, in standard deviations within one "
     "person's photos; comparable only within one estimator. Without a face: 10.",
     "FaceShifter and successors: distance of 3DMM expression coefficients",
 )

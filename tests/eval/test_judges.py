@@ -102,6 +102,27 @@ def test_a_change_of_face_shape_counts_far_less_than_a_change_of_expression():
     assert np.mean(shape_moves) < 0.4 * np.mean(expression_moves)
 
 
+def test_the_expression_judge_reports_displacement_and_leaks_little_shape():
+    judge = load_judge("facemodel")
+    random = np.random.default_rng(1)
+    shape_moves, expression_moves, true_moves = [], [], []
+    for _ in range(20):
+        a, b = random.normal(size=(2, len(MODEL.identity)))
+        e, f = random.normal(size=(2, len(MODEL.expression)))
+        rotation = turned(*random.uniform([-8, -15, -5], [8, 15, 5]))
+        first, reshaped, acted = (
+            judge.measure(np.zeros((1, 1, 3), np.uint8), face_of(seen(shape_of(MODEL, s, x), rotation)))
+            for s, x in ((a, e), (b, e), (a, f))
+        )
+        shape_moves.append(np.linalg.norm(reshaped - first))
+        expression_moves.append(np.linalg.norm(acted - first))
+        true_moves.append(
+            np.linalg.norm(np.tensordot(f - e, MODEL.expression, axes=1)) / np.linalg.norm(MODEL.expression)
+        )
+    assert np.mean(shape_moves) < 0.4 * np.mean(expression_moves)
+    assert 0.6 < np.mean(expression_moves) / np.mean(true_moves) < 1.1
+
+
 def test_actions_read_what_was_moved():
     points = seen(MODEL.mean, np.eye(3))
     base = landmark_actions(points)
