@@ -60,7 +60,7 @@ class Blocklist:
             OptionError: not finite, or of another size than the list's.
         """
         vector = np.asarray(embedding)
-        if self.names and vector.size != self.embeddings.shape[1] or not np.isfinite(vector).all():
+        if (self.names and vector.size != self.embeddings.shape[1]) or not np.isfinite(vector).all():
             raise OptionError(
                 f"The source's embedding has {vector.size} values or is not finite; wanted {self.embeddings.shape[1]} "
                 "finite ones from the encoder that made the block list."

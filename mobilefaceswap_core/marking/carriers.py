@@ -132,7 +132,7 @@ def codeword(payload: int) -> Floats:
     for shift in range(BITS - 7, -1, -7):
         sign, row = divmod(payload >> shift & 127, 64)
         words.append(_hadamard()[row] * (1 - 2 * sign))
-    return np.concatenate(words) / np.float32(np.sqrt(CARRIERS))
+    return np.asarray(np.concatenate(words) / np.sqrt(CARRIERS), np.float32)
 
 
 def decode(responses: Floats) -> tuple[Floats, NDArray[np.int64]]:

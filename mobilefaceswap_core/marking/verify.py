@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import numpy as np
 
 from ..detect import Detector, load_detector
 from ..errors import BackendError, ImageError, VideoError
+from ..geometry import align_face
 from ..images import read_image
 from ..types import Image
-from .credentials import suffix_by_content, read_credentials
+from .carriers import MARK_CROP, codeword
+from .credentials import read_credentials, suffix_by_content
 from .metadata import read_metadata
-from .reading import Reading, read_faces, vote
+from .reading import Reading, read_faces, read_together
 from .watermark import payload_for
 
 _FRAMES = 12  # of a clip, spread evenly: enough for a vote, and bounded in time for any length
@@ -139,44 +142,48 @@ def verify_file(path: str | os.PathLike[str], *, detector: Detector | None = Non
     )
 
 
-def read_frames(frames: Iterator[Image], detector: Detector) -> tuple[Reading | None, int, int]:
-    """The vote of the surest face of each frame, faces seen, and frames seen."""
-    surest, faces_seen, frames_seen = [], 0, 0
+def read_still(image: Image, detector: Detector) -> tuple[Reading | None, int]:
+    """The surest face's reading, and how many faces there are."""
+    readings = read_faces(image, detector.detect(image))
+    return max(readings, key=lambda reading: reading.score, default=None), len(readings)
+
+
+def read_frames(frames: Iterable[Image], detector: Detector) -> tuple[Reading | None, int, int]:
+    """Frames of one clip together: the surest person's reading, faces seen, and frames seen.
+
+    Faces are told apart by their order from left to right, which is all that a few frames far apart allow.
+    """
+    crops: dict[int, list[Image]] = {}
+    seen = 0
     for frame in frames:
-        frames_seen += 1
-        readings = read_faces(frame, detector.detect(frame))
-        faces_seen += len(readings)
-        if readings:
-            surest.append(max(readings, key=lambda reading: reading.score))
-    return vote(surest), faces_seen, frames_seen
+        seen += 1
+        for number, face in enumerate(detector.detect(frame)):
+            crops.setdefault(number, []).append(align_face(frame, face, MARK_CROP).image)
+    readings = [reading for person in crops.values() if (reading := read_together(person)) is not None]
+    return max(readings, key=lambda r: r.score, default=None), sum(map(len, crops.values())), seen
 
 
 def _watermark(path: Path, clip: bool, detector: Detector | None) -> WatermarkFinding:
-    frames = _clip_frames(path) if clip else iter([read_image(path).image])
-    first = next(frames, None)
+    images = _clip_frames(path) if clip else iter([read_image(path).image])
+    first = next(images, None)
     if first is None:
         raise ImageError(f"{path} has no frame that can be decoded; wanted an image or clip. Copy it again.")
     try:
         detector = load_detector() if detector is None else detector
     except BackendError as error:
         return WatermarkFinding(False, note=f"not looked for: {error}")
-    voted, faces, seen = read_frames(_chain(first, frames), detector)
-    if voted is None:
-        return WatermarkFinding(False, faces, seen, note="no face was found to read it from")
-    if not voted.marked:
-        return WatermarkFinding(False, faces, seen, round(1 - voted.chance, 9), round(voted.score, 4))
-    from .carriers import codeword
-
-    model = next((name for name in KNOWN_MODELS if payload_for(name) == voted.payload), None)
-    accuracy = voted.bit_accuracy(codeword(voted.payload))
-    return WatermarkFinding(
-        True, faces, seen, round(1 - voted.chance, 9), round(voted.score, 4), voted.payload, model, round(accuracy, 4)
-    )
-
-
-def _chain(first: Image, rest: Iterator[Image]) -> Iterator[Image]:
-    yield first
-    yield from rest
+    if clip:
+        reading, faces, frames = read_frames(chain([first], images), detector)
+    else:
+        (reading, faces), frames = read_still(first, detector), 1
+    if reading is None:
+        return WatermarkFinding(False, faces, frames, note="no face was found to read it from")
+    confidence, score = round(1 - reading.chance, 9), round(reading.score, 4)
+    if not reading.marked:
+        return WatermarkFinding(False, faces, frames, confidence, score)
+    model = next((name for name in KNOWN_MODELS if payload_for(name) == reading.payload), None)
+    accuracy = round(reading.bit_accuracy(codeword(reading.payload)), 4)
+    return WatermarkFinding(True, faces, frames, confidence, score, reading.payload, model, accuracy)
 
 
 def _is_other_clip(path: Path) -> bool:
@@ -255,5 +262,6 @@ __all__ = [
     "VerifyReport",
     "WatermarkFinding",
     "read_frames",
+    "read_still",
     "verify_file",
 ]

@@ -1,4 +1,4 @@
-"""The photos measurements run on: a folder of the reader's own, one sub-folder per person, each photo an aligned crop."""
+"""The photos measurements run on: the reader's own, in one sub-folder per person, each an aligned crop."""
 
 from __future__ import annotations
 

@@ -12,9 +12,11 @@ import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from mobilefaceswap_core.marking.carriers import codeword
+from mobilefaceswap_core.errors import NoFaceError
+from mobilefaceswap_core.geometry import align_face
+from mobilefaceswap_core.marking.carriers import MARK_CROP, codeword
 from mobilefaceswap_core.marking.mark import mark_crop
-from mobilefaceswap_core.marking.reading import THRESHOLD, Reading, chance_of, read_crop, read_faces, vote
+from mobilefaceswap_core.marking.reading import THRESHOLD, Reading, chance_of, read_crop, read_faces, read_together
 from mobilefaceswap_core.marking.watermark import VIDEO_STRENGTH, embed_crop, payload_for
 from mobilefaceswap_core.pipeline import Pipeline, Source, SwapOptions
 from mobilefaceswap_core.types import Image
@@ -57,7 +59,7 @@ def survival(pipelines: Sequence[Pipeline], photos: Sequence[Path], count: int) 
             target = scene(crop_224(chosen[number]), side, turn_deg=float(random.uniform(-10, 10)))
             try:
                 source = pipeline.prepare_source([scene(crop_224(chosen[-1 - number]), 224)])
-            except Exception:  # noqa: BLE001 - a photo without a findable face is no case
+            except NoFaceError:  # a photo without a findable face is no case
                 continue
             clean, marked = (_swapped(pipeline, target, source, flag) for flag in (False, True))
             touched = (clean != target).any(-1)
@@ -122,8 +124,7 @@ def false_positives(photos: Sequence[Path], count: int) -> list[Row]:
         patch = cv2.resize(texture[top : top + side, left : left + side], (224, 224), interpolation=cv2.INTER_AREA)
         scores["natural images"].append(read_crop(patch).score)  # type: ignore[arg-type]
     everything = np.array(scores["faces"] + scores["natural images"])
-    rows = [_scores_row(name, np.array(values)) for name, values in (*scores.items(), ("all", everything))]
-    return rows
+    return [_scores_row(name, np.array(values)) for name, values in (*scores.items(), ("all", everything))]
 
 
 def _scores_row(name: str, scores: np.ndarray) -> Row:
@@ -185,13 +186,13 @@ def video(pipeline: Pipeline, photos: Sequence[Path], clips: int) -> list[Row]:
         ):
             with tempfile.TemporaryDirectory() as folder:
                 decoded = h264(frames, Path(folder) / "clip.mp4", crf=crf)
-            readings = [
-                r for f in decoded[::2] if (r := _surest(read_faces(f, pipeline.detector.detect(f)))) is not None
-            ]
-            together = vote(readings)
+            found = [(f, faces[0]) for f in decoded[::2] if (faces := pipeline.detector.detect(f, order="size"))]
+            crops = [align_face(f, face, MARK_CROP).image for f, face in found]
+            alone = [reading for crop in crops if (reading := read_together([crop])) is not None]
+            together = read_together(crops)
             hit = together is not None and together.marked and together.payload == payload
             collected.setdefault(name, []).append(
-                (len(readings), sum(r.marked for r in readings), hit, together.score if together else 0.0, difference)
+                (len(alone), sum(r.marked for r in alone), hit, together.score if together else 0.0, difference)
             )
     return [
         {
