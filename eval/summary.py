@@ -252,7 +252,11 @@ def _notes(
         notes.append(
             f"{len(gallery['without_face'])} source images show the judges no face and are not in the gallery."
         )
-    unreferenced = int(table["no_reference"].drop("frechet", level="key").max())
+    # LPIPS and flicker are empty for reasons of their own, stated elsewhere.
+    faces = table.drop(
+        [k for k in ("frechet", "lpips", "flicker") if k in table.index.get_level_values("key")], level="key"
+    )
+    unreferenced = int(faces["no_reference"].max())
     if unreferenced:
         notes.append(
             f"Up to {unreferenced} pairs could not be measured for any method (source or target without a face)."

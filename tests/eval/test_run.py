@@ -123,6 +123,12 @@ def test_all_outputs_are_there_and_hold_together(known):
     assert {"retrieval_pose.png", "cumulative_match.png", "distributions.png", "pairs_nothing.png"} <= pngs
 
 
+def test_notes_say_what_is_missing_and_nothing_else(known):
+    notes = " ".join(summary_of(known).meta["notes"])
+    assert "LPIPS" in notes and "covariance singular" in notes and "not the FID" in notes
+    assert "could not be measured" not in notes and "†" not in notes
+
+
 def test_reference_rows_are_never_the_best(known):
     from eval.tables import best_methods
 
