@@ -21,7 +21,7 @@ Float = NDArray[np.float64]
 
 # How much of the difference in shape (width, height, depth) eyes and mouth take over besides their place. Width of an
 # eye is anatomy; its height and all of a mouth are mostly expression, which is the target's. Measured on pairs of real
-# photos: taking these shares brings dlib's distance from 0.519 to about 0.505 and leaves landmark errors as they are.
+# photos at strength 0.7: dlib's distance falls from 0.519 to 0.502, mouth landmarks move 3.25 instead of 3.12 px.
 EYE_SHARES, MOUTH_SHARES = (1.0, 0.4, 1.0), (0.3, 0.3, 0.3)
 
 
