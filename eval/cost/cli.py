@@ -114,7 +114,8 @@ def _measure(report: CostReport, *, quick: bool, threads: int, rounds: int, comp
         with networks.scratch_folder() as folder:
             for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
                 made = _candidates(report, device, quick=quick, threads=threads, compiled=compiled, folder=folder)
-                report.latencies.extend(measure(made, rounds=rounds, warm_up=1 if quick else 2))
+                limit_s = 60.0 if quick else 150.0  # a busy machine gets fewer rounds, not a longer run
+                report.latencies.extend(measure(made, rounds=rounds, warm_up=1, limit_s=limit_s))
             report.stages.extend(stages.profile_student(threads=threads, rounds=5 * rounds, folder=folder))
         try:
             names = ("student", "graphics", "teacher")
@@ -148,8 +149,9 @@ def _candidates(
         own = (1,) if timed.heavy and device == "cpu" else batches
         # Half a minute per round of bfloat16 FaceShifter on a processor without it would teach nothing.
         precisions = (torch.float32,) if timed.heavy and device == "cpu" else (torch.float32, torch.bfloat16)
-        options = {"device": device, "batches": own, "precisions": precisions, "compiled": compiled and not timed.heavy}
-        made += networks.generator_candidates(timed, **options)
+        made += networks.generator_candidates(
+            timed, device=device, batches=own, precisions=precisions, compiled=compiled and not timed.heavy
+        )
         if device == "cpu" and not quick and not timed.heavy:
             try:
                 made += networks.onnx_candidates(timed, batches=(1,), threads=threads, folder=folder)

@@ -94,7 +94,7 @@ def identity_figure(points: list[Point], *, note: str = "") -> Figure:
     if any(not p.source for p in points):
         handles.append(axes.scatter([], [], s=70, color=_BLUE, label="measured here"))
     for number, source in enumerate(sources):
-        hollow = {
+        hollow: dict[str, Any] = {
             "marker": _QUOTED_MARKERS[number % len(_QUOTED_MARKERS)],
             "facecolors": "none",
             "edgecolors": _VERMILION,

@@ -15,6 +15,8 @@ import torch
 
 from mobilefaceswap_core.errors import OptionError
 
+_FEWEST = 3  # a median of fewer rounds is a single call
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -64,6 +66,7 @@ def measure(
     *,
     rounds: int = 10,
     warm_up: int = 2,
+    limit_s: float | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Latency]:
     """Time all candidates, interleaved.
@@ -72,6 +75,7 @@ def measure(
         candidates: what to time; each is called ``warm_up + rounds`` times.
         rounds: measured rounds.
         warm_up: rounds thrown away: first calls allocate, choose kernels and fill caches.
+        limit_s: stop after the round that passes this time, but not before three measured rounds.
         clock: seconds.
 
     Returns:
@@ -80,16 +84,20 @@ def measure(
     if rounds < 1 or warm_up < 0:
         raise OptionError(f"at least one round is needed and a warm-up is not negative; got {rounds} and {warm_up}")
     seconds = np.zeros((rounds, len(candidates)))
+    begun, done = clock(), 0
     for number in range(-warm_up, rounds):
+        if limit_s is not None and done >= _FEWEST and clock() - begun > limit_s:
+            break
+        done = number + 1
         for position in range(len(candidates)):
             index = (position + number) % len(candidates)
             started = clock()
             candidates[index].run()
             if number >= 0:
                 seconds[number, index] = clock() - started
-    low, median, high = np.percentile(seconds * 1000.0, [10, 50, 90], axis=0)
+    low, median, high = np.percentile(seconds[:done] * 1000.0, [10, 50, 90], axis=0)
     return [
-        Latency(c.method, c.backend, c.device, c.batch, float(m), float(lo), float(hi), rounds)
+        Latency(c.method, c.backend, c.device, c.batch, float(m), float(lo), float(hi), done)
         for c, lo, m, hi in zip(candidates, low, median, high, strict=True)
     ]
 

@@ -78,8 +78,8 @@ def measure_here(method: str, threads: int) -> Memory:
         if method not in timed:
             raise OptionError(f"unknown method {method!r}; wanted student, {', '.join(timed)}")
         idle = _status_mb("VmRSS")
-        options = {"device": "cpu", "batches": (1,), "precisions": (torch.float32,)}
-        candidate = next(generator_candidates(timed[method], **options))
+        made = generator_candidates(timed[method], device="cpu", batches=(1,), precisions=(torch.float32,))
+        candidate = next(made)
     for _ in range(3):
         candidate.run()
     return Memory(idle, _status_mb("VmHWM"))

@@ -6,12 +6,14 @@ Counting needs no weights. Every network is built on the ``meta`` device, where 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
 from mobilefaceswap_core.errors import OptionError
-from mobilefaceswap_core.teachers.checkpoints import expected_path
+from mobilefaceswap_core.teachers import ghost as ghost_module
+from mobilefaceswap_core.teachers import simswap as simswap_module
+from mobilefaceswap_core.teachers.checkpoints import Checkpoint, expected_path
 
 from .count import NOTHING, Cost, count, meta, meta_tensor
 from .onnx_count import count_onnx
@@ -204,6 +206,14 @@ def quoted() -> list[MethodCost]:
     ]  # fmt: skip
 
 
+def _weights_note(files: tuple[Checkpoint, ...]) -> str:
+    """How to get files that are not here, so that quality could be measured too; empty if all are here."""
+    if all(expected_path(file).is_file() for file in files):
+        return ""
+    remedies = " ".join(dict.fromkeys(file.remedy for file in files)).rstrip(".")
+    return f"weights not present, so cost only; {remedies}"
+
+
 def all_methods(size_px: int = 224) -> list[MethodCost]:
     """Every row, cheapest counted first, quoted rows last.
 
@@ -220,4 +230,6 @@ def all_methods(size_px: int = 224) -> list[MethodCost]:
         *(ghost(blocks) for blocks in (1, 2, 3)), *faceshifter(),
     ]  # fmt: skip
     counted.sort(key=lambda row: row.frame.multiply_adds)
-    return [*counted, inswapper(), graphics(), *quoted()]
+    files = {"simswap": simswap_module.FILES, "ghost": ghost_module.FILES}
+    rows = [replace(row, note=_weights_note(files[row.name])) if row.name in files else row for row in counted]
+    return [*rows, inswapper(), graphics(), *quoted()]

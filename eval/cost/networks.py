@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from mobilefaceswap_core.errors import BackendError
+from mobilefaceswap_core.teachers.embedding_swapper import frozen
 
 from .measure import Candidate, finished
 
@@ -71,7 +73,7 @@ def idn_candidates(*, device: str, batches: tuple[int, ...], threads: int) -> It
         label = backend.label.partition(" / ")[2]
         for batch in batches:
             crops = np.random.default_rng(0).random((batch, 3, 224, 224), dtype=np.float32)
-            call = finished(lambda runner=runner, crops=crops: runner(crops), device)
+            call = finished(partial(runner, crops), device)
             yield Candidate("student", "pytorch float32" if label == "torch" else label, device, batch, call)
 
 
@@ -80,7 +82,7 @@ def generator_candidates(
 ) -> Iterator[Candidate]:
     """One generator in PyTorch: eager in each arithmetic, and compiled if asked."""
     torch.manual_seed(0)
-    module = timed.build().eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    module = frozen(timed.build(), device)
     forms: list[tuple[str, Callable[..., Any]]] = [("pytorch", module)]
     if compiled:
         forms.append(("pytorch compiled", torch.compile(module)))
@@ -104,7 +106,7 @@ def onnx_candidates(timed: Timed, *, batches: tuple[int, ...], threads: int, fol
     for batch in batches:
         targets, embedding = (tensor.contiguous().numpy() for tensor in random_inputs(timed.size_px, batch, "cpu"))
         feed = {"targets": targets, "embedding": embedding}
-        run = lambda session=session, feed=feed: session.run(None, feed)  # noqa: E731 - bound per batch
+        run = partial(session.run, None, feed)
         yield Candidate(timed.method, "onnxruntime", "cpu", batch, run)
 
 

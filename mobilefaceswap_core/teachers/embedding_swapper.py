@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import ImageError, OptionError
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, Image, SwappedCrop
 
+Network = TypeVar("Network", bound=nn.Module)
 Precision = Literal["auto", "float32", "bfloat16"]
 # crops (N, S, S, 3) RGB uint8, each aligned as the swapper's crop spec says -> (N, 512) float32, any length
 Embed = Callable[[Sequence[Image]], NDArray[np.float32]]
@@ -71,6 +72,12 @@ def crops_to_tensor(crops: Sequence[Image], *, device: torch.device | str = "cpu
 def tensor_to_crops(images: Tensor) -> NDArray[np.uint8]:
     """``(N, 3, S, S)`` in [0, 1] -> ``(N, S, S, 3)`` uint8, rounded to the nearest level."""
     return (images.clamp(0, 1) * 255.0).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def frozen(network: Network, device: torch.device | str) -> Network:
+    """The network in evaluation mode, without gradients, channels-last, on a device."""
+    network.eval().requires_grad_(False)
+    return network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
 
 def resolve_precision(precision: Precision, device: torch.device | str) -> torch.dtype:

@@ -27,7 +27,7 @@ from ..weights.load import file_sha256
 from . import checkpoints
 from .aei import AeiConfig, AeiNet
 from .checkpoints import Checkpoint
-from .embedding_swapper import EmbeddingSwapper, Precision, crops_to_tensor, resolve_precision
+from .embedding_swapper import EmbeddingSwapper, Precision, crops_to_tensor, frozen, resolve_precision
 from .iresnet import IResNet
 
 CROP = CropSpec(224, "arcface_frontal", "similarity")
@@ -150,6 +150,6 @@ def load(
         device=f"{torch.device(device)} / pytorch {str(dtype).removeprefix('torch.')}",
         match_colours=False,
     )
-    network = generator.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    network = frozen(generator, device)
     embed = GhostRecogniser(recogniser, device=device).embed
     return EmbeddingSwapper(info, network, embed, device=device, dtype=dtype, unit=False)

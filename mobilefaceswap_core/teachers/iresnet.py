@@ -34,6 +34,11 @@ class ResidualBlock(nn.Module):
 class IResNet(nn.Module):
     """``(N, 3, 112, 112)`` -> embedding ``(N, 512)``, not normalised."""
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(self, depth: int = 100) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)

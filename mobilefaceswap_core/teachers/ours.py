@@ -22,7 +22,7 @@ from ..swapper import SwapperInfo
 from ..types import CropSpec
 from ..weights.load import file_sha256, load_into, load_tensors, read_safetensors
 from ..weights.registry import WEIGHTS
-from .embedding_swapper import EmbeddingSwapper, Precision, resolve_precision
+from .embedding_swapper import EmbeddingSwapper, Precision, frozen, resolve_precision
 
 WEIGHTS_NAME = "teacher_224"
 EMBEDDING = 512
@@ -130,7 +130,7 @@ def build(tensors: dict[str, Tensor], *, device: torch.device | str = "cpu") -> 
     """
     generator = TeacherGenerator()
     load_into(generator, tensors, what=WEIGHTS_NAME)
-    return generator.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    return frozen(generator, device)
 
 
 def load(

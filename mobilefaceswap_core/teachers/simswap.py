@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ from ..types import CropSpec, Image
 from ..weights.load import file_sha256, load_into
 from . import checkpoints
 from .checkpoints import Checkpoint
-from .embedding_swapper import EmbeddingSwapper, Precision, crops_to_tensor, resolve_precision
+from .embedding_swapper import EmbeddingSwapper, Precision, crops_to_tensor, frozen, resolve_precision
 
 CROP = CropSpec(224, "arcface_frontal", "similarity")
 EMBEDDING = 512
@@ -71,7 +72,7 @@ class ConvNorm(nn.Module):
 
     def __init__(self, cin: int, cout: int, *, kernel: int = 3, stride: int = 1, reflect: bool = False) -> None:
         super().__init__()
-        mode = "reflect" if reflect else "zeros"
+        mode: Literal["reflect", "zeros"] = "reflect" if reflect else "zeros"
         self.conv = nn.Conv2d(cin, cout, kernel, stride, kernel // 2, padding_mode=mode)
         self.norm = nn.BatchNorm2d(cout)
 
@@ -175,7 +176,7 @@ def load(
         device=f"{torch.device(device)} / pytorch {str(dtype).removeprefix('torch.')}",
         match_colours=False,
     )
-    network = generator.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    network = frozen(generator, device)
     return EmbeddingSwapper(
         info, network, SimSwapRecogniser(recogniser, device=device).embed, device=device, dtype=dtype
     )

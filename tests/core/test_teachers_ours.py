@@ -63,7 +63,7 @@ def test_swap_gives_uint8_faces_and_masks_in_range_and_keeps_the_targets(teacher
     (crop,) = teacher.swap([target], [teacher.condition([aligned(3)])])
     assert crop.image.shape == (224, 224, 3) and crop.image.dtype == np.uint8
     assert crop.mask.shape == (224, 224) and crop.mask.dtype == np.float32
-    assert 0 <= crop.mask.min() and crop.mask.max() <= 1
+    assert crop.mask.min() >= 0 and crop.mask.max() <= 1
     np.testing.assert_array_equal(target.image, before)
 
 
@@ -94,7 +94,7 @@ def test_the_mean_embedding_ignores_length_and_order_and_is_read_only():
     a, b = mean_embedding(rows).vector, mean_embedding(scaled[::-1]).vector
     np.testing.assert_allclose(a, b, atol=1e-6)
     assert np.linalg.norm(a) == pytest.approx(1.0, abs=1e-6)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="read-only"):
         a[0] = 1.0
 
 

@@ -223,3 +223,12 @@ def test_an_exported_generator_costs_what_the_module_costs(tmp_path):
     path = networks.export_onnx(networks.Timed("teacher", 32, build), tmp_path)
     counted = count_onnx(path, {"targets": (1, 3, 64, 64), "embedding": (1, 512)})
     assert counted.multiply_adds == count(meta(build), meta_tensor(1, 3, 64, 64), meta_tensor(1, 512)).multiply_adds
+
+
+def test_a_method_without_its_weights_says_how_to_get_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("MOBILEFACESWAP_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = {row.name: row for row in methods.all_methods()}
+    assert "weights not present" in found["simswap"].note and "checkpoints.zip" in found["simswap"].note
+    assert "download_models.sh" in found["ghost"].note
+    assert found["inswapper"].status == "weights not present" and found["inswapper"].note

@@ -77,6 +77,20 @@ def test_median_and_spread_come_from_the_clock_alone():
     assert result.frames_per_second == pytest.approx(2 / 3)
 
 
+def test_a_busy_machine_gets_fewer_rounds_but_at_least_three():
+    now = 0.0
+
+    def run() -> None:
+        nonlocal now
+        now += 10.0
+
+    candidate = Candidate("m", "b", "cpu", 1, run)
+    (result,) = measure([candidate], rounds=50, warm_up=1, limit_s=1.0, clock=lambda: now)
+    assert result.rounds == 3 and result.median_ms == 10_000.0
+    (result,) = measure([candidate], rounds=50, warm_up=1, limit_s=100.0, clock=lambda: now)
+    assert result.rounds == 10
+
+
 def test_a_measurement_without_rounds_is_refused():
     with pytest.raises(OptionError, match="at least one round"):
         measure([], rounds=0)
