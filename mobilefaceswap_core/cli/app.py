@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import Cancelled, SwapError
-from . import consent, doctor, image, verify, weights
+from . import bench, consent, doctor, image, verify, weights
 from .output import JSON_FLAG, emit_error
 
 PROGRAM = "python -m mobilefaceswap_core"
@@ -87,6 +87,7 @@ verify.register(app)
 consent.register(app)
 weights.register(app)
 doctor.register(app)
+bench.register(app)
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -1,0 +1,86 @@
+"""``bench``: how long each part of a swap takes on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+
+from ..errors import OptionError
+from .options import BackendOption, ModelOption, ThreadsOption
+from .output import JsonOption, emit, library_output_on_stderr
+
+_TITLES = {
+    "idn_ms": "per-frame network, default backend",
+    "idn_eager_ms": "per-frame network, naive port",
+    "condition_ms": "conditioning, once per source",
+    "detect_ms": "detection",
+    "paste_ms": "paste back, one face",
+    "image_ms": "whole image, one face",
+    "image_six_faces_ms": "whole image, six faces",
+}
+
+
+def bench(
+    what: Annotated[Literal["all", "image", "idn", "video"], typer.Argument(help="What to measure.")] = "all",
+    model: ModelOption = "student",
+    backend: BackendOption = "auto",
+    threads: ThreadsOption = None,
+    runs: Annotated[
+        int | None, typer.Option("--runs", min=1, help="Counted runs of each part; 40 for idn, 15 for image.")
+    ] = None,
+    photo: Annotated[
+        Path | None, typer.Option("--photo", metavar="PHOTO", help="video: shows a face; the clips are made of it.")
+    ] = None,
+    size: Annotated[list[str] | None, typer.Option("--size", metavar="720p|1080p", help="video: repeat for both.")] = None,
+    frames: Annotated[int, typer.Option("--frames", min=1, help="video: length of the clips.")] = 250,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure speed: medians and the 10th to 90th percentile of runs that take turns.
+
+    `idn` times the per-frame network in every installed backend, `image` the steps of swapping a 1280-px photo, `all` both,
+    `video` clips from file to file. Needs no download.
+    """
+    if what == "video":
+        _video(photo, model, size, frames, backend, threads, as_json)
+        return
+    payload: dict[str, Any] = {}
+    with library_output_on_stderr():
+        from ..bench import bench_idn, bench_image
+
+        if what in ("all", "idn"):
+            payload |= bench_idn(threads=threads, runs=runs or 40)
+        if what in ("all", "image"):
+            payload |= bench_image(model=model, backend=backend, threads=threads, runs=runs or 15)
+    table = Table("part", "median ms", "10-90 % ms", "runs", "ran on")
+    rows = [(title, payload[key]) for key, title in _TITLES.items() if key in payload]
+    rows += [(f"  per-frame network, {label}", timing) for label, timing in payload.get("idn_backends", {}).items()]
+    rows += [(f"  detection, {name}", timing) for name, timing in payload.get("detect_backends", {}).items()]
+    for title, timing in rows:
+        low, high = timing["spread"]
+        table.add_row(title, f"{timing['median']:.1f}", f"{low:.1f} - {high:.1f}", f"{timing['runs']}", timing["backend"])
+    about = f"{payload['threads']} threads, CPU"
+    if "image_px" in payload:
+        about += f"; photo {payload['image_px'][0]} x {payload['image_px'][1]} px; {payload['model']}, {payload['detector']}"
+    emit(payload, table, about, as_json=as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("bench")(bench)
+
+
+def _video(
+    photo: Path | None, model: str, sizes: list[str] | None, frames: int, backend: str, threads: int | None, as_json: bool
+) -> None:
+    if photo is None:
+        raise OptionError("bench video makes its clips of a photo that shows a face; give one with --photo.")
+    from .video import bench_video
+
+    models = ["student", "teacher"] if model in ("auto", "student") else ["student", model]
+    bench_video(
+        photo, models=models, sizes=sizes or ["720p", "1080p"], frames=frames, backend=backend, threads=threads,
+        as_json=as_json,
+    )  # fmt: skip
