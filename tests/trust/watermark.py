@@ -143,7 +143,7 @@ def _scores_row(name: str, scores: np.ndarray) -> Row:
 
 
 def speed(photos: Sequence[Path]) -> list[Row]:
-    """Median milliseconds of one thread, on this machine, now."""
+    """Median milliseconds of processor time of one thread."""
     cv2.setNumThreads(1)
     crop, mask = crop_224(photos[0]), np.ones((224, 224), np.float32)
     payload = payload_for("student")
@@ -157,10 +157,10 @@ def speed(photos: Sequence[Path]) -> list[Row]:
         call()
         times = []
         for _ in range(3 if "read" in name else 40):
-            started = time.perf_counter()
+            started = time.process_time()
             call()
-            times.append(1000 * (time.perf_counter() - started))
-        rows.append({"what": name, "median_ms": float(np.median(times))})
+            times.append(1000 * (time.process_time() - started))
+        rows.append({"what": name, "median_cpu_ms": float(np.median(times))})
     return rows
 
 
@@ -234,12 +234,12 @@ def library(photos: Sequence[Path], count: int) -> list[Row]:
     quality, seconds = [], []
     for path in spread(photos, count):
         picture = scene(crop_224(path), 220)
-        started = time.perf_counter()
+        started = time.process_time()
         writer = blind_watermark.WaterMark(password_wm=1, password_img=1)
         writer.read_img(img=picture[..., ::-1].copy())
         writer.read_wm(bits.copy(), mode="bit")
         marked = np.clip(np.rint(writer.embed()), 0, 255).astype(np.uint8)[..., ::-1]
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
         quality.append(psnr_db(picture, np.ascontiguousarray(marked)))
         for name, attack in attacks.items():
             attacked = np.ascontiguousarray(attack(np.ascontiguousarray(marked))[..., ::-1])
