@@ -20,6 +20,7 @@ from .colour import match_colours
 from .detect import Detector, load_detector
 from .errors import NoFaceError, OptionError
 from .geometry import align_face
+from .head_pose import head_pose
 from .images import check_image
 from .masks import MaskLimits, limit_weight
 from .models import load_swapper
@@ -146,7 +147,9 @@ class Pipeline:
                     "face from the front, well lit and at least 60 px wide."
                 )
             if face != "largest" and not 0 <= face < len(faces):
-                raise NoFaceError(f"Face {face} was asked for in {which}, which shows {len(faces)} (numbers start at 0).")
+                raise NoFaceError(
+                    f"Face {face} was asked for in {which}, which shows {len(faces)} (numbers start at 0)."
+                )
             chosen = largest(faces) if face == "largest" else face
             aligned.append(self.align(image, faces[chosen]))
         condition = self.swapper.condition(aligned)
@@ -162,7 +165,7 @@ class Pipeline:
         source: Source | Mapping[int, Source],
         *,
         faces: FaceChoice = "all",
-        options: SwapOptions = SwapOptions(),  # noqa: B008 - frozen
+        options: SwapOptions = SwapOptions(),
     ) -> SwapResult:
         """Swap faces of a still.
 
@@ -192,7 +195,7 @@ class Pipeline:
         faces: Sequence[Face],
         sources: Mapping[int, Source],
         *,
-        options: SwapOptions = SwapOptions(),  # noqa: B008 - frozen
+        options: SwapOptions = SwapOptions(),
     ) -> tuple[Image, FrameReport, dict[int, Matrix], dict[str, float]]:
         """Swap faces whose places are known; what video does for every frame.
 
@@ -256,11 +259,9 @@ def unusable(face: Face, options: SwapOptions) -> str | None:
         return "no alignment points"
     if face.size_px < options.min_face_px:
         return f"smaller than {options.min_face_px:.0f} px"
-    if options.max_yaw_deg is not None and face.landmarks is not None:
-        from .teachers.graphics_mesh import head_pose
-
-        if abs(head_pose(face.landmarks).yaw_deg) > options.max_yaw_deg:
-            return f"turned by more than {options.max_yaw_deg:.0f} degrees"
+    limit = options.max_yaw_deg
+    if limit is not None and face.landmarks is not None and abs(head_pose(face.landmarks).yaw_deg) > limit:
+        return f"turned by more than {limit:.0f} degrees"
     return None
 
 
@@ -286,5 +287,7 @@ def choose_faces(
     else:
         wanted = dict.fromkeys([choice] if isinstance(choice, int) else list(choice), source)  # type: ignore[arg-type]
     if faces and (missing := [i for i in wanted if not 0 <= i < len(faces)]):
-        raise OptionError(f"Face {missing[0]} was chosen, but the target shows {len(faces)} faces (numbers start at 0).")
+        raise OptionError(
+            f"Face {missing[0]} was chosen, but the target shows {len(faces)} faces (numbers start at 0)."
+        )
     return wanted if faces else {}

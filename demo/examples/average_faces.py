@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
 from mobilefaceswap_core.errors import ImageError
+from mobilefaceswap_core.head_pose import head_pose
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
-from mobilefaceswap_core.teachers.graphics_mesh import head_pose
 from mobilefaceswap_core.types import Image, Points
 
 Float = NDArray[np.float32]

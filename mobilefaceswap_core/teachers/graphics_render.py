@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..head_pose import INNER_LIPS, LEFT_EYE, MOUTH, OUTER_LIPS, RIGHT_EYE, HeadPose, head_pose
 from ..types import Image, Mask, Points, SwappedCrop
 from . import graphics_light as light
 from . import graphics_mesh as mesh
@@ -59,7 +60,7 @@ class GraphicsSource:
 
     image: Image
     points: Points
-    pose: mesh.HeadPose
+    pose: HeadPose
     offsets: Float
     usable: Mask
     skin: Mask
@@ -71,7 +72,7 @@ def ramp(value: NDArray[Any] | float, low: float, high: float) -> NDArray[np.flo
     return t * t * (3.0 - 2.0 * t)
 
 
-def lip_gap(points: Points, pose: mesh.HeadPose) -> float:
+def lip_gap(points: Points, pose: HeadPose) -> float:
     """Distance of the inner lips at their middle, in mesh units."""
     return float(np.linalg.norm(points[62] - points[66]) / pose.scale_px)
 
@@ -83,17 +84,17 @@ def eye_opening(points: Points, eye: slice) -> float:
     return height / max(2 * float(np.linalg.norm(outer - inner)), 1e-6)
 
 
-def usable_pose(landmarks: Points, size_px: int) -> mesh.HeadPose | None:
+def usable_pose(landmarks: Points, size_px: int) -> HeadPose | None:
     """The pose, or ``None`` where landmarks cannot be a face in this crop: not finite, or far too small or large."""
     if not np.isfinite(landmarks).all() or np.abs(landmarks).max() > 16 * size_px:
         return None
-    pose = mesh.head_pose(landmarks)
+    pose = head_pose(landmarks)
     if not 0.1 < pose.scale_px / size_px < 4.0:  # an aligned face has 0.4 to 0.7
         return None
     return pose
 
 
-def skin_and_cover(image: Image, points: Points, pose: mesh.HeadPose) -> tuple[Mask, Mask]:
+def skin_and_cover(image: Image, points: Points, pose: HeadPose) -> tuple[Mask, Mask]:
     """Where a face shows its skin, and where nothing covers it.
 
     Colour is the only evidence: cheeks and nose say what this person's skin looks like in this photo. Forehead,
@@ -116,7 +117,7 @@ def skin_and_cover(image: Image, points: Points, pose: mesh.HeadPose) -> tuple[M
     like = model.likelihood(lab) * light.smoothness(lab[..., 0], cheeks, 0.02 * unit)
 
     features = np.zeros(shape, np.float32)
-    for part in (mesh.LEFT_EYE, mesh.RIGHT_EYE, mesh.OUTER_LIPS, slice(17, 22), slice(22, 27)):
+    for part in (LEFT_EYE, RIGHT_EYE, OUTER_LIPS, slice(17, 22), slice(22, 27)):
         features = np.maximum(features, light.fill(cv2.convexHull(points[part].astype(np.float32))[:, 0], shape))
     grown = cv2.dilate(features, _disc(0.04 * unit))
     skin = model.shaded_likelihood(lab) * (1.0 - light.soften(grown, 0.02 * unit))
@@ -135,7 +136,7 @@ def skin_and_cover(image: Image, points: Points, pose: mesh.HeadPose) -> tuple[M
     return skin.astype(np.float32), (1.0 - light.soften(cover, 0.02 * unit)).astype(np.float32)
 
 
-def _covered_brows(cover: NDArray[Any], points: Points, pose: mesh.HeadPose) -> Mask:
+def _covered_brows(cover: NDArray[Any], points: Points, pose: HeadPose) -> Mask:
     """Brows under a fringe: where the skin just above a brow is covered, the dark pixels of the brow are hair too."""
     brows = np.zeros_like(cover)
     above, below = pose.project(np.array([[0.0, -0.09, 0.0], [0.0, 0.06, 0.0]]))
@@ -147,7 +148,7 @@ def _covered_brows(cover: NDArray[Any], points: Points, pose: mesh.HeadPose) -> 
     return brows
 
 
-def _cheeks_and_nose(points: Points, pose: mesh.HeadPose, shape: tuple[int, int]) -> Mask:
+def _cheeks_and_nose(points: Points, pose: HeadPose, shape: tuple[int, int]) -> Mask:
     region = light.fill(points[[27, 31, 33, 35]], shape)
     for outline, hidden in (
         ([41, 40, 39, 31, 48, 3], pose.yaw_deg < -25),
@@ -164,7 +165,7 @@ def _disc(radius_px: float) -> NDArray[np.uint8]:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))  # type: ignore[return-value]
 
 
-def place_features(target: Points, pose: mesh.HeadPose, offsets: Float, strength: float) -> Points:
+def place_features(target: Points, pose: HeadPose, offsets: Float, strength: float) -> Points:
     """Mesh of the swapped face: the target's expression and outline, features moved towards the source's proportions.
 
     Args:
@@ -176,7 +177,7 @@ def place_features(target: Points, pose: mesh.HeadPose, offsets: Float, strength
     Brows and nose move point by point, eyes and mouth mostly as a whole; the outline stays, because hair and neck do.
     """
     offsets = offsets.copy()
-    for part, shares in ((mesh.LEFT_EYE, EYE_SHARES), (mesh.RIGHT_EYE, EYE_SHARES), (mesh.MOUTH, MOUTH_SHARES)):
+    for part, shares in ((LEFT_EYE, EYE_SHARES), (RIGHT_EYE, EYE_SHARES), (MOUTH, MOUTH_SHARES)):
         whole = offsets[part].mean(0)
         offsets[part] = whole + np.array(shares) * (offsets[part] - whole)
     shift = strength * pose.project(offsets)
@@ -185,7 +186,7 @@ def place_features(target: Points, pose: mesh.HeadPose, offsets: Float, strength
     return placed
 
 
-def mirror_weights(source: mesh.HeadPose, target: mesh.HeadPose) -> Float:
+def mirror_weights(source: HeadPose, target: HeadPose) -> Float:
     """Share of the source's mirror image at each of the 80 vertices.
 
     A source seen from the side hides one half. Where the target shows that half, the visible half is mirrored.
@@ -196,7 +197,7 @@ def mirror_weights(source: mesh.HeadPose, target: mesh.HeadPose) -> Float:
 
 
 def render(
-    image: Image, landmarks: Points, pose: mesh.HeadPose, source: GraphicsSource, options: GraphicsOptions
+    image: Image, landmarks: Points, pose: HeadPose, source: GraphicsSource, options: GraphicsOptions
 ) -> SwappedCrop:
     """Draw ``source`` on a target crop.
 
@@ -244,9 +245,7 @@ def render(
     return SwappedCrop(np.clip(np.rint(drawn), 0, 255).astype(np.uint8), mask)
 
 
-def _fit_mouth(
-    source: GraphicsSource, target: Points, placed: Points, pose: mesh.HeadPose
-) -> tuple[Points, Points, float]:
+def _fit_mouth(source: GraphicsSource, target: Points, placed: Points, pose: HeadPose) -> tuple[Points, Points, float]:
     """Texture mesh, placed mesh, and how open the target's mouth is (0 to 1).
 
     Landmarks of closed lips are rarely exactly closed: below a gap of 0.05 the lips are drawn together, or a line of
@@ -307,12 +306,12 @@ def _kept_target(
     source: GraphicsSource, placed: Points, target: Points, opened: float, unit: float, shape: tuple[int, int]
 ) -> Mask:
     """Where the moved target shows through: between the lips, and in eyes that the source keeps shut."""
-    inside = light.fill(placed[mesh.INNER_LIPS], shape)
+    inside = light.fill(placed[INNER_LIPS], shape)
     kept = opened * light.soften(cv2.dilate(inside, _disc(0.008 * unit)), 0.012 * unit)
     # The line between closed lips is the target's too where the source shows its teeth.
     toothy = (1.0 - opened) * float(ramp(lip_gap(source.points, source.pose), 0.03, 0.08))
     kept = np.maximum(kept, toothy * light.soften(cv2.dilate(inside, _disc(0.03 * unit)), 0.015 * unit))
-    for eye in (mesh.LEFT_EYE, mesh.RIGHT_EYE):
+    for eye in (LEFT_EYE, RIGHT_EYE):
         ratio = eye_opening(source.points, eye) / max(eye_opening(target, eye), 1e-3)
         if ratio < 0.75:
             share = 1.0 - float(ramp(ratio, 0.45, 0.75))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ..colour import match_colours
 from ..errors import NoFaceError, OptionError
 from ..geometry import LEFT_EYE, RIGHT_EYE
+from ..head_pose import head_pose
 from ..swapper import Swapper
-from ..teachers.graphics_mesh import head_pose
 from ..types import AlignedFace, Image
 from .config import PairOptions
 from .data import Faces
@@ -104,7 +104,12 @@ def swap_pairs(swapper: Swapper, faces: Faces, pairs: NDArray[np.int64]) -> list
 
 
 def compare(
-    name: str, swapped: Sequence[Image], faces: Faces, pairs: NDArray[np.int64], gallery: dict[int, int], judge: DlibJudge
+    name: str,
+    swapped: Sequence[Image],
+    faces: Faces,
+    pairs: NDArray[np.int64],
+    gallery: dict[int, int],
+    judge: DlibJudge,
 ) -> Comparison:
     """Judge swapped crops of ``pairs``."""
     identity = faces.identity.cpu().numpy()
@@ -145,10 +150,15 @@ def table(comparisons: Sequence[Comparison]) -> str:
     return "\n".join(lines)
 
 
-def side_by_side(faces: Faces, pairs: NDArray[np.int64], swapped: Sequence[Sequence[Image]], *, columns: int = 8) -> Image:
+def side_by_side(
+    faces: Faces, pairs: NDArray[np.int64], swapped: Sequence[Sequence[Image]], *, columns: int = 8
+) -> Image:
     """Rows: sources, targets, and one row for each swapper."""
     chosen = range(min(columns, len(pairs)))
-    rows = [[faces.aligned(int(pairs[k, 1])).image for k in chosen], [faces.aligned(int(pairs[k, 0])).image for k in chosen]]
+    rows = [
+        [faces.aligned(int(pairs[k, 1])).image for k in chosen],
+        [faces.aligned(int(pairs[k, 0])).image for k in chosen],
+    ]
     rows += [[images[k] for k in chosen] for images in swapped]
     return np.concatenate([np.concatenate(row, 1) for row in rows], 0)
 

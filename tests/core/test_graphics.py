@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import NoFaceError, OptionError
+from mobilefaceswap_core.head_pose import INNER_LIPS, LEFT_EYE, MEAN_68, OUTER_LIPS, RIGHT_EYE, HeadPose, head_pose
 from mobilefaceswap_core.swapper import Swapper
 from mobilefaceswap_core.teachers import graphics_light as light
 from mobilefaceswap_core.teachers import graphics_mesh as mesh
@@ -42,8 +43,8 @@ def head(
     image = np.full((size, size, 3), (60, 110, 70), np.float32)
     hull = cv2.convexHull(points.astype(np.float32)).astype(np.int32)
     cv2.fillConvexPoly(image, hull, [float(channel) for channel in skin])
-    for part, colour in ((slice(17, 22), (70, 45, 30)), (slice(22, 27), (70, 45, 30)), (mesh.LEFT_EYE, (240, 240, 240)),
-                         (mesh.RIGHT_EYE, (240, 240, 240)), (mesh.OUTER_LIPS, (170, 70, 75))):  # fmt: skip
+    for part, colour in ((slice(17, 22), (70, 45, 30)), (slice(22, 27), (70, 45, 30)), (LEFT_EYE, (240, 240, 240)),
+                         (RIGHT_EYE, (240, 240, 240)), (OUTER_LIPS, (170, 70, 75))):  # fmt: skip
         cv2.fillPoly(image, [points[part].astype(np.int32)], [float(channel) for channel in colour])
     image = cv2.GaussianBlur(image, (0, 0), 1.0) + generator.normal(0, 2, image.shape)
     return AlignedFace(np.clip(image, 0, 255).astype(np.uint8), IDENTITY, points[:68])
@@ -57,19 +58,19 @@ def swapper() -> GraphicsSwapper:
 @pytest.mark.parametrize(("yaw", "pitch", "roll"), [(0, 0, 0), (35, 0, 0), (-50, 10, 5), (10, -25, -20)])
 def test_pose_is_recovered_exactly_from_a_projected_mean_face(yaw: float, pitch: float, roll: float) -> None:
     turned = rotation(yaw, pitch, roll)
-    pose = mesh.head_pose(90.0 * mesh.MEAN_68 @ turned[:2].T + [100.0, 120.0])
+    pose = head_pose(90.0 * MEAN_68 @ turned[:2].T + [100.0, 120.0])
     np.testing.assert_allclose(pose.rotation, turned, atol=1e-9)
     np.testing.assert_allclose([pose.scale_px, *pose.shift_px], [90.0, 100.0, 120.0], atol=1e-9)
 
 
 def test_yaw_and_pitch_have_the_documented_signs() -> None:
-    looking = mesh.head_pose(90.0 * mesh.MEAN_68 @ rotation(30, 0)[:2].T)
+    looking = head_pose(90.0 * MEAN_68 @ rotation(30, 0)[:2].T)
     assert looking.yaw_deg == pytest.approx(30.0)
-    nose_right_of_the_eyes = mesh.MEAN_68 @ rotation(30)[:2].T
+    nose_right_of_the_eyes = MEAN_68 @ rotation(30)[:2].T
     assert nose_right_of_the_eyes[30, 0] > nose_right_of_the_eyes[36:48, 0].mean()
-    assert mesh.head_pose(90.0 * mesh.MEAN_68 @ rotation(0, 20)[:2].T).pitch_deg == pytest.approx(20.0)
-    nose = (mesh.MEAN_68 @ rotation(0, 20)[:2].T)[30, 1]
-    assert nose > mesh.MEAN_68[30, 1]
+    assert head_pose(90.0 * MEAN_68 @ rotation(0, 20)[:2].T).pitch_deg == pytest.approx(20.0)
+    nose = (MEAN_68 @ rotation(0, 20)[:2].T)[30, 1]
+    assert nose > MEAN_68[30, 1]
 
 
 def test_mirroring_vertices_twice_gives_them_back_and_the_mean_face_is_symmetric() -> None:
@@ -79,13 +80,13 @@ def test_mirroring_vertices_twice_gives_them_back_and_the_mean_face_is_symmetric
 
 def test_a_face_with_mean_proportions_has_no_shape_offsets_in_any_pose() -> None:
     for yaw in (-40, 0, 25):
-        points = 80.0 * mesh.MEAN_68 @ rotation(yaw, 8)[:2].T + 50
-        np.testing.assert_allclose(mesh.shape_offsets(points, mesh.head_pose(points)), 0.0, atol=1e-9)
+        points = 80.0 * MEAN_68 @ rotation(yaw, 8)[:2].T + 50
+        np.testing.assert_allclose(mesh.shape_offsets(points, head_pose(points)), 0.0, atol=1e-9)
 
 
 def test_rasterised_coordinates_are_the_pixel_coordinates() -> None:
     points = head(20).landmarks
-    pose = mesh.head_pose(points)
+    pose = head_pose(points)
     whole = mesh.with_forehead(points, pose)
     maps, covered = mesh.rasterise(whole, pose, whole, SIZE)
     rows, columns = np.nonzero(covered)
@@ -96,7 +97,7 @@ def test_rasterised_coordinates_are_the_pixel_coordinates() -> None:
 
 def test_triangles_seen_from_behind_are_not_drawn() -> None:
     turned = 0.5 * SIZE * mesh.MEAN_80 @ rotation(180)[:2].T + SIZE / 2
-    pose = mesh.HeadPose(rotation(180), 0.5 * SIZE, np.full(2, SIZE / 2))
+    pose = HeadPose(rotation(180), 0.5 * SIZE, np.full(2, SIZE / 2))
     assert mesh.rasterise(turned, pose, turned, SIZE)[1].sum() == 0
 
 
@@ -165,7 +166,7 @@ def test_of_several_photos_the_most_frontal_gives_the_texture_and_all_give_the_s
 
 def test_hair_over_the_forehead_of_the_source_is_not_painted_on_the_target(swapper: GraphicsSwapper) -> None:
     fringed = head(seed=2)
-    points = mesh.with_forehead(fringed.landmarks, mesh.head_pose(fringed.landmarks))
+    points = mesh.with_forehead(fringed.landmarks, head_pose(fringed.landmarks))
     fringe = np.concatenate([points[mesh.FOREHEAD], points[17:27][::-1] - np.array([0, 8])]).astype(np.int32)
     image = fringed.image.copy()
     cv2.fillPoly(image, [fringe], (35, 25, 20))
@@ -196,9 +197,9 @@ def test_an_open_mouth_keeps_the_inside_of_the_target(swapper: GraphicsSwapper) 
     closed = head()
     opened = _open(closed.landmarks, 22.0)
     image = closed.image.copy()
-    cv2.fillPoly(image, [opened[mesh.INNER_LIPS].astype(np.int32)], (10, 200, 10))
+    cv2.fillPoly(image, [opened[INNER_LIPS].astype(np.int32)], (10, 200, 10))
     result = swapper.swap([AlignedFace(image, IDENTITY, opened)], [swapper.condition([head(seed=3)])])[0]
-    x, y = opened[mesh.INNER_LIPS].mean(0).astype(int)
+    x, y = opened[INNER_LIPS].mean(0).astype(int)
     np.testing.assert_allclose(result.image[y - 2 : y + 3, x - 4 : x + 5].mean((0, 1)), [10, 200, 10], atol=6)
 
 
@@ -206,10 +207,10 @@ def test_teeth_of_the_source_are_not_drawn_on_closed_lips(swapper: GraphicsSwapp
     closed = head(seed=1)
     opened = _open(closed.landmarks, 22.0)
     image = closed.image.copy()
-    cv2.fillPoly(image, [opened[mesh.OUTER_LIPS].astype(np.int32)], (170, 70, 75))
-    cv2.fillPoly(image, [opened[mesh.INNER_LIPS].astype(np.int32)], (255, 255, 255))
+    cv2.fillPoly(image, [opened[OUTER_LIPS].astype(np.int32)], (170, 70, 75))
+    cv2.fillPoly(image, [opened[INNER_LIPS].astype(np.int32)], (255, 255, 255))
     result = swapper.swap([closed], [swapper.condition([AlignedFace(image, IDENTITY, opened)])])[0]
-    lips = light.fill(closed.landmarks[mesh.OUTER_LIPS], (SIZE, SIZE)) > 0
+    lips = light.fill(closed.landmarks[OUTER_LIPS], (SIZE, SIZE)) > 0
     assert result.image[lips][:, 1].mean() < 125
 
 

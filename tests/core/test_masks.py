@@ -10,8 +10,8 @@ import pytest
 from video_fixtures import PLAIN, RED, painted, painter
 
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.head_pose import head_pose
 from mobilefaceswap_core.masks import REGIONS, MaskLimits, limit_weight, region_mask
-from mobilefaceswap_core.teachers.graphics_mesh import head_pose
 from mobilefaceswap_core.types import AlignedFace
 
 
