@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import Cancelled, OptionError, OutputError
+from .consent import check_consent
 from .image import in_use, load_sources, photos_by_face
 from .options import (
     BackendOption,
@@ -87,6 +88,7 @@ def video(
     photos = photos_by_face(source or [], mapping or [], model=model)
     if report is not None and not report.parent.is_dir():
         raise OutputError(f"{report}: the folder {report.parent} does not exist. Create it first.")
+    check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
         from ..masks import MaskLimits
         from ..pipeline import SwapOptions
@@ -177,6 +179,7 @@ def live(
     if (camera is None) == (target is None):
         raise OptionError("Give either --camera N or --target CLIP.")
     photos = photos_by_face(source or [], [], model=model)
+    check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
         from ..pipeline import Source
         from ..video.live import LiveSwapper

@@ -316,3 +316,12 @@ def test_version_is_printed_by_the_real_program_and_a_closed_pipe_is_quiet() -> 
             assert process.stdout is not None and process.stderr is not None
             process.stdout.close()
             assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("command", ["video", "live", "export"])
+def test_every_command_that_swaps_a_person_in_wants_consent(command, photos, tmp_path) -> None:
+    portrait = photos / "portrait.png"
+    target = ("--target", portrait) if command != "export" else ()
+    code, report = run_json(command, "--source", portrait, *target, "--out", tmp_path / "out.onnx")
+    assert code == 2
+    assert "--i-have-consent" in report["error"]["message"]
