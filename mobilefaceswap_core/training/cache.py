@@ -88,7 +88,7 @@ class StoredPairs:
 
 
 @dataclass(frozen=True, eq=False)
-class _Output:
+class TeacherOutput:
     """One teacher's result for one pair."""
 
     image: Image
@@ -211,7 +211,7 @@ def _compute(
         chosen = pairs[start : start + _CHUNK]
         outputs = [_outputs(faces, teacher, chosen, detector) for teacher in teachers]
         sources = faces.images(torch.from_numpy(chosen[:, 1]).to(faces.device)).to(encoder.device)
-        best = _take_best(outputs, sources, encoder, quality)
+        best = take_best(outputs, sources, encoder, quality)
         for place, (teacher, similarity, score) in enumerate(zip(*best, strict=True), start=start):
             columns["similarity"][place], columns["quality"][place] = similarity, score
             output = outputs[teacher][place - start]
@@ -232,9 +232,9 @@ def _compute(
 
 def _outputs(
     faces: Faces, teacher: Swapper, pairs: NDArray[np.int64], detector: Detector
-) -> list[_Output | None]:
+) -> list[TeacherOutput | None]:
     """One teacher's results for a chunk; ``None`` where it cannot use the source."""
-    outputs: list[_Output | None] = []
+    outputs: list[TeacherOutput | None] = []
     for target_index, source_index in pairs.tolist():
         target = faces.aligned(target_index)
         try:
@@ -246,7 +246,7 @@ def _outputs(
         image = match_colours(swapped.image, target.image, swapped.mask) if teacher.info.match_colours else swapped.image
         alpha = swapped.mask[..., None]
         blended = np.clip(np.rint(image * alpha + target.image * (1 - alpha)), 0, 255).astype(np.uint8)
-        outputs.append(_Output(blended, swapped.mask, _landmark_error_px(blended, target, detector)))
+        outputs.append(TeacherOutput(blended, swapped.mask, _landmark_error_px(blended, target, detector)))
     return outputs
 
 
@@ -261,8 +261,8 @@ def _landmark_error_px(image: Image, target: AlignedFace, detector: Detector) ->
 
 
 @torch.inference_mode()
-def _take_best(
-    outputs: list[list[_Output | None]], sources: Tensor, encoder: IdentityEncoder, quality: Quality | None
+def take_best(
+    outputs: list[list[TeacherOutput | None]], sources: Tensor, encoder: IdentityEncoder, quality: Quality | None
 ) -> tuple[list[int], list[float], list[float]]:
     """For each pair of a chunk: which teacher, its identity cosine, its quality."""
     wanted, _ = encoder(sources)

@@ -141,6 +141,8 @@ class StudentConfig:
             the face and cost half.
         alternate: identity and perceptual loss take turns at twice their weight; a step then runs one network, not two.
         self_pairs: fraction of a batch whose source is the target itself.
+        only_mask: train the mask head alone, on whole crops, everything else frozen. The head reads detached features, so
+            the face does not change; a step runs the encoder and the head only. The cheap end of a run on windows.
         mask_background_only: supervise only the background part of the mask, as the paper does.
         perceptual: see ``perceptual.py``.
     """
@@ -155,6 +157,7 @@ class StudentConfig:
     crop_px: int = 0
     alternate: bool = True
     self_pairs: float = 0.125
+    only_mask: bool = False
     mask_background_only: bool = False
     perceptual: str = "recogniser"
 
@@ -183,6 +186,7 @@ class TeacherConfig:
         landmarks: a file of the program ``landmarks``; needed unless that loss is 0.
         same_identity: fraction of a batch whose source is another photo of the target's person.
         snapshots: generators kept over the run for the quality network.
+        width, blocks: size of the generator; other than these it starts from scratch only.
         discriminator_width: channels of its first layer.
     """
 
@@ -196,6 +200,8 @@ class TeacherConfig:
     landmarks: str = ""
     same_identity: float = 0.25
     snapshots: int = 10
+    width: int = 48
+    blocks: int = 6
     discriminator_width: int = 64
     perceptual: str = "recogniser"
 

@@ -139,7 +139,8 @@ class Trainer:
         self.dtype = resolve_precision(options.precision, self.device)  # type: ignore[arg-type]
         self.average = copy.deepcopy(task.network).eval().requires_grad_(False)
         fused = self.device.type == "cuda"
-        self.optimiser = torch.optim.Adam(task.network.parameters(), 1.0, options.betas, fused=fused)
+        trained = [p for p in task.network.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.Adam(trained, 1.0, options.betas, fused=fused)
         self.step = 0
         if options.compile:
             task.network.compile()

@@ -15,7 +15,7 @@ from torch import Generator, Tensor, nn
 
 from ..errors import OptionError
 from ..identity.encoder import load_identity_encoder
-from ..teachers.ours import TeacherGenerator, build
+from ..teachers.ours import TeacherGenerator
 from ..weights.load import load_into, read_safetensors
 from . import augment
 from .config import QualityConfig
@@ -141,8 +141,17 @@ def load_snapshots(folder: Path, *, device: torch.device | str = "cpu") -> list[
     for path in paths:
         with safe_open(path, "pt") as file:
             fraction = float(file.metadata()["fraction"])
-        loaded.append((fraction, build(read_safetensors([path]), device=device)))
+        loaded.append((fraction, _frozen_generator(path).to(device)))
     return loaded
+
+
+def _frozen_generator(path: Path) -> TeacherGenerator:
+    tensors = read_safetensors([path])
+    first = tensors.get("encoder.0.conv.weight")
+    blocks = {name.split(".")[1] for name in tensors if name.startswith("blocks.")}
+    generator = TeacherGenerator(width=48 if first is None else len(first), blocks=len(blocks))
+    load_into(generator, tensors, what=str(path))
+    return generator.eval().requires_grad_(False)
 
 
 def load_quality(path: Path, *, device: torch.device | str = "cpu") -> Callable[[Tensor], Tensor]:

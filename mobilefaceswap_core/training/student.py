@@ -85,6 +85,8 @@ class StudentTask(Task):
         self.encoder = load_identity_encoder(self.device)
         self.network: TrainableStudent = build_student(config.start, faces, self.encoder).to(self.device)
         self._training = pairs.training
+        if config.only_mask:
+            freeze_all_but_mask(self.network)
         self._perceptual = load_perceptual(config.perceptual, device=device) if config.losses.perceptual else None
 
     def losses(self, step: int, generator: Generator) -> dict[str, Tensor]:
@@ -92,6 +94,8 @@ class StudentTask(Task):
         batch = self.draw(generator)
         with torch.no_grad():
             embedding, feature_map = self.encoder(batch.source)
+        if self.config.only_mask:
+            return {"mask": weights.mask * self._mask_term(batch, embedding, feature_map)}
         view = _window(self.config.crop_px, batch.target.shape[-1], generator)
         target, wanted, mask = (x[view].contiguous() for x in (batch.target, batch.wanted, batch.mask))
         watch = bool(weights.activation) and step % _ACTIVATION_EVERY == 0
@@ -120,6 +124,12 @@ class StudentTask(Task):
                 features = self._perceptual(wanted)
             terms["perceptual"] = perceptual * losses.perceptual_distance(self._perceptual(swapped), features)
         return terms
+
+    def _mask_term(self, batch: Batch, embedding: Tensor, feature_map: Tensor) -> Tensor:
+        with torch.no_grad():
+            deepest, _ = self.network.idn.encode(batch.target, self.network.condition(embedding, feature_map))
+        only = self.config.mask_background_only
+        return losses.mask_loss(self.network.idn.mask(deepest), batch.mask, background_only=only)
 
     def _turn(self, step: int) -> tuple[float, float]:
         """Weights of the identity and the perceptual loss at this step."""
@@ -207,6 +217,12 @@ class StudentTask(Task):
 
 
 LAYOUT = "mobilefaceswap_core.network.MobileFaceSwapNet.compact"
+
+
+def freeze_all_but_mask(network: MobileFaceSwapNet) -> None:
+    """Leave gradients and moving statistics to the mask head alone."""
+    network.requires_grad_(False)
+    network.idn.mask.requires_grad_(True)
 
 
 def build_student(start: str, faces: Faces, encoder: IdentityEncoder) -> TrainableStudent:

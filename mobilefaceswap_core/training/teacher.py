@@ -42,7 +42,7 @@ class TeacherTask(Task):
     ) -> None:
         self.config, self.faces, self.device, self._place = config, faces, torch.device(device), place
         torch.manual_seed(config.loop.seed)  # initialisation only
-        self.network: TeacherGenerator = build_teacher(config.start).to(device)
+        self.network: TeacherGenerator = build_teacher(config.start, width=config.width, blocks=config.blocks).to(device)
         self.discriminator = Discriminator(width=config.discriminator_width).to(device)
         self._critic_optimiser = torch.optim.Adam(
             self.discriminator.parameters(), config.loop.learning_rate, config.loop.betas
@@ -199,9 +199,9 @@ class TeacherTask(Task):
         self._snapshots = int(state["snapshots"])
 
 
-def build_teacher(start: str) -> TeacherGenerator:
+def build_teacher(start: str, *, width: int = 48, blocks: int = 6) -> TeacherGenerator:
     """A generator to train: ``shipped``, ``scratch`` or a safetensors file."""
-    generator = TeacherGenerator()
+    generator = TeacherGenerator(width=width, blocks=blocks)
     if start != "scratch":
         tensors = load_tensors("teacher_224") if start == "shipped" else read_safetensors([Path(start)])
         load_into(generator, tensors, what=start)

@@ -1,0 +1,330 @@
+"""Stored pairs, the student's task, export, and the other tasks' one step."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from training_faces import noise_faces
+
+from mobilefaceswap_core.errors import NoFaceError, OptionError, TrainingError
+from mobilefaceswap_core.identity.encoder import load_identity_encoder
+from mobilefaceswap_core.network import MobileFaceSwapNet
+from mobilefaceswap_core.swapper import SwapperInfo
+from mobilefaceswap_core.training.cache import UNUSABLE, TeacherOutput, load_pairs, make_pairs, take_best
+from mobilefaceswap_core.training.checkpoints import load_checkpoint
+from mobilefaceswap_core.training.config import (
+    EncoderConfig,
+    LandmarksConfig,
+    LoopOptions,
+    PairOptions,
+    QualityConfig,
+    StudentConfig,
+    StudentLosses,
+    TeacherConfig,
+    TeacherLosses,
+)
+from mobilefaceswap_core.training.export import shipping_tensors, tensors_from_flat_layout, write_network
+from mobilefaceswap_core.training.loop import Trainer, batch_generator
+from mobilefaceswap_core.training.student import StudentTask, TrainableStudent, build_student, freeze_all_but_mask
+from mobilefaceswap_core.types import CropSpec, SwappedCrop
+from mobilefaceswap_core.weights.load import load_into, load_tensors, read_safetensors
+
+torch.set_num_threads(1)
+LOOP = LoopOptions(steps=2, batch=2, precision="float32", log_every=1, warmup_steps=1)
+LOOSE = PairOptions(count=12, workers=1)
+
+
+class _Copier:
+    """A teacher that returns the source, and refuses sources darker than a limit."""
+
+    def __init__(self, name: str, *, refuses: float = 0.0) -> None:
+        self.info = SwapperInfo(name, name, CropSpec(32), "none", "test", match_colours=False)
+        self._refuses = refuses
+
+    def condition(self, sources):
+        if sources[0].image.mean() < self._refuses:
+            raise NoFaceError("covered")
+        return sources[0].image
+
+    def swap(self, targets, conditions):
+        ones = np.ones(targets[0].image.shape[:2], np.float32)
+        return [SwappedCrop(condition, ones) for condition in conditions]
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_identity_encoder()
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return noise_faces([str(i) for i in range(10)])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, faces, encoder) -> Path:
+    path = tmp_path_factory.mktemp("stored") / "pairs"
+    make_pairs(faces, [_Copier("swaps")], encoder, path, LOOSE, hold_out=0.3, seed=1)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pairs(folder, faces):
+    return load_pairs(folder, faces, hold_out=0.3, seed=1)
+
+
+def _task(faces, pairs, **changes) -> StudentTask:
+    values = {"loop": LOOP, "losses": StudentLosses(perceptual=0.0)} | changes
+    return StudentTask(StudentConfig(**values), faces, pairs)
+
+
+# Stored pairs
+
+
+def test_a_stored_pair_is_the_teachers_output_with_its_mask(pairs, faces):
+    assert pairs.about["teachers"] == [{"name": "swaps", "weights_sha256": {}}]
+    assert all(torch.equal(pairs.swapped[k], faces.crops[pairs.source[k]]) for k in range(len(pairs)))
+    assert (pairs.masks == 255).all() and (pairs.similarity > 0.99).all()
+
+
+def test_of_several_outputs_identity_then_expression_decide_and_a_refusal_never_wins(faces, encoder):
+    source, other = (faces.aligned(k).image for k in (0, 1))
+    mask = np.ones((32, 32), np.float32)
+    teachers = [
+        [TeacherOutput(other, mask, 1.0), TeacherOutput(source, mask, 8.0), None],
+        [TeacherOutput(source, mask, 1.0), TeacherOutput(source, mask, 2.0), TeacherOutput(other, mask, 9.0)],
+    ]
+    sources = faces.images(torch.tensor([0, 0, 0]))
+    chosen, similarity, quality = take_best(teachers, sources, encoder, None)
+    assert chosen == [1, 1, 1] and similarity[:2] == pytest.approx([1.0, 1.0], abs=1e-4) and quality == [1.0] * 3
+    artefacts = iter([torch.tensor([1.0, 1.0, 1.0]), torch.tensor([0.1, 0.1, 0.1])])
+    chosen, _, _ = take_best(teachers, sources, encoder, lambda images: next(artefacts))
+    assert chosen == [0, 0, 1], "a bad quality outweighs identity and expression, and what was refused stays refused"
+    assert take_best([[None]], sources[:1], encoder, None)[1] == [UNUSABLE]
+
+
+def test_pairs_for_validation_are_of_held_out_people_alone(pairs, faces):
+    held = set(faces.identity[torch.cat([pairs.target[pairs.validation], pairs.source[pairs.validation]])].tolist())
+    trained = set(faces.identity[torch.cat([pairs.target[pairs.training], pairs.source[pairs.training]])].tolist())
+    assert held and trained and not held & trained
+    assert len(pairs.training) == 12 and 0 < len(pairs.validation) <= 6
+
+
+def test_stored_pairs_refuse_other_faces_another_hold_out_and_an_existing_folder(folder, faces, encoder):
+    with pytest.raises(OptionError, match="another faces"):
+        load_pairs(folder, noise_faces(["a", "b"]), hold_out=0.3, seed=1)
+    with pytest.raises(OptionError, match="another hold_out"):
+        load_pairs(folder, faces, hold_out=0.2, seed=1)
+    with pytest.raises(OptionError, match="exists"):
+        make_pairs(faces, [_Copier("x")], encoder, folder, LOOSE, hold_out=0.3, seed=1)
+
+
+def test_a_source_that_every_teacher_refuses_is_never_drawn(tmp_path, faces, encoder):
+    means = faces.crops.float().mean((1, 2, 3))
+    limit = float(means.median())
+    make_pairs(faces, [_Copier("x", refuses=limit)], encoder, tmp_path / "p", LOOSE, hold_out=0.0, seed=1)
+    stored = load_pairs(tmp_path / "p", faces, hold_out=0.0, seed=1)
+    assert 0 < len(stored.training) < len(stored) and (means[stored.source[stored.training]] >= limit - 0.5).all()
+
+
+def test_a_failing_teacher_leaves_nothing_behind(tmp_path, faces, encoder):
+    teacher = _Copier("x")
+    teacher.swap = lambda targets, conditions: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        make_pairs(faces, [teacher], encoder, tmp_path / "p", LOOSE, hold_out=0.0, seed=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+# The student
+
+
+def test_the_trainable_student_computes_what_the_shipped_class_computes():
+    trained, plain = TrainableStudent().eval(), MobileFaceSwapNet.compact().eval()
+    load_into(trained, load_tensors("student_224"), what="shipped")
+    load_into(plain, load_tensors("student_224"), what="shipped")
+    generator = torch.Generator().manual_seed(0)
+    crops = torch.rand(2, 3, 64, 64, generator=generator)
+    embedding = torch.nn.functional.normalize(torch.randn(2, 512, generator=generator), dim=1)
+    feature_map = torch.randn(2, 512, 7, 7, generator=generator)
+    with torch.no_grad():
+        swapped, logits, squares = trained(crops, embedding, feature_map, activations=True)
+        expected, mask = plain(crops, embedding, feature_map)
+    assert torch.allclose(swapped, expected, atol=1e-6) and torch.allclose(torch.sigmoid(logits), mask, atol=1e-6)
+    assert squares.shape == (9,) and (squares > 0).all()
+
+
+def test_a_student_run_resumes_bit_for_bit_and_exports_what_the_student_loads(tmp_path, faces, pairs):
+    run = lambda steps, where: Trainer(  # noqa: E731
+        _task(faces, pairs, start="scratch", loop=LoopOptions(**{**_dict(LOOP), "steps": steps})),
+        LoopOptions(**{**_dict(LOOP), "steps": steps}), tmp_path / where, say=lambda line: None,
+    ).run()  # fmt: skip
+    # The schedule's length belongs to a run: the first part of the interrupted run is cut short by hand.
+    whole = run(2, "whole")
+    task = _task(faces, pairs, start="scratch")
+    trainer = Trainer(task, LOOP, tmp_path / "parts", say=lambda line: None)
+    inner, task.losses = task.losses, None
+    task.losses = lambda step, generator: inner(step, generator) if step < 1 else (_ for _ in ()).throw(KeyboardInterrupt)
+    assert trainer.run().stopped == "interrupted"
+    run(2, "parts")
+    a, b = (load_checkpoint(tmp_path / name / "checkpoint.pt") for name in ("whole", "parts"))
+    assert a["step"] == b["step"] == 2
+    assert all(torch.equal(a["network"][k], b["network"][k]) for k in a["network"])
+    assert all(torch.equal(a["average"][k], b["average"][k]) for k in a["average"])
+    (exported,) = whole.exported
+    load_into(MobileFaceSwapNet.compact(), read_safetensors([exported]), what="export")
+    spec = json.loads(exported.with_suffix(".spec.json").read_text())
+    assert spec["size"] == exported.stat().st_size and spec["facts"]["steps"] == "2"
+    assert (tmp_path / "whole" / "samples" / "0000002.png").is_file()
+    assert set(whole.after) == {"source_cosine", "target_cosine", "teacher_error"}
+
+
+def _dict(options) -> dict:
+    from dataclasses import asdict
+
+    return asdict(options)
+
+
+def test_losses_switched_off_are_not_computed_and_the_two_expensive_ones_take_turns(faces, pairs):
+    task = _task(faces, pairs, losses=StudentLosses(), start="shipped")
+    names = [set(task.losses(step, batch_generator(1, step, 0, torch.device("cpu")))) for step in (1, 2)]
+    assert "identity" in names[0] and "perceptual" not in names[0]
+    assert "perceptual" in names[1] and "identity" not in names[1]
+    bare = StudentLosses(gradient=0, identity=0, perceptual=0, mask=0, activation=0)
+    task = _task(faces, pairs, losses=bare)
+    assert set(task.losses(0, batch_generator(1, 0, 0, torch.device("cpu")))) == {"distil"}
+
+
+def test_training_the_mask_alone_leaves_the_face_as_it_is(tmp_path, faces, pairs):
+    task = _task(faces, pairs, only_mask=True)
+    before = {k: v.clone() for k, v in task.network.state_dict().items()}
+    Trainer(task, LOOP, tmp_path, say=lambda line: None).run()
+    changed = {k for k, v in task.network.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed and all(name.startswith("idn.mask.") for name in changed)
+    network = TrainableStudent()
+    freeze_all_but_mask(network)
+    assert {n.split(".")[1] for n, p in network.named_parameters() if p.requires_grad} == {"mask"}
+
+
+def test_from_scratch_the_trunk_sees_whitened_input(faces, encoder):
+    torch.manual_seed(0)
+    network = build_student("scratch", faces, encoder)
+    trunk = network.injection.trunk
+    with torch.no_grad():
+        embedding, maps = encoder(faces.images(torch.arange(len(faces))))
+        code = (embedding - trunk.embedding_mean) / trunk.embedding_std
+        reduced = (trunk.reduce(maps) - trunk.map_mean) / trunk.map_std
+    assert code.mean(0).abs().max() < 1e-3 and 0.5 < code.std() < 2 and reduced.mean(0).abs().max() < 1e-2
+
+
+# Export
+
+
+def test_shipping_tensors_are_half_precision_with_full_precision_statistics():
+    tensors = shipping_tensors(TrainableStudent())
+    assert not any("num_batches" in name for name in tensors)
+    assert all((t.dtype == torch.float32) == ("running_" in n) for n, t in tensors.items())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e5])
+def test_a_network_that_float16_cannot_hold_is_not_exported(tmp_path, value):
+    network = TrainableStudent()
+    with torch.no_grad():
+        network.injection.gain[0][0] = value
+    with pytest.raises(TrainingError, match="injection.gain.0"):
+        write_network(network, tmp_path / "x.safetensors", layout="x", facts={})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_large_statistics_are_kept_because_they_are_float32(tmp_path):
+    network = TrainableStudent()
+    network.idn.final[2].running_var.fill_(1e6)
+    path = write_network(network, tmp_path / "x.safetensors", layout="x", facts={"steps": "1"})
+    assert read_safetensors([path])["idn.final.2.running_var"].max() == 1e6
+    with safe_open(path, "pt") as file:
+        assert file.metadata() == {"layout": "x", "steps": "1"}
+
+
+def test_the_flat_layout_maps_one_to_one_onto_the_shipped_one():
+    shipped = {k: v for k, v in MobileFaceSwapNet.compact().state_dict().items() if "num_batches" not in k}
+    trunk = {
+        "embedding_mean": "e_mean", "embedding_std": "e_std", "map_mean": "m_mean", "map_std": "m_std",
+        "linear1": "t1", "norm1": "n1", "linear2": "t2", "norm2": "n2", "reduce": "reduce", "map_in": "map_in",
+    }  # fmt: skip
+
+    def flat(name: str) -> str:
+        first, second, *rest = name.split(".")
+        if first == "idn":
+            return ".".join([second, *rest])
+        if second == "pointwise":
+            return f"em.{rest[0]}" if int(rest[0]) < 5 else f"dm.{int(rest[0]) - 5}"
+        if second == "trunk":
+            return ".".join(["pred", trunk[rest[0]], *rest[1:]])
+        return ".".join(["pred", second, *rest])
+
+    renamed = tensors_from_flat_layout({flat(name): tensor for name, tensor in shipped.items()})
+    assert renamed.keys() == shipped.keys() and all(torch.equal(renamed[k], shipped[k]) for k in shipped)
+    with pytest.raises(TrainingError, match="unheard"):
+        tensors_from_flat_layout({"unheard.of": torch.zeros(1)})
+
+
+# The other programs
+
+
+def test_the_teacher_trains_keeps_snapshots_and_a_quality_network_learns_from_them(tmp_path, faces):
+    weights = TeacherLosses(landmarks=0.0, perceptual=0.0)
+    config = TeacherConfig(loop=LOOP, losses=weights, snapshots=2, start="scratch", width=4, blocks=1, discriminator_width=4)
+    from mobilefaceswap_core.training.teacher import TeacherTask
+
+    result = Trainer(TeacherTask(config, faces), LOOP, tmp_path / "teacher", say=lambda line: None).run()
+    assert result.steps == 2 and result.exported[0].is_file()
+    snapshots = sorted((tmp_path / "teacher" / "snapshots").glob("*.safetensors"))
+    assert len(snapshots) == 2
+    from mobilefaceswap_core.training.quality import QualityTask, load_quality
+
+    quality = QualityConfig(loop=LOOP, snapshots=str(snapshots[0].parent), width=4)
+    done = Trainer(QualityTask(quality, faces), LOOP, tmp_path / "quality", say=lambda line: None).run()
+    score = load_quality(done.exported[0])(torch.rand(3, 3, 32, 32))
+    assert score.shape == (3,) and ((score > 0) & (score < 1)).all()
+
+
+def test_the_landmark_network_feeds_the_teachers_consistency_loss(tmp_path, faces):
+    from mobilefaceswap_core.training.landmarks import LandmarksTask, load_landmark_net
+    from mobilefaceswap_core.training.teacher import TeacherTask
+
+    loop = LoopOptions(**{**_dict(LOOP), "steps": 60, "learning_rate": 3e-3, "ema": 0.9, "batch": 8})
+    result = Trainer(
+        LandmarksTask(LandmarksConfig(loop=loop, width=4), faces), loop, tmp_path, say=lambda line: None
+    ).run()
+    assert result.after["error_px"] < result.before["error_px"]
+    assert load_landmark_net(result.exported[0])(torch.rand(1, 3, 32, 32)).shape == (1, 68, 2)
+    with pytest.raises(OptionError, match="program `landmarks`"):
+        TeacherTask(TeacherConfig(loop=LOOP, discriminator_width=4), faces)
+
+
+def test_the_encoder_comes_closer_to_the_recogniser_it_is_distilled_from(tmp_path, faces):
+    from mobilefaceswap_core.training.encoder import EncoderTask, relation_loss
+
+    config = EncoderConfig(loop=LOOP)
+    task = EncoderTask(config, faces)
+    terms = task.losses(0, batch_generator(1, 0, 0, torch.device("cpu")))
+    assert set(terms) == {"cosine", "relations", "map"} and all(torch.isfinite(t) for t in terms.values())
+    load_into(task.network, load_tensors("encoder_mobilefacenet"), what="shipped")
+    task.network.eval()
+    assert task.validate(task.network)["cosine"] == pytest.approx(1.0, abs=1e-4)
+    unit = torch.nn.functional.normalize(torch.randn(4, 8), dim=1)
+    assert relation_loss(unit, unit).item() == 0.0
+    turned = unit @ torch.linalg.qr(torch.randn(8, 8))[0]
+    assert relation_loss(turned, unit).item() == pytest.approx(0.0, abs=1e-6), "relations do not see a common rotation"
+
+
+def test_the_face_region_is_one_on_the_nose_and_zero_in_the_corners(faces):
+    from mobilefaceswap_core.training.teacher import face_region
+
+    region = face_region(faces.landmarks[:1], 64)[0, 0]
+    assert region[38, 32] == 1 and region[0, 0] == 0 and region[63, 63] == 0 and region[2, 32] == 0
+    assert torch.allclose(region, region.flip(1), atol=0.1), "a symmetric face has a symmetric region"
