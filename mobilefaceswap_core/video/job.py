@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import Cancelled, OptionError, OutputError
 from ..identity.encoder import IdentityEncoder
@@ -23,6 +23,9 @@ from .report import VideoEvent, VideoReport
 from .stages import StageTime, run_stages
 from .tracking import KEY_INTERVAL, TrackedFace, Tracker, follow_largest, same_place
 from .writer import EncodeOptions, Writer, open_writer
+
+if TYPE_CHECKING:
+    from ..marking import FinishReport
 
 _EVENT_S = 0.2  # progress is told this often
 _DEPTH = 4  # pictures that may wait between two stages: five queues of 4K pictures stay under 1 GB
@@ -40,7 +43,9 @@ class VideoOptions:
         smooth: calm the landmarks over time.
         key_interval: frames from one detection to the next.
         batch: pictures whose faces go through the network together; ``None``: 1 on a CPU, 16 on a GPU.
-        mark: hide the watermark in every swapped face. ``False`` is for evaluation, which must judge the swap alone.
+        mark: hide the watermark in every swapped face and say in the file that it is synthetic. ``False`` is for
+            evaluation, which must judge the swap alone.
+        sign: with ``mark``, also sign content credentials.
     """
 
     encode: EncodeOptions = field(default_factory=EncodeOptions)
@@ -50,6 +55,7 @@ class VideoOptions:
     key_interval: int = KEY_INTERVAL
     batch: int | None = None
     mark: bool = True
+    sign: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; the marking function by whether there is one."""
@@ -125,7 +131,8 @@ def swap_video(
             writer = open_writer(part, output, clip, options.encode)
             try:
                 yield from job.run(writer, stop)
-                report = job.report(output, writer)
+                signed = _sign(part, output, pipeline, options) if options.mark else None
+                report = job.report(output, writer, signed)
             except OSError as error:
                 raise disk_error(error, output) from error
             finally:
@@ -309,9 +316,11 @@ class _Job:
         self._reasons.update(report.skipped.values())
         self._people.update(person for person, _, _ in work.chosen if person >= 0)
 
-    def report(self, output: Path, writer: Writer) -> VideoReport:
+    def report(self, output: Path, writer: Writer, signed: FinishReport | None) -> VideoReport:
         info, counts = self._clip.info, self._counts
         notes = [*info.notes, *writer.notes]
+        if signed is not None:
+            notes += [f"{layer} could not be added: {reason}" for layer, reason in signed.left_out.items()]
         if self._clip.truncated:
             expected = f" of about {info.frames}" if info.frames and info.frames > counts["frames"] else ""
             notes.append(f"the clip is cut off or damaged: {counts['frames']}{expected} pictures could be read")
@@ -331,6 +340,7 @@ class _Job:
             truncated=self._clip.truncated,
             damaged_packets=self._clip.damaged,
             notes=tuple(notes),
+            marked=() if signed is None else ("watermark", *signed.applied),
             model=self._pipeline.swapper.info.name,
             detector=self._pipeline.detector.info.name,
             device=self._pipeline.swapper.info.device,
@@ -345,10 +355,20 @@ class _Job:
 
 def watermark_for(model: str) -> Callable[[Image, Mask], Image]:
     """The function that hides this project's mark in a swapped crop of a clip."""
-    from ..marking.watermark import VIDEO_STRENGTH, embed_crop, payload_for
+    from ..marking import mark_crop
 
-    payload = payload_for(model)
-    return lambda crop, weight: embed_crop(crop, weight, payload=payload, strength=VIDEO_STRENGTH)
+    return partial(mark_crop, model=model, video=True)
+
+
+def _sign(part: Path, output: Path, pipeline: Pipeline, options: VideoOptions) -> FinishReport | None:
+    """Write into the finished file that it is synthetic; folders of images carry the watermark only."""
+    from ..marking import FinishReport, MarkOptions, finish_file
+
+    if part.is_dir():
+        return FinishReport((), {"metadata": "a folder of images has no place for it"})
+    return finish_file(
+        part, model=pipeline.swapper.info.name, options=MarkOptions(credentials=options.sign), title=output.name
+    )
 
 
 def _looking(

@@ -33,6 +33,7 @@ class VideoReport:
         truncated: the input ended before it should; what could be read was written.
         damaged_packets: pieces of the input that could not be decoded.
         notes: what the output could not keep, and other things to know.
+        marked: layers that say the clip is synthetic: ``watermark``, ``metadata``, ``credentials``.
         model: swapper.
         detector: detector.
         device: device and backend of the swapper.
@@ -59,6 +60,7 @@ class VideoReport:
     truncated: bool
     damaged_packets: int
     notes: tuple[str, ...]
+    marked: tuple[str, ...]
     model: str
     detector: str
     device: str
