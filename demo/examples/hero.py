@@ -1,14 +1,14 @@
-"""Make the picture at the top of the README: each row shows source, target and the swapped result.
+"""Make the picture at the top of the README: one target with the faces of several sources.
 
-    python -m demo.examples.hero [--model MODEL] [--out docs/images/swap.png]
+    python -m demo.examples.hero [--model MODEL] [--out docs/images/swap.webp]
 
-Uses an example portrait of nobody and NASA's public-domain photograph of Eileen Collins that ships with scikit-image.
+Uses example portraits of nobody and NASA's public-domain photograph of Eileen Collins that ships with scikit-image.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -16,11 +16,12 @@ import numpy as np
 from skimage.data import astronaut
 
 from mobilefaceswap_core.images import read_image
-from mobilefaceswap_core.pipeline import Pipeline
+from mobilefaceswap_core.marking import mark_crop, mark_image_file
+from mobilefaceswap_core.pipeline import Pipeline, SwapOptions
 from mobilefaceswap_core.types import Image
 
 HERE = Path(__file__).parent
-PANEL_PX, GAP_PX = 320, 8
+PANEL_PX, GAP_PX = 240, 8
 ASTRONAUT_LEFT, ASTRONAUT_TOP, ASTRONAUT_SIDE = 84, 0, 280  # head and collar
 
 
@@ -43,31 +44,29 @@ def sheet(rows: list[list[Image]]) -> Image:
     return page
 
 
-def make_hero(pipeline: Pipeline, portrait: Image, photo: Image) -> Image:
-    """Portrait on photo, and photo on portrait."""
-
-    def swapped(source: Image, target: Image) -> Image:
-        return pipeline.swap(target, pipeline.prepare_source([source]), faces="largest").image
+def make_hero(pipeline: Pipeline, portraits: list[Image], photo: Image) -> Image:
+    """Sources above, the target at the left, and below each source the target with its face."""
+    options = SwapOptions(mark=partial(mark_crop, model=pipeline.swapper.info.name))
 
     def head(image: Image) -> Image:
         return image[ASTRONAUT_TOP : ASTRONAUT_TOP + ASTRONAUT_SIDE, ASTRONAUT_LEFT : ASTRONAUT_LEFT + ASTRONAUT_SIDE]
 
-    onto_photo, onto_portrait = swapped(portrait, photo), swapped(photo, portrait)
-    return sheet([[portrait, head(photo), head(onto_photo)], [head(photo), portrait, onto_portrait]])
+    swapped = [pipeline.swap(photo, pipeline.prepare_source([p]), faces="largest", options=options) for p in portraits]
+    blank = np.full((PANEL_PX, PANEL_PX, 3), 255, np.uint8)
+    return sheet([[blank, *portraits], [head(photo), *(head(result.image) for result in swapped)]])
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="auto")
-    parser.add_argument("--portrait", type=Path, default=HERE / "portraits" / "average_5.webp")
-    parser.add_argument("--out", type=Path, default=HERE.parents[1] / "docs" / "images" / "swap.png")
+    parser.add_argument("--portraits", type=int, nargs="+", default=[1, 5, 2], help="numbers of the portraits")
+    parser.add_argument("--out", type=Path, default=HERE.parents[1] / "docs" / "images" / "swap.webp")
     options = parser.parse_args(arguments)
     pipeline = Pipeline.load(model=options.model)
-    page = make_hero(pipeline, read_image(options.portrait).image, np.ascontiguousarray(astronaut()))
+    portraits = [read_image(HERE / "portraits" / f"average_{number}.webp").image for number in options.portraits]
+    page = make_hero(pipeline, portraits, np.ascontiguousarray(astronaut()))
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    partial = options.out.with_name(f"{options.out.stem}.partial{options.out.suffix}")
-    cv2.imwrite(str(partial), cv2.cvtColor(page, cv2.COLOR_RGB2BGR))
-    os.replace(partial, options.out)
+    mark_image_file(options.out, page, model=pipeline.swapper.info.name, quality=90)
     print(f"{options.out}: {page.shape[1]} x {page.shape[0]} px, model {pipeline.swapper.info.name}")
 
 
