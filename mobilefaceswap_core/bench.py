@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,9 @@ class Timing:
         return {"median": self.median, "spread": list(self.spread), "runs": self.runs, "backend": self.backend}
 
 
-def measure(tasks: Mapping[str, tuple[str, Callable[[], object]]], *, runs: int, warm_up: int = WARM_UP) -> dict[str, Timing]:
+def measure(
+    tasks: Mapping[str, tuple[str, Callable[[], object]]], *, runs: int, warm_up: int = WARM_UP
+) -> dict[str, Timing]:
     """Time several tasks in turns: first a warm-up of each, then run 1 of all, run 2 of all, and so on.
 
     Args:
@@ -88,6 +91,7 @@ def bench_idn(*, threads: int | None = None, runs: int = 40) -> dict[str, Any]:
     import torch
 
     from .backends import BACKENDS, choose_backend, default_threads
+    from .idn import Idn
     from .student import load_student
 
     threads = threads or default_threads()
@@ -104,12 +108,12 @@ def bench_idn(*, threads: int | None = None, runs: int = 40) -> dict[str, Any]:
             backend = choose_backend(name, student.network.idn, threads=threads)
         except BackendError:
             continue  # installed but not for this processor
-        runner = backend.bake(weights)
-        tasks[backend.label] = (backend.label, lambda runner=runner: runner(crop))
+        tasks[backend.label] = (backend.label, partial(backend.bake(weights), crop))
     tensor = torch.from_numpy(crop)
-    # TorchBackend keeps the network channels-last; the port gets a plain copy.
-    naive = load_student(backend="torch").network.idn.to(memory_format=torch.contiguous_format)
-    tasks["eager"] = ("cpu / torch, grouped convolutions", lambda: eager_idn(naive, tensor, weights))
+    # The backend above keeps its network channels-last; the port runs on a plain copy.
+    naive = Idn().eval()
+    naive.load_state_dict(student.network.idn.state_dict())
+    tasks["eager"] = ("cpu / torch, grouped convolutions", partial(eager_idn, naive, tensor, weights))
     timings = measure(tasks, runs=runs)
     return {
         "threads": threads,
@@ -212,7 +216,7 @@ def bench_image(
         if missing[name]:
             continue
         detector = load_detector(name, device="cpu")
-        tasks[f"detect:{name}"] = (detector.info.device, lambda detector=detector: detector.detect(photo))
+        tasks[f"detect:{name}"] = (detector.info.device, partial(detector.detect, photo))
     six = _add_six_faces(tasks, pipeline, source)
     timings = {name: timing.to_json() for name, timing in measure(tasks, runs=runs, warm_up=2).items()}
     detectors = {name.partition(":")[2]: timings.pop(name) for name in list(timings) if name.startswith("detect:")}

@@ -177,7 +177,11 @@ def _consent() -> dict[str, Any]:
     from .consent import config_folder, stored_consent
 
     stored = stored_consent()
-    return {"agreed": stored is not None, "given_at": stored.given_at if stored else None, "folder": str(config_folder())}
+    return {
+        "agreed": stored is not None,
+        "given_at": stored.given_at if stored else None,
+        "folder": str(config_folder()),
+    }
 
 
 def _home() -> dict[str, Any]:

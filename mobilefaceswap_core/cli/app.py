@@ -22,7 +22,9 @@ PROGRAM = "python -m mobilefaceswap_core"
 class ErrorReportingGroup(TyperGroup):
     """Turns our errors into a line on stderr, or one JSON object on stdout, and the exit code of their class."""
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+    def main(  # type: ignore[override]  # the options not named here are passed on
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> Any:
         arguments = sys.argv[1:] if args is None else list(args)
         as_json = JSON_FLAG in arguments
         if as_json:  # else the parser prints its own errors and leaves before we could report them

@@ -34,7 +34,9 @@ def bench(
     photo: Annotated[
         Path | None, typer.Option("--photo", metavar="PHOTO", help="video: shows a face; the clips are made of it.")
     ] = None,
-    size: Annotated[list[str] | None, typer.Option("--size", metavar="720p|1080p", help="video: repeat for both.")] = None,
+    size: Annotated[
+        list[str] | None, typer.Option("--size", metavar="720p|1080p", help="video: repeat for both.")
+    ] = None,
     frames: Annotated[int, typer.Option("--frames", min=1, help="video: length of the clips.")] = 250,
     as_json: JsonOption = False,
 ) -> None:
@@ -60,10 +62,14 @@ def bench(
     rows += [(f"  detection, {name}", timing) for name, timing in payload.get("detect_backends", {}).items()]
     for title, timing in rows:
         low, high = timing["spread"]
-        table.add_row(title, f"{timing['median']:.1f}", f"{low:.1f} - {high:.1f}", f"{timing['runs']}", timing["backend"])
+        table.add_row(
+            title, f"{timing['median']:.1f}", f"{low:.1f} - {high:.1f}", f"{timing['runs']}", timing["backend"]
+        )
     about = f"{payload['threads']} threads, CPU"
     if "image_px" in payload:
-        about += f"; photo {payload['image_px'][0]} x {payload['image_px'][1]} px; {payload['model']}, {payload['detector']}"
+        about += (
+            f"; photo {payload['image_px'][0]} x {payload['image_px'][1]} px; {payload['model']}, {payload['detector']}"
+        )
     emit(payload, table, about, as_json=as_json)
 
 
@@ -73,7 +79,13 @@ def register(app: typer.Typer) -> None:
 
 
 def _video(
-    photo: Path | None, model: str, sizes: list[str] | None, frames: int, backend: str, threads: int | None, as_json: bool
+    photo: Path | None,
+    model: str,
+    sizes: list[str] | None,
+    frames: int,
+    backend: str,
+    threads: int | None,
+    as_json: bool,
 ) -> None:
     if photo is None:
         raise OptionError("bench video makes its clips of a photo that shows a face; give one with --photo.")

@@ -31,8 +31,12 @@ def check_consent(given: bool, *, as_json: bool = False) -> None:
 
 
 def consent(
-    agree: Annotated[bool, typer.Option("--agree", help="Agree and store it on this computer.", show_default=False)] = False,
-    withdraw: Annotated[bool, typer.Option("--withdraw", help="Forget the stored agreement.", show_default=False)] = False,
+    agree: Annotated[
+        bool, typer.Option("--agree", help="Agree and store it on this computer.", show_default=False)
+    ] = False,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Forget the stored agreement.", show_default=False)
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show the consent text and whether it was agreed to; agree or withdraw."""
@@ -46,7 +50,9 @@ def consent(
     if withdraw:
         withdraw_consent()
     stored = stored_consent()
-    state = f"Agreed on {stored.given_at}, stored in {config_folder()}." if stored else "Not agreed to on this computer."
+    state = (
+        f"Agreed on {stored.given_at}, stored in {config_folder()}." if stored else "Not agreed to on this computer."
+    )
     payload = {
         "agreed": stored is not None,
         "given_at": stored.given_at if stored else None,

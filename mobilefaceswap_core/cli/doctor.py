@@ -42,7 +42,9 @@ def _tables(found: dict[str, Any]) -> list[Table | str]:
     general.add_row("own files", f"{escape(home['path'])} ({'there' if home['exists'] else 'not there yet'}"
                                  f"{'' if home['writable'] else ', not writable'})")  # fmt: skip
     consent = found["consent"]
-    general.add_row("consent", f"agreed on {consent['given_at']}" if consent["agreed"] else "not given on this computer yet")
+    general.add_row(
+        "consent", f"agreed on {consent['given_at']}" if consent["agreed"] else "not given on this computer yet"
+    )
     choices = Table("model", "", "about")
     for entry in models["known"]:
         get = f"; to get it: {entry['get']}" if entry["get"] else ""

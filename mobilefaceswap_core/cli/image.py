@@ -43,11 +43,14 @@ def image(
         typer.Option("--source", metavar="PHOTO", help="Who appears. Repeat for more photos of the same person."),
     ] = None,
     face: Annotated[
-        str, typer.Option("--face", metavar="all|largest|N[,M]", help="Which faces of the target, from 0, left to right.")
+        str,
+        typer.Option("--face", metavar="all|largest|N[,M]", help="Which faces of the target, from 0, left to right."),
     ] = "all",
     mapping: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="N=PHOTO", help="Instead of --source: who goes on face N. Repeat for more faces."),
+        typer.Option(
+            "--map", metavar="N=PHOTO", help="Instead of --source: who goes on face N. Repeat for more faces."
+        ),
     ] = None,
     model: ModelOption = "auto",
     detector: DetectorOption = "auto",
@@ -112,7 +115,7 @@ def photos_by_face(source: Sequence[Path], mapping: Sequence[str], *, model: str
         raise OptionError(f"{model} already holds its source; leave --source and --map out, or choose another --model.")
     if not source and not mapping and not carries_source:
         raise OptionError("No source photo was given. Add --source PHOTO, or --map N=PHOTO for each face.")
-    return {None: list(source)} if not mapping else dict(parse_map(mapping))
+    return {None: list(source)} if not mapping else {**parse_map(mapping)}
 
 
 def load_sources(
@@ -146,7 +149,9 @@ def swap_file(
 
     started = time.perf_counter()
     photo = read_image(job.target)
-    result = pipeline.swap(photo.image, sources, faces=faces, options=SwapOptions(mark=crop_mark(pipeline.swapper.info)))
+    result = pipeline.swap(
+        photo.image, sources, faces=faces, options=SwapOptions(mark=crop_mark(pipeline.swapper.info))
+    )
     written = result.report.faces_swapped > 0
     marked = write_marked(job.output, result, photo, pipeline.swapper.info, marks) if written else {}
     return {

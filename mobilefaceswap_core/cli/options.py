@@ -29,11 +29,14 @@ DetectorOption = Annotated[DetectorName, typer.Option("--detector", help="Face d
 DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where networks run.")]
 BackendOption = Annotated[BackendName, typer.Option("--backend", help="What runs the per-frame network on the CPU.")]
 ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, help="CPU threads of the per-frame network; all processors if not given.")
+    int | None,
+    typer.Option("--threads", min=1, help="CPU threads of the per-frame network; all processors if not given."),
 ]
 SourceFaceOption = Annotated[
     int | None,
-    typer.Option("--source-face", min=0, metavar="N", help="Face of the source photos, from 0, left to right; else the largest."),
+    typer.Option(
+        "--source-face", min=0, metavar="N", help="Face of the source photos, from 0, left to right; else the largest."
+    ),
 ]
 ConsentOption = Annotated[
     bool,

@@ -59,7 +59,9 @@ def parity(
 
 
 def convert(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="checkpoints.tar of the authors, or one .pdparams file.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="checkpoints.tar of the authors, or one .pdparams file.")
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Where to write; the folder --model official reads.")
     ] = None,
@@ -97,17 +99,21 @@ def convert(
 
 def export(
     source: Annotated[
-        list[Path], typer.Option("--source", metavar="PHOTO", help="Who appears. Repeat for more photos of the same person.")
+        list[Path],
+        typer.Option("--source", metavar="PHOTO", help="Who appears. Repeat for more photos of the same person."),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE.onnx", help="Where to write the network.")],
     dynamic: Annotated[
-        bool, typer.Option("--dynamic", help="One graph for all sources, with their kernels as inputs.", show_default=False)
+        bool,
+        typer.Option("--dynamic", help="One graph for all sources, with their kernels as inputs.", show_default=False),
     ] = False,
     weights_out: Annotated[
-        Path | None, typer.Option("--weights-out", metavar="FILE.npz", help="With --dynamic: write this source's inputs.")
+        Path | None,
+        typer.Option("--weights-out", metavar="FILE.npz", help="With --dynamic: write this source's inputs."),
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", metavar="student|official|FILE", help="A MobileFaceSwap network; others have no IDN.")
+        str,
+        typer.Option("--model", metavar="student|official|FILE", help="A MobileFaceSwap network; others have no IDN."),
     ] = "student",
     detector: DetectorOption = "auto",
     source_face: SourceFaceOption = None,
@@ -131,10 +137,14 @@ def export(
         pipeline = Pipeline.load(model, detector, "cpu", backend="torch")
         student = pipeline.swapper
         if not isinstance(student, Student):
-            raise OptionError(f"{model} has no network of the MobileFaceSwap layout; choose --model student or official.")
+            raise OptionError(
+                f"{model} has no network of the MobileFaceSwap layout; choose --model student or official."
+            )
         person = pipeline.prepare_source(photos, face="largest" if source_face is None else source_face).condition
         report = (
-            export_dynamic(student, person, out, weights_path=weights_out) if dynamic else export_baked(student, person, out)
+            export_dynamic(student, person, out, weights_path=weights_out)
+            if dynamic
+            else export_baked(student, person, out)
         )
     sizes = {path: path.stat().st_size for path in report.paths}
     payload = {

@@ -81,7 +81,10 @@ def test_only_the_chosen_face_changes(photos, group, tmp_path) -> None:
     assert (code, report["faces_swapped"]) == (0, 1)
     faces = load_detector("lite").detect(group)
     changed = (read_image(tmp_path / "out.png").image != group).any(-1)
-    changes = [changed[slice(*np.clip(f.box[[1, 3]], 0, None).astype(int)), slice(*f.box[[0, 2]].astype(int))].any() for f in faces]
+    changes = [
+        changed[slice(*np.clip(f.box[[1, 3]], 0, None).astype(int)), slice(*f.box[[0, 2]].astype(int))].any()
+        for f in faces
+    ]
     assert changes == [False, False, True, False, False, False]
 
 
@@ -165,14 +168,18 @@ def test_each_mistake_has_its_exit_code_and_leaves_nothing(change, code, kind, p
 
 
 def test_errors_go_to_stderr_and_leave_stdout_empty(tmp_path) -> None:
-    result = run("image", "--source", "a.png", "--target", "missing.png", "--out", tmp_path / "o.png", "--i-have-consent")
+    result = run(
+        "image", "--source", "a.png", "--target", "missing.png", "--out", tmp_path / "o.png", "--i-have-consent"
+    )
     assert result.exit_code == 4
     assert result.stdout == ""
     assert "missing.png does not exist" in result.stderr
 
 
 def test_without_consent_and_nobody_to_ask_the_flag_is_named(photos, tmp_path) -> None:
-    arguments = [argument for argument in swap(photos / "portrait.png", tmp_path / "out.png") if argument != "--i-have-consent"]
+    arguments = [
+        argument for argument in swap(photos / "portrait.png", tmp_path / "out.png") if argument != "--i-have-consent"
+    ]
     code, report = run_json(*arguments)
     assert code == 2
     assert "--i-have-consent" in report["error"]["message"]
@@ -180,7 +187,9 @@ def test_without_consent_and_nobody_to_ask_the_flag_is_named(photos, tmp_path) -
 
 
 def test_consent_given_once_is_remembered_until_it_is_withdrawn(photos, tmp_path) -> None:
-    arguments = [argument for argument in swap(photos / "portrait.png", tmp_path / "out.png") if argument != "--i-have-consent"]
+    arguments = [
+        argument for argument in swap(photos / "portrait.png", tmp_path / "out.png") if argument != "--i-have-consent"
+    ]
     assert run_json("consent")[1]["agreed"] is False
     assert run_json("consent", "--agree")[1]["agreed"] is True
     assert run(*arguments).exit_code == 0
