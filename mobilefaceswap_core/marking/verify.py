@@ -26,7 +26,7 @@ from .watermark import payload_for
 _FRAMES = 12  # of a clip, spread evenly: enough for a vote, and bounded in time for any length
 _AI_TYPES = ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic")
 # Names a payload is compared with; the mark holds 12 bits of a hash, not the name itself.
-KNOWN_MODELS = ("graphics", "student", "official", "ours", "simswap", "aei", "ghost", "inswapper")
+KNOWN_MODELS = ("student", "teacher", "graphics", "official", "simswap", "ghost", "inswapper")
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,9 @@ from .carriers import (
 
 FORMAT_VERSION = 1  # two bits of the payload
 # Root mean square of the pattern in grey levels on smooth skin. Measured: docs/marking.md.
-WEAKEST, STRONGEST = 0.8, 1.9
+WEAKEST, STRONGEST = 1.1, 2.2
 VIDEO_STRENGTH = 1.6  # fixed: no search, so that neighbouring frames get the same pattern
-_WANTED_SCORE = 0.84  # stop raising the strength when the reader's score before any attack reaches this
+_WANTED_SCORE = 0.90  # stop raising the strength when the reader's score before any attack reaches this
 _ROUNDS, _STEP, _BAND_FLOOR = 2, 0.5, 0.7  # of taking the face's own noise off the carriers
 _PEAK = 2.5  # of the pattern, in its own deviations
 # Textured skin, brows and beards hide more: the pattern grows by this much per grey level of local deviation above
