@@ -115,7 +115,9 @@ def photos_by_face(source: Sequence[Path], mapping: Sequence[str], *, model: str
         raise OptionError(f"{model} already holds its source; leave --source and --map out, or choose another --model.")
     if not source and not mapping and not carries_source:
         raise OptionError("No source photo was given. Add --source PHOTO, or --map N=PHOTO for each face.")
-    return {None: list(source)} if not mapping else {**parse_map(mapping)}
+    by_face: dict[int | None, list[Path]] = {}
+    by_face.update(parse_map(mapping).items())
+    return by_face if mapping else {None: list(source)}
 
 
 def load_sources(
