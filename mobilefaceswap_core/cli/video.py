@@ -176,7 +176,8 @@ def live(
     as_json: JsonOption = False,
 ) -> None:
     """Swap a camera's picture, or a clip played like one, and report its latency."""
-    if (camera is None) == (target is None):
+    picture = target if camera is None else camera
+    if picture is None or (camera is not None and target is not None):
         raise OptionError("Give either --camera N or --target CLIP.")
     photos = photos_by_face(source or [], [], model=model)
     check_consent(consent, as_json=as_json)
@@ -191,7 +192,7 @@ def live(
             raise OptionError("A live picture takes one person: give photos with --source.")
         swapper = LiveSwapper(pipeline, who, budget_ms=budget_ms, faces=face)
         with stopped_by_signals() as stop:
-            result = play(swapper, camera if target is None else target, record=out, show=show, seconds=seconds, stop=stop)
+            result = play(swapper, picture, record=out, show=show, seconds=seconds, stop=stop)
     payload = {**result.to_json(), **in_use(pipeline), "output": None if out is None else str(out)}
     line = (
         f"{result.frames} frames swapped, {result.frames_dropped} dropped; latency {result.p50_ms:.0f} ms (median), "

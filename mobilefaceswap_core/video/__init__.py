@@ -4,8 +4,9 @@
 >>> report = run_to_end(swap_video(pipeline, "in.mp4", "out.mp4", source))  # doctest: +SKIP
 """
 
-from .job import VideoOptions, run_to_end, swap_video
+from .job import run_to_end, swap_video
 from .live import LiveStats, LiveSwapper
+from .options import VideoOptions
 from .people import Person, find_people
 from .report import VideoEvent, VideoReport
 from .writer import EncodeOptions

@@ -22,7 +22,8 @@ from ..errors import NoFaceError
 from ..models import load_swapper
 from ..pipeline import Pipeline, Source, largest
 from ..types import Image
-from .job import VideoOptions, run_to_end, swap_video
+from .job import run_to_end, swap_video
+from .options import VideoOptions
 from .report import VideoReport
 from .stages import StageTime
 
@@ -145,7 +146,8 @@ def write_moving_photo(path: Path, photo: Image, pipeline: Pipeline, size_px: tu
                 height / 2 - centre[1] + 0.08 * height * np.sin(angle),
             ]
             picture = cv2.warpAffine(photo, matrix, size_px, borderMode=cv2.BORDER_REFLECT)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            frame = av.VideoFrame.from_ndarray(np.asarray(picture, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 _WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593), "smpte240m": (0.212, 0.087)}
 _NAME_OF_CODE = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 _SWSCALE_CODE = {"bt709": 1, "bt601": 5, "smpte240m": 7, "bt2020": 9}  # libswscale, SWS_CS_*
-_SD_HEIGHT = 576  # what players assume for clips that do not say: BT.601 up to here, BT.709 above
+SD_HEIGHT = 576  # what players assume for clips that do not say: BT.601 up to here, BT.709 above
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 LIMITED_RANGE = 1
 
@@ -48,6 +48,6 @@ class Colourspace:
 def colourspace_of(frame: Any) -> Colourspace:
     """Of a decoded frame. Clips that do not say get what players assume."""
     name = frame.format.name
-    matrix = _NAME_OF_CODE.get(int(frame.colorspace), "bt601" if min(frame.height, frame.width) <= _SD_HEIGHT else "bt709")
+    matrix = _NAME_OF_CODE.get(int(frame.colorspace), "bt601" if min(frame.height, frame.width) <= SD_HEIGHT else "bt709")
     full = int(frame.color_range) == FULL_RANGE or name.startswith("yuvj")
     return Colourspace(matrix, full, frame.format.components[0].bits)

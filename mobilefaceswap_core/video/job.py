@@ -5,24 +5,25 @@ from __future__ import annotations
 import collections
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import Cancelled, OptionError, OutputError
 from ..identity.encoder import IdentityEncoder
-from ..pipeline import Pipeline, Source, SwapOptions, unusable
+from ..pipeline import Pipeline, Source, unusable
 from ..types import AlignedFace, FrameReport, Image, Mask, SwappedCrop
+from .options import VideoOptions
 from .output import atomic_output, disk_error
 from .people import Person, PersonFinder, look_for_people
 from .picture import Picture
 from .reader import Clip, open_clip
 from .report import VideoEvent, VideoReport
 from .stages import StageTime, run_stages
-from .tracking import KEY_INTERVAL, TrackedFace, Tracker, follow_largest, same_place
-from .writer import EncodeOptions, Writer, open_writer
+from .tracking import TrackedFace, Tracker, follow_largest, same_place
+from .writer import Writer, open_writer
 
 if TYPE_CHECKING:
     from ..marking import FinishReport
@@ -30,36 +31,6 @@ if TYPE_CHECKING:
 _EVENT_S = 0.2  # progress is told this often
 _DEPTH = 4  # pictures that may wait between two stages: five queues of 4K pictures stay under 1 GB
 _GPU_BATCH = 16
-
-
-@dataclass(frozen=True, slots=True)
-class VideoOptions:
-    """Choices of a video job.
-
-    Attributes:
-        encode: how pictures are written.
-        swap: as for stills.
-        faces: which faces one source goes to; a mapping by person chooses by itself.
-        smooth: calm the landmarks over time.
-        key_interval: frames from one detection to the next.
-        batch: pictures whose faces go through the network together; ``None``: 1 on a CPU, 16 on a GPU.
-        mark: hide the watermark in every swapped face and say in the file that it is synthetic. ``False`` is for
-            evaluation, which must judge the swap alone.
-        sign: with ``mark``, also sign content credentials.
-    """
-
-    encode: EncodeOptions = field(default_factory=EncodeOptions)
-    swap: SwapOptions = field(default_factory=SwapOptions)
-    faces: Literal["all", "largest"] = "all"
-    smooth: bool = True
-    key_interval: int = KEY_INTERVAL
-    batch: int | None = None
-    mark: bool = True
-    sign: bool = True
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; the marking function by whether there is one."""
-        return asdict(replace(self, swap=replace(self.swap, mark=None)))
 
 
 @dataclass(slots=True)
@@ -83,7 +54,7 @@ def swap_video(
     *,
     people: Sequence[Person] | None = None,
     encoder: IdentityEncoder | None = None,
-    options: VideoOptions = VideoOptions(),  # noqa: B008 - frozen
+    options: VideoOptions = VideoOptions(),
     stop: threading.Event | None = None,
 ) -> Iterator[VideoEvent]:
     """Swap the faces of a clip, telling about progress.
@@ -119,12 +90,12 @@ def swap_video(
     with atomic_output(folder) as part:
         if isinstance(source, Mapping):
             encoder = encoder or _shipped_encoder()
-            if people is None:
-                people = yield from _looking(target, pipeline, encoder, stop)
-            if missing := set(source) - {person.number for person in people}:
+            known = (yield from _looking(target, pipeline, encoder, stop)) if people is None else people
+            if missing := set(source) - {person.number for person in known}:
                 raise OptionError(
-                    f"Person {min(missing)} was given a source, but {target} shows {len(people)} people (numbers from 0)."
+                    f"Person {min(missing)} was given a source, but {target} shows {len(known)} people (numbers from 0)."
                 )
+            people = known
         clip = open_clip(target)
         try:
             job = _Job(pipeline, clip, source, people or (), encoder, options)
@@ -179,7 +150,7 @@ class _Job:
         self._times: list[StageTime] = []
 
     def run(self, writer: Writer, stop: threading.Event) -> Iterator[VideoEvent]:
-        stages = [
+        stages: list[tuple[str, Callable[[Iterator[Any]], Iterable[Any]]]] = [
             ("decode", partial(self._decode, writer)),
             ("track", self._track),
             ("swap", self._swap),
@@ -373,16 +344,16 @@ def _sign(part: Path, output: Path, pipeline: Pipeline, options: VideoOptions) -
 
 def _looking(
     target: Path, pipeline: Pipeline, encoder: IdentityEncoder, stop: threading.Event
-) -> Iterator[VideoEvent]:
+) -> Generator[VideoEvent, None, list[Person]]:
     steps = look_for_people(target, detector=pipeline.detector, encoder=encoder)
     started = told = time.perf_counter()
     while True:
         try:
             done, total = next(steps)
         except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+            return end.value
         if stop.is_set():
-            steps.close()  # type: ignore[attr-defined]
+            steps.close()
             raise Cancelled("Stopped while looking for people; nothing was written.")
         now = time.perf_counter()
         if now - told >= _EVENT_S:

@@ -72,7 +72,7 @@ class LiveSwapper:
         budget_ms: float = BUDGET_MS,
         faces: Literal["all", "largest"] = "largest",
         smooth: bool = True,
-        options: SwapOptions = SwapOptions(),  # noqa: B008 - frozen
+        options: SwapOptions = SwapOptions(),
         mark: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,12 +90,12 @@ def find_people(
         try:
             next(steps)
         except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+            return end.value
 
 
 def look_for_people(
     path: str | Path, *, detector: Detector, encoder: IdentityEncoder
-) -> Iterator[tuple[int, int | None]]:
+) -> Generator[tuple[int, int | None], None, list[Person]]:
     """The same as a generator of (frames read, frames of the clip); it returns the people."""
     clip = open_clip(path)
     clusters: list[_Cluster] = []

@@ -20,7 +20,7 @@ from ..geometry import compose, invert, warp
 from ..images import LoadedImage
 from ..paste import paste_back, touched_rectangle
 from ..types import Image, Mask, Matrix
-from .colourspace import Colourspace, colourspace_of
+from .colourspace import FULL_RANGE, LIMITED_RANGE, SD_HEIGHT, Colourspace, colourspace_of
 
 _PLANAR = re.compile(r"yuva?j?4\d\dp(9|10|12|14|16)?(le)?")
 _SAME_SAMPLES = {"nv12": "yuv420p", "nv21": "yuv420p", "nv16": "yuv422p", "nv24": "yuv444p", "p010le": "yuv420p10le"}
@@ -244,14 +244,13 @@ def _described(frame: Any, like: Any) -> Any:
 def _convert(frame: Any, pixel_format: str, colourspace: Colourspace) -> Any:
     """A conversion that keeps matrix and range (an RGB result is always full range)."""
     to_rgb = pixel_format.startswith(("rgb", "bgr", "argb", "gbr"))
-    result = frame.reformat(
+    return frame.reformat(
         format=pixel_format,
         src_colorspace=colourspace.swscale_code,
         dst_colorspace=colourspace.swscale_code,
         src_color_range=colourspace.range_code,
-        dst_color_range=2 if to_rgb else colourspace.range_code,
+        dst_color_range=FULL_RANGE if to_rgb else colourspace.range_code,
     )
-    return result
 
 
 def _rgb_to(frame: Any, pixel_format: str) -> Any:
@@ -260,9 +259,13 @@ def _rgb_to(frame: Any, pixel_format: str) -> Any:
         return frame
     if not pixel_format.startswith("yuv"):
         return frame.reformat(format=pixel_format)
-    is_small = min(frame.width, frame.height) <= 576
+    is_small = min(frame.width, frame.height) <= SD_HEIGHT
+    matrix = Colourspace("bt601" if is_small else "bt709", False)
     result = frame.reformat(
-        format=pixel_format, dst_colorspace=5 if is_small else 1, src_color_range=2, dst_color_range=1
+        format=pixel_format,
+        dst_colorspace=matrix.swscale_code,
+        src_color_range=FULL_RANGE,
+        dst_color_range=LIMITED_RANGE,
     )
-    result.colorspace, result.color_range = (6 if is_small else 1), 1  # AVCOL_SPC_SMPTE170M, AVCOL_SPC_BT709
+    result.colorspace, result.color_range = (6 if is_small else 1), LIMITED_RANGE  # AVCOL_SPC_SMPTE170M, AVCOL_SPC_BT709
     return result

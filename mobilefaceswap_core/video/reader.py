@@ -63,12 +63,14 @@ class Clip(Protocol):
         truncated: set while reading, when the clip ends before it should or cannot be read on.
         damaged: packets that could not be decoded and were left out.
         container: PyAV's input container, for streams that are copied; ``None`` for animations and images.
+        stream: the container's stream of pictures, or ``None``.
     """
 
     info: ClipInfo
     truncated: bool
     damaged: int
     container: Any
+    stream: Any
 
     def pictures(self, on_packet: Callable[[Any], None] | None = None) -> Iterator[Picture]:
         """Pictures in order of display.
@@ -104,7 +106,7 @@ class MediaFile:
 
     def __init__(self, path: Path) -> None:
         try:
-            self.container = av.open(str(path))
+            self.container: Any = av.open(str(path))
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise VideoError(
                 f"{path} cannot be opened as a video ({_words(error)}). If it plays elsewhere, convert it to MP4; an MP4 "
@@ -115,7 +117,7 @@ class MediaFile:
         if not pictures:
             self.container.close()
             raise VideoError(f"{path} has no pictures, only {_streams(self.container)}; wanted a video.")
-        self.stream = pictures[0]
+        self.stream: Any = pictures[0]
         # Frame threads decode ahead of the packet they are given; slices alone would leave a core idle.
         self.stream.thread_type = "AUTO"
         self._first: list[Any] = []
@@ -137,7 +139,7 @@ class MediaFile:
         aspect = context.sample_aspect_ratio or None
         duration = None
         if stream.duration:
-            duration = float(stream.duration * stream.time_base)
+            duration = float(stream.duration * Fraction(stream.time_base or 1))
         elif self.container.duration:
             duration = self.container.duration / 1e6  # AV_TIME_BASE
         rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
@@ -216,7 +218,8 @@ class MediaFile:
 class Animation:
     """A GIF, WebP or APNG animation."""
 
-    container = None
+    container: Any = None
+    stream: Any = None
 
     def __init__(self, path: Path) -> None:
         self.truncated, self.damaged = False, 0
@@ -267,7 +270,8 @@ class Animation:
 class ImageFiles:
     """Images of one size, in the order of the numbers in their names."""
 
-    container = None
+    container: Any = None
+    stream: Any = None
 
     def __init__(self, path: Path) -> None:
         self.truncated, self.damaged = False, 0

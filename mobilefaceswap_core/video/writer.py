@@ -76,7 +76,7 @@ def open_writer(part: Path, path: Path, clip: Clip, options: EncodeOptions) -> W
     suffix = path.suffix.lower()
     if suffix in (".gif", ".webp", ".apng"):
         return AnimationWriter(part, suffix, clip)
-    if not suffix or suffix in IMAGES and "%" in path.name:
+    if not suffix or (suffix in IMAGES and "%" in path.name):
         return ImageWriter(part, path, clip)
     if suffix not in CONTAINERS:
         raise OptionError(
@@ -131,7 +131,7 @@ class MediaWriter:
     def _open_streams(self, first: Picture) -> None:
         info, source = self._clip.info, self._clip.container
         self._format = self._choose_format(first)
-        stream = self._out.add_stream(self._name, rate=info.frame_rate, options=self._codec_options())
+        stream: Any = self._out.add_stream(self._name, rate=info.frame_rate, options=self._codec_options())
         self._clip_size = first.size_px
         width, height = self._clip_size
         if self._name in ("libx264", "libx265") and "42" in self._format:  # 4:2:0 and 4:2:2 need even sides there

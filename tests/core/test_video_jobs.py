@@ -55,10 +55,14 @@ def test_closing_the_generator_leaves_nothing_behind(clip: Path, tmp_path: Path,
 def test_a_set_event_cancels_and_leaves_nothing_behind(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mobilefaceswap_core.video.job._EVENT_S", 0.0)
     stop = threading.Event()
-    with pytest.raises(Cancelled):
+
+    def run() -> None:
         for event in job(clip, tmp_path / "out.mp4", stop=stop):
             assert event.stage == "swap"
             stop.set()
+
+    with pytest.raises(Cancelled):
+        run()
     assert os.listdir(tmp_path) == [] and video_threads() == []
 
 
@@ -265,6 +269,19 @@ def test_the_student_changes_the_face_and_the_mark_can_be_read_in_every_frame(cl
     readings = [reading for frame in frames[::5] for reading in read_faces(frame, student().detector.detect(frame))]
     found = vote(readings)
     assert found is not None and found.payload == payload_for("student")
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.webp", "frames"])
+def test_marking_is_on_by_default_and_moves_no_frame_and_no_sound(clip: Path, name: str, tmp_path: Path) -> None:
+    report = run_to_end(swap_video(painter(), clip, tmp_path / name, painted(RED), options=VideoOptions(swap=PLAIN)))
+    assert report.marked[0] == "watermark" and os.listdir(tmp_path) == [name]
+    if name == "out.mp4":
+        assert "metadata" in report.marked
+        assert clips.read_times(tmp_path / name) == clips.read_times(clip)
+    else:
+        assert "metadata" in report.marked or [note for note in report.notes if "could not be added" in note]
+    if name.endswith(("mp4", "mkv")):
+        assert clips.packets(tmp_path / name, "audio") == clips.packets(clip, "audio")
 
 
 def test_a_source_of_another_model_is_refused(clip: Path, tmp_path: Path) -> None:
