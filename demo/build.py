@@ -8,11 +8,14 @@ from typing import Any
 
 import gradio as gr
 
+from . import endpoints
 from .engine import Engine, output_folder
+from .jobs import Jobs
+from .messages import visitor
 from .settings import Settings
-from .tabs import about, image
+from .tabs import about, compare, evaluate, image, live, verify, video
 from .tabs.context import Context
-from .texts import LANGUAGES, load_texts
+from .texts import LANGUAGES, consent_words, load_texts, say
 
 _HERE = Path(__file__).parent
 EXAMPLES = _HERE / "examples" / "portraits"
@@ -20,12 +23,22 @@ EXAMPLES = _HERE / "examples" / "portraits"
 
 def translations(settings: Settings) -> gr.I18n:
     """All texts for Gradio to choose from in the browser, host's values filled in."""
-    values = {"minutes": settings.keep_minutes, "megapixels": settings.max_megapixels}
-    filled = {"subtitle", "target_hint"}
+    values = {
+        "minutes": settings.keep_minutes,
+        "megapixels": settings.max_megapixels,
+        "mb": settings.max_upload_mb,
+    }
+    seconds = {"clip_hint": settings.max_video_seconds, "live_hint": settings.live_seconds}
+    filled = {"subtitle", "target_hint", "evaluate_hint", *seconds}
     return gr.I18n(
         **{
             language: {
-                key: text.format(**values) if key in filled else text for key, text in load_texts(language).items()
+                key: text.format(**values, seconds=seconds.get(key)) if key in filled else text
+                for key, text in load_texts(language).items()
+            }
+            | {
+                "consent": f"### {say('consent_title', language)}\n\n{consent_words(language)}",
+                "about": about.about_words(language),
             }
             for language in LANGUAGES
         }
@@ -44,14 +57,31 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
     with gr.Blocks(
         title="MobileFaceSwap", analytics_enabled=False, delete_cache=(min(600, keep_s), keep_s), fill_width=False
     ) as demo:
-        context = Context(engine or Engine(settings), settings, gr.State(False), words)
+        context = Context(engine or Engine(settings), settings, gr.State(False), words, Jobs())
+        examples = image.example_pairs(EXAMPLES)
         gr.Markdown(f"# {load_texts(LANGUAGES[0])['title']}", elem_id="title")
         gr.Markdown(words("subtitle"), elem_id="subtitle")
         with gr.Tabs():
             with gr.Tab(words("tab_image"), id="image"):
-                image.build(context, image.example_pairs(EXAMPLES))
+                image.build(context, examples)
+            with gr.Tab(words("tab_video"), id="video"):
+                video.build(context)
+            with gr.Tab(words("tab_live"), id="live"):
+                live.build(context)
+            with gr.Tab(words("tab_compare"), id="compare"):
+                compare.build(context, examples)
+            with gr.Tab(words("tab_evaluate"), id="evaluate"):
+                evaluate.build(context)
+            with gr.Tab(words("tab_verify"), id="verify"):
+                verify.build(context)
             with gr.Tab(words("tab_about"), id="about"):
                 about.build(context)
+        endpoints.add(context)
+
+        def leave(request: gr.Request) -> None:
+            context.jobs.stop(visitor(request))
+
+        demo.unload(leave)
     demo.queue(max_size=settings.queue_size, default_concurrency_limit=settings.concurrency)
     return demo, words
 
@@ -75,7 +105,7 @@ def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
         "theme": gr.themes.Soft(primary_hue="emerald", neutral_hue="slate", font=["system-ui", "sans-serif"]),
         "css_paths": [_HERE / "style.css"],
         "max_file_size": settings.max_bytes,
-        "allowed_paths": [str(output_folder())],
+        "allowed_paths": [str(output_folder()), *([settings.reports] if settings.reports else [])],
         "auth": settings.login,
         "footer_links": ["api", "settings"],
         "run_history": False,

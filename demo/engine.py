@@ -93,6 +93,25 @@ class Engine:
                 self._pipelines[model] = loaded
             return self._pipelines[model]
 
+    def video_pipeline(self, model: str) -> Pipeline:
+        """The same for clips and live pictures: a detector that is fast, and cores left for the other stages."""
+        from mobilefaceswap_core.detect import load_detector
+        from mobilefaceswap_core.models import load_swapper
+        from mobilefaceswap_core.video.bench import network_threads
+
+        with self._lock:
+            key = f"video {model}"
+            if key not in self._pipelines:
+                if model not in available_swappers():
+                    raise OptionError(
+                        f"The model {model!r} is not available here; choose {', '.join(self.model_names())}."
+                    )
+                device = self.settings.device
+                swapper = load_swapper(model, device=device, threads=network_threads(), video=True)
+                detector = load_detector(self.settings.detector, device=device, fast=True)
+                self._pipelines[key] = Pipeline(swapper, detector)
+            return self._pipelines[key]
+
     def encoder(self) -> IdentityEncoder:
         with self._lock:
             if self._encoder is None:
@@ -108,7 +127,9 @@ class Engine:
         image = self.read(path).image
         return image, self.pipeline(self.default_model()).detect(image)
 
-    def prepare(self, model: str, paths: Sequence[str | Path], *, face: int | None = None) -> Source:
+    def prepare(
+        self, model: str, paths: Sequence[str | Path], *, face: int | None = None, video: bool = False
+    ) -> Source:
         """A source person; refused when the host protects them.
 
         Raises:
@@ -119,7 +140,7 @@ class Engine:
             raise OptionError("No source photo was given. Add a photo of the face you want to see.")
         if len(paths) > self.settings.max_sources:
             raise OptionError(f"Got {len(paths)} source photos, at most {self.settings.max_sources} are used.")
-        pipeline = self.pipeline(model)
+        pipeline = self.video_pipeline(model) if video else self.pipeline(model)
         images = [self.read(path).image for path in paths]
         self._refuse_protected(pipeline, images, face)
         return pipeline.prepare_source(images, face="largest" if face is None else face)
@@ -165,7 +186,7 @@ class Engine:
         path = self.new_file("swapped.png")
         marks = MarkOptions(badge=self.settings.badge if badge is None else badge)
         mark_image_file(path, result.image, model=name, options=marks, like=loaded)
-        self._audit("swap", sources, target, path, name)
+        self.audit("swap", sources, target, path, name)
         info = pipeline.swapper.info
         return SwappedPhoto(
             path,
@@ -231,7 +252,7 @@ class Engine:
                 self._blocklist = load_blocklist(self.settings.blocklist, embed)
             return self._blocklist
 
-    def _audit(
+    def audit(
         self,
         event: str,
         sources: Sequence[str | Path] | Mapping[int, Sequence[str | Path]],
@@ -239,6 +260,7 @@ class Engine:
         output: Path,
         model: str,
     ) -> None:
+        """Note a swap in the host's log, by hashes; does nothing where the host keeps none."""
         if not self.settings.audit:
             return
         groups = sources.values() if isinstance(sources, Mapping) else [sources]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable
 from functools import wraps
@@ -31,22 +32,36 @@ def visitor(request: gr.Request | None) -> str:
 def plain_words(handler: Callable[..., Any]) -> Callable[..., Any]:
     """Show our own errors as they are and everything else as one friendly sentence, logged with its cause.
 
-    The handler's last parameter must be ``request: gr.Request``, which Gradio fills in.
+    The handler, a function or a generator, must end with the parameter ``request: gr.Request``, which Gradio fills in.
     """
+    if inspect.isgeneratorfunction(handler):
+
+        @wraps(handler)
+        def steps(*args: Any) -> Any:
+            try:
+                yield from handler(*args)
+            except Exception as error:
+                raise _spoken(error, handler, language(args[-1])) from error
+
+        return steps
 
     @wraps(handler)
     def wrapped(*args: Any) -> Any:
-        words = language(args[-1])
         try:
             return handler(*args)
-        except gr.Error:
-            raise
-        except SwapError as error:
-            raise gr.Error(str(error), title=say("error_title", words), print_exception=False) from error
         except Exception as error:
-            _log.exception("unexpected error in %s", handler.__name__)
-            raise gr.Error(
-                say("error_unexpected", words), title=say("error_title", words), print_exception=False
-            ) from error
+            raise _spoken(error, handler, language(args[-1])) from error
 
     return wrapped
+
+
+def _spoken(error: Exception, handler: Callable[..., Any], words: str) -> gr.Error:
+    """What a visitor is shown for an error."""
+    if isinstance(error, gr.Error):
+        return error
+    if isinstance(error, SwapError):
+        text = str(error)
+    else:
+        _log.error("unexpected error in %s", handler.__name__, exc_info=error)
+        text = say("error_unexpected", words)
+    return gr.Error(text, title=say("error_title", words), print_exception=False)

@@ -8,9 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from mobilefaceswap_core.consent import consent_text
-
 from ..engine import Engine
+from ..jobs import Jobs
 from ..settings import Settings
 
 HEAVY = "swap"  # concurrency id of everything that keeps the processor or GPU busy
@@ -23,49 +22,75 @@ class Context:
     Attributes:
         consent: the visit's answer, ``True`` once given; never stored.
         words: text by key, as something Gradio translates in the browser.
+        jobs: what runs for whom, so that it can be stopped.
     """
 
     engine: Engine
     settings: Settings
     consent: gr.State
     words: Callable[[str], Any]
+    jobs: Jobs
 
 
-def consent_gate(
-    context: Context,
-    button: gr.Button,
-    run: Callable[..., Any],
-    inputs: list[gr.components.Component],
-    outputs: list[gr.components.Component],
-    *,
-    api_name: str,
-) -> None:
-    """Run on click, after asking for consent once per visit.
+class ConsentPanel:
+    """Asks for consent once per visit; created where the question should appear.
 
-    The first click opens a panel with the text; agreeing there runs what was asked for. ``run`` takes the inputs, then
-    the visit's consent as its last positional argument, and must do nothing without it.
+    The first click on a guarded button opens the panel with the text; agreeing there runs what was asked for. After
+    that no tab asks again.
     """
-    with gr.Group(visible=False, elem_classes="consent") as panel:
-        gr.Markdown(f"### {consent_title()}\n\n{consent_text()}", container=True)
-        agree = gr.Button(context.words("agree"), variant="primary", elem_id=f"agree-{api_name}")
-    wiring: dict[str, Any] = {
-        "inputs": [*inputs, context.consent],
-        "outputs": outputs,
-        "concurrency_id": HEAVY,
-        "concurrency_limit": context.settings.concurrency,
-        "api_visibility": "private",
-    }
-    asked = button.click(
-        lambda given: gr.update(visible=not given), context.consent, panel, queue=False, api_visibility="private"
-    )
-    asked.then(run, **wiring)
-    agreed = agree.click(
-        lambda: (True, gr.update(visible=False)), None, [context.consent, panel], queue=False, api_visibility="private"
-    )
-    agreed.then(run, **wiring)
+
+    def __init__(self, context: Context, name: str) -> None:
+        self._context = context
+        with gr.Group(visible=False, elem_classes="consent") as self._panel:
+            gr.Markdown(context.words("consent"), container=True)
+            self._agree = gr.Button(context.words("agree"), variant="primary", elem_id=f"agree-{name}")
+
+    def guard(
+        self,
+        button: gr.Button,
+        run: Callable[..., Any],
+        inputs: list[gr.components.Component],
+        outputs: list[gr.components.Component],
+        *,
+        concurrency_id: str = HEAVY,
+        concurrency_limit: int | None = None,
+        **event: Any,
+    ) -> list[Any]:
+        """Run on click, with consent.
+
+        Args:
+            button: starts it.
+            run: takes the inputs, then the visit's consent; must do nothing without it.
+            inputs: of ``run``.
+            outputs: of ``run``.
+            concurrency_id: what it shares the machine with.
+            concurrency_limit: how many run at the same time; the host's for swaps if not given.
+            event: more of Gradio's event options.
+
+        Returns:
+            The two events that run it, for ``cancels``.
+        """
+        context = self._context
+        wiring: dict[str, Any] = {
+            "inputs": [*inputs, context.consent],
+            "outputs": outputs,
+            "concurrency_id": concurrency_id,
+            "concurrency_limit": concurrency_limit or context.settings.concurrency,
+            "api_visibility": "private",
+            **event,
+        }
+        asked = button.click(
+            lambda given: gr.update(visible=not given),
+            context.consent, self._panel, queue=False, show_progress="hidden", api_visibility="private",
+        )  # fmt: skip
+        agreed = self._agree.click(
+            lambda: (True, gr.update(visible=False)),
+            None, [context.consent, self._panel], queue=False, show_progress="hidden", api_visibility="private",
+        )  # fmt: skip
+        return [asked.then(run, **wiring), agreed.then(run, **wiring)]
 
 
-def consent_title() -> str:
-    from ..texts import say
-
-    return say("consent_title")
+def photo(label: Any, elem_id: str, alt_text: Any = None, *, height_px: int = 300) -> gr.Image:
+    """An input for a photo that hands over the visitor's own file: 16-bit, CMYK and colour profiles survive."""
+    return gr.Image(label=label, sources=["upload", "webcam", "clipboard"], type="filepath", image_mode=None, format="png",
+                    height=height_px, elem_id=elem_id, alt_text=alt_text)  # fmt: skip

@@ -14,38 +14,38 @@ from ..engine import SwappedPhoto
 from ..faces import numbered, thumbnail
 from ..messages import language, plain_words, visitor
 from ..texts import say
-from .context import Context, consent_gate
+from ..zerogpu import on_gpu
+from .context import ConsentPanel, Context, photo
 
 PEOPLE = "ABCD"
-_NOBODY = "-"
+NOBODY = "-"
 
 
 def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
     """Add the tab's components; ``examples`` are pairs of source and target paths."""
     words, settings = context.words, context.settings
+    swap_photo = on_gpu(context.engine.swap_photo)
     assignment = gr.State({})  # face number -> letter, of this visitor
     found = gr.State([])  # thumbnails of the target's faces
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=260):
-            source = _photo(words("source"), "source", words("alt_source"))
+            source = photo(words("source"), "source", words("alt_source"))
             with gr.Accordion(words("more_sources"), open=False):
                 gr.Markdown(words("more_sources_hint"))
                 more = gr.File(
                     label=words("person_photos"), file_count="multiple", file_types=["image"], type="filepath"
                 )
                 with gr.Row():
-                    others = [
-                        _photo(say("person", letter=letter), f"person-{letter}", None, small=True)
-                        for letter in PEOPLE[1:]
-                    ]
+                    others = [photo(f"{letter}", f"person-{letter}", height_px=160) for letter in PEOPLE[1:]]
         with gr.Column(scale=2, min_width=260):
-            target = _photo(words("target"), "target", words("alt_target"))
+            target = photo(words("target"), "target", words("alt_target"))
             faces_status = gr.Markdown(elem_id="faces-status")
             faces = gr.Gallery(label=words("faces"), columns=4, height=150, visible=False, format="png", elem_id="faces",
                                object_fit="contain", interactive=False)  # fmt: skip
             _assignments(context, found, assignment)
         with gr.Column(scale=3, min_width=300):
             swap = gr.Button(words("swap"), variant="primary", size="lg", elem_id="swap")
+            panel = ConsentPanel(context, "image")
             result = gr.ImageSlider(
                 label=words("result"), format="png", interactive=False, elem_id="result", max_height=560
             )
@@ -90,25 +90,18 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
             zip(PEOPLE, ([source_path, *(more_paths or [])] if source_path else [], [b], [c], [d]), strict=True)
         )
         sources = people_by_face(people, chosen, spoken)
-        photo = context.engine.swap_photo(sources, target_path, model=model_name, badge=draw_badge)
-        return (photo.target, photo.image), describe(photo, spoken), gr.update(value=str(photo.path), visible=True)
+        done = swap_photo(sources, target_path, model=model_name, badge=draw_badge)
+        return (done.target, done.image), describe(done, spoken), gr.update(value=str(done.path), visible=True)
 
     target.change(look, target, [faces_status, faces, found, assignment], queue=True, api_visibility="private",
                   show_progress="hidden")  # fmt: skip
-    consent_gate(context, swap, run, [source, more, *others, target, assignment, model, badge],
-                 [result, status, download], api_name="image")  # fmt: skip
+    panel.guard(swap, run, [source, more, *others, target, assignment, model, badge], [result, status, download])
     if examples:
         shown = gr.Examples(
             [list(pair) for pair in examples], [source, target], label=words("examples"), examples_per_page=8
         )
         shown.dataset.headers = ["1", "2"]  # column heads are not translated; the numbers are those of the steps
         gr.Markdown(words("examples_note"))
-
-
-def _photo(label: Any, elem_id: str, alt_text: Any, *, small: bool = False) -> gr.Image:
-    # image_mode None and type filepath hand over the visitor's own file: 16-bit, CMYK and colour profiles survive.
-    return gr.Image(label=label, sources=["upload", "webcam", "clipboard"], type="filepath", image_mode=None, format="png",
-                    height=160 if small else 300, elem_id=elem_id, alt_text=alt_text)  # fmt: skip
 
 
 def _assignments(context: Context, found: gr.State, assignment: gr.State) -> None:
@@ -121,7 +114,7 @@ def _assignments(context: Context, found: gr.State, assignment: gr.State) -> Non
         with gr.Accordion(context.words("who_goes_where"), open=True), gr.Row():
             for number in numbers:
                 choice = gr.Dropdown(
-                    [*((letter, letter) for letter in PEOPLE), ("—", _NOBODY)],
+                    [*((letter, letter) for letter in PEOPLE), ("—", NOBODY)],
                     value="A", label=str(number + 1), min_width=70, filterable=False, elem_id=f"face-{number + 1}",
                 )  # fmt: skip
                 choice.input(
@@ -143,7 +136,7 @@ def people_by_face(
         if not photos["A"]:
             raise OptionError(say("need_source", spoken))
         return photos["A"]
-    wanted = {number: letter for number, letter in chosen.items() if letter != _NOBODY}
+    wanted = {number: letter for number, letter in chosen.items() if letter != NOBODY}
     if not wanted:
         raise OptionError(say("nobody_chosen", spoken))
     for number, letter in wanted.items():
@@ -152,13 +145,13 @@ def people_by_face(
     return {number: photos[letter] for number, letter in wanted.items()}
 
 
-def describe(photo: SwappedPhoto, spoken: str) -> str:
+def describe(done: SwappedPhoto, spoken: str) -> str:
     """The sentence below a result."""
     lines = [
-        say("swapped", spoken, swapped=photo.faces_swapped, found=photo.faces_found, seconds=f"{photo.seconds:.1f}",
-            model=photo.model, device=photo.device, detector=photo.detector)
+        say("swapped", spoken, swapped=done.faces_swapped, found=done.faces_found, seconds=f"{done.seconds:.1f}",
+            model=done.model, device=done.device, detector=done.detector)
     ]  # fmt: skip
-    lines += [say("left_alone", spoken, number=n + 1, reason=reason) for n, reason in photo.skipped.items()]
+    lines += [say("left_alone", spoken, number=n + 1, reason=reason) for n, reason in done.skipped.items()]
     return "\n\n".join([*lines, say("marked", spoken)])
 
 

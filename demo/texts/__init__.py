@@ -6,6 +6,8 @@ import json
 from functools import cache
 from importlib.resources import files
 
+from mobilefaceswap_core.consent import consent_text
+
 LANGUAGES = ("en", "zh-CN")  # the first is the fallback
 
 
@@ -28,3 +30,9 @@ def language_of(accept_language: str | None) -> str:
             if code == language.lower() or code.partition("-")[0] == language.partition("-")[0]:
                 return language
     return LANGUAGES[0]
+
+
+def consent_words(language: str) -> str:
+    """What visitors agree to; the core's English text where there is no translation."""
+    translated = files(__package__).joinpath(f"consent.{language}.md")
+    return translated.read_text(encoding="utf-8") if translated.is_file() else consent_text()
