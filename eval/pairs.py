@@ -16,6 +16,7 @@ from mobilefaceswap_core.errors import OptionError
 from .records import write_text
 
 COLUMNS = ("pair", "source", "target", "source_identity", "target_identity", "clip", "frame", "previous")
+CLIP_COLUMNS = (*COLUMNS, "previous_target")  # written when the list holds consecutive frames
 REQUIRED = ("source", "target")
 _TRIES = 30  # draws for a pair not chosen yet, per person and round
 
@@ -33,6 +34,7 @@ class Pair:
         clip: name of the video the target is a frame of; empty for photos.
         frame: frame number in that video; -1 for photos.
         previous: row of the pair whose target is the frame just before this one and whose source is the same; -1 without.
+        previous_target: that row's target, so that nobody has to search the list for it; empty without.
     """
 
     index: int
@@ -43,6 +45,7 @@ class Pair:
     clip: str = ""
     frame: int = -1
     previous: int = -1
+    previous_target: str = ""
 
     @property
     def name(self) -> str:
@@ -54,22 +57,15 @@ def write_pairs(path: Path, pairs: Sequence[Pair]) -> str:
     """Write ``pairs.csv`` and return its SHA-256."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    clips = any(pair.previous >= 0 for pair in pairs)
+    writer.writerow(CLIP_COLUMNS if clips else COLUMNS)
     for pair in pairs:
         frame = "" if pair.frame < 0 else pair.frame
         previous = "" if pair.previous < 0 else pair.previous
-        writer.writerow(
-            [
-                pair.index,
-                pair.source,
-                pair.target,
-                pair.source_identity,
-                pair.target_identity,
-                pair.clip,
-                frame,
-                previous,
-            ]
-        )
+        row = [
+            pair.index, pair.source, pair.target, pair.source_identity, pair.target_identity, pair.clip, frame, previous,
+        ]  # fmt: skip
+        writer.writerow([*row, pair.previous_target] if clips else row)
     write_text(path, buffer.getvalue())
     return file_sha256(path)
 
@@ -101,16 +97,17 @@ def count_pairs(path: Path, *, limit: int | None = None) -> int:
     return sum(1 for _ in iterate_pairs(path, limit=limit))
 
 
-def read_foreign_pairs(path: Path) -> tuple[list[Pair], list[str]]:
+def read_foreign_pairs(path: Path) -> tuple[list[Pair], list[int], list[str]]:
     """Read somebody's CSV with at least the columns ``source`` and ``target``.
 
     Identities default to the reference itself; rows are numbered anew; ``previous`` is worked out from ``clip`` and
     ``frame``.
 
     Returns:
-        The pairs and one message per row that could not be read, naming the line.
+        The pairs, the line of each in the file, and one message per row that could not be read, naming its line.
     """
     pairs: list[Pair] = []
+    lines: list[int] = []
     problems: list[str] = []
     last: dict[tuple[str, str], Pair] = {}
     for line, row in _rows(path):
@@ -125,6 +122,7 @@ def read_foreign_pairs(path: Path) -> tuple[list[Pair], list[str]]:
         clip, frame = (row.get("clip") or "").strip(), int(frame_text) if frame_text else -1
         source_identity = (row.get("source_identity") or "").strip() or source
         before = last.get((clip, source_identity)) if clip else None
+        follows = before is not None and before.frame == frame - 1 and frame > 0
         pair = Pair(
             index=len(pairs),
             source=source,
@@ -133,12 +131,14 @@ def read_foreign_pairs(path: Path) -> tuple[list[Pair], list[str]]:
             target_identity=(row.get("target_identity") or "").strip() or target,
             clip=clip,
             frame=frame,
-            previous=before.index if before is not None and before.frame == frame - 1 and frame > 0 else -1,
+            previous=before.index if follows and before else -1,
+            previous_target=before.target if follows and before else "",
         )
         pairs.append(pair)
+        lines.append(line)
         if clip:
             last[(clip, source_identity)] = pair
-    return pairs, problems
+    return pairs, lines, problems
 
 
 def draw_pairs(
@@ -199,8 +199,11 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             raise OptionError(
                 f"{path.name} has the columns {reader.fieldnames}; wanted at least {', '.join(REQUIRED)} in the first line."
             )
-        for row in reader:
-            yield reader.line_num, row
+        try:
+            for row in reader:
+                yield reader.line_num, row
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise OptionError(f"{path.name} line {reader.line_num + 1}: not CSV in UTF-8 ({error}).") from error
 
 
 def _parse(row: Mapping[str, str], line: int, path: Path) -> Pair:
@@ -214,6 +217,7 @@ def _parse(row: Mapping[str, str], line: int, path: Path) -> Pair:
             clip=row["clip"],
             frame=int(row["frame"]) if row["frame"] else -1,
             previous=int(row["previous"]) if row["previous"] else -1,
+            previous_target=row.get("previous_target") or "",
         )
     except (KeyError, ValueError, TypeError) as error:
         raise OptionError(f"{path.name} line {line} is not a row of a pair list: {error!r}.") from error

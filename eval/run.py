@@ -12,7 +12,8 @@ from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.types import CropSpec
 
 from .datasets import DatasetRequest, build_dataset, read_identities
-from .judge import JudgeOptions, run_judge
+from .judge import run_judge
+from .judge_worker import JudgeOptions
 from .judges.pose import package_version
 from .methods import parse_method
 from .options import FIXED_ON_RESUME, RunOptions, saved_values
@@ -81,6 +82,9 @@ def _new_run(run: Path, options: RunOptions, say: Callable[[str], None]) -> dict
         pair_file=Path(options.pair_file) if options.pair_file else None,
         frames=options.frames,
         aligned=options.aligned,
+        detector=options.detector,
+        device=options.device,
+        say=say,
     )
     dataset = build_dataset(options.dataset, request)
     for problem in dataset.problems:

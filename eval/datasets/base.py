@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,6 +47,9 @@ class DatasetRequest:
         pair_file: CSV or official JSON pair list, where the adapter takes one.
         frames: frames per video, evenly spaced (FaceForensics++).
         aligned: whether the images are aligned 112-template crops.
+        detector: of the swapping pipeline, which decides whether a source frame shows a usable face (FaceForensics++).
+        device: of that detector.
+        say: where progress is told.
     """
 
     root: Path
@@ -56,6 +59,9 @@ class DatasetRequest:
     pair_file: Path | None = None
     frames: int = 10
     aligned: bool = False
+    detector: str = "auto"
+    device: str = "cpu"
+    say: Callable[[str], None] = lambda message: None
 
 
 def aligned_spec(request: DatasetRequest) -> CropSpec | None:

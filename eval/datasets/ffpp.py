@@ -21,15 +21,19 @@ import numpy as np
 
 from mobilefaceswap_core.errors import ImageError, OptionError
 
-from ..images import VIDEO_SUFFIXES, video_length
+from ..images import VIDEO_SUFFIXES, ImageReader, video_length
 from ..pairs import Pair
 from .base import Dataset, DatasetRequest, image_files, require_folder
+from .source_frames import usable_frames
 
+_TELL_EVERY = 50  # videos; about a quarter of a minute apart
 _PAIR_NAME = re.compile(r"^(\d{3})_(\d{3})$")
 
 
 def ffpp(request: DatasetRequest) -> Dataset:
     """Pairs of the official list; target frame k of ``frames`` evenly spaced ones takes the source's frame k.
+
+    Where that frame shows no face, the source's most frontal frame is taken (:mod:`eval.datasets.source_frames`).
 
     A video that is missing or cannot be opened is reported and its pairs are left out of the list: without frames there
     is nothing to count. Everything that fails later is counted.
@@ -62,18 +66,41 @@ def ffpp(request: DatasetRequest) -> Dataset:
             continue
         if len(frames[name]) < request.frames:
             problems.append(f"video {name}: only {len(frames[name])} of {request.frames} frames")
-    pairs: list[Pair] = []
-    for target, source in names:
-        for (target_ref, number), (source_ref, _) in zip(frames.get(target, []), frames.get(source, []), strict=False):
-            pairs.append(Pair(len(pairs), source_ref, target_ref, source, target, target, number))
+    pairs = _frame_pairs([n for n in names if frames.get(n[0]) and frames.get(n[1])], frames, request, problems)
     return Dataset(
         "ffpp",
         request.root,
-        pairs[: request.count],
+        pairs,
         problems,
         None,
         f"FaceForensics++, {request.frames} frames per video",
     )
+
+
+def _frame_pairs(
+    names: list[tuple[str, str]], frames: dict[str, list[tuple[str, int]]], request: DatasetRequest, problems: list[str]
+) -> list[Pair]:
+    """Target frame k with source frame k, or with the source's most frontal frame where frame k shows no face."""
+    from mobilefaceswap_core.detect import load_detector
+
+    detector = load_detector(request.detector, device=request.device)
+    reader = ImageReader(request.root)
+    served: dict[tuple[str, int], list[str]] = {}
+    pairs: list[Pair] = []
+    for done, (target, source) in enumerate(names, 1):
+        count = len(frames[target])
+        if (source, count) not in served:
+            asked = [reference for reference, _ in frames[source]]
+            served[source, count], replaced = usable_frames(asked, count, reader, detector)
+            if replaced:
+                problems.append(f"video {source}: {replaced}")
+        for (target_ref, number), source_ref in zip(frames[target], served[source, count], strict=True):
+            pairs.append(Pair(len(pairs), source_ref, target_ref, source, target, target, number))
+        if done % _TELL_EVERY == 0:
+            request.say(f"source frames looked at: {done} of {len(names)} videos")
+        if request.count is not None and len(pairs) >= request.count:
+            break
+    return pairs[: request.count]
 
 
 def evenly_spaced(clip: Path, root: Path, count: int) -> list[tuple[str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from mobilefaceswap_core.errors import OptionError
@@ -70,34 +71,35 @@ def pairs(request: DatasetRequest) -> Dataset:
     require_folder(request.root, "the folder that the pair list's paths are relative to")
     listing = request.pair_file or request.root / "pairs.csv"
     if listing.is_file():
-        rows, problems = read_foreign_pairs(listing)
-        kept = [p for p in rows if request.identities is None or p.source_identity in set(request.identities)]
-        problems += _missing_files(request.root, listing, kept)
-        return Dataset(
-            "pairs", request.root, _renumbered(kept[: request.count]), problems, aligned_spec(request), listing.name
-        )
+        rows, lines, problems = read_foreign_pairs(listing)
+        wanted = None if request.identities is None else set(request.identities)
+        kept = [p for p in rows if wanted is None or p.source_identity in wanted][: request.count]
+        problems += _missing_files(request.root, listing, kept, lines)
+        return Dataset("pairs", request.root, _renumbered(kept), problems, aligned_spec(request), listing.name)
     if request.pair_file is not None:
         raise OptionError(f"No pair list at {request.pair_file}; --pair-file must be a CSV with source and target.")
     return _two_folders(request)
 
 
-def _missing_files(root: Path, listing: Path, rows: list[Pair]) -> list[str]:
+def _missing_files(root: Path, listing: Path, rows: list[Pair], lines: list[int]) -> list[str]:
     """Rows that name a missing file stay in the list (they count as failures) and are reported here."""
     problems = []
     for pair in rows:
         for reference in (pair.source, pair.target):
             if not (root / reference.split("#")[0]).is_file():
-                problems.append(
-                    f"{listing.name} row {pair.index} (line {pair.index + 2}): {reference} is not there; counted as failed"
-                )
+                problems.append(f"{listing.name} line {lines[pair.index]}: {reference} is not there; counted as failed")
     return problems
 
 
 def _renumbered(rows: list[Pair]) -> list[Pair]:
-    from dataclasses import replace
-
+    """Rows numbered from 0; a frame whose predecessor was not kept has none."""
     new_index = {pair.index: i for i, pair in enumerate(rows)}
-    return [replace(p, index=i, previous=new_index.get(p.previous, -1)) for i, p in enumerate(rows)]
+    return [
+        replace(p, index=i, previous=new_index[p.previous])
+        if p.previous in new_index
+        else replace(p, index=i, previous=-1, previous_target="")
+        for i, p in enumerate(rows)
+    ]
 
 
 def _two_folders(request: DatasetRequest) -> Dataset:

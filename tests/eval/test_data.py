@@ -45,7 +45,8 @@ def test_rows_that_cannot_be_read_are_named_by_line_and_the_rest_is_kept(tmp_pat
     (tmp_path / "p.csv").write_text(
         "source,target,clip,frame\na.png,b.png,c,1\n,b.png,c,2\na.png,d.png,c,two\na.png,e.png,c,2\n"
     )
-    pairs, problems = read_foreign_pairs(tmp_path / "p.csv")
+    pairs, lines, problems = read_foreign_pairs(tmp_path / "p.csv")
+    assert lines == [2, 5] and pairs[1].previous_target == "b.png"
     assert [(p.index, p.target, p.previous) for p in pairs] == [(0, "b.png", -1), (1, "e.png", 0)]
     assert "line 3" in problems[0] and "line 4" in problems[1]
     (tmp_path / "q.csv").write_text("from,to\n")
@@ -136,6 +137,37 @@ def test_faceforensics_pairs_take_evenly_spaced_frames_of_both_videos(tmp_path):
         ("000", "003"), ("003", "000"), ("003", "004"), ("004", "003"),
     }  # fmt: skip
     assert any("999" in p for p in data.problems) and any("only 3 of 5" in p for p in data.problems)
+
+
+def test_a_source_frame_without_a_face_gives_way_to_the_most_frontal_one(tmp_path, astronaut, group):
+    from eval.datasets.source_frames import usable_frames
+    from mobilefaceswap_core.detect import load_detector
+
+    face, left, right = astronaut[:256, 96:352], group[96:336, 200:440], group[296:546, 654:904]
+    for name, image in (("0", left), ("1", np.full_like(face, 90)), ("2", face), ("3", right)):
+        write_png(tmp_path / f"{name}.png", np.ascontiguousarray(image))
+    (tmp_path / "4.png").write_bytes(b"not an image")
+    detector, reader = load_detector("lite"), ImageReader(tmp_path)
+    got, why = usable_frames([f"{k}.png" for k in range(5)], 5, reader, detector)
+    # Two faces of the group look aside by more than 20 degrees, the portrait faces the camera.
+    assert got == ["0.png", "2.png", "2.png", "3.png", "2.png"] and "2 of 5" in why and "2.png" in why
+    assert usable_frames(["2.png", "3.png", "1.png"], 2, reader, detector) == (["2.png", "3.png"], "")
+    assert usable_frames(["2.png"], 3, reader, detector)[0] == ["2.png"] * 3  # a shorter source video
+    nothing, why = usable_frames(["1.png", "4.png"], 2, reader, detector)
+    assert nothing == ["1.png", "4.png"] and "no face" in why
+
+
+def test_faceforensics_pair_lists_name_the_replacing_frame(tmp_path, astronaut):
+    base = tmp_path / "original_sequences" / "youtube" / "raw" / "images"
+    for clip in ("000", "003"):
+        for k in range(3):
+            blank = clip == "003" and k == 1
+            write_png(base / clip / f"{k}.png", np.zeros((256, 256, 3), np.uint8) if blank else astronaut[:256, 96:352])
+    (tmp_path / "manipulated_sequences" / "Deepfakes" / "raw" / "videos").mkdir(parents=True)
+    (tmp_path / "manipulated_sequences" / "Deepfakes" / "raw" / "videos" / "000_003.mp4").write_bytes(b"")
+    data = build_dataset("ffpp", DatasetRequest(tmp_path, frames=3, detector="lite"))
+    assert [p.source[-9:] for p in data.pairs] == ["003/0.png", "003/0.png", "003/2.png"]
+    assert [p.frame for p in data.pairs] == [0, 1, 2] and "video 003: 1 of 3" in data.problems[0]
 
 
 def test_a_video_frame_is_the_one_asked_for(tmp_path):
