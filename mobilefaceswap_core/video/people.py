@@ -26,6 +26,7 @@ _SWITCH_MARGIN = 0.1  # by which another person must be nearer before a track ch
 _MEMORY = 0.8  # weight of what was seen before in a track's running embedding
 _LOOKS_PER_SECOND = 4
 _FEWEST_LOOKS = 40  # short clips are looked at more closely
+_USUAL_SIMILARITY = 0.8  # of one more view of a person to those before, so that the first view has no advantage
 _VERIFY_FRAMES = 15  # how often an undisturbed track is checked
 _AFTER_ENCOUNTER = 6  # frames a track stays under watch after another face was near
 _MIN_FACE_PX = 24.0  # smaller faces say little about who they are
@@ -133,6 +134,8 @@ def _add(clusters: list[_Cluster], image: Image, faces: Sequence[Face], index: i
             clusters.append(_Cluster(embedding.copy(), index, {index}, quality, crop))
             continue
         cluster = clusters[owner]
+        # A half hidden face is less like the person than a free one of the same size.
+        quality *= max(float(embedding @ cluster.embedding), 0.1) / _USUAL_SIMILARITY
         cluster.total = cluster.total + embedding
         cluster.frames.add(index)
         if quality > cluster.best:
