@@ -21,7 +21,9 @@ from .config import (
     load_config,
 )
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train MobileFaceSwap.", pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Train MobileFaceSwap.", pretty_exceptions_enable=False
+)
 
 Config = Annotated[str, typer.Option(help="Preset (tiny, cpu, gpu) or a .toml, .yaml or .json file; empty: defaults.")]
 Out = Annotated[Path, typer.Option(help="Folder of the run; what is there is resumed.")]
@@ -165,7 +167,9 @@ def prepare(
 @app.command()
 @_friendly
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a run with a checkpoint, or a file in the flat student layout.")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a run with a checkpoint, or a file in the flat student layout.")
+    ],
     out: Annotated[Path, typer.Option(help="Safetensors file to write.")],
 ) -> None:
     """Write the averaged network of a student's checkpoint, or a flat-layout file, in the layout that ships."""
@@ -192,7 +196,9 @@ def evaluate(
     second: Annotated[str, typer.Argument(help="The one to compare with it.")],
     pack: Annotated[str, typer.Option(help="A pack, or builtin.")] = "builtin",
     pairs: Annotated[int, typer.Option(help="Pairs to judge.")] = 160,
-    hold_out: Annotated[float, typer.Option(help="Fraction of the people: the ones training holds out with this value.")] = 1.0,
+    hold_out: Annotated[
+        float, typer.Option(help="Fraction of the people: the ones training holds out with this value.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(help="Of the hold-out and of the pairs.")] = LoopOptions().seed,
     sheet: Annotated[Path | None, typer.Option(help="PNG with sources, targets and both results.")] = None,
 ) -> None:

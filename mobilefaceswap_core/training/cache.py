@@ -25,9 +25,9 @@ from torch import Tensor
 from ..colour import match_colours
 from ..detect import Detector, load_detector
 from ..errors import NoFaceError, OptionError
+from ..geometry import five_from_68
 from ..identity.encoder import IdentityEncoder
 from ..swapper import Swapper
-from ..geometry import five_from_68
 from ..types import AlignedFace, Face, Image, Mask
 from .config import PairOptions
 from .data import Faces, split
@@ -130,7 +130,7 @@ def make_pairs(
     try:
         columns = _compute(faces, teachers, encoder, pairs, part, options.workers, quality, report)
         columns |= {"target": pairs[:, 0], "source": pairs[:, 1], "held": held}
-        np.savez(part / "pairs.npz", **columns)
+        np.savez(part / "pairs.npz", **columns)  # type: ignore[arg-type]
         about = {
             "teachers": [{"name": t.info.name, "weights_sha256": t.info.weights_sha256} for t in teachers],
             "options": asdict(options),
@@ -152,7 +152,9 @@ def load_pairs(folder: Path, faces: Faces, *, hold_out: float, seed: int) -> Sto
         OptionError: not there, or made from other faces or another hold-out.
     """
     if not (folder / "about.json").is_file():
-        raise OptionError(f"No stored pairs in {folder}; make them with `python -m mobilefaceswap_core.training cache`.")
+        raise OptionError(
+            f"No stored pairs in {folder}; make them with `python -m mobilefaceswap_core.training cache`."
+        )
     about = json.loads((folder / "about.json").read_text())
     for key, wanted in (("faces", faces.fingerprint), ("hold_out", hold_out), ("seed", seed)):
         if about[key] != wanted:
@@ -243,7 +245,9 @@ def _outputs(
             outputs.append(None)
             continue
         swapped = teacher.swap([target], [condition])[0]
-        image = match_colours(swapped.image, target.image, swapped.mask) if teacher.info.match_colours else swapped.image
+        image = (
+            match_colours(swapped.image, target.image, swapped.mask) if teacher.info.match_colours else swapped.image
+        )
         alpha = swapped.mask[..., None]
         blended = np.clip(np.rint(image * alpha + target.image * (1 - alpha)), 0, 255).astype(np.uint8)
         outputs.append(TeacherOutput(blended, swapped.mask, _landmark_error_px(blended, target, detector)))

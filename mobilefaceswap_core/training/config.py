@@ -145,6 +145,7 @@ class StudentConfig:
             the face does not change; a step runs the encoder and the head only. The cheap end of a run on windows.
         mask_background_only: supervise only the background part of the mask, as the paper does.
         perceptual: see ``perceptual.py``.
+        perceptual_px: larger images are averaged down to this side for the perceptual loss, the most expensive one.
     """
 
     loop: LoopOptions = field(default_factory=LoopOptions)
@@ -160,6 +161,7 @@ class StudentConfig:
     only_mask: bool = False
     mask_background_only: bool = False
     perceptual: str = "recogniser"
+    perceptual_px: int = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,9 @@ class EncoderConfig:
 class LandmarksConfig:
     """Program ``landmarks``: a differentiable landmark network for the teacher's consistency loss."""
 
-    loop: LoopOptions = field(default_factory=lambda: LoopOptions(batch=64, learning_rate=2e-3, ema=0.999, steps=20_000))
+    loop: LoopOptions = field(
+        default_factory=lambda: LoopOptions(batch=64, learning_rate=2e-3, ema=0.999, steps=20_000)
+    )
     data: DataOptions = field(default_factory=DataOptions)
     width: int = 32
 
@@ -276,7 +280,7 @@ def save_config(config: Any, path: Path) -> None:
 def _strict(kind: type[T]) -> type[T]:
     """The class itself, told to refuse unknown keys; so are the option groups in it."""
     for group in (LoopOptions, DataOptions, PairOptions, ReweightOptions, StudentLosses, TeacherLosses, kind):
-        group.__pydantic_config__ = _FORBID_UNKNOWN  # type: ignore[attr-defined]
+        group.__pydantic_config__ = _FORBID_UNKNOWN  # type: ignore[attr-defined, union-attr]
     return kind
 
 
@@ -288,7 +292,9 @@ def _read(kind: type, source: str) -> dict[str, Any]:
         preset = folder / f"{program}_{source}.toml"
         if not preset.is_file():
             known = sorted(f.name[:-5].split("_", 1)[1] for f in folder.iterdir() if f.name.startswith(f"{program}_"))
-            raise OptionError(f"Unknown preset {source!r} for {program}; known are: {', '.join(known)}; or give a file.")
+            raise OptionError(
+                f"Unknown preset {source!r} for {program}; known are: {', '.join(known)}; or give a file."
+            )
         return tomllib.loads(preset.read_text())
     if not path.is_file():
         raise OptionError(f"Config file {path} does not exist; give a preset's name or a .toml, .yaml or .json file.")

@@ -6,6 +6,8 @@ with an R1 penalty every 16 steps did.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -34,7 +36,7 @@ class Discriminator(nn.Module):
     @staticmethod
     def _scale(width: int) -> nn.ModuleList:
         channels = [3, width, 2 * width, 4 * width, 8 * width]
-        layers = [nn.Conv2d(i, o, 4, 2, 1) for i, o in zip(channels, channels[1:], strict=False)]
+        layers = [nn.Conv2d(i, o, 4, 2, 1) for i, o in pairwise(channels)]
         return nn.ModuleList([*layers, nn.Conv2d(channels[-1], 1, 3, 1, 1)])
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
@@ -43,7 +45,8 @@ class Discriminator(nn.Module):
         for number, layers in enumerate(self.scales):
             x = (images if number == 0 else F.avg_pool2d(images, 2)) * 2 - 1
             kept = []
-            for layer in list(layers)[:-1]:
+            assert isinstance(layers, nn.ModuleList)
+            for layer in layers[:-1]:
                 x = F.leaky_relu(layer(x), _SLOPE)
                 kept.append(x)
             scores.append(layers[-1](x))

@@ -54,9 +54,7 @@ class EncoderTask(Task):
         count = self.config.loop.batch
         images = self.faces.images(self.faces.draw(count, generator, among=self._training))
         images = augment.flip_images(images, augment.coin(count, generator))
-        images = augment.warp_images(
-            images, augment.random_affine(count, generator, degrees=8, scale=0.1, shift=0.05)
-        )
+        images = augment.warp_images(images, augment.random_affine(count, generator, degrees=8, scale=0.1, shift=0.05))
         images = augment.jitter_colours(images, augment.random_colours(count, 0.25, generator))
         images = F.interpolate(images, size=(INPUT_PX, INPUT_PX), mode="area")
         coarse = F.interpolate(images[: count // _COARSE_SHARE], size=(_COARSE_PX, _COARSE_PX), mode="area")

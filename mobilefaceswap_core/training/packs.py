@@ -53,11 +53,13 @@ class Pack:
         """Crop ``index`` as ``(size_px, size_px, 3)`` RGB uint8."""
         image = cv2.imdecode(self.buffer[self.offsets[index] : self.offsets[index + 1]], cv2.IMREAD_COLOR_RGB)
         if image is None:
-            raise ImageError(f"Crop {index} of the pack {self.name!r} cannot be decoded; the file is damaged, make it again.")
+            raise ImageError(
+                f"Crop {index} of the pack {self.name!r} cannot be decoded; the file is damaged, make it again."
+            )
         if image.shape[0] != size_px:
             shrinks = image.shape[0] > size_px
             image = cv2.resize(image, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-        return image
+        return image  # type: ignore[return-value]
 
     def decode_all(self, size_px: int, *, indices: Sequence[int] | None = None, workers: int = 4) -> NDArray[np.uint8]:
         """Crops as ``(N, 3, size_px, size_px)`` RGB uint8."""
@@ -117,7 +119,9 @@ def read_pack(path: Path) -> Pack:
         OptionError: no such file, or a file that is not a pack.
     """
     if not path.is_file():
-        raise OptionError(f"Pack {path} does not exist; make one with `python -m mobilefaceswap_core.training prepare`.")
+        raise OptionError(
+            f"Pack {path} does not exist; make one with `python -m mobilefaceswap_core.training prepare`."
+        )
     try:
         with np.load(path, allow_pickle=False) as file:
             values = {key: file[key] for key in file.files}
@@ -127,7 +131,9 @@ def read_pack(path: Path) -> Pack:
         raise OptionError(f"{path} is not a pack: it has no {', '.join(missing)}.")
     count = len(values["ids"])
     if len(values["off"]) != count + 1 or values["lm"].shape != (count, 68, 2):
-        raise OptionError(f"{path}: {count} identities, {len(values['off']) - 1} crops, landmarks {values['lm'].shape}.")
+        raise OptionError(
+            f"{path}: {count} identities, {len(values['off']) - 1} crops, landmarks {values['lm'].shape}."
+        )
     about = json.loads(str(values["about"])) if "about" in values else {}
     labels = values["ids"].reshape(-1).astype(np.str_)
     return Pack(path.stem, values["buf"], values["off"], values["lm"].astype(np.float32), labels, about)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import BackendError, OptionError
 from ..identity.encoder import load_identity_encoder
+from ..identity.mobilefacenet import MobileFaceNet
 
 Features = Callable[[Tensor], list[Tensor]]
 # Of MobileFaceNet.features: after the first two convolutions (1/2 of the input's side), and the last block at 1/4.
@@ -42,7 +43,9 @@ def load_perceptual(name: str, *, device: torch.device | str = "cpu") -> Feature
 
 def _recogniser(device: torch.device | str) -> Features:
     encoder = load_identity_encoder(device)
-    layers = encoder.network.features[: _RECOGNISER_TAPS[-1] + 1]
+    network = encoder.network
+    assert isinstance(network, MobileFaceNet)
+    layers: nn.Sequential = network.features[: _RECOGNISER_TAPS[-1] + 1]
     mean = torch.tensor(encoder.contract.mean, device=device).view(1, 3, 1, 1)
     std = torch.tensor(encoder.contract.std, device=device).view(1, 3, 1, 1)
 
@@ -61,7 +64,9 @@ def _lpips(device: torch.device | str) -> Features:
     try:
         import lpips
     except Exception as error:  # the package imports torchvision, which fails in several ways on a wrong wheel
-        raise BackendError(f"Perceptual features `lpips` need lpips and torchvision ({error}); install both.") from error
+        raise BackendError(
+            f"Perceptual features `lpips` need lpips and torchvision ({error}); install both."
+        ) from error
     network = lpips.LPIPS(net="alex", verbose=False).to(device).eval().requires_grad_(False)
 
     def features(images: Tensor) -> list[Tensor]:

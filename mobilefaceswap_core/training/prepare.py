@@ -198,7 +198,9 @@ def _read_labels(path: Path) -> dict[str, _Label]:
     with path.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     if rows and "file" not in rows[0]:
-        raise OptionError(f"{path} has the columns {', '.join(rows[0])}; wanted `file` and optionally `identity`, `age`.")
+        raise OptionError(
+            f"{path} has the columns {', '.join(rows[0])}; wanted `file` and optionally `identity`, `age`."
+        )
     labels = {}
     for number, row in enumerate(rows, start=2):
         age = (row.get("age") or "").strip()

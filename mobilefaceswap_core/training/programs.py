@@ -61,7 +61,10 @@ def store_pairs(
 
     teachers = [_teacher(name, data.size_px, device) for name in options.teachers]
     for teacher in teachers:
-        if (spec := teacher.info.crop).size_px != data.size_px or (spec.template, spec.fit) != ("arcface", "similarity"):
+        if (spec := teacher.info.crop).size_px != data.size_px or (spec.template, spec.fit) != (
+            "arcface",
+            "similarity",
+        ):
             raise OptionError(
                 f"{teacher.info.name} reads crops of {spec.size_px} px, template {spec.template}, {spec.fit}; the packs hold "
                 f"{data.size_px} px, arcface, similarity. Choose teachers of that crop."
@@ -90,7 +93,9 @@ def _task(config: AnyConfig, faces: Faces, folder: Path, device: torch.device, p
         seed, hold_out = config.loop.seed, config.data.hold_out
         if not config.pairs and not pairs.is_dir():
             if place.processes > 1:
-                raise OptionError("Several processes need pairs made beforehand: run `cache` and name its folder in `pairs`.")
+                raise OptionError(
+                    "Several processes need pairs made beforehand: run `cache` and name its folder in `pairs`."
+                )
             say(f"storing the outputs of {', '.join(config.teacher.teachers)} for {config.teacher.count} pairs")
             store_pairs(config.data, config.teacher, pairs, seed=seed, faces=faces, device=device, say=say)
         return StudentTask(config, faces, load_pairs(pairs, faces, hold_out=hold_out, seed=seed), device=device)

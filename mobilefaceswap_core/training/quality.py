@@ -7,6 +7,7 @@ teacher's saved snapshots; artefacts of early snapshots pull its answer down, wh
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -63,7 +64,7 @@ class QualityNet(nn.Module):
         )
         channels = [width, width, 2 * width, 4 * width, 8 * width]
         blocks: list[nn.Module] = []
-        for stage, (i, o) in enumerate(zip(channels, channels[1:], strict=False)):
+        for stage, (i, o) in enumerate(pairwise(channels)):
             blocks += [BasicBlock(i, o, 1 if stage == 0 else 2), BasicBlock(o, o, 1)]
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Linear(channels[-1], 1)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import EllipsisType
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from ..identity.encoder import IdentityEncoder, load_identity_encoder
-from ..injection import CompactInjection
+from ..injection import CompactInjection, IdentityTrunk
 from ..network import MobileFaceSwapNet
 from ..types import Image
 from ..weights.load import load_into, load_tensors, read_safetensors
@@ -121,8 +122,9 @@ class StudentTask(Task):
             terms["identity"] = identity * losses.identity_loss(seen, embedding)
         if perceptual and self._perceptual is not None:
             with torch.no_grad():
-                features = self._perceptual(wanted)
-            terms["perceptual"] = perceptual * losses.perceptual_distance(self._perceptual(swapped), features)
+                features = self._perceptual(_at_most(wanted, self.config.perceptual_px))
+            seen_features = self._perceptual(_at_most(swapped, self.config.perceptual_px))
+            terms["perceptual"] = perceptual * losses.perceptual_distance(seen_features, features)
         return terms
 
     def _mask_term(self, batch: Batch, embedding: Tensor, feature_map: Tensor) -> Tensor:
@@ -249,22 +251,23 @@ def fit_whitening(network: MobileFaceSwapNet, faces: Faces, encoder: IdentityEnc
     chosen = torch.linspace(0, len(faces) - 1, min(count, len(faces)), device=faces.device).long()
     parts = [encoder(faces.images(part)) for part in chosen.split(64)]
     embeddings, maps = torch.cat([e for e, _ in parts]).cpu(), torch.cat([m for _, m in parts]).cpu()
-    trunk = network.injection.trunk  # type: ignore[union-attr]
-    trunk.embedding_mean.copy_(embeddings.mean(0))
+    trunk = network.injection.trunk
+    assert isinstance(trunk, IdentityTrunk)  # the compact layout
+    trunk.get_buffer("embedding_mean").copy_(embeddings.mean(0))
     # Few faces give unsure deviations: a floor keeps a rare direction from filling the input.
     deviation = embeddings.std(0, correction=0)
-    trunk.embedding_std.copy_(deviation.clamp(min=float(deviation.mean()) * 0.5 + 1e-6))
+    trunk.get_buffer("embedding_std").copy_(deviation.clamp(min=float(deviation.mean()) * 0.5 + 1e-6))
     vectors = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
     vectors = vectors - vectors.mean(0)
     directions = torch.linalg.eigh(vectors.T @ vectors)[1].flip(1)[:, : trunk.MAP_CHANNELS]  # largest variance first
     trunk.reduce.weight.copy_(directions.T[:, :, None, None])
-    trunk.reduce.bias.zero_()
-    reduced = trunk.reduce.cpu()(maps)
-    trunk.map_mean.copy_(reduced.mean(0))
-    trunk.map_std.copy_(reduced.std(0, correction=0) + 0.05)
+    nn.init.zeros_(trunk.reduce.bias)  # type: ignore[arg-type]
+    reduced = trunk.reduce(maps)
+    trunk.get_buffer("map_mean").copy_(reduced.mean(0))
+    trunk.get_buffer("map_std").copy_(reduced.std(0, correction=0) + 0.05)
 
 
-def _window(side: int, whole: int, generator: Generator) -> tuple[slice | type(Ellipsis), ...]:
+def _window(side: int, whole: int, generator: Generator) -> tuple[slice | EllipsisType, ...]:
     """Where the losses look: the whole crop, or a window of ``side`` pixels about the face, moved a little."""
     if not side or side >= whole:
         return (...,)
@@ -274,6 +277,10 @@ def _window(side: int, whole: int, generator: Generator) -> tuple[slice | type(E
     top = min(max(middle + round(_WINDOW_DOWN * whole) + low + move[0], 0), whole - side)
     left = min(max(middle + low + move[1], 0), whole - side)
     return (..., slice(top, top + side), slice(left, left + side))
+
+
+def _at_most(images: Tensor, side: int) -> Tensor:
+    return F.interpolate(images, size=(side, side), mode="area") if images.shape[-1] > side else images
 
 
 def image_grid(rows: Sequence[Tensor]) -> Image:

@@ -42,7 +42,9 @@ class TeacherTask(Task):
     ) -> None:
         self.config, self.faces, self.device, self._place = config, faces, torch.device(device), place
         torch.manual_seed(config.loop.seed)  # initialisation only
-        self.network: TeacherGenerator = build_teacher(config.start, width=config.width, blocks=config.blocks).to(device)
+        self.network: TeacherGenerator = build_teacher(config.start, width=config.width, blocks=config.blocks).to(
+            device
+        )
         self.discriminator = Discriminator(width=config.discriminator_width).to(device)
         self._critic_optimiser = torch.optim.Adam(
             self.discriminator.parameters(), config.loop.learning_rate, config.loop.betas
@@ -205,7 +207,7 @@ def build_teacher(start: str, *, width: int = 48, blocks: int = 6) -> TeacherGen
     if start != "scratch":
         tensors = load_tensors("teacher_224") if start == "shipped" else read_safetensors([Path(start)])
         load_into(generator, tensors, what=start)
-    return generator.to(memory_format=torch.channels_last)
+    return generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def face_region(landmarks: Tensor, side: int) -> Tensor:

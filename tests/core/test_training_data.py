@@ -41,7 +41,11 @@ def test_every_preset_is_a_valid_config_of_its_program():
 
 
 def test_an_unknown_key_a_wrong_type_and_an_unknown_preset_are_refused_by_name():
-    for change, said in (("losses.identty=3", "losses.identty"), ("lop.steps=1", "lop"), ("loop.steps=many", "loop.steps")):
+    for change, said in (
+        ("losses.identty=3", "losses.identty"),
+        ("lop.steps=1", "lop"),
+        ("loop.steps=many", "loop.steps"),
+    ):
         with pytest.raises(OptionError, match=said):
             load_config(StudentConfig, "", changes=[change])
     with pytest.raises(OptionError, match="tiny"):
@@ -78,7 +82,9 @@ def test_a_pack_survives_writing_and_reading(tmp_path):
     assert again.labels.tolist() == ["a", "b", "a"] and again.about["template"] == "arcface"
     assert np.array_equal(again.decode_all(32), pack.decode_all(32))
     crop = noise_crops(3)[1].astype(int)
-    assert np.abs(again.decode(1, 32).astype(int) - crop).mean() < 6, "WebP changes little, and colours keep their order"
+    assert np.abs(again.decode(1, 32).astype(int) - crop).mean() < 6, (
+        "WebP changes little, and colours keep their order"
+    )
 
 
 def test_a_file_that_is_no_pack_or_holds_objects_is_refused(tmp_path):
@@ -116,7 +122,9 @@ def test_the_split_separates_people_not_photos():
 def test_another_photo_of_the_same_person_is_of_that_person_and_reaches_all_of_them():
     faces = noise_faces(["a", "b", "a", "c", "a"])
     drawn = faces.same_person(torch.tensor([0, 1, 3] * 50), torch.Generator().manual_seed(0)).view(50, 3)
-    assert set(drawn[:, 0].tolist()) == {0, 2, 4} and set(drawn[:, 1].tolist()) == {1} and set(drawn[:, 2].tolist()) == {3}
+    assert (
+        set(drawn[:, 0].tolist()) == {0, 2, 4} and set(drawn[:, 1].tolist()) == {1} and set(drawn[:, 2].tolist()) == {3}
+    )
 
 
 # Augmentation
@@ -191,7 +199,7 @@ def test_one_person_alone_makes_no_pair():
 class _Detector:
     """Finds one face that fills the photo, unless the photo is black."""
 
-    class info:  # noqa: N801
+    class info:
         name = "fake"
 
     def detect(self, image, *, order="left_to_right"):
@@ -219,9 +227,7 @@ def test_preparation_leaves_out_minors_duplicates_small_blurred_and_faceless_pho
     (tmp_path / "bob" / "broken.jpg").write_bytes(b"no photo")
     labels = tmp_path / "ages.csv"
     labels.write_text("file,age\nchild.png,17\n1.png,40\n")
-    pack, report = prepare(
-        photos_in([tmp_path]), name="x", options=PrepareOptions(labels=labels), detector=_Detector()
-    )
+    pack, report = prepare(photos_in([tmp_path]), name="x", options=PrepareOptions(labels=labels), detector=_Detector())
     assert pack.labels.tolist() == ["ann", "ann", "bob"] and report.kept == 3 and report.age_unknown == 2
     assert report.left_out == {
         "minor": 1, "duplicate": 1, "no face": 1, "unreadable photo": 1, "blurred": 1, "smaller than 90 px": 1,

@@ -70,10 +70,10 @@ def _interrupt_after(task: Regression, steps: int) -> Regression:
 
 
 def test_a_run_interrupted_and_resumed_ends_bit_for_bit_like_one_that_was_not(tmp_path):
-    _, whole = _run(tmp_path / "whole")
+    _run(tmp_path / "whole")
     stopped, _ = _run(tmp_path / "parts", task=_interrupt_after(Regression(), 5))
     assert stopped.stopped == "interrupted" and stopped.steps == 5
-    _, resumed = _run(tmp_path / "parts")
+    _run(tmp_path / "parts")
     a, b = (load_checkpoint(tmp_path / name / "checkpoint.pt") for name in ("whole", "parts"))
     assert a["step"] == b["step"] == 12 and a["task"] == b["task"]
     for part in ("network", "average"):
@@ -86,7 +86,7 @@ def test_training_improves_the_average_and_reports_before_and_after(tmp_path):
     result, _ = _run(tmp_path, LoopOptions(steps=150, learning_rate=3e-2, warmup_steps=5, precision="float32"))
     assert result.after["error"] < 0.3 * result.before["error"]
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [line["kind"] for line in lines][0] == "start" and lines[-1]["kind"] == "validation"
+    assert lines[0]["kind"] == "start" and lines[-1]["kind"] == "validation"
     assert lines[-1]["error"] == pytest.approx(result.after["error"], abs=1e-5)
 
 

@@ -124,7 +124,11 @@ def test_sample_weights_follow_the_squared_cosine_and_the_quality_and_can_be_swi
     cosine, quality = torch.tensor([0.6, 0.6, -0.5, 0.95]), torch.tensor([1.0, 0.5, 1.0, 1.0])
     weights = sample_weight(cosine, quality, ReweightOptions())
     assert weights.tolist() == pytest.approx([1.0, 0.5, 0.1, 1.4])
-    assert sample_weight(cosine, quality, ReweightOptions(quality=False)).tolist() == pytest.approx([1.0, 1.0, 0.1, 1.4])
-    assert sample_weight(cosine, quality, ReweightOptions(identity=False)).tolist() == pytest.approx([1.0, 0.5, 1.0, 1.0])
+    assert sample_weight(cosine, quality, ReweightOptions(quality=False)).tolist() == pytest.approx(
+        [1.0, 1.0, 0.1, 1.4]
+    )
+    assert sample_weight(cosine, quality, ReweightOptions(identity=False)).tolist() == pytest.approx(
+        [1.0, 0.5, 1.0, 1.0]
+    )
     off = ReweightOptions(identity=False, quality=False)
     assert sample_weight(cosine, quality, off).tolist() == [1.0] * 4

@@ -168,7 +168,9 @@ def test_a_student_run_resumes_bit_for_bit_and_exports_what_the_student_loads(tm
     task = _task(faces, pairs, start="scratch")
     trainer = Trainer(task, LOOP, tmp_path / "parts", say=lambda line: None)
     inner, task.losses = task.losses, None
-    task.losses = lambda step, generator: inner(step, generator) if step < 1 else (_ for _ in ()).throw(KeyboardInterrupt)
+    task.losses = lambda step, generator: (
+        inner(step, generator) if step < 1 else (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     assert trainer.run().stopped == "interrupted"
     run(2, "parts")
     a, b = (load_checkpoint(tmp_path / name / "checkpoint.pt") for name in ("whole", "parts"))
@@ -235,7 +237,7 @@ def test_a_network_that_float16_cannot_hold_is_not_exported(tmp_path, value):
     network = TrainableStudent()
     with torch.no_grad():
         network.injection.gain[0][0] = value
-    with pytest.raises(TrainingError, match="injection.gain.0"):
+    with pytest.raises(TrainingError, match=r"injection\.gain\.0"):
         write_network(network, tmp_path / "x.safetensors", layout="x", facts={})
     assert list(tmp_path.iterdir()) == []
 
@@ -277,7 +279,9 @@ def test_the_flat_layout_maps_one_to_one_onto_the_shipped_one():
 
 def test_the_teacher_trains_keeps_snapshots_and_a_quality_network_learns_from_them(tmp_path, faces):
     weights = TeacherLosses(landmarks=0.0, perceptual=0.0)
-    config = TeacherConfig(loop=LOOP, losses=weights, snapshots=2, start="scratch", width=4, blocks=1, discriminator_width=4)
+    config = TeacherConfig(
+        loop=LOOP, losses=weights, snapshots=2, start="scratch", width=4, blocks=1, discriminator_width=4
+    )
     from mobilefaceswap_core.training.teacher import TeacherTask
 
     result = Trainer(TeacherTask(config, faces), LOOP, tmp_path / "teacher", say=lambda line: None).run()

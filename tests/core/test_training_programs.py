@@ -1,0 +1,102 @@
+"""The comparison of checkpoints, and the command line from end to end."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from training_faces import noise_faces, noise_pack, schematic_face
+from typer.testing import CliRunner
+
+from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.training.__main__ import app
+from mobilefaceswap_core.training.config import PairOptions
+from mobilefaceswap_core.training.data import faces_from_packs
+from mobilefaceswap_core.training.evaluate import compare, evaluation_pairs, table
+from mobilefaceswap_core.training.judge import expression
+from mobilefaceswap_core.training.packs import write_pack
+from mobilefaceswap_core.weights.load import read_safetensors
+
+SMALL = [
+    "--set", "start=scratch", "--set", "data.size_px=64", "--set", "data.hold_out=0.3", "--set", "teacher.count=6",
+    "--set", "loop.batch=2", "--set", "loop.precision=float32", "--set", "losses.perceptual=0", "--set",
+    "losses.identity=0",
+]  # fmt: skip
+
+
+def test_an_expression_does_not_change_with_size_place_or_rotation_but_with_the_mouth():
+    face = schematic_face() * 224
+    turn = np.array([[0.8, -0.6], [0.6, 0.8]])
+    assert expression(face @ turn.T * 3 + 40) == pytest.approx(expression(face))
+    spoken = face.copy()
+    spoken[66, 1] += 10
+    change = expression(spoken) - expression(face)
+    eyes = np.linalg.norm(face[42:48].mean(0) - face[36:42].mean(0))
+    assert change[0] == pytest.approx(10 / eyes) and change[1:] == pytest.approx(np.zeros(4))
+
+
+def test_the_gallery_holds_another_photo_than_the_source_where_there_is_one():
+    faces = noise_faces(["a", "a", "a", "b", "b", "c"])
+    pairs, gallery = evaluation_pairs(faces, set(faces.names), 20, seed=0)
+    assert gallery == {0: 0, 1: 3, 2: 5}
+    sources = set(pairs[:, 1].tolist())
+    assert not sources & {0, 3} and 5 in sources
+    assert (faces.identity[pairs[:, 0]] != faces.identity[pairs[:, 1]]).all()
+    with pytest.raises(OptionError, match="None of the people"):
+        evaluation_pairs(faces, {"nobody"}, 4, seed=0)
+
+
+def test_the_judge_finds_nothing_changed_in_a_target_and_the_source_in_itself():
+    pytest.importorskip("dlib")
+    pytest.importorskip("face_recognition_models")
+    from mobilefaceswap_core.training.builtin_faces import builtin_pack
+    from mobilefaceswap_core.training.judge import DlibJudge
+
+    faces = faces_from_packs([builtin_pack()], [1.0])
+    loose = PairOptions(source_yaw=0.5, source_pitch=0.5, frontal=0.5)
+    pairs, gallery = evaluation_pairs(faces, set(faces.names), 4, seed=0, options=loose)
+    judge = DlibJudge()
+    unswapped = [faces.aligned(int(t)).image for t, _ in pairs]
+    kept = compare("none", unswapped, faces, pairs, gallery, judge)
+    assert (kept.retrieval, kept.pose_error_deg, kept.expression_error, kept.outside_change) == (0, 0, 0, 0)
+    assert kept.sharpness == pytest.approx(1.0) and kept.distance_to_source > 0.3
+    # A photo put in the place of a target in another pose is still recognised as the source's, not as the target's.
+    replaced = compare("copy", [faces.aligned(int(s)).image for _, s in pairs], faces, pairs, gallery, judge)
+    assert replaced.distance_to_source < kept.distance_to_source and replaced.outside_change > 1
+    assert table([kept, replaced]).count("\n") == 3
+
+
+def test_the_command_line_trains_resumes_and_exports(tmp_path):
+    write_pack(noise_pack([str(i) for i in range(8)], side=64), tmp_path / "p.npz")
+    run = ["student", "--out", str(tmp_path / "run"), "--set", f"data.packs=['{tmp_path / 'p.npz'}']", *SMALL]
+    first = CliRunner().invoke(app, [*run, "--steps", "1"])
+    assert first.exit_code == 0, first.output
+    assert "teacher_error" in first.output and "1 steps" in first.output
+    second = CliRunner().invoke(app, [*run, "--steps", "2"])
+    assert second.exit_code == 0 and "start at step 1" in second.output
+    kinds = [json.loads(line)["kind"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert kinds.count("start") == 2 and kinds.count("validation") == 2
+    exported = tmp_path / "again.safetensors"
+    assert CliRunner().invoke(app, ["export", str(tmp_path / "run"), "--out", str(exported)]).exit_code == 0
+    ours = read_safetensors([tmp_path / "run" / "export" / "student_224.safetensors"])
+    assert all((ours[k] == v).all() for k, v in read_safetensors([exported]).items())
+    other = CliRunner().invoke(app, ["landmarks", "--out", str(tmp_path / "run"), "--steps", "1"])
+    assert other.exit_code == OptionError.exit_code, "a folder belongs to one program"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["student", "--config", "huge"], "Unknown preset"),
+        (["student", "--set", "losses.identity"], "wanted key=value"),
+        (["student", "--set", "data.packs=['missing.npz']"], "does not exist"),
+        (["prepare", "nowhere", "--out", "x.npz"], "not a folder"),
+        (["quality", "--set", "data.packs=['missing.npz']"], "does not exist"),
+    ],
+)
+def test_mistakes_end_with_one_line_and_a_status(tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == OptionError.exit_code
+    assert said in result.output and "Traceback" not in result.output
