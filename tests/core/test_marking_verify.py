@@ -113,3 +113,11 @@ def test_an_animation_is_verified_by_its_first_frame(tmp_path: Path, marked: np.
     frames[0].save(buffer, "WEBP", save_all=True, append_images=[frames[1].rotate(90)], quality=90)
     (tmp_path / "a.webp").write_bytes(buffer.getvalue())
     assert verify_file(tmp_path / "a.webp", detector=detector).watermark.found
+
+
+def test_every_model_that_can_mark_is_named_when_found() -> None:
+    from mobilefaceswap_core.marking.verify import KNOWN_MODELS
+    from mobilefaceswap_core.models import entries
+
+    assert set(KNOWN_MODELS) == set(entries())
+    assert len({payload_for(name) for name in KNOWN_MODELS}) == len(KNOWN_MODELS)

@@ -25,7 +25,7 @@ from .attacks import ATTACKS, encoded, h264
 from .photos import crop_224, scene, spread
 
 Row = dict[str, Any]
-SIDES_PX = (80, 130, 220, 400, 760)  # of the aligned crop in the picture; faces are about 0.78 of it
+SIDES_PX = (80, 130, 220, 400, 760)  # of the aligned crop in the picture; face boxes are about 0.80 of it
 VIDEO_FRAMES = 24
 
 
