@@ -138,6 +138,8 @@ def _into_png(data: bytes, text: dict[str, str]) -> bytes:
     while at < len(data):
         (length,) = struct.unpack_from(">I", data, at)
         kind, end = data[at + 4 : at + 8], at + 12 + length
+        if end > len(data) or (at == 8) != (kind == b"IHDR"):
+            raise struct.error(f"the chunk at byte {at} is cut or out of place")
         ours = kind in (b"tEXt", b"iTXt", b"zTXt") and data[at + 8 : end].split(b"\0", 1)[0] in keywords
         if not ours:
             chunks.append(data[at:end])
@@ -145,6 +147,8 @@ def _into_png(data: bytes, text: dict[str, str]) -> bytes:
             for key, value in text.items():
                 chunks.append(_png_chunk(b"iTXt", key.encode() + b"\0\0\0\0\0" + value.encode()))
         at = end
+    if at == 8:
+        raise struct.error("nothing follows the signature")
     return b"".join(chunks)
 
 
