@@ -39,7 +39,9 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
             grid = gr.HTML(elem_id="compare-grid")
             status = gr.Markdown(elem_id="compare-status")
     if examples:
-        shown = gr.Examples([list(pair) for pair in examples[:4]], [source, target], label=words("examples"))
+        shown = gr.Examples(
+            [list(pair) for pair in examples[:4]], [source, target], label=words("examples"), elem_id="compare-examples"
+        )
         shown.dataset.headers = ["1", "2"]
     measure = on_gpu(compare)
 
@@ -88,7 +90,8 @@ def _figure(compared: Compared, spoken: str) -> str:
     failure = f"<p class='failure'>{escape(row.failure)}</p>" if row.failure else ""
     return (
         f"<figure><img alt='{escape(name)}' src='data:image/webp;base64,{_webp(compared.view)}'>"
-        f"<figcaption><strong>{escape(name)}</strong>{failure}<dl>{lines}</dl></figcaption></figure>"
+        f"<figcaption><strong>{escape(name)}</strong>{failure}<dl>{lines}</dl>"
+        f"<small>{escape(row.device)}</small></figcaption></figure>"
     )
 
 
@@ -106,8 +109,8 @@ def _facts(row: Measured, spoken: str) -> list[tuple[str, str, str]]:
     if row.multiply_adds is None:
         cost = unknown
     else:
-        cost = f"{2 * row.multiply_adds / 1e9:.2f} GFLOPs" if row.multiply_adds else say("compare_no_network", spoken)
-    time_text = unknown if row.latency_ms is None else f"{row.latency_ms:.0f} ms ({row.device})"
+        cost = f"{row.multiply_adds / 1e9:.2f} G" if row.multiply_adds else say("compare_no_network", spoken)
+    time_text = unknown if row.latency_ms is None else f"{row.latency_ms:.0f} ms"
     return [*facts, ("compare_cost", cost, low), ("compare_time", time_text, low)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ class ConsentPanel:
     def __init__(self, context: Context, name: str) -> None:
         self._context = context
         with gr.Group(visible=False, elem_classes="consent") as self._panel:
-            gr.Markdown(context.words("consent"), container=True)
+            gr.Markdown(context.words("consent"), elem_classes="consent-text")
             self._agree = gr.Button(context.words("agree"), variant="primary", elem_id=f"agree-{name}")
 
     def guard(
@@ -54,6 +54,7 @@ class ConsentPanel:
         *,
         concurrency_id: str = HEAVY,
         concurrency_limit: int | None = None,
+        also: Sequence[Any] = (),
         **event: Any,
     ) -> list[Any]:
         """Run on click, with consent.
@@ -65,10 +66,11 @@ class ConsentPanel:
             outputs: of ``run``.
             concurrency_id: what it shares the machine with.
             concurrency_limit: how many run at the same time; the host's for swaps if not given.
+            also: other events that start it, once they are through.
             event: more of Gradio's event options.
 
         Returns:
-            The two events that run it, for ``cancels``.
+            The events that run it.
         """
         context = self._context
         wiring: dict[str, Any] = {
@@ -79,15 +81,16 @@ class ConsentPanel:
             "api_visibility": "private",
             **event,
         }
-        asked = button.click(
-            lambda given: gr.update(visible=not given),
-            context.consent, self._panel, queue=False, show_progress="hidden", api_visibility="private",
-        )  # fmt: skip
+        asking: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        asked = [
+            start(lambda given: gr.update(visible=not given), context.consent, self._panel, **asking)
+            for start in (button.click, *(event.then for event in also))
+        ]
         agreed = self._agree.click(
             lambda: (True, gr.update(visible=False)),
-            None, [context.consent, self._panel], queue=False, show_progress="hidden", api_visibility="private",
+            None, [context.consent, self._panel], **asking,
         )  # fmt: skip
-        return [asked.then(run, **wiring), agreed.then(run, **wiring)]
+        return [start.then(run, **wiring) for start in (*asked, agreed)]
 
 
 def photo(label: Any, elem_id: str, alt_text: Any = None, *, height_px: int = 300) -> gr.Image:

@@ -40,7 +40,7 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
         with gr.Column(scale=2, min_width=260):
             target = photo(words("target"), "target", words("alt_target"))
             faces_status = gr.Markdown(elem_id="faces-status")
-            faces = gr.Gallery(label=words("faces"), columns=4, height=150, visible=False, format="png", elem_id="faces",
+            faces = gr.Gallery(label=words("faces"), columns=4, height=170, visible=False, format="png", elem_id="faces", fit_columns=False,
                                object_fit="contain", interactive=False)  # fmt: skip
             _assignments(context, found, assignment)
         with gr.Column(scale=3, min_width=300):
@@ -95,13 +95,15 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
 
     target.change(look, target, [faces_status, faces, found, assignment], queue=True, api_visibility="private",
                   show_progress="hidden")  # fmt: skip
-    panel.guard(swap, run, [source, more, *others, target, assignment, model, badge], [result, status, download])
+    also = []
     if examples:
-        shown = gr.Examples(
-            [list(pair) for pair in examples], [source, target], label=words("examples"), examples_per_page=8
-        )
+        shown = gr.Examples([list(pair) for pair in examples], [source, target], label=words("examples"),
+                            examples_per_page=8, elem_id="examples")  # fmt: skip
         shown.dataset.headers = ["1", "2"]  # column heads are not translated; the numbers are those of the steps
-        gr.Markdown(words("examples_note"))
+        gr.Markdown(words("examples_note"), elem_classes="hint")
+        also = [shown.load_input_event]
+    inputs = [source, more, *others, target, assignment, model, badge]
+    panel.guard(swap, run, inputs, [result, status, download], also=also)
 
 
 def _assignments(context: Context, found: gr.State, assignment: gr.State) -> None:
