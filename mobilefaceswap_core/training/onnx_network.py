@@ -30,6 +30,7 @@ def network_from_onnx(path: Path, *, outputs: Sequence[str] = (), device: torch.
         raise OptionError(f"ONNX file {path} does not exist.")
     try:
         import onnx
+        import onnx.utils
         from onnx2torch import convert
     except Exception as error:  # onnx2torch imports torchvision, which fails in several ways on a wrong wheel
         raise BackendError(
@@ -40,6 +41,7 @@ def network_from_onnx(path: Path, *, outputs: Sequence[str] = (), device: torch.
         known = {name for node in model.graph.node for name in node.output}
         if unknown := [name for name in outputs if name not in known]:
             raise OptionError(f"{path.name} has no value {unknown[0]!r}; look up names with a viewer such as Netron.")
+        model = onnx.shape_inference.infer_shapes(model)  # the extractor needs the shapes of the values it cuts at
         model = onnx.utils.Extractor(model).extract_model([model.graph.input[0].name], list(outputs))
     try:
         network = convert(model)

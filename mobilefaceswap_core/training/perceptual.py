@@ -2,7 +2,7 @@
 
 * ``recogniser`` (default): early layers of the identity encoder that ships. It is fully convolutional up to its last map,
   so it reads crops at their full size, and it needs no other file.
-* ``lpips``: AlexNet of the package lpips (extra).
+* ``lpips``: AlexNet of the package lpips (extra); torchvision downloads its weights at first use.
 * ``FILE.onnx:NAME,NAME``: any ONNX network through onnx2torch (extra), the named values as features.
 """
 
@@ -45,7 +45,7 @@ def _recogniser(device: torch.device | str) -> Features:
     encoder = load_identity_encoder(device)
     network = encoder.network
     assert isinstance(network, MobileFaceNet)
-    layers: nn.Sequential = network.features[: _RECOGNISER_TAPS[-1] + 1]
+    layers = list(network.features)[: _RECOGNISER_TAPS[-1] + 1]
     mean = torch.tensor(encoder.contract.mean, device=device).view(1, 3, 1, 1)
     std = torch.tensor(encoder.contract.std, device=device).view(1, 3, 1, 1)
 
@@ -63,11 +63,14 @@ def _recogniser(device: torch.device | str) -> Features:
 def _lpips(device: torch.device | str) -> Features:
     try:
         import lpips
-    except Exception as error:  # the package imports torchvision, which fails in several ways on a wrong wheel
+
+        network = lpips.LPIPS(net="alex", verbose=False)
+    except Exception as error:  # torchvision fails in several ways on a wrong wheel, and fetches AlexNet at first use
         raise BackendError(
-            f"Perceptual features `lpips` need lpips and torchvision ({error}); install both."
+            f"Perceptual features `lpips` need lpips, a working torchvision and its AlexNet weights ({error}). Install "
+            "both and connect once, or use `recogniser`."
         ) from error
-    network = lpips.LPIPS(net="alex", verbose=False).to(device).eval().requires_grad_(False)
+    network = network.to(device).eval().requires_grad_(False)
 
     def features(images: Tensor) -> list[Tensor]:
         outputs = network.net(network.scaling_layer(images * 2 - 1))
