@@ -185,8 +185,8 @@ def _consent() -> dict[str, Any]:
 
 
 def _home() -> dict[str, Any]:
-    from .models import home
+    from .weights.download import cache_folder
 
-    folder = home()
+    folder = cache_folder()
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     return {"path": str(folder), "exists": folder.is_dir(), "writable": os.access(nearest, os.W_OK)}

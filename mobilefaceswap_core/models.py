@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +12,12 @@ from .backends import choose_device
 from .errors import OptionError
 from .official import NETWORK_FILE, RECOGNISER_FILE
 from .swapper import Swapper
+from .weights.download import cache_folder
 
 # The defaults are the ones that measure and look best today (figures in the model card): for stills the graphics
 # baseline has the higher ID retrieval, for video and live only the student is fast enough.
 DEFAULT_FOR_STILLS = "graphics"
 DEFAULT_FOR_VIDEO = "student"
-
-
-def home() -> Path:
-    """Where files that do not ship are kept: ``MOBILEFACESWAP_HOME``, or the user's cache folder."""
-    if folder := os.environ.get("MOBILEFACESWAP_HOME"):
-        return Path(folder).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "mobilefaceswap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +52,7 @@ def _student(device: torch.device, backend: str, threads: int | None) -> Swapper
 def _official(device: torch.device, backend: str, threads: int | None) -> Swapper:
     from .student import load_official
 
-    return load_official(home() / "official", device=device, backend=backend, threads=threads)
+    return load_official(cache_folder() / "official", device=device, backend=backend, threads=threads)
 
 
 def _teacher(device: torch.device, backend: str, threads: int | None) -> Swapper:
@@ -100,7 +93,7 @@ def entries() -> dict[str, ModelEntry]:
     def files(wanted: tuple[Checkpoint, ...]) -> tuple[tuple[Path, ...], str]:
         return tuple(map(expected_path, wanted)), " ".join(dict.fromkeys(checkpoint.remedy for checkpoint in wanted))
 
-    official = tuple(home() / "official" / name for name in (NETWORK_FILE, RECOGNISER_FILE))
+    official = tuple(cache_folder() / "official" / name for name in (NETWORK_FILE, RECOGNISER_FILE))
     listed = (
         ModelEntry("student", "MobileFaceSwap, trained by this project", (), "", _student),
         ModelEntry("teacher", "SimSwap-like teacher, trained by this project", (), "", _teacher),

@@ -72,12 +72,13 @@ def convert(
     The archive's SHA-256 is checked; the file is read without running anything in it.
     """
     with library_output_on_stderr():
-        from ..models import entries, home
+        from ..models import entries
         from ..official import KNOWN_ARCHIVE
         from ..official import convert as convert_checkpoint
+        from ..weights.download import cache_folder
         from ..weights.load import file_sha256
 
-        folder = out or home() / "official"
+        folder = out or cache_folder() / "official"
         written = convert_checkpoint(file, folder)
         sha256 = file_sha256(file)
         missing = [path.name for path in entries()["official"].files if not (folder / path.name).is_file()]

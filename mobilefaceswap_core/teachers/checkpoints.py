@@ -1,7 +1,7 @@
 """Checkpoints of other authors: where they are looked for, how they are read without running them, and strict mapping.
 
 None of these files ships or is downloaded here: their licences forbid it or are not stated. A file is found by name in
-the folder ``teachers`` of :func:`~mobilefaceswap_core.models.home`, or given by its path.
+the folder ``teachers`` of :func:`~mobilefaceswap_core.weights.download.cache_folder`, or given by its path.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import WeightsError
-from ..models import home
+from ..weights.download import cache_folder
 from ..weights.load import file_sha256, load_into
 
 
@@ -45,7 +45,7 @@ class Checkpoint:
 
 def checkpoint_folder() -> Path:
     """``teachers`` below ``$MOBILEFACESWAP_HOME`` or the user's cache folder."""
-    return home() / "teachers"
+    return cache_folder() / "teachers"
 
 
 def expected_path(checkpoint: Checkpoint) -> Path:
