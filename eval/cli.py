@@ -83,11 +83,13 @@ def run(
     workers: Annotated[int | None, typer.Option(help="Ray actors")] = None,
     threads: Annotated[int | None, typer.Option(help="of torch and OpenCV, per worker")] = None,
     device: Annotated[str | None, typer.Option(help="torch device")] = None,
+    cost: Annotated[str | None, typer.Option(help="count, measure (times too), none, or a cost.json to join")] = None,
     options: Annotated[Path | None, typer.Option(help="YAML or TOML file with any of these")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the table as one JSON object")] = False,
 ) -> None:
     """Pairs, swap, judge, tables, figures and report in one go; stops and goes on with --resume."""
+    from .cost_columns import cost_stage
     from .run import judge_stage, prepare, render, swap_stage
     from .tables import as_object
 
@@ -96,6 +98,7 @@ def run(
     prepare(out, resolved, resume=resume, say=_say)
     swap_stage(out, resolved, _bar("swap"))
     judge_stage(out, resolved, _bar("judge"))
+    cost_stage(out, resolved.methods, resolved.cost)
     summary = render(out)
     _report_failures(out)
     if as_json:
@@ -192,10 +195,14 @@ def _print_table(summary: Any) -> None:
     frame = measured_table(summary)
     grid = Table(caption=f"chance top-1 {summary.chance['top1']:.1f} %; * reference row; [95 % interval]")
     for head in frame.columns:
-        grid.add_column(head.replace("[", r"\["))
+        grid.add_column(
+            head.replace("[", r"\["), no_wrap=head == "method", justify="left" if head == "method" else "right"
+        )
     for row in frame.itertuples(index=False):
         grid.add_row(*(str(v).replace(" [", "\n\\[") for v in row))
-    Console().print(grid)
+    console = Console()
+    # A pipe has no width of its own; 80 columns would break the numbers.
+    (console if console.is_terminal else Console(width=160)).print(grid)
 
 
 def _report_failures(out: Path) -> None:

@@ -38,6 +38,7 @@ class RunOptions:
         workers: Ray actors.
         threads: of torch and OpenCV in each worker.
         device: torch device.
+        cost: ``count``, ``measure``, ``none`` or a ``cost.json`` (:mod:`eval.cost_columns`).
     """
 
     dataset: str = "builtin"
@@ -59,6 +60,7 @@ class RunOptions:
     workers: int = 2
     threads: int = 1
     device: str = "cpu"
+    cost: str = "count"
 
     def __post_init__(self) -> None:
         for name in ("pairs", "limit", "frames", "workers", "threads"):

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from .contact_sheets import draw_sheets
+from .metrics.id_retrieval import chance_top_k
 from .summary import Column, Summary
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
+# Classes of absolute yaw: nearly frontal, slightly turned, three-quarter views, towards profile.
+YAW_EDGES_DEG = (5, 15, 30, 45)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _STYLE: dict[str, Any] = {
     "font.size": 10,
@@ -136,9 +139,9 @@ def cumulative_match(figure: Any, summary: Summary) -> bool:
             axes.plot(
                 ks, [100 * float((ranks <= k).mean()) for k in ks], **style, label=name, markevery=0.12, markersize=5
             )
-    axes.plot(
-        ks, [100 * k / size for k in ks], color="#7F7F7F", linestyle=":", linewidth=1, label="chance (one right face)"
-    )
+    if summary.gallery[1]:
+        chance = [100 * chance_top_k(*summary.gallery, int(k)) for k in ks]
+        axes.plot(ks, chance, color="#7F7F7F", linestyle=":", linewidth=1, label="chance")
     identities = summary.meta["gallery"]["identities"]
     axes.set(
         xlabel=f"k nearest of {size} gallery faces ({identities} identities)", ylabel=f"right source among them (%) [{identity.judge}]",
@@ -191,27 +194,33 @@ def error_against_yaw(figure: Any, summary: Summary) -> bool:
     if not columns or yaw.notna().sum() < 4:
         return False
     figure.set_size_inches(9.6, 4.0)
-    # Equal numbers of pairs per bin, so that every point rests on as much data as the others.
-    edges = np.unique(np.nanquantile(yaw, np.linspace(0, 1, 5)))
-    if len(edges) < 3:
-        return False
+    reference = next(iter(summary.methods))
+    at = np.digitize(yaw.loc[reference], YAW_EDGES_DEG)  # beyond the last edge where it is unknown
+    counts = np.bincount(at[yaw.loc[reference].notna().to_numpy()], minlength=len(YAW_EDGES_DEG) + 1)
+    shown = [k for k in range(len(YAW_EDGES_DEG) + 1) if counts[k]]
     all_axes = np.atleast_1d(figure.subplots(1, len(columns)))
+    offsets = np.linspace(-0.16, 0.16, len(summary.methods)) if len(summary.methods) > 1 else [0.0]
     for axes, column in zip(all_axes, columns, strict=True):
-        for name in summary.methods:
+        for name, offset in zip(summary.methods, offsets, strict=True):
             part = summary.pairs.loc[name]
-            turned = part["target_yaw"].abs().to_numpy()
-            at = np.clip(np.searchsorted(edges, turned, side="right") - 1, 0, len(edges) - 2)
-            values = part[column.key].to_numpy() * column.spec.scale
-            points = []
-            for k in range(len(edges) - 1):
-                chosen = (at == k) & np.isfinite(values) & np.isfinite(turned)
-                if chosen.any():
-                    points.append((float(np.median(turned[chosen])), float(values[chosen].mean())))
-            if points:
-                axes.plot(*zip(*points, strict=True), **style_of(summary, name), label=name, markersize=5)
-        axes.set(xlabel="target's yaw, absolute (degrees)", ylabel=_axis_label(column))
+            turned = part["target_yaw"].abs()
+            values = part[column.key] * column.spec.scale
+            means = values[turned.notna()].groupby(np.digitize(turned.dropna(), YAW_EDGES_DEG)).mean()
+            places = [i for i, k in enumerate(shown) if k in means.index and np.isfinite(means[k])]
+            axes.plot(
+                [i + offset for i in places], [means[shown[i]] for i in places],
+                **style_of(summary, name), label=name, markersize=6, linewidth=0.8,
+            )  # fmt: skip
+        axes.set_xticks(range(len(shown)), [f"{_yaw_range(k)}\n{counts[k]} pairs" for k in shown])
+        axes.set(xlabel="target's yaw, absolute", ylabel=_axis_label(column), xlim=(-0.5, len(shown) - 0.5))
+        axes.grid(axis="x", visible=False)
     _legend_below(figure, all_axes[0])
     return True
+
+
+def _yaw_range(k: int) -> str:
+    edges = (0, *YAW_EDGES_DEG)
+    return f"{edges[k]} to {edges[k + 1]}°" if k + 1 < len(edges) else f"over {edges[k]}°"
 
 
 def cost_against_identity(figure: Any, summary: Summary) -> bool:
@@ -236,6 +245,7 @@ def cost_against_identity(figure: Any, summary: Summary) -> bool:
         ylabel=f"ID retrieval top-1 (%) [{identity.judge}]",
         ylim=(-4, 104),
     )
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     _legend_below(figure, axes)
     return True
 
@@ -247,4 +257,6 @@ def _axis_label(column: Column) -> str:
 
 def _legend_below(figure: Any, axes: Any) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, max(1, len(labels))))
+    # One row where the labels fit the narrow figure (about 60 characters), two or more otherwise.
+    rows = math.ceil((sum(map(len, labels)) + 4 * len(labels)) / (9.4 * figure.get_size_inches()[0]))
+    figure.legend(handles, labels, loc="outside lower center", ncols=max(1, math.ceil(len(labels) / max(1, rows))))

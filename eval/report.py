@@ -15,18 +15,18 @@ _CAPTIONS = {
     "retrieval_pose": "Identity against pose. Up is more of the source, left is closer to the target; bars are 95 % intervals.",
     "cumulative_match": "How often the right source is among the k nearest faces of the gallery. Failures never are.",
     "distributions": "Every measured pair as a dot; black: middle half, white tick: median. Failures are in the table.",
-    "error_yaw": "The same against the target's yaw, in bins of equally many pairs. Failures count at their worst value.",
-    "cost_identity": "Multiply-adds per frame against identity.",
+    "error_yaw": "Means by how far the target is turned. Failures count at their worst value; a class of few pairs says little.",
+    "cost_identity": "Multiply-adds per frame against identity, of the methods that run a network.",
 }
 _CSS = """
 :root{color-scheme:light}body{font:16px/1.5 system-ui,sans-serif;color:#1a1a1a;background:#fff;max-width:1180px;margin:0 auto;padding:24px}
 h1{font-size:1.7rem;margin:.2em 0}h2{font-size:1.25rem;margin:2em 0 .6em;border-bottom:1px solid #ccc;padding-bottom:.2em}
 table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums;margin:.6em 0}caption{text-align:left;font-weight:600;padding:.4em 0}
 th,td{padding:.32em .7em;text-align:right;vertical-align:top;white-space:nowrap}th[scope=row]{text-align:left;font-weight:500}
-thead th{border-bottom:2px solid #333;white-space:normal;vertical-align:bottom}tbody tr{border-bottom:1px solid #e4e4e4}td b{color:#00507d}
+thead th:first-child{text-align:left}thead th{border-bottom:2px solid #333;white-space:normal;vertical-align:bottom}tbody tr{border-bottom:1px solid #e4e4e4}td b{color:#00507d}
 .ci{color:#666;font-size:.86em}.scroll{overflow-x:auto}figure{margin:1.4em 0}figure img{max-width:min(100%,860px);height:auto}figure.wide img{max-width:100%}figcaption{color:#444;font-size:.9rem}
 .quoted{background:#f6f4ee;padding:2px 18px 14px;margin-top:2.4em;border-left:5px solid #b9a774}ul{padding-left:1.2em}li{overflow-wrap:anywhere;font-size:.9rem}
-.lead{color:#333;max-width:76ch}@media print{body{max-width:none;padding:0}figure{break-inside:avoid}}
+details{margin:2em 0}summary{cursor:pointer;font-weight:600}.lead{color:#333;max-width:76ch}@media print{body{max-width:none;padding:0}figure{break-inside:avoid}}
 """
 
 
@@ -42,7 +42,8 @@ def report_html(run: Path, summary: Summary) -> str:
     lead = (
         f"{meta['used_pairs']} pairs of {html.escape(meta['dataset'])} ({html.escape(meta['dataset_note'])}); methods: "
         f"{html.escape(names)}. A swap should take the source's identity (ID columns high) and keep the target's pose, expression "
-        "and surroundings (errors low). Read each number against the reference rows marked *: no swap, its noise floor."
+        "and surroundings (errors low). Read each number against the reference rows marked *: no swap (target), and a "
+        "change that leaves the face alone (target-jpeg), which is the noise floor."
     )
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>",

@@ -173,9 +173,11 @@ def judge_stage(run: Path, options: RunOptions, progress: Progress | None = None
 
 def summary_of(run: Path) -> Summary:
     """Numbers of a judged run, joined with ``cost.json`` where the run has one."""
+    from .cost_columns import read_costs
+
     summary = summarise(run, seed=read_json(run / "run.json")["seed"])
     if (run / "cost.json").is_file():
-        summary.meta["cost"] = read_json(run / "cost.json")
+        summary.meta["cost"] = read_costs(run / "cost.json")
     return summary
 
 

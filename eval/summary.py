@@ -59,6 +59,7 @@ class Summary:
         methods: card of each method, in the order asked for.
         significance: pairwise tests on the headline columns.
         chance: top-1 and top-5 of a random ordering of the gallery.
+        gallery: gallery faces of each identity, and for each pair the index of its source identity among them.
         meta: judges, gallery, data set, options, notes.
         pairs: the joined per-pair values, for plots.
     """
@@ -68,6 +69,7 @@ class Summary:
     methods: dict[str, dict[str, Any]]
     significance: pd.DataFrame
     chance: dict[str, float]
+    gallery: tuple[list[int], list[int]]
     meta: dict[str, Any]
     pairs: pd.DataFrame
 
@@ -147,6 +149,7 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
                 cells.append({"method": name, "key": "frechet", **_frechet(run, name, part.index.to_numpy())})
             else:
                 cells.append({"method": name, "key": column.key, **_cell(part, column.key, column.spec.scale, seed)})
+    counts = _gallery_counts(run, frame)
     table = pd.DataFrame(cells).set_index(["method", "key"])
     meta = {**meta, "judges": judges, "gallery": gallery, "notes": _notes(run, table, judges, gallery, names)}
     return Summary(
@@ -154,7 +157,8 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
         cells=table,
         methods={n: cards[n] for n in names},
         significance=_significance(frame, columns, [n for n in names if not cards[n]["reference"]], seed),
-        chance=_chance(run, frame),
+        chance=_chance(*counts),
+        gallery=counts,
         meta=meta,
         pairs=frame,
     )
@@ -216,7 +220,7 @@ def _significance(frame: pd.DataFrame, columns: tuple[Column, ...], methods: lis
     return pd.DataFrame(rows, columns=["metric", "first", "second", "difference", "pairs", "p", "p_holm"])
 
 
-def _chance(run: Path, frame: pd.DataFrame) -> dict[str, float]:
+def _gallery_counts(run: Path, frame: pd.DataFrame) -> tuple[list[int], list[int]]:
     counts: dict[str, int] = {}
     for source, record in {r["source"]: r for r in read_records(run / "gallery.jsonl")}.items():
         if record["status"] == "ok" and source:
@@ -224,10 +228,12 @@ def _chance(run: Path, frame: pd.DataFrame) -> dict[str, float]:
     identities = sorted(counts)
     place = {name: i for i, name in enumerate(identities)}
     first = frame.loc[frame.index.get_level_values(0)[0]]
-    asked = [place[i] for i in first["source_identity"] if i in place]
+    return [counts[i] for i in identities], [place[i] for i in first["source_identity"] if i in place]
+
+
+def _chance(sizes: list[int], asked: list[int]) -> dict[str, float]:
     if not asked:
         return {"top1": float("nan"), "top5": float("nan")}
-    sizes = [counts[i] for i in identities]
     return {"top1": 100 * chance_top_k(sizes, asked, 1), "top5": 100 * chance_top_k(sizes, asked, 5)}
 
 

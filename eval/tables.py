@@ -31,7 +31,7 @@ def measured_table(summary: Summary, *, headline: bool = True, intervals: bool =
 def join_cost(summary: Summary, table: pd.DataFrame) -> pd.DataFrame:
     """Add what ``cost.json`` of the run says about each method: one object per method, any keys.
 
-    The file is a JSON object ``{method: {column: number or text}}``; ``python -m eval cost`` can write it.
+    The file is a JSON object ``{method: {column: number or text}}``; see :mod:`eval.cost_columns`.
     """
     cost = summary.meta.get("cost") or {}
     heads = list(dict.fromkeys(key for values in cost.values() for key in values))
@@ -113,6 +113,7 @@ def as_object(summary: Summary) -> dict[str, Any]:
             for name in summary.methods
         },
         "chance": summary.chance,
+        "cost": summary.meta.get("cost", {}),
         "pairs_sha256": summary.meta["pairs_sha256"],
         "gallery": {k: summary.meta["gallery"][k] for k in ("images", "identities")},
         "judges": summary.meta["judges"]["judges"],
@@ -149,6 +150,10 @@ def footer(summary: Summary) -> list[str]:
                 str(card["details"][k]) for k in ("crop", "detector", "device") if card["details"].get(k)
             )
             lines.append(f"{name}: {card['title']}" + (f"; {detail}; {hashes}." if detail else "."))
+    if summary.meta.get("cost"):
+        lines.append(
+            "Cost, per target frame and face: a multiply-add counts as one; times at batch 1, on the machine of cost.json."
+        )
     versions = ", ".join(f"{k} {v}" for k, v in meta["versions"].items())
     return [*lines, *summary.meta["notes"], f"Made with {versions}."]
 
@@ -186,7 +191,8 @@ def _mark_best(summary: Summary, heads: list[str], rows: list[list[str]], style:
         at, best = heads.index(column.head), best_methods(summary, column)
         for row, name in zip(rows, summary.methods, strict=True):
             if name in best:
-                row[at] = style.format(row[at])
+                value, mark, interval = row[at].partition("<br>" if "<br>" in row[at] else " [")
+                row[at] = style.format(value) + mark + interval
 
 
 def _quoted_rows(table: dict[str, Any]) -> list[list[str]]:
@@ -247,11 +253,17 @@ def html_tables(summary: Summary) -> str:
 
 
 def _html_table(summary: Summary, *, headline: bool) -> str:
+    """Headline: a row per method, as papers print it. All columns: turned, since twenty columns fit no page."""
     table = measured_table(summary, headline=headline, intervals=headline)
+    heads = list(table.columns)
     rows = [[html.escape(str(v)).replace(" [", '<br><span class="ci">[').replace("]", "]</span>") for v in row]
             for row in table.itertuples(index=False)]  # fmt: skip
-    _mark_best(summary, list(table.columns), rows, "<b>{}</b>")
-    return f'<div class="scroll">{_html_rows(list(table.columns), rows, "", escape=False)}</div>'
+    _mark_best(summary, heads, rows, "<b>{}</b>")
+    if not headline:
+        turned = [list(line) for line in zip(*rows, strict=True)]
+        turned = [[html.escape(head), *line] for head, line in zip(heads, turned, strict=True)]
+        heads, rows = ["column", *turned[0][1:]], turned[1:]
+    return f'<div class="scroll">{_html_rows(heads, rows, "", escape=False)}</div>'
 
 
 def _html_significance(summary: Summary) -> str:

@@ -1,0 +1,109 @@
+"""What each method of a run costs, beside how well it swaps: ``cost.json`` of the run, filled from :mod:`eval.cost`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mobilefaceswap_core.errors import OptionError, SwapError
+
+from .methods import parse_method
+from .records import write_json
+from .summary import read_json
+
+COST_MODES = ("count", "measure", "none")
+_TIME = "ms per face"  # the column that only a measurement gives
+
+Costs = dict[str, dict[str, float]]
+
+
+def cost_stage(run: Path, methods: tuple[str, ...], mode: str) -> None:
+    """Bring ``cost.json`` of a run up to date.
+
+    Entries that are there stay: a file put there by hand, or measured on another machine, is not overwritten. A method whose
+    cost nobody knows (somebody's results in a folder) gets an empty entry.
+
+    Args:
+        run: folder of a run whose swap stage is done; method cards say which network a label stands for.
+        methods: as on the command line.
+        mode: ``count`` (parameters and multiply-adds, some seconds), ``measure`` (times too: ``python -m eval cost --quick``,
+            a minute or more), ``none``, or a ``cost.json`` to take.
+
+    Raises:
+        OptionError: for another mode that names no readable file.
+    """
+    if mode == "none":
+        return
+    path = run / "cost.json"
+    known: Costs = read_costs(path) if path.is_file() else {}
+    if mode not in COST_MODES:
+        write_json(path, {**known, **read_costs(Path(mode).expanduser())})
+        return
+    specs = dict(map(parse_method, methods))
+    untimed = mode == "measure" and not any(_TIME in columns for columns in known.values())
+    missing = [label for label in specs if untimed or label not in known]
+    if not missing:
+        return
+    by_model = _measured(run) if mode == "measure" else _counted()
+    found = {label: _of_method(run, label, specs[label], by_model) for label in missing}
+    write_json(path, {**known, **found})
+
+
+def read_costs(path: Path) -> Costs:
+    """Columns by method label from a JSON file.
+
+    Raises:
+        OptionError: not readable, or not an object of objects.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(
+            f"--cost {path}: wanted {', '.join(COST_MODES)}, or a cost.json that can be read ({error})."
+        ) from error
+    if not isinstance(value, dict) or not all(isinstance(columns, dict) for columns in value.values()):
+        raise OptionError(f"--cost {path}: wanted one object per method label, as python -m eval cost writes it.")
+    return value
+
+
+def _of_method(run: Path, label: str, spec: str, by_model: Mapping[str, dict[str, float]]) -> dict[str, float]:
+    if spec.endswith(".onnx"):
+        return _counted_file(Path(spec))
+    card: dict[str, Any] = read_json(run / "methods" / f"{label}.json")
+    return dict(by_model.get(card["details"].get("model", ""), {}))
+
+
+def _counted() -> Costs:
+    from .cost.methods import all_methods
+    from .cost.report import CostReport, run_columns
+
+    return run_columns(CostReport(all_methods()))
+
+
+def _counted_file(path: Path) -> dict[str, float]:
+    from .cost.onnx_count import count_onnx
+
+    try:
+        cost = count_onnx(path)
+    except SwapError as error:
+        print(f"cost: {path.name} could not be counted: {error}", file=sys.stderr)
+        return {}
+    return {
+        "parameters (M)": round(cost.parameters / 1e6, 3),
+        "multiply-adds (G)": round(cost.multiply_adds / 1e9, 3),
+    }
+
+
+def _measured(run: Path) -> Costs:
+    """Run the quick measurement; its own report stays in ``cost/`` of the run. Standard output is kept for the table."""
+    from .cost.cli import cost_app
+
+    with contextlib.redirect_stdout(sys.stderr):
+        code = cost_app(args=["--quick", "--out", str(run / "cost")], standalone_mode=False)
+    if code:
+        raise OptionError("python -m eval cost --quick failed; its message stands above. Use --cost count.")
+    return read_costs(run / "cost" / "cost.json")
