@@ -49,9 +49,13 @@ class MaskLimits:
             if name not in REGIONS:
                 raise OptionError(f"Unknown face region {name!r}; wanted one of {', '.join(REGIONS)}.")
         if len(self.box) != 4 or min(self.box) < 0 or self.box[0] + self.box[2] >= 1 or self.box[1] + self.box[3] >= 1:
-            raise OptionError(f"The box margins {self.box} leave nothing; wanted four fractions of the crop, such as 0.1.")
+            raise OptionError(
+                f"The box margins {self.box} leave nothing; wanted four fractions of the crop, such as 0.1."
+            )
         if not 0 <= self.feather < 0.5:
-            raise OptionError(f"A feather of {self.feather} was asked for; wanted a fraction of the crop from 0 to 0.5.")
+            raise OptionError(
+                f"A feather of {self.feather} was asked for; wanted a fraction of the crop from 0 to 0.5."
+            )
 
     @property
     def needs_landmarks(self) -> bool:
@@ -78,7 +82,9 @@ def limit_weight(weight: Mask, landmarks: Points | None, limits: MaskLimits) -> 
     allowed = _box(side, limits.box)
     if limits.needs_landmarks:
         if landmarks is None:
-            raise OptionError("Face regions were asked for, but this face has no 68 landmarks; choose another detector.")
+            raise OptionError(
+                "Face regions were asked for, but this face has no 68 landmarks; choose another detector."
+            )
         if limits.regions:
             allowed = np.minimum(allowed, _union(limits.regions, landmarks, side))
         if limits.keep:

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from ..video import VideoEvent, VideoReport
 
 REGION_NAMES = "skin|brows|eyes|nose|mouth"  # typer takes no list of choices; MaskLimits checks the names
-ClipOption = Annotated[Path, typer.Option("--target", metavar="CLIP", help="Clip, animation, folder of images, or in/%05d.png.")]
+ClipOption = Annotated[
+    Path, typer.Option("--target", metavar="CLIP", help="Clip, animation, folder of images, or in/%05d.png.")
+]
 SourceOption = Annotated[
     list[Path] | None,
     typer.Option("--source", metavar="PHOTO", help="Who appears. Repeat for more photos of the same person."),
@@ -40,12 +42,15 @@ SourceOption = Annotated[
 def video(
     target: ClipOption,
     out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="Result: .mp4 .mov .mkv .webm .gif .webp, or a folder for images.")
+        Path,
+        typer.Option("--out", metavar="FILE", help="Result: .mp4 .mov .mkv .webm .gif .webp, or a folder for images."),
     ],
     source: SourceOption = None,
     mapping: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="N=PHOTO", help="Who goes on person N of the clip, as `people` numbers them. Repeat."),
+        typer.Option(
+            "--map", metavar="N=PHOTO", help="Who goes on person N of the clip, as `people` numbers them. Repeat."
+        ),
     ] = None,
     face: Annotated[Literal["all", "largest"], typer.Option("--face", help="Which faces --source goes to.")] = "all",
     model: ModelOption = "auto",
@@ -54,29 +59,44 @@ def video(
     backend: BackendOption = "auto",
     threads: ThreadsOption = None,
     source_face: SourceFaceOption = None,
-    codec: Annotated[str, typer.Option("--codec", help="Encoder as FFmpeg calls it; auto is H.264, VP9 for .webm.")] = "auto",
+    codec: Annotated[
+        str, typer.Option("--codec", help="Encoder as FFmpeg calls it; auto is H.264, VP9 for .webm.")
+    ] = "auto",
     crf: Annotated[float, typer.Option("--crf", min=0, max=63, help="Quality: lower is better and larger.")] = 18,
-    preset: Annotated[str, typer.Option("--preset", help="Speed of x264 and x265, from ultrafast to veryslow.")] = "veryfast",
+    preset: Annotated[
+        str, typer.Option("--preset", help="Speed of x264 and x265, from ultrafast to veryslow.")
+    ] = "veryfast",
     pixel_format: Annotated[
-        str, typer.Option("--pixel-format", help="keep the clip's depth and subsampling, or yuv420p, which plays everywhere.")
+        str,
+        typer.Option(
+            "--pixel-format", help="keep the clip's depth and subsampling, or yuv420p, which plays everywhere."
+        ),
     ] = "keep",
     smooth: Annotated[bool, typer.Option("--smooth/--no-smooth", help="Calm the landmarks over time.")] = True,
-    key_interval: Annotated[int, typer.Option("--key-interval", min=1, help="Frames from one detection to the next.")] = 4,
+    key_interval: Annotated[
+        int, typer.Option("--key-interval", min=1, help="Frames from one detection to the next.")
+    ] = 4,
     max_yaw: Annotated[
-        float | None, typer.Option("--max-yaw", min=1, max=90, metavar="DEGREES", help="Leave faces turned further as they are.")
+        float | None,
+        typer.Option("--max-yaw", min=1, max=90, metavar="DEGREES", help="Leave faces turned further as they are."),
     ] = None,
     region: Annotated[
-        list[str] | None, typer.Option("--region", metavar=REGION_NAMES, help="Swap only these parts of the face. Repeat.")
+        list[str] | None,
+        typer.Option("--region", metavar=REGION_NAMES, help="Swap only these parts of the face. Repeat."),
     ] = None,
     keep: Annotated[
         list[str] | None, typer.Option("--keep", metavar=REGION_NAMES, help="Leave these parts as they are. Repeat.")
     ] = None,
     box: Annotated[
         tuple[float, float, float, float],
-        typer.Option("--box", metavar="L T R B", help="Margins of the face's square that stay, as fractions such as 0.1."),
+        typer.Option(
+            "--box", metavar="L T R B", help="Margins of the face's square that stay, as fractions such as 0.1."
+        ),
     ] = (0.0, 0.0, 0.0, 0.0),
     feather: Annotated[float, typer.Option("--feather", min=0, max=0.49, help="Softness of regions and box.")] = 0.02,
-    report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write what happened as JSON.")] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write what happened as JSON.")
+    ] = None,
     consent: ConsentOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -114,7 +134,8 @@ def video(
 def people(
     target: ClipOption,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", help="Write a thumbnail of each person, person0.png and so on.")
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Write a thumbnail of each person, person0.png and so on."),
     ] = None,
     detector: DetectorOption = "auto",
     device: DeviceOption = "auto",
@@ -157,14 +178,18 @@ def people(
 
 def live(
     source: SourceOption = None,
-    camera: Annotated[int | None, typer.Option("--camera", min=0, metavar="N", help="Number of a local camera.")] = None,
+    camera: Annotated[
+        int | None, typer.Option("--camera", min=0, metavar="N", help="Number of a local camera.")
+    ] = None,
     target: Annotated[
         Path | None, typer.Option("--target", metavar="CLIP", help="Play a clip as if it came from a camera.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Record the swapped picture.")] = None,
     show: Annotated[bool, typer.Option("--show/--no-show", help="Open a window; Escape or q ends.")] = False,
     seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Stop after this time.")] = None,
-    budget_ms: Annotated[float, typer.Option("--budget-ms", min=1, help="Latency to keep below; later frames are dropped.")] = 120,
+    budget_ms: Annotated[
+        float, typer.Option("--budget-ms", min=1, help="Latency to keep below; later frames are dropped.")
+    ] = 120,
     face: Annotated[Literal["all", "largest"], typer.Option("--face", help="Which faces are swapped.")] = "largest",
     model: ModelOption = "auto",
     detector: DetectorOption = "auto",
@@ -250,7 +275,13 @@ def bench_video(
     summary = Table("clip", "model", "device", "frames", "fps", "cpu ms/frame", "peak MB")
     for row in rows:
         summary.add_row(
-            row.size, row.model, row.device, f"{row.frames}", f"{row.fps:.1f}", f"{row.cpu_ms:.1f}", f"{row.peak_mb:.0f}"
+            row.size,
+            row.model,
+            row.device,
+            f"{row.frames}",
+            f"{row.fps:.1f}",
+            f"{row.cpu_ms:.1f}",
+            f"{row.peak_mb:.0f}",
         )
     stages = Table("clip", "model", "stage", "busy ms/frame", "cpu ms/frame", "waiting ms/frame")
     for row in rows:
@@ -307,7 +338,11 @@ def show_progress(events: Iterator[VideoEvent]) -> VideoReport:
         task = progress.add_task(words["swap"], total=None, fps=0.0)
         for event in events:
             progress.update(
-                task, description=words[event.stage], completed=event.frames_done, total=event.frames_total, fps=event.fps
+                task,
+                description=words[event.stage],
+                completed=event.frames_done,
+                total=event.frames_total,
+                fps=event.fps,
             )
             report = event.report or report
     if report is None:

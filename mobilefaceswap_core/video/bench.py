@@ -90,7 +90,8 @@ def bench_clips(
     detector = load_detector("auto", device=device, fast=True)
     pipelines = {
         name: Pipeline(
-            load_swapper(name, device=device, backend=backend, threads=threads or network_threads(), video=True), detector
+            load_swapper(name, device=device, backend=backend, threads=threads or network_threads(), video=True),
+            detector,
         )
         for name in models
     }
@@ -113,7 +114,9 @@ def bench_clips(
 
 def _measure(size: str, clip: Path, pipeline: Pipeline, source: Source) -> BenchRow:
     before = _cpu_s()
-    report: VideoReport = run_to_end(swap_video(pipeline, clip, clip.with_name("out.mp4"), source, options=VideoOptions()))
+    report: VideoReport = run_to_end(
+        swap_video(pipeline, clip, clip.with_name("out.mp4"), source, options=VideoOptions())
+    )
     cpu_ms = (_cpu_s() - before) / report.frames * 1e3
     return BenchRow(size, report.model, report.device, report.frames, report.fps, cpu_ms, peak_mb(), report.stages)
 

@@ -48,6 +48,8 @@ class Colourspace:
 def colourspace_of(frame: Any) -> Colourspace:
     """Of a decoded frame. Clips that do not say get what players assume."""
     name = frame.format.name
-    matrix = _NAME_OF_CODE.get(int(frame.colorspace), "bt601" if min(frame.height, frame.width) <= SD_HEIGHT else "bt709")
+    matrix = _NAME_OF_CODE.get(
+        int(frame.colorspace), "bt601" if min(frame.height, frame.width) <= SD_HEIGHT else "bt709"
+    )
     full = int(frame.color_range) == FULL_RANGE or name.startswith("yuvj")
     return Colourspace(matrix, full, frame.format.components[0].bits)

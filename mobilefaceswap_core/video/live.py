@@ -77,7 +77,9 @@ class LiveSwapper:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if budget_ms <= 0:
-            raise OptionError(f"A latency budget of {budget_ms} ms was asked for; wanted more than 0, such as {BUDGET_MS:.0f}.")
+            raise OptionError(
+                f"A latency budget of {budget_ms} ms was asked for; wanted more than 0, such as {BUDGET_MS:.0f}."
+            )
         self._pipeline, self._source, self._budget_ms, self._faces = pipeline, source, budget_ms, faces
         if mark and options.mark is None:
             options = replace(options, mark=watermark_for(pipeline.swapper.info.name))
@@ -132,7 +134,9 @@ class LiveSwapper:
             self._largest = follow_largest(faces, self._largest)
             faces = [face for face in faces if face.track == self._largest]
         chosen: Mapping[int, Source] = dict.fromkeys(range(len(faces)), self._source)
-        image, report, *_ = self._pipeline.swap_faces(frame, [face.face for face in faces], chosen, options=self._options)
+        image, report, *_ = self._pipeline.swap_faces(
+            frame, [face.face for face in faces], chosen, options=self._options
+        )
         return image, report.faces_swapped
 
     def _track(self, frame: Image, arrived: float) -> list[TrackedFace]:
@@ -146,7 +150,9 @@ class LiveSwapper:
             self._detect_ms = (self._clock() - started) * 1e3
         number = self._frames
         present = {face.track for face in faces}
-        self._held = {t: held for t, held in self._held.items() if t not in present and number - held[0] <= _HELD_FRAMES}
+        self._held = {
+            t: held for t, held in self._held.items() if t not in present and number - held[0] <= _HELD_FRAMES
+        }
         if self._tracker.cuts_now:
             self._held = {}
         lost = [face for _, face in self._held.values() if not any(_overlaps(face, other) for other in faces)]
@@ -160,7 +166,13 @@ class LiveSwapper:
     def _stats(self, *, dropped: bool) -> LiveStats:
         latency = self._latencies_ms[-1] if self._latencies_ms else 0.0
         return LiveStats(
-            dropped, self._last_faces, latency, self.percentile_ms(50), self.percentile_ms(95), self._frames, self._dropped
+            dropped,
+            self._last_faces,
+            latency,
+            self.percentile_ms(50),
+            self.percentile_ms(95),
+            self._frames,
+            self._dropped,
         )
 
 

@@ -117,7 +117,8 @@ def look_for_people(
         clip.close()
     merged = sorted(_merge(clusters), key=lambda c: (-len(c.frames), c.first_frame))
     return [
-        Person(number, c.thumbnail, c.first_frame, len(c.frames) / looks, c.embedding) for number, c in enumerate(merged)
+        Person(number, c.thumbnail, c.first_frame, len(c.frames) / looks, c.embedding)
+        for number, c in enumerate(merged)
     ]
 
 
@@ -223,7 +224,9 @@ class PersonFinder:
 
     def _must_look(self, face: TrackedFace) -> bool:
         age = self._age[face.track] = self._age.get(face.track, -1) + 1
-        watch = self._watch[face.track] = _AFTER_ENCOUNTER if face.near_other else max(0, self._watch.get(face.track, 0) - 1)
+        watch = self._watch[face.track] = (
+            _AFTER_ENCOUNTER if face.near_other else max(0, self._watch.get(face.track, 0) - 1)
+        )
         return age < 2 or watch > 0 or age % _VERIFY_FRAMES == 0
 
     def _decide(self, tracks: Sequence[int]) -> None:

@@ -126,7 +126,9 @@ class RgbPicture:
 
     def video_frame(self, pixel_format: str) -> Any:
         pixels = self.image if self.alpha is None else np.dstack([self.image, self.alpha])
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24" if self.alpha is None else "rgba")
+        frame = av.VideoFrame.from_ndarray(
+            np.ascontiguousarray(pixels), format="rgb24" if self.alpha is None else "rgba"
+        )
         return _rgb_to(frame, pixel_format)
 
 
@@ -267,5 +269,8 @@ def _rgb_to(frame: Any, pixel_format: str) -> Any:
         src_color_range=FULL_RANGE,
         dst_color_range=LIMITED_RANGE,
     )
-    result.colorspace, result.color_range = (6 if is_small else 1), LIMITED_RANGE  # AVCOL_SPC_SMPTE170M, AVCOL_SPC_BT709
+    result.colorspace, result.color_range = (
+        (6 if is_small else 1),
+        LIMITED_RANGE,
+    )  # AVCOL_SPC_SMPTE170M, AVCOL_SPC_BT709
     return result

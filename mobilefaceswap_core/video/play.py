@@ -152,7 +152,9 @@ def _camera(number: int, stop: threading.Event) -> Iterator[Image]:
     capture = cv2.VideoCapture(number)
     try:
         if not capture.isOpened():
-            raise VideoError(f"There is no camera {number}, or another program uses it. Try another number, or --target CLIP.")
+            raise VideoError(
+                f"There is no camera {number}, or another program uses it. Try another number, or --target CLIP."
+            )
         while not stop.is_set():
             got, image = capture.read()
             if not got:

@@ -226,7 +226,9 @@ class Animation:
         try:
             self._picture = PillowImage.open(path)
         except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-            raise VideoError(f"{path} cannot be opened as an animation ({error}). Download or copy it again.") from error
+            raise VideoError(
+                f"{path} cannot be opened as an animation ({error}). Download or copy it again."
+            ) from error
         width, height = self._picture.size
         self.durations_ms: list[int] = []
         frames = int(getattr(self._picture, "n_frames", 1))
@@ -281,7 +283,14 @@ class ImageFiles:
         first = read_image(self.files[0]).image
         count = len(self.files)
         self.info = ClipInfo(
-            path, "images", first.shape[1], first.shape[0], _IMAGE_RATE, count, float(count / _IMAGE_RATE), 1 / _IMAGE_RATE
+            path,
+            "images",
+            first.shape[1],
+            first.shape[0],
+            _IMAGE_RATE,
+            count,
+            float(count / _IMAGE_RATE),
+            1 / _IMAGE_RATE,
         )
 
     def pictures(self, on_packet: Callable[[Any], None] | None = None) -> Iterator[Picture]:
@@ -326,5 +335,3 @@ def _words(error: Exception) -> str:
 
 def _streams(container: Any) -> str:
     return ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-
-

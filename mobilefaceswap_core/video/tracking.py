@@ -174,7 +174,11 @@ class Tracker:
         self.detections += 1
         found = [self._with_landmarks(image, face) for face in self._detector.detect(image)]
         pairs = sorted(
-            ((_distance(track.face, face), t, f) for t, track in enumerate(self._tracks) for f, face in enumerate(found)),
+            (
+                (_distance(track.face, face), t, f)
+                for t, track in enumerate(self._tracks)
+                for f, face in enumerate(found)
+            ),
             key=lambda pair: pair[0],
         )
         matched_tracks: set[int] = set()
@@ -196,7 +200,9 @@ class Tracker:
                 track.misses += 1
                 track.is_lost |= track.misses > _MISSES
         for f, face in enumerate(found):
-            if f not in matched_faces and not any(_distance(t.face, face) < _SAME_PLACE for t in self._tracks if not t.is_lost):
+            if f not in matched_faces and not any(
+                _distance(t.face, face) < _SAME_PLACE for t in self._tracks if not t.is_lost
+            ):
                 self._tracks.append(self._start(image, face))
 
     def _start(self, image: Image, face: Face) -> _Track:

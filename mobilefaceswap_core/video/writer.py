@@ -22,7 +22,15 @@ from .output import FULL_DISK
 from .picture import Picture, RgbPicture, YuvPicture, padded
 from .reader import IMAGES, Animation, Clip, ClipInfo
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi", ".ts": "mpegts"}
+CONTAINERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+    ".avi": "avi",
+    ".ts": "mpegts",
+}
 _CODEC_OF_SUFFIX = {".webm": "libvpx-vp9"}
 _COPIED = ("audio", "subtitle")
 _WEBP_QUALITY = 90
@@ -96,7 +104,9 @@ class MediaWriter:
         try:
             self._codec = av.codec.Codec(self._name, "w")
         except (av.codec.codec.UnknownCodecError, ValueError) as error:
-            raise OptionError(f"There is no encoder {self._name!r} here; try libx264, libx265 or libvpx-vp9.") from error
+            raise OptionError(
+                f"There is no encoder {self._name!r} here; try libx264, libx265 or libvpx-vp9."
+            ) from error
         flags = {"movflags": "+faststart"} if CONTAINERS[suffix] in ("mp4", "mov") else {}
         self._out = av.open(str(part), "w", format=CONTAINERS[suffix], options=flags)
         self._stream: Any = None
@@ -169,7 +179,9 @@ class MediaWriter:
             return
         canonical = other.codec_context.codec.canonical_name
         if not {codec, canonical} & self._out.supported_codecs:
-            self._note(f"stream {other.index} ({other.type}, {codec}) cannot be stored in {self._suffix}; write .mkv to keep it")
+            self._note(
+                f"stream {other.index} ({other.type}, {codec}) cannot be stored in {self._suffix}; write .mkv to keep it"
+            )
             return
         copy = self._out.add_stream_from_template(other)
         copy.metadata.update(other.metadata)
@@ -188,7 +200,9 @@ class MediaWriter:
             return own
         if isinstance(first, RgbPicture):
             wishes = ["yuva420p", "rgba", "argb", "bgra", "yuva444p10le"] if first.alpha is not None else []
-            chosen = next((w for w in [*wishes, "yuv420p", "yuv444p", "rgb24", "bgr0", "rgba"] if w in offered), offered[0])
+            chosen = next(
+                (w for w in [*wishes, "yuv420p", "yuv444p", "rgb24", "bgr0", "rgba"] if w in offered), offered[0]
+            )
             if first.alpha is not None and "a" not in chosen.replace("planar", ""):
                 self._note(f"{self._name} has no transparency; it was dropped")
             return chosen
@@ -263,7 +277,9 @@ def _encode_error(error: Exception, codec: str) -> Exception:
     number = getattr(error, "errno", None)
     if number in FULL_DISK:
         return OutputError("The disk is full or a size limit was reached while writing the clip. Free some space.")
-    return VideoError(f"The encoder {codec} failed ({getattr(error, 'strerror', None) or error}). Try the default codec.")
+    return VideoError(
+        f"The encoder {codec} failed ({getattr(error, 'strerror', None) or error}). Try the default codec."
+    )
 
 
 class AnimationWriter:
@@ -272,7 +288,11 @@ class AnimationWriter:
     def __init__(self, part: Path, suffix: str, clip: Clip) -> None:
         self.notes = ["sound cannot be stored in an animation"] if _has_sound(clip) else []
         self._durations_ms = animation_durations(clip, unit_ms=10 if suffix == ".gif" else 1)
-        self._part, self._format, self._loop = part, {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}[suffix], clip.info.loop
+        self._part, self._format, self._loop = (
+            part,
+            {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}[suffix],
+            clip.info.loop,
+        )
         self._queue: queue.Queue[PillowImage.Image | None] = queue.Queue(maxsize=4)
         self._error: Exception | None = None
         self._stop = threading.Event()

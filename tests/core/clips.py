@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ def astronaut() -> Image:
 @lru_cache(maxsize=1)
 def group() -> Image:
     """1280 x 886, six faces of 104 to 125 px."""
-    insightface = __import__("importlib.util", fromlist=["util"]).find_spec("insightface")
-    folder = Path(insightface.submodule_search_locations[0])
-    return cv2.cvtColor(cv2.imread(str(folder / "data" / "images" / "t1.jpg")), cv2.COLOR_BGR2RGB)
+    package = find_spec("insightface")
+    assert package is not None and package.origin is not None
+    photo = cv2.imread(str(Path(package.origin).parent / "data" / "images" / "t1.jpg"))
+    return cv2.cvtColor(photo, cv2.COLOR_BGR2RGB)
 
 
 def head(which: int) -> Image:
@@ -38,7 +40,9 @@ def head(which: int) -> Image:
     return np.ascontiguousarray(group()[top : top + 250, left : left + 250])
 
 
-def moved(image: Image, size_px: tuple[int, int], *, shift: tuple[float, float], scale: float = 1.0, turn_deg: float = 0.0) -> Image:
+def moved(
+    image: Image, size_px: tuple[int, int], *, shift: tuple[float, float], scale: float = 1.0, turn_deg: float = 0.0
+) -> Image:
     """A view of an image whose centre is moved to the view's centre plus ``shift``; grey outside."""
     width, height = size_px
     matrix = cv2.getRotationMatrix2D((image.shape[1] / 2, image.shape[0] / 2), turn_deg, scale)
@@ -72,7 +76,9 @@ def portrait_frames(count: int, size_px: tuple[int, int] = (320, 240), *, still:
     for index in range(count):
         angle = 0.0 if still else 2 * np.pi * index / 24
         shift = (30 + 12 * np.cos(angle), 95 + 8 * np.sin(angle))
-        frames.append(moved(astronaut(), size_px, shift=shift, scale=0.75, turn_deg=0.0 if still else 6 * np.sin(angle)))
+        frames.append(
+            moved(astronaut(), size_px, shift=shift, scale=0.75, turn_deg=0.0 if still else 6 * np.sin(angle))
+        )
     return frames
 
 
@@ -99,7 +105,9 @@ def write_clip(
         setup: changes the video stream before the first frame.
     """
     container = av.open(str(path), "w")
-    stream = container.add_stream(codec, rate=rate, options=options or ({"crf": "12", "preset": "ultrafast"} if "x264" in codec else {}))
+    stream = container.add_stream(
+        codec, rate=rate, options=options or ({"crf": "12", "preset": "ultrafast"} if "x264" in codec else {})
+    )
     stream.width, stream.height, stream.pix_fmt = frames[0].shape[1], frames[0].shape[0], pixel_format
     base = time_base or 1 / rate
     stream.codec_context.time_base = base
@@ -115,7 +123,9 @@ def write_clip(
             format=pixel_format,
             dst_colorspace={1: 1, 9: 9}.get(context.colorspace, 5) if pixel_format.startswith("yuv") else None,
             src_color_range=2,
-            dst_color_range=context.color_range if context.color_range in (1, 2) else (1 if pixel_format.startswith("yuv") else 2),
+            dst_color_range=context.color_range
+            if context.color_range in (1, 2)
+            else (1 if pixel_format.startswith("yuv") else 2),
         )
         frame.colorspace, frame.color_range = context.colorspace, context.color_range
         frame.pts, frame.time_base = times[index] if times else index, base

@@ -30,9 +30,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, dict[
     return int(left.value.code or 0), json.loads(said.out), said.err
 
 
-def test_a_clip_with_sound_is_swapped_and_reported(
-    files: dict[str, Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_clip_with_sound_is_swapped_and_reported(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     out, report = files["out"] / "out.mp4", files["out"] / "report.json"
     code, printed, _ = run(
         capsys, "video", "--source", files["source"], "--target", files["clip"], "--out", out, "--report", report,
@@ -72,7 +70,11 @@ def test_a_clip_is_played_live(files: dict[str, Path], capsys: pytest.CaptureFix
 def test_errors_have_their_class_and_leave_nothing(
     files: dict[str, Path], capsys: pytest.CaptureFixture[str], change: dict[str, str], code: int, word: str
 ) -> None:
-    options: dict[str, Any] = {"--source": files["source"], "--target": files["clip"], "--out": files["out"] / "out.mp4"}
+    options: dict[str, Any] = {
+        "--source": files["source"],
+        "--target": files["clip"],
+        "--out": files["out"] / "out.mp4",
+    }
     options |= change
     got, printed, _ = run(capsys, "video", "--i-have-consent", *[part for item in options.items() for part in item])
     assert got == code and word in printed["error"]["message"]

@@ -47,7 +47,9 @@ def test_sound_packets_come_through_bit_for_bit(with_sound: Path, tmp_path: Path
     assert clips.packets(tmp_path / "out.mp4", "audio") == before
 
 
-def test_pixels_outside_the_face_are_bit_identical_when_the_encoder_loses_nothing(with_sound: Path, tmp_path: Path) -> None:
+def test_pixels_outside_the_face_are_bit_identical_when_the_encoder_loses_nothing(
+    with_sound: Path, tmp_path: Path
+) -> None:
     swapped(with_sound, tmp_path / "out.mp4")
     for before, after in zip(
         clips.read_frames(with_sound, "yuv420p"), clips.read_frames(tmp_path / "out.mp4", "yuv420p"), strict=True
@@ -104,7 +106,9 @@ def test_rotated_clips_are_swapped_and_written_upright(degrees: int, tmp_path: P
 @pytest.mark.parametrize(("codec", "name"), [("ffv1", "in.mkv"), ("libvpx-vp9", "in.webm")])
 def test_odd_sizes_lose_no_pixel(codec: str, name: str, tmp_path: Path) -> None:
     frames = [frame[:239, :317] for frame in clips.portrait_frames(4)]
-    clip = clips.write_clip(tmp_path / name, frames, codec=codec, options={"crf": "5", "b": "0"} if "vpx" in codec else {})
+    clip = clips.write_clip(
+        tmp_path / name, frames, codec=codec, options={"crf": "5", "b": "0"} if "vpx" in codec else {}
+    )
     report = swapped(clip, tmp_path / "out.mp4")
     with av.open(str(clip)) as source, av.open(str(tmp_path / "out.mp4")) as result:
         before, after = (planes_of(next(c.decode(video=0))) for c in (source, result))
@@ -266,7 +270,10 @@ def test_a_clip_that_was_cut_off_gives_what_could_be_read_and_says_so(name: str,
         options={"crf": "12", "preset": "ultrafast", "g": "6"},
     )  # fmt: skip
     if name.endswith("mp4"):
-        with av.open(str(whole)) as source, av.open(str(tmp_path / "fast.mp4"), "w", options={"movflags": "+faststart"}) as out:
+        with (
+            av.open(str(whole)) as source,
+            av.open(str(tmp_path / "fast.mp4"), "w", options={"movflags": "+faststart"}) as out,
+        ):
             copies = {s.index: out.add_stream_from_template(s) for s in source.streams}
             for packet in source.demux():
                 if packet.size:
@@ -304,7 +311,9 @@ def test_damage_in_the_middle_is_survived_and_counted(tmp_path: Path) -> None:
     [("none.mp4", None, "does not exist"), ("empty.mp4", b"", "0 bytes"), ("noise.mp4", bytes(range(256)) * 40, "cannot be opened"),
      ("noise.gif", b"GIF89a nothing", "cannot be opened")],
 )  # fmt: skip
-def test_files_that_are_no_clip_are_refused_with_a_reason(name: str, content: bytes | None, word: str, tmp_path: Path) -> None:
+def test_files_that_are_no_clip_are_refused_with_a_reason(
+    name: str, content: bytes | None, word: str, tmp_path: Path
+) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(VideoError, match=word):
@@ -331,7 +340,11 @@ def test_unknown_encoders_formats_and_extensions_are_refused(with_sound: Path, t
 
 
 def test_other_codecs_and_containers_can_be_chosen(with_sound: Path, tmp_path: Path) -> None:
-    for name, codec, decoded in (("out.webm", "auto", "vp9"), ("out.mkv", "libx265", "hevc"), ("out.mov", "auto", "h264")):
+    for name, codec, decoded in (
+        ("out.webm", "auto", "vp9"),
+        ("out.mkv", "libx265", "hevc"),
+        ("out.mov", "auto", "h264"),
+    ):
         report = swapped(with_sound, tmp_path / name, EncodeOptions(codec=codec, crf=28, preset="ultrafast"))
         assert report.frames == 20
         with av.open(str(tmp_path / name)) as container:

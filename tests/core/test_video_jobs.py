@@ -41,7 +41,9 @@ def video_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("video-")]
 
 
-def test_closing_the_generator_leaves_nothing_behind(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_the_generator_leaves_nothing_behind(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mobilefaceswap_core.video.job._EVENT_S", 0.0)
     events = job(clip, tmp_path / "out.mp4")
     first = next(events)
@@ -52,7 +54,9 @@ def test_closing_the_generator_leaves_nothing_behind(clip: Path, tmp_path: Path,
     assert video_threads() == []
 
 
-def test_a_set_event_cancels_and_leaves_nothing_behind(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_event_cancels_and_leaves_nothing_behind(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mobilefaceswap_core.video.job._EVENT_S", 0.0)
     stop = threading.Event()
 
@@ -192,7 +196,11 @@ def test_the_report_is_written_and_says_what_was_used(clip: Path, tmp_path: Path
     read = json.loads((tmp_path / "report.json").read_text())
     assert read["frames"] == read["frames_swapped"] == 30
     assert (read["model"], read["detector"], read["device"]) == ("painter", "lite", "cpu")
-    assert (read["options"]["key_interval"], read["options"]["smooth"], read["options"]["encode"]["crf"]) == (2, False, 18)
+    assert (read["options"]["key_interval"], read["options"]["smooth"], read["options"]["encode"]["crf"]) == (
+        2,
+        False,
+        18,
+    )
     assert [stage["name"] for stage in read["stages"]] == ["decode", "track", "swap", "paste", "encode"]
     assert all(stage["items"] == 30 for stage in read["stages"])
     assert read["detections"] == 15

@@ -45,7 +45,9 @@ def encoder() -> IdentityEncoder:
 def two_people_crossing(count: int = 36) -> list[Image]:
     """One walks from left to right in front of another who walks from right to left."""
     near = cv2.resize(clips.head(1), (150, 150), interpolation=cv2.INTER_AREA)
-    far = cv2.resize(clips.moved(clips.astronaut(), (220, 220), shift=(32, 139)), (165, 165), interpolation=cv2.INTER_AREA)
+    far = cv2.resize(
+        clips.moved(clips.astronaut(), (220, 220), shift=(32, 139)), (165, 165), interpolation=cv2.INTER_AREA
+    )
     ground = clips.textured((480, 270))
     frames = []
     for index in range(count):
@@ -146,7 +148,9 @@ def test_flicker_is_lower_with_smoothing_than_without(tmp_path: Path) -> None:
         run_to_end(swap_video(student(), target, tmp_path / "out.mp4", source, options=options))
         after = clips.read_frames(tmp_path / "out.mp4")
         pairs = range(5, len(after))
-        flicker[smooth] = np.mean([temporal_flicker(after[i - 1], after[i], before[i - 1], before[i], mask) for i in pairs])
+        flicker[smooth] = np.mean(
+            [temporal_flicker(after[i - 1], after[i], before[i - 1], before[i], mask) for i in pairs]
+        )
     assert flicker[True] < flicker[False]
 
 
@@ -179,7 +183,9 @@ def test_a_covered_face_is_lost_and_found_again() -> None:
 
 def test_a_face_that_comes_in_between_key_frames_is_swapped_from_its_first_clear_frame(tmp_path: Path) -> None:
     ground = clips.textured((320, 240))
-    person = cv2.resize(clips.moved(clips.astronaut(), (220, 220), shift=(32, 139)), (180, 180), interpolation=cv2.INTER_AREA)
+    person = cv2.resize(
+        clips.moved(clips.astronaut(), (220, 220), shift=(32, 139)), (180, 180), interpolation=cv2.INTER_AREA
+    )
     other = cv2.resize(clips.head(1), (120, 120), interpolation=cv2.INTER_AREA)
     frames = []
     for index in range(12):
@@ -232,7 +238,9 @@ def test_sources_stay_with_their_people_through_a_crossing(
     options = VideoOptions(encode=LOSSLESS, swap=PLAIN, key_interval=key_interval, mark=False)
     sources = {0: painted(RED), 1: painted(BLUE)}
     report = run_to_end(
-        swap_video(painter(), crossing, tmp_path / "out.mp4", sources, people=people, encoder=encoder(), options=options)
+        swap_video(
+            painter(), crossing, tmp_path / "out.mp4", sources, people=people, encoder=encoder(), options=options
+        )
     )
     assert report.people_swapped[0] == 36 and report.people_swapped[1] >= 28
     for index, frame in enumerate(clips.read_frames(tmp_path / "out.mp4")):
@@ -247,7 +255,9 @@ def test_sources_stay_with_their_people_through_a_crossing(
 
 def test_people_without_a_source_stay_as_they_are(crossing: Path, tmp_path: Path) -> None:
     options = VideoOptions(encode=LOSSLESS, swap=PLAIN, mark=False)
-    events = list(swap_video(painter(), crossing, tmp_path / "out.mp4", {1: painted(BLUE)}, encoder=encoder(), options=options))
+    events = list(
+        swap_video(painter(), crossing, tmp_path / "out.mp4", {1: painted(BLUE)}, encoder=encoder(), options=options)
+    )
     report = events[-1].report
     assert report is not None and set(report.people_swapped) == {1}
     assert report.skipped["no source for this person"] == 36
@@ -256,7 +266,9 @@ def test_people_without_a_source_stay_as_they_are(crossing: Path, tmp_path: Path
 
 def test_a_person_who_is_not_in_the_clip_is_refused(crossing: Path, people: list[Person], tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="2 people"):
-        run_to_end(swap_video(painter(), crossing, tmp_path / "out.mp4", {5: painted(RED)}, people=people, encoder=encoder()))
+        run_to_end(
+            swap_video(painter(), crossing, tmp_path / "out.mp4", {5: painted(RED)}, people=people, encoder=encoder())
+        )
     assert list(tmp_path.iterdir()) == []
 
 
