@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from demo.build import launch
-from demo.settings import Settings
 from mobilefaceswap_core.errors import SwapError
+from mobilefaceswap_core.threads import share_cores
 
 
 def main() -> None:
@@ -19,6 +18,10 @@ def main() -> None:
     )
     parser.add_argument("--share", action="store_true", help="ask Gradio for a public link (off by default)")
     options = parser.parse_args()
+    share_cores()
+    from demo.build import launch
+    from demo.settings import Settings
+
     try:
         launch(Settings.from_environment(), server_name=options.host, server_port=options.port, share=options.share)
     except SwapError as error:

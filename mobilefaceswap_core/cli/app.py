@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import Cancelled, SwapError
+from ..threads import share_cores
 from . import bench, consent, doctor, image, verify, weights
 from .output import JSON_FLAG, emit_error
 
@@ -94,4 +95,5 @@ bench.register(app)
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the program and leave the process with its exit code."""
+    share_cores()
     app(args)
