@@ -42,7 +42,8 @@ class TorchBackend:
 
     def __init__(self, idn: Idn, *, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
-        self.idn = idn.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        own: Idn = idn.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.idn = own.eval().requires_grad_(False)
         self.label = f"{self.device} / torch"
 
     def bake(self, weights: IdnWeights) -> IdnRunner:
@@ -126,7 +127,9 @@ def default_threads() -> int:
 
 def _require(module: str, package: str) -> None:
     if find_spec(module) is None:
-        raise BackendError(f"The backend {module!r} is not installed. Run `pip install {package}`, or choose backend 'torch'.")
+        raise BackendError(
+            f"The backend {module!r} is not installed. Run `pip install {package}`, or choose backend 'torch'."
+        )
 
 
 def choose_backend(
@@ -151,7 +154,9 @@ def choose_backend(
     if name == "torch":
         return TorchBackend(idn, device=device)
     if not on_cpu:
-        raise BackendError(f"The backend {name!r} runs on the CPU only, got device {device}; use backend 'torch' or device 'cpu'.")
+        raise BackendError(
+            f"The backend {name!r} runs on the CPU only, got device {device}; use backend 'torch' or device 'cpu'."
+        )
     return OnnxRuntimeBackend(idn, threads=threads) if name == "onnxruntime" else OpenVinoBackend(idn, threads=threads)
 
 

@@ -12,6 +12,7 @@ Two networks with one interface (:class:`InjectionNetwork`):
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -148,6 +149,10 @@ class IdentityTrunk(nn.Module):
     """
 
     MAP_CHANNELS, MAP_CODE = 32, 256
+    embedding_mean: Tensor
+    embedding_std: Tensor
+    map_mean: Tensor
+    map_std: Tensor
 
     def __init__(self, code: int) -> None:
         super().__init__()
@@ -176,7 +181,10 @@ class CompactInjection(InjectionNetwork):
     NORM_EPSILON = 1e-4  # keeps the gradient of a vanishing kernel bounded
     MODULATION_EPSILON = 1e-8  # float32-safe form of the official 1e-16
     # (channels, kernel side) of the nine depthwise stages: encoder, then decoder.
-    SHAPES = (*((c, ENCODER_KERNEL) for c in ENCODER_CHANNELS[:-1]), *((c, DECODER_KERNEL) for c in DECODER_IN_CHANNELS))
+    SHAPES = (
+        *((c, ENCODER_KERNEL) for c in ENCODER_CHANNELS[:-1]),
+        *((c, DECODER_KERNEL) for c in DECODER_IN_CHANNELS),
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -195,7 +203,8 @@ class CompactInjection(InjectionNetwork):
 
     def initialise(self) -> None:
         """Start with a source-specific part strong enough to matter (0.25 of a kernel's unit norm, 0.35 of a scale)."""
-        for low, head, style in zip(self.low, self.head, self.style, strict=True):
+        layers = cast("list[tuple[nn.Linear, nn.Linear, nn.Linear]]", zip(self.low, self.head, self.style, strict=True))
+        for low, head, style in layers:
             nn.init.normal_(head.weight, std=0.25 * self.RANK**-0.5)
             nn.init.normal_(low.weight, std=self.CODE**-0.5)
             nn.init.zeros_(low.bias)

@@ -13,6 +13,7 @@ import os
 import pickle
 import tarfile
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -107,7 +108,9 @@ def official_name(own: str) -> str:
     parts = own.split(".")
     if parts[0] in ("injection", "idn"):
         parts = parts[1:]
-    parts[0] = {"encoder_modulation": "EncoderModulation", "decoder_modulation": "DecoderModulation"}.get(parts[0], parts[0])
+    parts[0] = {"encoder_modulation": "EncoderModulation", "decoder_modulation": "DecoderModulation"}.get(
+        parts[0], parts[0]
+    )
     parts[-1] = {"running_mean": "_mean", "running_var": "_variance"}.get(parts[-1], parts[-1])
     return ".".join(parts)
 
@@ -140,9 +143,13 @@ def tensors_from_official(module: nn.Module, arrays: Arrays, *, name: str) -> di
     layout = official_layout(module)
     wanted = {official for official, _ in layout.values()}
     if missing := sorted(wanted - arrays.keys()):
-        raise WeightsError(f"{name}: {len(missing)} tensors are missing (first: {missing[0]}); it belongs to another network.")
+        raise WeightsError(
+            f"{name}: {len(missing)} tensors are missing (first: {missing[0]}); it belongs to another network."
+        )
     if unknown := sorted(arrays.keys() - wanted):
-        raise WeightsError(f"{name}: {len(unknown)} tensors are unknown (first: {unknown[0]}); it belongs to another network.")
+        raise WeightsError(
+            f"{name}: {len(unknown)} tensors are unknown (first: {unknown[0]}); it belongs to another network."
+        )
     own_shapes = {key: tuple(value.shape) for key, value in module.state_dict().items()}
     tensors = {}
     for own, (official, shape) in layout.items():
@@ -163,7 +170,9 @@ def read_official(path: str | os.PathLike[str]) -> dict[str, Callable[[], Arrays
     """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(f"There is no file {path}. Download checkpoints.tar from the authors' README and pass its path.")
+        raise WeightsError(
+            f"There is no file {path}. Download checkpoints.tar from the authors' README and pass its path."
+        )
     if not tarfile.is_tarfile(path):
         size = path.stat().st_size
         if size > MAX_BYTES:
@@ -188,7 +197,7 @@ def read_official(path: str | os.PathLike[str]) -> dict[str, Callable[[], Arrays
                 raise WeightsError(f"{path}: {member} cannot be read.")
             return read_pdparams(io.BytesIO(stream.read()), name=member)
 
-    return {member: lambda member=member: read_member(member) for member in (NETWORK_MEMBER, RECOGNISER_MEMBER)}
+    return {member: partial(read_member, member) for member in (NETWORK_MEMBER, RECOGNISER_MEMBER)}
 
 
 def _check_known_archive(path: Path) -> None:

@@ -7,7 +7,7 @@ pair is one dense convolution. The function is that of :class:`~mobilefaceswap_c
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import onnx
@@ -51,15 +51,22 @@ class _Graph:
     def conv(self, x: str, weights: list[str], output: str, *, kernel: int, stride: int = 1, group: int = 1) -> str:
         padding = 0 if kernel == 1 else 1
         return self.add(
-            "Conv", [x, *weights], output, kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[padding] * 4, group=group
+            "Conv",
+            [x, *weights],
+            output,
+            kernel_shape=[kernel] * 2,
+            strides=[stride] * 2,
+            pads=[padding] * 4,
+            group=group,
         )
 
 
-def fold_norm(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Array, Array]:
-    """Kernel and bias of a convolution followed by a batch norm in evaluation mode."""
+def fold_norm(convolution: nn.Conv2d, norm: Any) -> tuple[Array, Array]:
+    """Kernel and bias of a convolution with bias followed by a batch norm in evaluation mode."""
     scale = (norm.weight / torch.sqrt(norm.running_var + norm.eps)).detach()
     kernel = convolution.weight.detach() * scale[:, None, None, None]
-    bias = (convolution.bias.detach() - norm.running_mean) * scale + norm.bias.detach()
+    own_bias: torch.Tensor = convolution.bias.detach()  # type: ignore[union-attr]  # every folded layer has one
+    bias = (own_bias - norm.running_mean) * scale + norm.bias.detach()
     return kernel.numpy(), bias.numpy()
 
 
@@ -84,7 +91,9 @@ def idn_graph(idn: Idn, weights: IdnWeights | None, *, output: Output = "swapped
     skips = []
     for i in range(_STAGES):
         if i == 0 and weights is not None:  # 3 channels: one dense convolution beats two thin ones
-            x = graph.conv(x, [graph.constant("encoder_dense.0", _first_stage(weights))], "encoder.0", kernel=4, stride=2)
+            x = graph.conv(
+                x, [graph.constant("encoder_dense.0", _first_stage(weights))], "encoder.0", kernel=4, stride=2
+            )
         else:
             x = graph.conv(x, [kernels[f"encoder_depthwise.{i}"]], f"encoder_depthwise_out.{i}", kernel=4, stride=2,
                            group=ENCODER_CHANNELS[i])  # fmt: skip
@@ -130,14 +139,15 @@ def _first_stage(weights: IdnWeights) -> Array:
 
 
 def _mask_head(graph: _Graph, idn: Idn, x: str) -> str:
-    for i, stage in enumerate(idn.mask[:-1]):
+    *stages, last = cast("list[Any]", list(idn.mask))
+    for i, stage in enumerate(stages):
         _, depthwise, pointwise, norm, _ = stage
         kernel, bias = fold_norm(pointwise, norm)
         x = graph.upsample(x, f"mask_up.{i}")
         x = _fixed_conv(graph, x, f"mask_depthwise.{i}", depthwise.weight, depthwise.bias, group=len(depthwise.weight))
         x = _fixed_conv(graph, x, f"mask_pointwise.{i}", torch.from_numpy(kernel), torch.from_numpy(bias))
         x = graph.leaky(x, f"mask.{i}")
-    x = _fixed_conv(graph, x, "mask_logits", idn.mask[-1].weight, idn.mask[-1].bias)
+    x = _fixed_conv(graph, x, "mask_logits", last.weight, last.bias)
     return graph.add("Sigmoid", [x], "mask")
 
 
@@ -149,7 +159,7 @@ def _decoder(graph: _Graph, idn: Idn, x: str, skips: list[str], kernels: dict[st
         x = graph.leaky(graph.conv(x, [kernels[f"decoder_pointwise.{i}"]], f"decoder.{i}", kernel=1), f"decoded.{i}")
         if i != last:
             x = graph.add("Concat", [x, skips[-2 - i]], f"joined.{i}", axis=1)
-    _, pointwise, norm1, _, conv2, norm2, _, conv3, _ = idn.final
+    _, pointwise, norm1, _, conv2, norm2, _, conv3, _ = cast("list[Any]", list(idn.final))
     kernel, bias = fold_norm(pointwise, norm1)
     x = _fixed_conv(graph, x, "final_pointwise", torch.from_numpy(kernel), torch.from_numpy(bias))
     x = graph.leaky(graph.upsample(x, "final_up"), "final.0")

@@ -106,7 +106,9 @@ def check_parity(path: str | Path, *, seed: int) -> list[ParityRow]:
     rows = []
     for name in sorted(expected.keys() - {"emb", "fmap", "x"}):
         if name not in outputs:
-            raise WeightsError(f"{path}: the network has no array {name!r}; wanted y, mask, encI, decI, encmodI, decmodI.")
+            raise WeightsError(
+                f"{path}: the network has no array {name!r}; wanted y, mask, encI, decI, encmodI, decmodI."
+            )
         want = torch.from_numpy(expected[name]).double()
         if outputs[name].numel() != want.numel():
             raise WeightsError(
@@ -121,9 +123,9 @@ def _outputs(network: MobileFaceSwapNet, emb: Tensor, fmap: Tensor, x: Tensor) -
     weights = network.condition(emb, fmap)
     y, mask = network.idn(x, weights)
     named = {"y": y, "mask": mask}
-    groups = ("enc", weights.encoder_depthwise), ("dec", weights.decoder_depthwise)
-    groups += ("encmod", weights.encoder_pointwise), ("decmod", weights.decoder_pointwise)
-    for prefix, kernels in groups:
+    groups = {"enc": weights.encoder_depthwise, "dec": weights.decoder_depthwise}
+    groups |= {"encmod": weights.encoder_pointwise, "decmod": weights.decoder_pointwise}
+    for prefix, kernels in groups.items():
         named |= {f"{prefix}{i}": kernel for i, kernel in enumerate(kernels)}
     return named
 
@@ -137,7 +139,9 @@ def _round_off_spread(
     def moved(tensor: Tensor) -> Tensor:
         if not tensor.is_floating_point():
             return tensor
-        return tensor * (1 + _ROUND_OFF * (2 * torch.randint(0, 2, tensor.shape, generator=generator, dtype=torch.int8) - 1))
+        return tensor * (
+            1 + _ROUND_OFF * (2 * torch.randint(0, 2, tensor.shape, generator=generator, dtype=torch.int8) - 1)
+        )
 
     state = network.state_dict()
     probe = MobileFaceSwapNet.official().double().eval()
