@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from mobilefaceswap_core.errors import VideoError
-from mobilefaceswap_core.marking import finish_file
 from mobilefaceswap_core.pipeline import Source
 from mobilefaceswap_core.video import (
     EncodeOptions,
@@ -179,7 +178,6 @@ def swap_clip(
         yield event
     if report is None:
         raise VideoError("The clip ended without a report. Try again.")
-    finish_file(output, model=pipeline.swapper.info.name)
     written = output.with_name("report.json")
     _without_paths(report).write(written)
     engine.audit("video", sources, path, output, name)

@@ -10,6 +10,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from mobilefaceswap_core.errors import OptionError, VideoError
+from mobilefaceswap_core.marking import VerifyReport
 
 from .clips import SwappedClip, check_clip, plain_report, swap_clip
 from .comparing import Bench, compare
@@ -22,6 +23,7 @@ from .verifying import verify
 from .zerogpu import on_gpu
 
 AUTO = "auto"
+NO_NAMES: list[str] = []  # never changed: Gradio reads it as the documented default
 
 
 def uploaded(file: Any, what: str) -> Path:
@@ -60,8 +62,8 @@ def add(context: Context) -> None:
 
     @plain_words
     def swap_image(
-        source: gr.FileData, target: gr.FileData, consent: bool, model: str, faces: Literal["all", "largest"],
-        badge: bool, request: gr.Request,
+        source: gr.FileData, target: gr.FileData, consent: bool, model: str = AUTO,
+        faces: Literal["all", "largest"] = "all", badge: bool = False, request: gr.Request = None,
     ) -> tuple[gr.FileData, dict]:  # fmt: skip
         """Put the source's face on the faces of a target photo.
 
@@ -89,7 +91,7 @@ def add(context: Context) -> None:
 
     @plain_words
     def swap_video(
-        source: gr.FileData, target: gr.FileData, consent: bool, model: str, request: gr.Request
+        source: gr.FileData, target: gr.FileData, consent: bool, model: str = AUTO, request: gr.Request = None
     ) -> tuple[gr.FileData, dict]:
         """Put the source's face on everybody in a clip; its sound is kept.
 
@@ -117,7 +119,11 @@ def add(context: Context) -> None:
 
     @plain_words
     def compare_methods(
-        source: gr.FileData, target: gr.FileData, consent: bool, models: list[str], request: gr.Request
+        source: gr.FileData,
+        target: gr.FileData,
+        consent: bool,
+        models: list[str] = NO_NAMES,
+        request: gr.Request = None,
     ) -> list[dict]:
         """Swap one pair by several models and measure each result with the evaluation's judges.
 
@@ -137,8 +143,9 @@ def add(context: Context) -> None:
 
     @plain_words
     def evaluate_pairs(
-        archive: gr.FileData | None, consent: bool, models: list[str], pairs: int, request: gr.Request
-    ) -> tuple[gr.FileData, list[dict]]:
+        archive: gr.FileData | None, consent: bool, models: list[str] = NO_NAMES, pairs: int = 6,
+        request: gr.Request = None,
+    ) -> tuple[gr.FileData, list[dict]]:  # fmt: skip
         """Run an evaluation over many pairs.
 
         Args:
@@ -176,7 +183,7 @@ def add(context: Context) -> None:
             ``marked``, and what each layer says: metadata, hidden watermark, content credentials.
         """
         report = verify(engine, uploaded(file, "file"))
-        return report.to_json() | {"path": Path(report.path).name}
+        return _plain(report)
 
     heavy: dict[str, Any] = {"concurrency_id": HEAVY, "concurrency_limit": settings.concurrency}
     gr.api(swap_image, api_name="swap_image", **heavy)
@@ -184,6 +191,11 @@ def add(context: Context) -> None:
     gr.api(compare_methods, api_name="compare", **heavy)
     gr.api(verify_marks, api_name="verify", **heavy)
     gr.api(evaluate_pairs, api_name="evaluate", concurrency_id=CONCURRENCY, concurrency_limit=1)
+
+
+def _plain(report: VerifyReport) -> dict[str, Any]:
+    """The report without its path: clients take every object with a path for a file to fetch."""
+    return {key: value for key, value in report.to_json().items() if key != "path"}
 
 
 def _model(name: str) -> str | None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from mobilefaceswap_core.errors import SwapError
 
+from .engine import output_folder
 from .texts import LANGUAGES, language_of, say
 
 _log = logging.getLogger(__name__)
@@ -55,12 +58,19 @@ def plain_words(handler: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def without_folders(text: str) -> str:
+    """A message with the names of a visitor's files, and not where the host keeps them."""
+    for folder in (get_upload_folder(), str(output_folder())):
+        text = re.sub(re.escape(folder.rstrip("/")) + r"/(?:[^\s:,;]*/)?", "", text)
+    return text
+
+
 def _spoken(error: Exception, handler: Callable[..., Any], words: str) -> gr.Error:
     """What a visitor is shown for an error."""
     if isinstance(error, gr.Error):
         return error
     if isinstance(error, SwapError):
-        text = str(error)
+        text = without_folders(str(error))
     else:
         _log.error("unexpected error in %s", handler.__name__, exc_info=error)
         text = say("error_unexpected", words)

@@ -45,18 +45,20 @@ def build(context: Context) -> None:
             status = gr.Markdown(elem_id="evaluate-status")
             browse, show = _browser(context)
         with gr.Column(scale=3, min_width=300):
-            table = gr.Markdown(elem_id="evaluate-table", label=words("evaluate_table"))
+            download = gr.DownloadButton(words("evaluate_download"), visible=False, elem_id="evaluate-download")
+            table = gr.Markdown(elem_id="evaluate-table", elem_classes="wide-table")
             figures = gr.Gallery(label=words("evaluate_figures"), columns=2, visible=False, elem_id="evaluate-figures",
                                  object_fit="contain", interactive=False, format="png")  # fmt: skip
-            download = gr.DownloadButton(words("evaluate_download"), visible=False, elem_id="evaluate-download")
-    results = [table, figures, download]
+            with gr.Accordion(words("evaluate_more"), open=False, visible=False) as details:
+                more = gr.Markdown(elem_classes="wide-table")
+    results = [table, figures, download, details, more]
 
     @plain_words
     def run(
         kind: str, zipped: str | None, count: int, names: list[str], consented: bool, request: gr.Request
     ) -> Iterator[tuple[Any, ...]]:
         if not consented:
-            yield (gr.skip(),) * 5
+            yield (gr.skip(),) * 7
             return
         spoken = language(request)
         if kind == _ZIP and not zipped:
@@ -64,7 +66,7 @@ def build(context: Context) -> None:
         context.engine.admit(visitor(request))
         stop = context.jobs.begin(visitor(request), _KIND)
         started = time.monotonic()
-        yield bar(0, None, say("evaluate_starting", spoken)), "", "", gr.update(visible=False), gr.update(visible=False)
+        yield (bar(0, None, say("evaluate_starting", spoken)), "", *nothing())
         try:
             folder = context.engine.new_file("run")
             root = folder.with_name("photos") if kind == _ZIP else None
@@ -72,11 +74,11 @@ def build(context: Context) -> None:
             steps = evaluate(folder, dataset=dataset, root=root, methods=names, pairs=int(count), settings=settings,
                              stop=stop)  # fmt: skip
             for step in steps:
-                yield (in_words(step, spoken), *(gr.skip(),) * 4)
+                yield (in_words(step, spoken), *(gr.skip(),) * 6)
             done = say("evaluate_done", spoken, seconds=f"{time.monotonic() - started:.0f}")
             yield ("", done, *shown(read_run(folder)))
         except Cancelled:
-            yield "", say("clip_stopped", spoken), "", gr.update(visible=False), gr.update(visible=False)
+            yield ("", say("clip_stopped", spoken), *nothing())
         finally:
             context.jobs.end(visitor(request), _KIND, stop)
 
@@ -119,10 +121,19 @@ def in_words(step: Progress, spoken: str) -> str:
 
 
 def shown(finished: Finished) -> tuple[Any, ...]:
-    """Table, figures and download of a finished run."""
+    """Table, figures, download and the fine print of a finished run."""
     pictures = [(str(path), path.stem.replace("_", " ")) for path in finished.figures]
+    table, mark, more = finished.table.partition("## All columns")
     return (
-        finished.table,
+        table,
         gr.update(value=pictures, visible=bool(pictures)),
         gr.update(value=str(finished.report), visible=True),
+        gr.update(visible=bool(more)),
+        mark + more,
     )
+
+
+def nothing() -> tuple[Any, ...]:
+    """The same without a run."""
+    hidden = gr.update(visible=False)
+    return "", hidden, hidden, hidden, ""

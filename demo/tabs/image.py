@@ -40,7 +40,7 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
         with gr.Column(scale=2, min_width=260):
             target = photo(words("target"), "target", words("alt_target"))
             faces_status = gr.Markdown(elem_id="faces-status")
-            faces = gr.Gallery(label=words("faces"), columns=4, height=170, visible=False, format="png", elem_id="faces", fit_columns=False,
+            faces = gr.Gallery(label=words("faces"), columns=4, height=170, visible=False, format="png", elem_id="faces", fit_columns=False, show_label=False,
                                object_fit="contain", interactive=False)  # fmt: skip
             _assignments(context, found, assignment)
         with gr.Column(scale=3, min_width=300):
@@ -91,7 +91,7 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
         )
         sources = people_by_face(people, chosen, spoken)
         done = swap_photo(sources, target_path, model=model_name, badge=draw_badge)
-        return (done.target, done.image), describe(done, spoken), gr.update(value=str(done.path), visible=True)
+        return (done.target, str(done.path)), describe(done, spoken), gr.update(value=str(done.path), visible=True)
 
     target.change(look, target, [faces_status, faces, found, assignment], queue=True, api_visibility="private",
                   show_progress="hidden")  # fmt: skip

@@ -35,7 +35,7 @@ def build(context: Context) -> None:
                 height=360, webcam_options=gr.WebcamOptions(mirror=True, constraints=_CAMERA),
             )  # fmt: skip
         with gr.Column(scale=2, min_width=280):
-            shown = gr.Image(label=words("live_result"), streaming=True, format="jpeg", interactive=False, height=360,
+            shown = gr.Image(label=words("live_result"), streaming=True, format="jpeg", interactive=False, buttons=["fullscreen"], height=360,
                              elem_id="live-result")  # fmt: skip
             stats = gr.Markdown(elem_id="live-stats")
 

@@ -42,7 +42,7 @@ def build(context: Context) -> None:
                 gr.Markdown(words("trim_hint"), elem_classes="hint")
             look = gr.Button(words("find_people"), elem_id="find-people")
             people_status = gr.Markdown(elem_id="people-status")
-            gallery = gr.Gallery(label=words("people"), columns=4, height=170, fit_columns=False, visible=False, format="png",
+            gallery = gr.Gallery(label=words("people"), columns=4, height=170, fit_columns=False, show_label=False, visible=False, format="png",
                                  elem_id="people", object_fit="contain", interactive=False)  # fmt: skip
             _assignments(context, known, chosen)
         with gr.Column(scale=3, min_width=300):
@@ -77,10 +77,10 @@ def build(context: Context) -> None:
             context.jobs.end(visitor(request), _KIND, stop)
         if not people:
             return say("people_none", spoken), gr.update(value=None, visible=False), [], {}
-        pictures = [
-            (p.thumbnail, say("person_share", spoken, number=p.number + 1, share=f"{p.share:.0%}")) for p in people
-        ]
-        message = say("people_found", spoken, count=len(people))
+        pictures = [(p.thumbnail, str(p.number + 1)) for p in people]
+        shares = [say("person_share", spoken, number=p.number + 1, share=f"{p.share:.0%}") for p in people]
+        found = say("person_found", spoken) if len(people) == 1 else say("people_found", spoken, count=len(people))
+        message = f"{found} {'; '.join(shares)}."
         everyone = {p.number: PEOPLE[0] for p in people}
         return message, gr.update(value=pictures, visible=True), people, everyone
 

@@ -44,11 +44,10 @@ def test_a_zip_tells_which_data_set_it_is(tmp_path: Path, names: list[str], data
 
 
 def test_paths_that_lead_out_of_the_folder_stay_in_it(tmp_path: Path) -> None:
-    archive = packed(tmp_path / "a.zip", {"../../evil.png": photo(), "/root.png": photo(), "ok/a.png": photo()})
+    archive = packed(tmp_path / "a.zip", {"../../evil.png": photo(), "/top.png": photo(), "ok/a.png": photo()})
     unpack(archive, tmp_path / "deep" / "out", Settings())
-    written = {path for path in tmp_path.rglob("*.png")}
-    assert len(written) == 3
-    assert all(path.is_relative_to(tmp_path / "deep" / "out") for path in written)
+    written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")}
+    assert written == {"deep/out/top.png", "deep/out/ok/a.png"}
 
 
 def test_other_files_are_left_in_the_zip(tmp_path: Path) -> None:
