@@ -31,7 +31,7 @@ TEMPLATES_112: dict[str, Points] = {
     "arcface": _ARCFACE_112,
     "arcface_frontal": _FRONTAL_112,
     # `insightface.utils.face_align.estimate_norm` at 128: the 112 points unscaled, 8 px further right.
-    "arcface_128": (_ARCFACE_112 + [8.0, 0.0]) * (112 / 128),
+    "arcface_128": np.add(_ARCFACE_112, [8.0, 0.0]) * (112 / 128),
 }
 
 # iBUG 300-W numbering, zero based.

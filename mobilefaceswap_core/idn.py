@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -116,7 +117,7 @@ class Idn(nn.Module):
             nn.Conv2d(3, 3, 3, padding=1),
             nn.Tanh(),
         )
-        stages: list[nn.Module] = [MaskStage(i, o) for i, o in zip(MASK_CHANNELS, MASK_CHANNELS[1:], strict=False)]
+        stages: list[nn.Module] = [MaskStage(i, o) for i, o in pairwise(MASK_CHANNELS)]
         self.mask = nn.Sequential(*stages, nn.Conv2d(MASK_CHANNELS[-1], 1, 3, padding=1))
 
     def forward(self, crops: Tensor, weights: IdnWeights) -> tuple[Tensor, Tensor]:
@@ -154,7 +155,9 @@ class Idn(nn.Module):
     def decode_stages(self, deepest: Tensor, skips: list[Tensor], weights: IdnWeights) -> list[Tensor]:
         """What each of the four decoder stages computes, before the skips are joined; the last is what is drawn."""
         y, stages = deepest, []
-        for i, (depthwise, pointwise) in enumerate(zip(weights.decoder_depthwise, weights.decoder_pointwise, strict=True)):
+        for i, (depthwise, pointwise) in enumerate(
+            zip(weights.decoder_depthwise, weights.decoder_pointwise, strict=True)
+        ):
             if i:
                 y = torch.cat([y, skips[-i]], 1)  # (B, 512, S/16), (B, 256, S/8), (B, 128, S/4)
             y = F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=True)

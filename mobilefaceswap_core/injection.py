@@ -12,6 +12,7 @@ Two networks with one interface (:class:`InjectionNetwork`):
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -102,8 +103,8 @@ class WeightsPrediction(nn.Module):
         # Deepest stage first: its kernels have the most channels and are read closest to the identity.
         encoder = [EMBEDDING, *ENCODER_CHANNELS[:-1][::-1]]
         decoder = [EMBEDDING, *DECODER_IN_CHANNELS]
-        self.encoder = nn.ModuleList(KernelBlock(i, o) for i, o in zip(encoder, encoder[1:], strict=False))
-        self.decoder = nn.ModuleList(KernelBlock(i, o) for i, o in zip(decoder, decoder[1:], strict=False))
+        self.encoder = nn.ModuleList(KernelBlock(i, o) for i, o in pairwise(encoder))
+        self.decoder = nn.ModuleList(KernelBlock(i, o) for i, o in pairwise(decoder))
 
     def forward(self, feature_map: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         z = F.leaky_relu(self.norm(self.first(feature_map)), SLOPE)  # (N, 512, 4, 4)
@@ -124,7 +125,7 @@ class OfficialInjection(InjectionNetwork):
 
     def __init__(self) -> None:
         super().__init__()
-        encoder = zip(ENCODER_CHANNELS, ENCODER_CHANNELS[1:], strict=False)
+        encoder = pairwise(ENCODER_CHANNELS)
         self.predictor = WeightsPrediction()
         self.encoder_modulation = nn.ModuleList(Modulation(i, o) for i, o in encoder)
         self.decoder_modulation = nn.ModuleList(
@@ -189,7 +190,7 @@ class CompactInjection(InjectionNetwork):
     def __init__(self) -> None:
         super().__init__()
         pairs = [
-            *zip(ENCODER_CHANNELS, ENCODER_CHANNELS[1:], strict=False),
+            *pairwise(ENCODER_CHANNELS),
             *zip(DECODER_IN_CHANNELS, DECODER_OUT_CHANNELS, strict=True),
         ]
         self.trunk = IdentityTrunk(self.CODE)

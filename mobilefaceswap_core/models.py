@@ -153,5 +153,7 @@ def load_swapper(
         return load_conditioned_onnx(name, threads=threads)
     known = entries()
     if name not in known:
-        raise OptionError(f"Unknown model {name!r}; known are: {', '.join(known)}, or the path of a .safetensors or .onnx file.")
+        raise OptionError(
+            f"Unknown model {name!r}; known are: {', '.join(known)}, or the path of a .safetensors or .onnx file."
+        )
     return known[name].load(where, backend, threads)

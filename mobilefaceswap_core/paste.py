@@ -7,9 +7,11 @@ crop's side, so a mask of another size is refined the same way.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from .geometry import compose, invert, transform_points, warp
 from .types import Image, Mask, Matrix
@@ -38,7 +40,7 @@ class MaskOptions:
     border_blur: float = 11 / _SIDE
 
 
-def refine_mask(mask: Mask, options: MaskOptions = MaskOptions()) -> Mask:  # noqa: B008 - frozen
+def refine_mask(mask: Mask, options: MaskOptions = MaskOptions()) -> Mask:
     """The weight of the swapped pixels from a network's mask.
 
     Args:
@@ -53,7 +55,7 @@ def refine_mask(mask: Mask, options: MaskOptions = MaskOptions()) -> Mask:  # no
     """
     side = len(mask)
     close, erode = (np.ones((_odd(f * side),) * 2, np.uint8) for f in (options.close, options.erode))
-    solid = (mask > options.threshold).astype(np.float32)
+    solid: NDArray[Any] = (mask > options.threshold).astype(np.float32)
     solid = cv2.erode(cv2.dilate(solid, close), close)
     # The crop's outside counts as background, else a mask that fills the crop would not fade at its edge.
     solid = cv2.erode(solid, erode, borderType=cv2.BORDER_CONSTANT, borderValue=0)
@@ -65,7 +67,7 @@ def _border_fade(side: int, options: MaskOptions) -> Mask:
     fade = np.zeros((side, side), np.float32)
     width = max(1, round(options.border * side))
     fade[width:-width, width:-width] = 1.0
-    return cv2.blur(fade, (_odd(options.border_blur * side),) * 2)
+    return np.asarray(cv2.blur(fade, (_odd(options.border_blur * side),) * 2), np.float32)
 
 
 def _odd(length: float) -> int:
@@ -102,7 +104,9 @@ def paste_back(frame: Image, crop: Image, weight: Mask, crop_from_frame: Matrix,
     return result
 
 
-def touched_rectangle(weight: Mask, crop_from_frame: Matrix, shape: tuple[int, int]) -> tuple[int, int, int, int] | None:
+def touched_rectangle(
+    weight: Mask, crop_from_frame: Matrix, shape: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
     """Left, top, right, bottom (exclusive) of the frame pixels a weight can reach; ``None`` if there are none."""
     rows, columns = np.flatnonzero(weight.any(1)), np.flatnonzero(weight.any(0))
     if not len(rows):

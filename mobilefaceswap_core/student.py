@@ -94,7 +94,9 @@ class Student:
         if not targets:
             return []
         if len(conditions) not in (1, len(targets)):
-            raise OptionError(f"Got {len(conditions)} conditions for {len(targets)} targets; give one, or one per target.")
+            raise OptionError(
+                f"Got {len(conditions)} conditions for {len(targets)} targets; give one, or one per target."
+            )
         crops = self._stack(targets).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
         per_target = list(conditions) * (len(targets) if len(conditions) == 1 else 1)
         swapped: list[SwappedCrop | None] = [None] * len(targets)

@@ -37,7 +37,7 @@ class ImprovedResidual(nn.Module):
         self.conv2 = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels_out)
         self.se = SqueezeExcite(channels_out)
-        self.downsample: nn.Module | None = None
+        self.downsample: nn.Sequential | None = None
         if stride != 1 or channels_in != channels_out:
             self.downsample = nn.Sequential(
                 nn.Conv2d(channels_in, channels_out, 1, stride, bias=False), nn.BatchNorm2d(channels_out)
@@ -53,6 +53,10 @@ class ArcFaceIrSe(nn.Module):
     """Input ``(N, 3, 112, 112)``, ImageNet mean/std; output embedding ``(N, 512)`` and map ``(N, 512, 7, 7)``."""
 
     STAGES = ((64, 3), (128, 4), (256, 23), (512, 3))  # (channels, blocks)
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +67,11 @@ class ArcFaceIrSe(nn.Module):
         channels_in = 64
         for number, (channels, blocks) in enumerate(self.STAGES, start=1):
             first = ImprovedResidual(channels_in, channels, stride=1 if number == 1 else 2)
-            setattr(self, f"layer{number}", nn.Sequential(first, *(ImprovedResidual(channels, channels) for _ in range(blocks - 1))))
+            setattr(
+                self,
+                f"layer{number}",
+                nn.Sequential(first, *(ImprovedResidual(channels, channels) for _ in range(blocks - 1))),
+            )
             channels_in = channels
         self.bn2 = nn.BatchNorm2d(512)
         self.dropout = nn.Dropout()

@@ -9,7 +9,14 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 # (expanded channels, output channels, repeats, stride of the first), Chen et al. table 1.
-_BOTTLENECKS = ((128, 64, 1, 2), (128, 64, 4, 1), (256, 128, 1, 2), (256, 128, 6, 1), (512, 128, 1, 2), (256, 128, 2, 1))
+_BOTTLENECKS = (
+    (128, 64, 1, 2),
+    (128, 64, 4, 1),
+    (256, 128, 1, 2),
+    (256, 128, 6, 1),
+    (512, 128, 1, 2),
+    (256, 128, 2, 1),
+)
 
 
 class ConvNorm(nn.Sequential):

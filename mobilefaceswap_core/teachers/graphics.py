@@ -28,9 +28,9 @@ class GraphicsSwapper:
 
     def __init__(
         self,
-        crop: CropSpec = CropSpec(),  # noqa: B008 - frozen
+        crop: CropSpec = CropSpec(),
         *,
-        options: GraphicsOptions = GraphicsOptions(),  # noqa: B008 - frozen
+        options: GraphicsOptions = GraphicsOptions(),
     ) -> None:
         if not 64 <= crop.size_px <= 1024:
             raise OptionError(f"The graphics baseline takes crops of 64 to 1024 px, not {crop.size_px}.")

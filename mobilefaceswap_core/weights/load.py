@@ -142,5 +142,7 @@ def load_into(module: nn.Module, tensors: dict[str, torch.Tensor], *, what: str)
         if tensors[key].shape != value.shape:
             raise WeightsError(f"{what}: {key} has shape {tuple(tensors[key].shape)}, wanted {tuple(value.shape)}.")
         if not torch.isfinite(tensors[key]).all():
-            raise WeightsError(f"{what}: {key} holds values that are not finite; the file is damaged or was exported badly.")
+            raise WeightsError(
+                f"{what}: {key} holds values that are not finite; the file is damaged or was exported badly."
+            )
     module.load_state_dict(tensors, strict=False)

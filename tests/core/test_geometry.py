@@ -25,7 +25,10 @@ from mobilefaceswap_core.geometry import (
 from mobilefaceswap_core.types import CropSpec, Face
 
 points = st.lists(
-    st.tuples(st.floats(-500, 500), st.floats(-500, 500)), min_size=5, max_size=5, unique_by=lambda p: (round(p[0]), round(p[1]))
+    st.tuples(st.floats(-500, 500), st.floats(-500, 500)),
+    min_size=5,
+    max_size=5,
+    unique_by=lambda p: (round(p[0]), round(p[1])),
 ).map(np.array)
 
 

@@ -50,7 +50,7 @@ def test_parity_fails_for_a_single_wrong_pixel(golden, tmp_path, monkeypatch) ->
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04nonsense", b"\x00" * 64])
 def test_a_broken_parity_file_is_refused(content, tmp_path) -> None:
     (tmp_path / "broken.npz").write_bytes(content)
-    with pytest.raises(WeightsError, match="not a readable .npz"):
+    with pytest.raises(WeightsError, match=r"not a readable \.npz"):
         parity.check_parity(tmp_path / "broken.npz", seed=1)
 
 

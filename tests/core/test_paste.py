@@ -28,7 +28,9 @@ def frame(astronaut) -> np.ndarray:
     return astronaut
 
 
-@pytest.mark.parametrize("crop_from_frame", [matrix(1, 0, 256, 256), matrix(2.5, 30, 200, 120), matrix(0.3, -15, 300, 300)])
+@pytest.mark.parametrize(
+    "crop_from_frame", [matrix(1, 0, 256, 256), matrix(2.5, 30, 200, 120), matrix(0.3, -15, 300, 300)]
+)
 def test_pixels_outside_the_warped_mask_are_bit_identical(frame, crop_from_frame) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
     result = paste_back(frame, noise, refine_mask(disc()), crop_from_frame)
@@ -38,7 +40,9 @@ def test_pixels_outside_the_warped_mask_are_bit_identical(frame, crop_from_frame
 
 
 def test_an_empty_mask_changes_nothing_and_a_copy_is_returned(frame) -> None:
-    result = paste_back(frame, np.zeros((224, 224, 3), np.uint8), np.zeros((224, 224), np.float32), matrix(1, 0, 256, 256))
+    result = paste_back(
+        frame, np.zeros((224, 224, 3), np.uint8), np.zeros((224, 224), np.float32), matrix(1, 0, 256, 256)
+    )
     assert result is not frame and (result == frame).all()
 
 
@@ -80,9 +84,7 @@ def test_holes_of_a_binary_threshold_are_closed() -> None:
     assert refine_mask(mask, options)[105, 105] == 1  # the hole's neighbourhood is not eroded
 
 
-@pytest.mark.parametrize(
-    ("x", "y"), [(0, 0), (511, 0), (0, 511), (511, 511), (-20, 256)]
-)
+@pytest.mark.parametrize(("x", "y"), [(0, 0), (511, 0), (0, 511), (511, 511), (-20, 256)])
 def test_a_face_at_the_frames_edge_is_pasted_as_far_as_it_goes(frame, x, y) -> None:
     result = paste_back(frame, np.full((224, 224, 3), 255, np.uint8), refine_mask(disc()), matrix(1, 0, x, y))
     assert result.shape == frame.shape and (result != frame).any()
