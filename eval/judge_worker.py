@@ -7,6 +7,7 @@ target shows the judges no face. Nothing is dropped.
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobilefaceswap_core.errors import BackendError, SwapError
+from mobilefaceswap_core.errors import BackendError, NoFaceError, SwapError
 from mobilefaceswap_core.types import Face, Image
 
 from .face_region import closest_face, face_region, largest_face, padded
@@ -157,7 +158,7 @@ class JudgeWorker:
         if target is not None and target.face is not None:
             record["target_yaw"] = self._yaw(target)
         self._pixels(record, pair, method, swapped, target)
-        vectors = {j.info.name: j.measure(swapped, face) for j in self.judges} if swapped is not None and face else {}
+        vectors = self._vectors(swapped, face) if swapped is not None and face is not None else {}
         self._judged(record, pair, vectors, target)
         record["_feature"] = self._feature(swapped, vectors)
         record["_real"] = target.feature if target is not None else None
@@ -181,7 +182,9 @@ class JudgeWorker:
             name, kind = judge.info.name, judge.info.kind
             needs_source = kind in ("recogniser", "shape")
             keys = [f"{k}@{name}" for k in _KEYS[kind]]
-            if not has_target or (needs_source and name not in source):
+            # A judge with a detector of its own may see no face where the others do.
+            unseen = target is None or (kind != "shape" and name not in target.vectors)
+            if not has_target or unseen or (needs_source and name not in source):
                 record["no_reference"] += keys
                 continue
             if name not in vectors:
@@ -256,7 +259,7 @@ class JudgeWorker:
             return self._targets[reference]
         image = self._reader.read(reference)
         face = largest_face(self._faces(image))
-        vectors = {j.info.name: j.measure(image, face) for j in self.judges} if face is not None else {}
+        vectors = self._vectors(image, face) if face is not None else {}
         self._targets[reference] = _Measured(image, face, vectors, self._feature(image, vectors))
         if len(self._targets) > _TARGETS_KEPT:
             self._targets.popitem(last=False)
@@ -273,9 +276,17 @@ class JudgeWorker:
             for face in faces
         ]
 
+    def _vectors(self, image: Image, face: Face) -> dict[str, NDArray[np.float64]]:
+        """What each judge says; one that sees no face says nothing."""
+        said = {}
+        for judge in self.judges:
+            with contextlib.suppress(NoFaceError):
+                said[judge.info.name] = judge.measure(image, face)
+        return said
+
     def _yaw(self, target: _Measured) -> float | None:
         pose = next((j.info.name for j in self.judges if j.info.kind == "pose"), None)
-        return float(target.vectors[pose][1]) if pose else None
+        return float(target.vectors[pose][1]) if pose in target.vectors else None
 
     def _feature(self, image: Image | None, vectors: dict[str, NDArray[np.float64]]) -> list[float] | None:
         """What the Frechet distance is computed on; ``None`` without an image, or without a face for embeddings."""

@@ -165,7 +165,7 @@ def distributions(figure: Any, summary: Summary) -> bool:
         for row, name in enumerate(names):
             part = summary.pairs.loc[name]
             flag = part.get(f"worst:{column.key}")
-            measured = part[column.key][flag.isna()] if flag is not None else part[column.key]
+            measured = part[column.key][~flag] if flag is not None else part[column.key]
             values = measured.dropna().to_numpy() * column.spec.scale
             if not len(values):
                 continue

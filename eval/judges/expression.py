@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobilefaceswap_core.errors import BackendError, OptionError
+from mobilefaceswap_core.errors import BackendError, NoFaceError, OptionError
 from mobilefaceswap_core.types import Face, Image
 
 from ..pairs import file_sha256
@@ -177,7 +177,11 @@ class MediapipeBlendshapes:
         return self._info
 
     def measure(self, image: Image, face: Face) -> NDArray[np.float64]:
-        """``(52,)`` coefficients times 10."""
+        """``(52,)`` coefficients times 10.
+
+        Raises:
+            NoFaceError: mediapipe's own detector sees no face.
+        """
         left, top, right, bottom = face.box
         grow = 0.4 * max(right - left, bottom - top)
         height, width = image.shape[:2]
@@ -187,5 +191,5 @@ class MediapipeBlendshapes:
         picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=crop)
         result = self._landmarker.detect(picture)
         if not result.face_blendshapes:
-            raise OptionError("mediapipe finds no face in this crop.")
+            raise NoFaceError("mediapipe finds no face in this crop.")
         return np.array([c.score for c in result.face_blendshapes[0]], np.float64) * 10.0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -16,9 +18,10 @@ from eval.judges.make_face_model import MIRROR, action_units
 from eval.judges.mean_face import mean_shape_68, read_array_pickle
 from eval.judges.onnx_file import OnnxContract, parse_onnx_argument
 from eval.judges.pose import expected_angle, pnp_pose
-from mobilefaceswap_core.errors import BackendError, OptionError, WeightsError
+from mobilefaceswap_core.errors import BackendError, NoFaceError, OptionError, WeightsError
 from mobilefaceswap_core.types import Face
 
+FAKES = Path(__file__).parent / "fakes"
 MODEL = load_face_model()
 
 
@@ -220,6 +223,34 @@ def test_missing_files_and_unknown_judges_are_named(tmp_path):
             load_judge(spec)
     with pytest.raises(OptionError, match="recogniser"):
         load_judges(["pnp"])
+
+
+def test_mediapipe_needs_its_package_and_its_file(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    with pytest.raises(BackendError, match="pip install mediapipe"):
+        load_judge(f"mediapipe:{tmp_path}/face_landmarker.task")
+    monkeypatch.delitem(sys.modules, "mediapipe")
+    monkeypatch.syspath_prepend(str(FAKES))
+    with pytest.raises(BackendError, match=r"face_landmarker\.task"):
+        load_judge(f"mediapipe:{tmp_path}/face_landmarker.task")
+
+
+def test_mediapipe_blendshapes_are_read_around_the_face(tmp_path, monkeypatch):
+    for name in ("mediapipe", "mediapipe.tasks", "mediapipe.tasks.python"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(str(FAKES))
+    (tmp_path / "face_landmarker.task").write_bytes(b"model")
+    judge = load_judge(f"mediapipe:{tmp_path}/face_landmarker.task")
+    assert judge.info.kind == "expression" and len(judge.info.files["face_landmarker.task"]) == 64
+    image = np.zeros((200, 200, 3), np.uint8)
+    image[60:140, 60:140] = (
+        255  # 40 % of the larger side of the face is added on every side: 144 x 144 px, clipped by nothing
+    )
+    face = Face(np.array([60.0, 60, 140, 140]), 1.0, np.zeros((5, 2)))
+    expected = 80 * 80 / (144 * 144) * np.arange(52) / 51 * 10
+    assert np.allclose(judge.measure(image, face), expected, atol=1e-9)
+    with pytest.raises(NoFaceError):
+        judge.measure(np.zeros_like(image), face)
 
 
 def test_the_offline_judges_load_and_measure_a_photo(astronaut):

@@ -150,7 +150,7 @@ def test_tables_do_not_depend_on_the_order_of_records(known, tmp_path):
 
 
 def evaluate(out: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    paths = os.pathsep.join([str(ROOT), str(HERE)])
+    paths = os.pathsep.join([str(ROOT), str(HERE), str(HERE / "fakes")])
     env = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", **environment}
     command = [
         sys.executable,
@@ -168,24 +168,34 @@ def evaluate(out: Path, *arguments: str, **environment: str) -> subprocess.Compl
     return subprocess.run(command, env=env, capture_output=True, text=True, cwd=out.parent, check=False)
 
 
-def test_killed_and_resumed_gives_the_same_numbers_bit_for_bit(tmp_path):
-    (tmp_path / "count").write_text("2")
-    arguments = ("--pairs", "3", "--methods", "target,mix=fake_swappers:killer", "--judges", "dlib,pnp,facemodel")
-    killed = evaluate(tmp_path / "a", *arguments, KILL_AFTER=str(tmp_path / "count"))
-    assert killed.returncode == -9 and not (tmp_path / "a" / "records.jsonl").exists()
-    assert sum(1 for _ in read_records(tmp_path / "a" / "manifest.jsonl")) < 6
-    with (tmp_path / "a" / "manifest.jsonl").open("a") as handle:
+def test_killed_in_either_stage_and_resumed_gives_the_same_numbers_bit_for_bit(tmp_path):
+    swaps, judged, model = tmp_path / "swaps", tmp_path / "judged", tmp_path / "face_landmarker.task"
+    model.write_bytes(b"model")
+    arguments = ("--pairs", "3", "--methods", "target,mix=fake_swappers:killer", "--cost", "none")
+    arguments += ("--judges", f"dlib,pnp,mediapipe:{model}")
+    counters = {"KILL_AFTER": str(swaps), "KILL_JUDGE_AFTER": str(judged)}
+
+    def go_on(folder: str, *more: str, swap: int = 0, judge: int = 0) -> subprocess.CompletedProcess[str]:
+        swaps.write_text(str(swap))  # counts down; 0 is never reached
+        judged.write_text(str(judge))
+        return evaluate(tmp_path / folder, *arguments, *more, **counters)
+
+    run = tmp_path / "a"
+    assert go_on("a", swap=2).returncode == -9 and not (run / "records.jsonl").exists()
+    assert sum(1 for _ in read_records(run / "manifest.jsonl")) < 6
+    with (run / "manifest.jsonl").open("a") as handle:
         handle.write('{"method": "mix", "pa')  # what a kill in mid-write leaves
-    (tmp_path / "count").write_text("99")
-    refused = evaluate(tmp_path / "a", *arguments, KILL_AFTER=str(tmp_path / "count"))
-    assert refused.returncode == 2 and "--resume" in refused.stderr
-    resumed = evaluate(tmp_path / "a", *arguments, "--resume", "--json", KILL_AFTER=str(tmp_path / "count"))
-    whole = evaluate(tmp_path / "b", *arguments, "--json", KILL_AFTER=str(tmp_path / "count"))
+    # Four measurements finish the first pair (target, two methods) and begin the second.
+    assert go_on("a", "--resume", judge=5).returncode == -9
+    assert 0 < sum(1 for _ in read_records(run / "records.jsonl")) < 6
+    resumed, whole = go_on("a", "--resume", "--json"), go_on("b", "--json")
     assert resumed.returncode == whole.returncode == 0, resumed.stderr + whole.stderr
     assert json.loads(resumed.stdout) == json.loads(whole.stdout)
-    assert (tmp_path / "a" / "table.csv").read_bytes() == (tmp_path / "b" / "table.csv").read_bytes()
+    assert (run / "table.csv").read_bytes() == (tmp_path / "b" / "table.csv").read_bytes()
+    one, other = (sorted((tmp_path / k / "records.jsonl").read_text().splitlines()) for k in "ab")
+    assert one == other
     for image in (tmp_path / "b" / "swapped").rglob("*.png"):
-        assert image.read_bytes() == (tmp_path / "a" / image.relative_to(tmp_path / "b")).read_bytes()
+        assert image.read_bytes() == (run / image.relative_to(tmp_path / "b")).read_bytes()
 
 
 def test_lost_records_are_measured_again_to_the_same_bits(known, tmp_path):
@@ -204,11 +214,15 @@ def test_lost_records_are_measured_again_to_the_same_bits(known, tmp_path):
 
 
 def test_ray_actors_write_the_same_records(tmp_path, monkeypatch):
-    pytest.importorskip("ray")
+    ray = pytest.importorskip("ray")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(HERE)]))
     values = {"pairs": 4, "methods": ("target", "mix=fake_swappers:average"), "judges": ("dlib", "pnp")}
     go(tmp_path / "serial", **values)
-    go(tmp_path / "ray", **values, executor="ray", workers=2)
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)  # joined by all stages
+    try:
+        go(tmp_path / "ray", **values, executor="ray", workers=2)
+    finally:
+        ray.shutdown()
     for name in ("records.jsonl", "manifest.jsonl", "gallery.jsonl"):
         one, many = (sorted((tmp_path / d / name).read_text().splitlines()) for d in ("serial", "ray"))
         assert one == many
@@ -241,6 +255,8 @@ def test_a_run_refuses_other_options_and_methods_that_are_none(tmp_path):
             resume=True,
             say=lambda t: None,
         )
+    with pytest.raises(OptionError, match="--resume"):
+        prepare(tmp_path / "run", options, resume=False, say=lambda text: None)
     for method, word in (
         ("x=fake_swappers:not_a_swapper", "int"),
         ("x=fake_swappers:none", "imported"),
