@@ -98,7 +98,7 @@ class InsightFaceDetector:
         if pack is None or detector_file is None:
             raise BackendError(
                 f"No InsightFace pack with a detector in {pack or home() / 'models'}; wanted {', '.join(PACKS)}. "
-                "Unpack one there, ask for the download, or use the detector lite."
+                "Run `python -m mobilefaceswap_core download buffalo_l`, unpack one there, or use the detector lite."
             )
         providers = providers_for(device)
         self._detector = _open(get_model, detector_file, providers, "detection")

@@ -20,7 +20,20 @@ from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.images import read_image, write_image
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("image", "video", "people", "live", "verify", "consent", "parity", "convert", "export", "doctor", "bench")
+COMMANDS = (
+    "image",
+    "video",
+    "people",
+    "live",
+    "verify",
+    "consent",
+    "parity",
+    "convert",
+    "download",
+    "export",
+    "doctor",
+    "bench",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -334,3 +347,38 @@ def test_every_command_that_swaps_a_person_in_wants_consent(command, photos, tmp
     code, report = run_json(command, "--source", portrait, *target, "--out", tmp_path / "out.onnx")
     assert code == 2
     assert "--i-have-consent" in report["error"]["message"]
+
+
+def test_download_unpacks_a_checked_pack_where_the_detector_looks(tmp_path, monkeypatch) -> None:
+    import functools
+    import hashlib
+    import http.server
+    import io
+    import threading
+    import zipfile
+
+    from mobilefaceswap_core.weights import download as downloads
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as pack:
+        pack.writestr("../det_10g.onnx", b"network")
+        pack.writestr("readme.txt", b"not a network")
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served" / "buffalo_l.zip").write_bytes(packed.getvalue())
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "served")
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    monkeypatch.setenv("INSIGHTFACE_HOME", str(tmp_path / "insightface"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/buffalo_l.zip"
+        digest, size = hashlib.sha256(packed.getvalue()).hexdigest(), len(packed.getvalue())
+        spec = downloads.DownloadSpec("buffalo_l.zip", url, digest, size, "for tests")
+        monkeypatch.setitem(downloads.DOWNLOADS, "buffalo_l", spec)
+        result = run("download", "--json")
+        server.shutdown()
+    assert result.exit_code == 0, result.output
+    folder = Path(json.loads(result.stdout)["folder"])
+    assert [path.name for path in folder.iterdir()] == ["det_10g.onnx"]
+    assert folder == tmp_path / "insightface" / "models" / "buffalo_l"
+    refused = run("download", "antelopev9")
+    assert refused.exit_code == 5
