@@ -96,7 +96,9 @@ def decode_image(payload: bytes, name: str) -> Image:
     try:
         with PillowImage.open(io.BytesIO(payload)) as opened:
             return np.array(ImageOps.exif_transpose(opened).convert("RGB"))
-    except (UnidentifiedImageError, OSError, ValueError, PillowImage.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:  # its text holds a memory address, which would differ from run to run
+        raise ImageError(f"{name}: not an image that can be decoded (unknown format).") from error
+    except (OSError, ValueError, PillowImage.DecompressionBombError) as error:
         raise ImageError(f"{name}: not an image that can be decoded ({error}).") from error
 
 

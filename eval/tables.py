@@ -103,10 +103,8 @@ def as_object(summary: Summary) -> dict[str, Any]:
         "methods": {
             name: {
                 c.key: {
-                    k: (None if isinstance(v, float) and not math.isfinite(v) else v)
-                    for k, v in (
-                        (k, summary.cell(name, c.key)[k].item()) for k in ("mean", "low", "high", "n", "worst")
-                    )
+                    **{k: _finite(summary.cell(name, c.key)[k]) for k in ("mean", "low", "high")},
+                    **{k: int(summary.cell(name, c.key)[k]) for k in ("n", "worst", "no_reference")},
                 }
                 for c in summary.columns
             }
@@ -119,6 +117,10 @@ def as_object(summary: Summary) -> dict[str, Any]:
         "judges": summary.meta["judges"]["judges"],
         "notes": summary.meta["notes"],
     }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
 def footer(summary: Summary) -> list[str]:
@@ -150,7 +152,7 @@ def footer(summary: Summary) -> list[str]:
                 str(card["details"][k]) for k in ("crop", "detector", "device") if card["details"].get(k)
             )
             lines.append(f"{name}: {card['title']}" + (f"; {detail}; {hashes}." if detail else "."))
-    if summary.meta.get("cost"):
+    if any(summary.meta.get("cost", {}).values()):
         lines.append(
             "Cost, per target frame and face: a multiply-add counts as one; times at batch 1, on the machine of cost.json."
         )
@@ -215,7 +217,7 @@ def latex(summary: Summary) -> str:
         if i and references[i] != references[i - 1]:
             lines.append(r"\midrule")
         lines.append(" & ".join(row) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}", *(f"% {line}" for line in footer(summary)), ""]
+    lines += [r"\bottomrule", r"\end{tabular}", *(f"% {' '.join(line.split())}" for line in footer(summary)), ""]
     return "\n".join(lines)
 
 

@@ -204,6 +204,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the 68-landmark model of the expression judge.")
     parser.add_argument("landmarks", type=Path, help="npz with lm (n, 68, 2) and ids (n,)")
     parser.add_argument("--origin", default="unstated", help="one line: where the landmarks come from")
+    parser.add_argument("--licence", default="unstated", help="one line: what the landmarks' terms allow")
     parser.add_argument("--hold-back", type=int, default=56, help="people left out, for validation")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("face_model_68.json"))
     options = parser.parse_args()
@@ -214,6 +215,7 @@ def main() -> None:
     model = build(landmarks[use], identities[use])
     record = {
         "origin": options.origin,
+        "licence": options.licence,
         "landmarks_sha256": hashlib.sha256(np.ascontiguousarray(landmarks[use]).tobytes()).hexdigest(),
         "photos": int(use.sum()),
         "people": len(kept),
