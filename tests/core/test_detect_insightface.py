@@ -160,7 +160,7 @@ def test_a_photo_without_a_face_gives_an_empty_list_after_a_look_for_close_ups(p
 def test_without_a_pack_the_remedy_is_named_and_nothing_is_fetched(tmp_path, monkeypatch):
     monkeypatch.setenv("INSIGHTFACE_HOME", str(tmp_path))
     monkeypatch.setattr(backend, "download", lambda *_, **__: pytest.fail("no download was asked for"))
-    with pytest.raises(BackendError, match=r"wanted buffalo_l.*Unpack one there"):
+    with pytest.raises(BackendError, match=r"wanted buffalo_l.*download buffalo_l"):
         load_detector("insightface")
 
 
