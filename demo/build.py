@@ -18,6 +18,14 @@ from .tabs.context import Context
 from .texts import LANGUAGES, consent_words, load_texts, say
 
 _HERE = Path(__file__).parent
+# Gradio gives the pictures of examples no text for screen readers; their file names say what they show.
+_NAME_EXAMPLES = """() => {
+    const name = () => document.querySelectorAll('#examples img, #compare-examples img').forEach(img => {
+        if (!img.alt) img.alt = decodeURIComponent(img.src).split('/').pop().replace(/\\.\\w+$/, '').replace(/_/g, ' ');
+    });
+    name();
+    new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
+}"""
 EXAMPLES = _HERE / "examples" / "portraits"
 
 
@@ -77,6 +85,7 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
             with gr.Tab(words("tab_about"), id="about"):
                 about.build(context)
         endpoints.add(context)
+        demo.load(None, None, None, js=_NAME_EXAMPLES)
 
         def leave(request: gr.Request) -> None:
             context.jobs.stop(visitor(request))

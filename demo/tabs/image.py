@@ -19,6 +19,7 @@ from .context import ConsentPanel, Context, photo
 
 PEOPLE = "ABCD"
 NOBODY = "-"
+_SLIDER = 12  # percent from the left: a new result shows itself first, and that it can be pulled away
 
 
 def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
@@ -40,14 +41,19 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
         with gr.Column(scale=2, min_width=260):
             target = photo(words("target"), "target", words("alt_target"))
             faces_status = gr.Markdown(elem_id="faces-status")
-            faces = gr.Gallery(label=words("faces"), columns=4, height=170, visible=False, format="png", elem_id="faces", fit_columns=False, show_label=False,
+            faces = gr.Gallery(label=words("faces"), columns=4, height=130, visible=False, format="png", elem_id="faces", fit_columns=False, show_label=False,
                                object_fit="contain", interactive=False)  # fmt: skip
             _assignments(context, found, assignment)
         with gr.Column(scale=3, min_width=300):
             swap = gr.Button(words("swap"), variant="primary", size="lg", elem_id="swap")
             panel = ConsentPanel(context, "image")
             result = gr.ImageSlider(
-                label=words("result"), format="png", interactive=False, elem_id="result", max_height=560
+                label=words("result"),
+                format="png",
+                interactive=False,
+                elem_id="result",
+                max_height=560,
+                slider_position=12,
             )
             status = gr.Markdown(elem_id="status")
             download = gr.DownloadButton(words("download"), visible=False, elem_id="download")

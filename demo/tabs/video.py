@@ -42,7 +42,7 @@ def build(context: Context) -> None:
                 gr.Markdown(words("trim_hint"), elem_classes="hint")
             look = gr.Button(words("find_people"), elem_id="find-people")
             people_status = gr.Markdown(elem_id="people-status")
-            gallery = gr.Gallery(label=words("people"), columns=4, height=170, fit_columns=False, show_label=False, visible=False, format="png",
+            gallery = gr.Gallery(label=words("people"), columns=4, height=130, fit_columns=False, show_label=False, visible=False, format="png",
                                  elem_id="people", object_fit="contain", interactive=False)  # fmt: skip
             _assignments(context, known, chosen)
         with gr.Column(scale=3, min_width=300):

@@ -1,0 +1,320 @@
+"""The page in headless Chromium: every tab does what its first button says, on a phone, in the dark, in two languages."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from demo.build import EXAMPLES, build_demo, launch_options
+from demo.engine import Engine, output_folder
+from demo.settings import Settings
+from mobilefaceswap_core.marking import verify_file
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
+CHROMIUM = os.environ.get("MOBILEFACESWAP_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium: install the package or set MOBILEFACESWAP_CHROMIUM"),
+]
+PORTRAIT, OTHER = EXAMPLES / "average_1.webp", EXAMPLES / "average_3.webp"
+PATIENCE_MS = 60_000  # two busy cores
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("browser")
+
+
+def moving(frames: int, side: int = 240) -> list[np.ndarray]:
+    """A portrait that sways a little on grey."""
+    portrait = cv2.cvtColor(cv2.imread(str(OTHER)), cv2.COLOR_BGR2RGB)
+    portrait = cv2.resize(portrait, (side, side), interpolation=cv2.INTER_AREA)
+    shifts = [np.float32([[1, 0, 40 + 10 * np.sin(n / 4)], [0, 1, 0]]) for n in range(frames)]
+    return [cv2.warpAffine(portrait, shift, (side + 80, side), borderValue=(120, 120, 120)) for shift in shifts]
+
+
+def write(path: Path, frames: list[np.ndarray], codec: str, pixels: str, container: str) -> Path:
+    with av.open(str(path), "w", format=container) as output:
+        stream = output.add_stream(codec, rate=15)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = pixels
+        for frame in frames:
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        output.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path) -> Iterator[str]:
+    settings = Settings(detector="lite", max_video_seconds=30, live_seconds=30)
+    demo, words = build_demo(settings, Engine(settings))
+    _, address, _ = demo.launch(**launch_options(settings, words), prevent_thread_lock=True, server_name="127.0.0.1")
+    yield address
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def browser(folder: Path) -> Iterator[Any]:
+    camera = write(folder / "camera.mjpeg", moving(30), "mjpeg", "yuvj420p", "mjpeg")
+    flags = ["--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+             f"--use-file-for-fake-video-capture={camera}"]  # fmt: skip
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Any, url: str) -> Iterator[Any]:
+    """Opens the page as a new visitor; errors on its console fail the test."""
+    contexts, errors = [], []
+
+    def open_page(tab: str | None = None, *, query: str = "", **context: Any) -> Any:
+        contexts.append(browser.new_context(**context))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url + query)
+        page.wait_for_selector("#swap")
+        if tab:
+            page.get_by_role("tab", name=tab, exact=True).click()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def upload(page: Any, where: str, path: Path) -> None:
+    page.set_input_files(f"#{where} input[type=file]", str(path))
+    page.wait_for_selector(f"#{where} img, #{where} video")
+
+
+def start(page: Any, button: str, panel: str) -> None:
+    """Press a button and agree to what is asked."""
+    page.click(f"#{button}")
+    page.click(f"#agree-{panel}")
+
+
+def text(page: Any, where: str) -> str:
+    page.wait_for_selector(f"#{where} p")
+    return page.inner_text(f"#{where}")
+
+
+def test_an_example_and_one_agreement_give_a_marked_swap(visit: Any, folder: Path) -> None:
+    page = visit()
+    page.locator("#examples tbody tr").first.click()
+    page.click("#agree-image")
+    assert text(page, "status").startswith("1 of 1 faces swapped")
+    assert page.locator("#result img").count() >= 2
+    with page.expect_download() as download:
+        page.click("#download")
+    saved = folder / "downloaded.png"
+    download.value.save_as(saved)
+    assert verify_file(saved).marked
+
+
+def test_consent_is_asked_once_for_all_tabs(visit: Any) -> None:
+    page = visit()
+    page.locator("#examples tbody tr").first.click()
+    page.click("#agree-image")
+    text(page, "status")
+    page.get_by_role("tab", name="Live", exact=True).click()
+    upload(page, "live-source", PORTRAIT)
+    page.click("#live-ready")
+    assert "Ready" in text(page, "live-status")
+    assert not page.is_visible("#agree-live")
+
+
+def test_each_face_of_a_group_can_be_left_alone(visit: Any, folder: Path) -> None:
+    pair = np.concatenate([cv2.imread(str(path)) for path in (PORTRAIT, OTHER)], axis=1)
+    cv2.imwrite(str(folder / "pair.png"), pair)
+    page = visit()
+    upload(page, "source", EXAMPLES / "average_2.webp")
+    upload(page, "target", folder / "pair.png")
+    assert text(page, "faces-status").startswith("2 faces found")
+    page.wait_for_function("document.querySelectorAll('#faces img').length >= 3")  # numbered picture, two thumbnails
+    page.click("#face-2 input")
+    page.get_by_role("option", name="—").click()
+    start(page, "swap", "image")
+    assert text(page, "status").startswith("1 of 2 faces swapped")
+
+
+def test_a_photo_without_a_face_is_said_to_have_none(visit: Any, folder: Path) -> None:
+    cv2.imwrite(str(folder / "wall.png"), np.full((300, 300, 3), 128, np.uint8))
+    page = visit()
+    upload(page, "target", folder / "wall.png")
+    assert "No face was found" in text(page, "faces-status")
+
+
+def test_a_swap_without_photos_says_what_is_missing(visit: Any) -> None:
+    page = visit()
+    start(page, "swap", "image")
+    page.get_by_text("Add a photo of the face to use first.").wait_for()
+
+
+def test_a_clip_is_swapped_with_its_report(visit: Any, folder: Path) -> None:
+    clip = write(folder / "clip.mp4", moving(20), "libx264", "yuv420p", "mp4")
+    page = visit("Video")
+    upload(page, "video-source", PORTRAIT)
+    upload(page, "clip", clip)
+    page.click("#find-people")
+    assert "One person found" in text(page, "people-status")
+    start(page, "swap-clip", "video")
+    assert text(page, "clip-status").startswith("20 of 20 frames swapped")
+    page.wait_for_selector("#clip-result video")
+    with page.expect_download() as download:
+        page.click("#clip-download")
+    download.value.save_as(folder / "swapped.mp4")
+    with av.open(str(folder / "swapped.mp4")) as written:
+        assert sum(1 for _ in written.decode(video=0)) == 20
+
+
+def test_cancelling_a_clip_stops_it_and_leaves_nothing(visit: Any, folder: Path) -> None:
+    clip = write(folder / "long.mp4", moving(15 * 29, side=480), "libx264", "yuv420p", "mp4")
+    before = {path for path in output_folder().rglob("*") if path.is_file()}
+    page = visit("Video")
+    upload(page, "video-source", PORTRAIT)
+    upload(page, "clip", clip)
+    start(page, "swap-clip", "video")
+    page.get_by_text(re.compile(r"Swapping: \d+ of 435 frames")).first.wait_for()
+    page.click("#cancel")
+    page.get_by_text("Stopped. Nothing was kept.").wait_for()
+    for _ in range(100):  # the pictures that were under way are finished first
+        left = {path for path in output_folder().rglob("*") if path.is_file()} - before
+        if not left:
+            break
+        page.wait_for_timeout(200)
+    assert left == set()
+
+
+def test_a_clip_over_the_limit_is_refused_before_decoding(visit: Any, folder: Path) -> None:
+    clip = write(folder / "tiny.mp4", [np.zeros((16, 16, 3), np.uint8)] * (15 * 32), "libx264", "yuv420p", "mp4")
+    page = visit("Video")
+    upload(page, "clip", clip)
+    page.click("#find-people")
+    page.get_by_text("at most 30 are allowed here").wait_for()
+
+
+def test_the_camera_is_swapped_live_with_its_latency(visit: Any) -> None:
+    page = visit("Live")
+    upload(page, "live-source", PORTRAIT)
+    start(page, "live-ready", "live")
+    assert "Ready" in text(page, "live-status")
+    page.get_by_text("Click to Access Webcam").click()
+    page.get_by_role("button", name="capture photo").click()
+    page.get_by_text(re.compile(r"\d+ ms for the last picture .* ([3-9]|\d\d+) pictures swapped.* faces: 1")).wait_for()
+    assert page.locator("#live-result img").is_visible()
+
+
+def test_methods_are_compared_with_their_figures(visit: Any) -> None:
+    page = visit("Compare")
+    upload(page, "compare-source", PORTRAIT)
+    upload(page, "compare-target", OTHER)
+    page.get_by_label("teacher").first.uncheck()
+    start(page, "compare-run", "compare")
+    assert "2 methods measured" in text(page, "compare-status")
+    figures = page.locator("#compare-grid figure")
+    assert [figure.split("\n")[0] for figure in figures.all_inner_texts()] == ["target, no swap", "graphics", "student"]
+    similarity = [float(re.search(r"identity\s+(-?[\d.]+)", figure).group(1)) for figure in figures.all_inner_texts()]
+    assert min(similarity[1:]) > similarity[0]  # every swap is nearer to the source than the target was
+    assert "0.30 G" in figures.nth(2).inner_text()
+
+
+def test_an_evaluation_runs_and_shows_its_report(visit: Any) -> None:
+    page = visit("Evaluate")
+    for name in ("student", "teacher"):
+        page.locator("#evaluate-models").get_by_label(name).uncheck()
+    page.locator("#evaluate-pairs input[type=number]").fill("2")
+    page.locator("#evaluate-pairs input[type=number]").press("Tab")
+    start(page, "evaluate-run", "evaluate")
+    page.set_default_timeout(3 * PATIENCE_MS)
+    assert text(page, "evaluate-status").startswith("Done in")
+    assert "graphics" in page.inner_text("#evaluate-table table")
+    with page.expect_download() as download:
+        page.click("#evaluate-download")
+    assert Path(download.value.path()).read_text(encoding="utf-8").lower().startswith("<!doctype html>")
+
+
+def test_a_plain_photo_carries_no_mark_and_what_is_no_photo_is_said_to_be_none(visit: Any, folder: Path) -> None:
+    page = visit("Verify")
+    page.set_input_files("#verify-file input[type=file]", str(PORTRAIT))
+    page.get_by_text("No mark was found.").wait_for()
+    page.reload()
+    page.get_by_role("tab", name="Verify", exact=True).click()
+    (folder / "notes.txt").write_text("no photo", encoding="utf-8")
+    page.set_input_files("#verify-file input[type=file]", str(folder / "notes.txt"))
+    page.get_by_text("this is not an image").first.wait_for()
+
+
+def test_the_method_and_its_costs_are_told(visit: Any) -> None:
+    page = visit("About")
+    assert page.get_by_role("img", name=re.compile("kernels")).is_visible()
+    assert "AAAI 2022" in page.inner_text("body")
+
+
+@pytest.mark.parametrize("tab", ["Image", "Video", "Compare"])
+def test_the_page_fits_a_phone(visit: Any, tab: str) -> None:
+    page = visit(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    if not page.get_by_role(
+        "tab", name=tab, exact=True
+    ).is_visible():  # Gradio folds tabs that have no room into a menu
+        page.locator(".overflow-menu > button").click()
+    page.get_by_text(tab, exact=True).locator("visible=true").first.click()
+    page.wait_for_timeout(500)
+    page.evaluate("window.scrollTo(1000, 0)")
+    assert page.evaluate("window.scrollX") == 0
+    wide = page.evaluate(
+        "() => [...document.querySelectorAll('button, img, input, .block')].filter(e => e.checkVisibility({visibilityProperty: true})"
+        " && !e.closest('[class*=visually-hidden], table') && e.getBoundingClientRect().right > 391).map(e => e.outerHTML.slice(0, 120))"
+    )
+    assert wide == []
+
+
+def test_the_dark_theme_is_dark_and_readable(visit: Any) -> None:
+    page = visit(query="?__theme=dark", color_scheme="dark")
+    colours = page.evaluate(
+        "() => { const s = getComputedStyle(document.querySelector('#subtitle p')),"
+        " b = getComputedStyle(document.body); return [s.color, b.backgroundColor]; }"
+    )
+    ink, paper = (np.mean([float(v) for v in re.findall(r"[\d.]+", colour)[:3]]) for colour in colours)
+    assert ink - paper > 125  # of 255: light letters on dark ground
+
+
+def test_a_chinese_browser_reads_chinese(visit: Any, folder: Path) -> None:
+    page = visit(locale="zh-CN")
+    page.get_by_role("tab", name="图片", exact=True).wait_for()
+    assert "换脸" in page.inner_text("#swap")
+    page.click("#swap")
+    page.get_by_text("第一次换脸之前").wait_for()
+    page.click("#agree-image")
+    page.get_by_text("请先添加要使用的脸的照片").wait_for()
+
+
+def test_everything_that_can_be_pressed_has_a_name(visit: Any) -> None:
+    page = visit()
+    nameless = page.evaluate(
+        "() => [...document.querySelectorAll('button, input:not([type=file]), select, textarea, img')]"
+        ".filter(e => e.checkVisibility({visibilityProperty: true}))"
+        ".filter(e => !(e.innerText || e.getAttribute('aria-label') || e.title || e.alt || e.placeholder"
+        " || (e.labels && e.labels.length) || e.getAttribute('aria-labelledby')))"
+        ".map(e => e.outerHTML.slice(0, 140))"
+    )
+    assert nameless == []
+
+
+def test_the_swap_button_works_from_the_keyboard(visit: Any) -> None:
+    page = visit()
+    page.focus("#swap")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#agree-image", state="visible")
