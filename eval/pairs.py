@@ -165,7 +165,8 @@ def draw_pairs(
         raise OptionError(f"Swapping needs at least two identities; the data set has {len(people)}. Check --root.")
     random = np.random.default_rng(seed)
     chosen: dict[tuple[str, str], tuple[str, str]] = {}
-    others = {person: [k for k in target_pool if k != person] for person in people}
+    target_people = list(target_pool)
+    position = {person: i for i, person in enumerate(target_people)}
     stale = 0
     # Round after round over shuffled identities, so that each gives as many sources as any other. Rounds that find only
     # pairs already chosen are counted; several in a row mean that the pool is exhausted for practical purposes.
@@ -173,10 +174,13 @@ def draw_pairs(
         before = len(chosen)
         for k in random.permutation(len(people)):
             person = people[int(k)]
-            if len(chosen) >= count or not others[person]:
+            others = len(target_people) - (person in position)
+            if len(chosen) >= count or not others:
                 continue
             for _ in range(_TRIES):
-                target_person = others[person][int(random.integers(len(others[person])))]
+                # A number among the others, then past the person's own place: no list of others per person.
+                number = int(random.integers(others))
+                target_person = target_people[number + (number >= position.get(person, others))]
                 source = source_pool[person][int(random.integers(len(source_pool[person])))]
                 target = target_pool[target_person][int(random.integers(len(target_pool[target_person])))]
                 if (source, target) not in chosen:
