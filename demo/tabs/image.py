@@ -47,14 +47,8 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
         with gr.Column(scale=3, min_width=300):
             swap = gr.Button(words("swap"), variant="primary", size="lg", elem_id="swap")
             panel = ConsentPanel(context, "image")
-            result = gr.ImageSlider(
-                label=words("result"),
-                format="png",
-                interactive=False,
-                elem_id="result",
-                max_height=560,
-                slider_position=12,
-            )
+            result = gr.ImageSlider(label=words("result"), format="png", interactive=False, elem_id="result",
+                                    max_height=560, slider_position=_SLIDER)  # fmt: skip
             status = gr.Markdown(elem_id="status")
             download = gr.DownloadButton(words("download"), visible=False, elem_id="download")
             with gr.Accordion(words("options"), open=False):
@@ -123,7 +117,7 @@ def _assignments(context: Context, found: gr.State, assignment: gr.State) -> Non
             for number in numbers:
                 choice = gr.Dropdown(
                     [*((letter, letter) for letter in PEOPLE), ("—", NOBODY)],
-                    value="A", label=str(number + 1), min_width=70, filterable=False, elem_id=f"face-{number + 1}",
+                    value="A", label=str(number + 1), min_width=70, filterable=False, interactive=True, elem_id=f"face-{number + 1}",
                 )  # fmt: skip
                 choice.input(
                     lambda letter, chosen, number=number: {**chosen, number: letter},

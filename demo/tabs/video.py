@@ -152,7 +152,7 @@ def _assignments(context: Context, known: gr.State, chosen: gr.State) -> None:
             for person in people:
                 choice = gr.Dropdown(
                     [*((letter, letter) for letter in PEOPLE), ("—", NOBODY)], value=PEOPLE[0],
-                    label=str(person.number + 1), min_width=70, filterable=False,
+                    label=str(person.number + 1), min_width=70, filterable=False, interactive=True,
                     elem_id=f"clip-person-{person.number + 1}",
                 )  # fmt: skip
                 choice.input(
