@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import OptionError, RefusedError, SwapError
+from .npz import read_npz
 from .types import Image
 
 # Cosine of the shipped encoder's embeddings. On CelebA pairs 0.4 refuses 3 of 10,000 other people and misses 16 % of
@@ -124,19 +125,15 @@ def _embed_photo(path: Path, data: bytes, embed: Embed) -> NDArray[np.float32]:
 
 def _read_cache(path: Path) -> dict[str, NDArray[np.float32]]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            if int(stored["format"]) != _CACHE_FORMAT:
-                return {}
-            digests, vectors = stored["sha256"], stored["embeddings"].astype(np.float32)
+        stored = read_npz(path, error=OptionError, what="cache of embeddings")
+        if int(stored["format"]) != _CACHE_FORMAT:
+            return {}
+        digests, vectors = stored["sha256"], stored["embeddings"].astype(np.float32)
         if vectors.ndim != 2 or len(digests) != len(vectors) or not np.isfinite(vectors).all():
             return {}
         return {str(digest): vector for digest, vector in zip(digests, vectors, strict=True)}
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OptionError, ValueError, KeyError, TypeError):
         return {}  # a missing or damaged cache costs time, nothing else
-    except Exception as error:  # zipfile and numpy raise their own classes for a damaged archive
-        if type(error).__name__ in ("BadZipFile", "error", "UnpicklingError"):
-            return {}
-        raise
 
 
 def _write_cache(path: Path, digests: Sequence[str], vectors: NDArray[np.float32]) -> None:

@@ -11,6 +11,7 @@ import collections
 import io
 import os
 import pickle
+import pickletools
 import tarfile
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -35,6 +36,7 @@ NETWORK_MEMBER, NETWORK_BYTES = "MobileFaceSwap_224.pdparams", 82_834_948
 RECOGNISER_MEMBER, RECOGNISER_BYTES = "arcface.pdparams", 209_017_341
 NETWORK_FILE, RECOGNISER_FILE = "official_224.safetensors", "official_arcface.safetensors"
 MAX_BYTES = 512 << 20  # a .pdparams larger than this is no checkpoint of this method
+_MAX_MEMO = 1 << 20  # the authors' files hold some thousand objects
 
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
@@ -81,6 +83,7 @@ def read_pdparams(stream: IO[bytes], *, name: str) -> Arrays:
         WeightsError: it is not such a file, or holds anything but named numeric arrays.
     """
     try:
+        _check_memo(stream)
         loaded = _ArrayUnpickler(stream).load()
     except Exception as error:  # a damaged pickle can raise nearly anything; all of it means the same to a caller
         raise WeightsError(
@@ -90,6 +93,15 @@ def read_pdparams(stream: IO[bytes], *, name: str) -> Arrays:
     if not isinstance(loaded, dict):
         raise WeightsError(f"{name} holds a {type(loaded).__name__}, wanted a dict of arrays.")
     return dict(_named_arrays(loaded, name))
+
+
+def _check_memo(stream: IO[bytes]) -> None:
+    """Refuse a memo index out of proportion: CPython's reader makes room for all indices up to it, gigabytes for one."""
+    start = stream.tell()
+    for operation, argument, _ in pickletools.genops(stream):
+        if operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > _MAX_MEMO:
+            raise pickle.UnpicklingError(f"its memo index {argument} is out of proportion")
+    stream.seek(start)
 
 
 def _named_arrays(loaded: dict[Any, Any], name: str) -> Iterable[tuple[str, NDArray[Any]]]:
@@ -185,17 +197,24 @@ def read_official(path: str | os.PathLike[str]) -> dict[str, Callable[[], Arrays
         return {path.name: read_single}
     if path.stat().st_size == KNOWN_ARCHIVE[1] or path.name == KNOWN_ARCHIVE[0]:
         _check_known_archive(path)
-    with tarfile.open(path) as archive:
-        found = {Path(member.name).name: member for member in archive if member.isfile() and member.size <= MAX_BYTES}
+    try:
+        with tarfile.open(path, "r:") as archive:  # the authors' archive is not compressed; a bomb would be
+            found = {
+                Path(member.name).name: member for member in archive if member.isfile() and member.size <= MAX_BYTES
+            }
+    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        raise WeightsError(f"{path} is not a readable tar archive ({error}). Download it again.") from error
     if missing := {NETWORK_MEMBER, RECOGNISER_MEMBER} - found.keys():
         raise WeightsError(f"{path} has no member {sorted(missing)[0]}; it is not the authors' archive.")
 
     def read_member(member: str) -> Arrays:
-        with tarfile.open(path) as archive:
-            stream = archive.extractfile(found[member])
-            if stream is None:
-                raise WeightsError(f"{path}: {member} cannot be read.")
-            return read_pdparams(io.BytesIO(stream.read()), name=member)
+        try:
+            with tarfile.open(path, "r:") as archive:
+                stream = archive.extractfile(found[member])
+                data = stream.read() if stream is not None else b""
+        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+            raise WeightsError(f"{path}: {member} cannot be read ({error}). Download it again.") from error
+        return read_pdparams(io.BytesIO(data), name=member)
 
     return {member: partial(read_member, member) for member in (NETWORK_MEMBER, RECOGNISER_MEMBER)}
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from .errors import WeightsError
 from .network import MobileFaceSwapNet
+from .npz import read_npz
 from .official import Arrays, official_layout, read_pdparams, tensors_from_official
 from .weights.load import load_into
 
@@ -167,15 +167,15 @@ def _compare(name: str, got: Tensor, want: Tensor, spread: Tensor) -> ParityRow:
 
 
 def _read_parity_file(path: str | Path) -> Arrays:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path} is not a readable .npz parity file: {error}.") from error
-    shapes = {"emb": (512,), "fmap": (512, 7, 7), "x": None}
+    arrays = read_npz(path, error=WeightsError, what=".npz parity file")
+    if odd := [name for name, array in arrays.items() if array.dtype.kind not in "fiu"]:
+        raise WeightsError(f"{path}: {odd[0]!r} holds {arrays[odd[0]].dtype}, wanted numbers.")
+    shapes = {"emb": (512,), "fmap": (512, 7, 7), "x": (3, 224, 224)}
     for name, shape in shapes.items():
-        if name not in arrays or (shape is not None and arrays[name].shape[1:] != shape):
-            raise WeightsError(f"{path}: wanted an input {name!r}{f' of shape (N, {shape})' if shape else ''}.")
+        if name not in arrays or arrays[name].shape[1:] != shape:
+            raise WeightsError(f"{path}: wanted an input {name!r} of shape (N, {', '.join(map(str, shape))}).")
+    if len({len(arrays[name]) for name in shapes}) > 1:
+        raise WeightsError(f"{path}: emb, fmap and x hold different numbers of inputs; wanted as many of each.")
     if len(arrays) == len(shapes):
         raise WeightsError(f"{path}: there is no output in it to compare with.")
     return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}

@@ -30,6 +30,7 @@ _XMP = "http://ns.adobe.com/xap/1.0/"
 _DC = "http://purl.org/dc/elements/1.1/"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _MAX_PACKET = 1 << 20
+_XMP_CLOSE = b"</x:xmpmeta>"
 _MAX_SCAN = 64 << 20  # bytes looked at, at either end of a file
 
 
@@ -120,12 +121,14 @@ def _packets(path: Path) -> Iterator[bytes]:
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         spans = [(0, min(len(data), _MAX_SCAN)), (max(_MAX_SCAN, len(data) - _MAX_SCAN), len(data))]
         for first, last in spans:
-            start = data.find(b"<x:xmpmeta", first, last)
-            while start >= 0:
-                end = data.find(b"</x:xmpmeta>", start, min(last, start + _MAX_PACKET))
-                if end >= 0:
-                    yield data[start : end + len(b"</x:xmpmeta>")]
-                start = data.find(b"<x:xmpmeta", start + 1, last)
+            # From each closing tag back to the last opening one: a file full of tags is still read only once.
+            end = data.find(_XMP_CLOSE, first, last)
+            while end >= 0:
+                start = data.rfind(b"<x:xmpmeta", max(first, end - _MAX_PACKET), end)
+                if start >= 0:
+                    yield data[start : end + len(_XMP_CLOSE)]
+                first = end + len(_XMP_CLOSE)
+                end = data.find(_XMP_CLOSE, first, last)
 
 
 def _png_chunk(kind: bytes, body: bytes) -> bytes:

@@ -198,8 +198,10 @@ def _clip_frames(path: Path) -> Iterator[Image]:
         import av
     except ImportError:
         raise BackendError("Reading a clip needs PyAV: pip install av.") from None
+    from ..video.reader import MEDIA_OPTIONS
+
     try:
-        with av.open(str(path)) as clip:
+        with av.open(str(path), options=MEDIA_OPTIONS) as clip:
             if not clip.streams.video:
                 raise VideoError(f"{path} has no video stream; wanted a clip with pictures.")
             stream = clip.streams.video[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -31,5 +30,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     """
     try:
         return torch.load(path, map_location=device, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except FileNotFoundError:
+        raise WeightsError(f"There is no checkpoint {path}. Check the folder of the run.") from None
+    except Exception as error:  # a damaged pickle can raise nearly anything; all of it means the same to a caller
         raise WeightsError(f"{path} is not a checkpoint of this package ({error}). Start in another folder.") from error

@@ -7,6 +7,7 @@ line. What was resolved is saved as ``config.json`` in the run's folder, and tha
 from __future__ import annotations
 
 import json
+import reprlib
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 from ..errors import OptionError
 
 _FORBID_UNKNOWN = {"extra": "forbid"}  # read by pydantic
+_MAX_CONFIG_BYTES = 1 << 20  # a config of every option has some 5 KB
 
 T = TypeVar("T")
 
@@ -266,8 +268,9 @@ def from_values(kind: type[T], values: dict[str, Any], *, where: str) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
+        got = reprlib.repr(first["input"])  # shortened: aliases of a small YAML file can print as gigabytes
         count = f" ({error.error_count()} problems in all)" if error.error_count() > 1 else ""
-        raise OptionError(f"{where}: {key}: {first['msg']}, got {first['input']!r}{count}. See `--help`.") from error
+        raise OptionError(f"{where}: {key}: {first['msg']}, got {got}{count}. See `--help`.") from error
 
 
 def save_config(config: Any, path: Path) -> None:
@@ -298,18 +301,32 @@ def _read(kind: type, source: str) -> dict[str, Any]:
         return tomllib.loads(preset.read_text())
     if not path.is_file():
         raise OptionError(f"Config file {path} does not exist; give a preset's name or a .toml, .yaml or .json file.")
-    text = path.read_text()
     try:
-        if path.suffix == ".toml":
-            return tomllib.loads(text)
-        if path.suffix == ".json":
-            return json.loads(text)
-        if path.suffix in (".yaml", ".yml"):
-            import yaml
-
-            return yaml.safe_load(text) or {}
-    except (tomllib.TOMLDecodeError, ValueError) as error:
+        values = _parsed(path)
+    except OSError as error:
+        raise OptionError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from error
+    except (ValueError, RecursionError) as error:
         raise OptionError(f"{path} cannot be read: {error}. Correct the file.") from error
+    if not isinstance(values, dict):
+        raise OptionError(f"{path}: wanted keys and values, got a {type(values).__name__}.")
+    return values
+
+
+def _parsed(path: Path) -> Any:
+    if path.stat().st_size > _MAX_CONFIG_BYTES:
+        raise ValueError(f"it has {path.stat().st_size} bytes, wanted at most {_MAX_CONFIG_BYTES}")
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".toml":
+        return tomllib.loads(text)
+    if path.suffix == ".json":
+        return json.loads(text)
+    if path.suffix in (".yaml", ".yml"):
+        import yaml
+
+        try:
+            return yaml.safe_load(text) or {}
+        except yaml.YAMLError as error:
+            raise ValueError(str(error)) from error
     raise OptionError(f"{path}: wanted a .toml, .yaml or .json file.")
 
 
@@ -319,9 +336,11 @@ def _apply(values: dict[str, Any], change: str) -> None:
         raise OptionError(f"--set {change}: wanted key=value, such as losses.identity=5.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         value = text
     *groups, last = key.strip().split(".")
     for group in groups:
         values = values.setdefault(group, {})
+        if not isinstance(values, dict):
+            raise OptionError(f"--set {change}: {group} is a value, not a group of options.")
     values[last] = value

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, OptionError
+from ..npz import read_npz
 from ..types import CropSpec, Image
 
 WEBP_QUALITY = 90  # visually lossless at 224; about 9 KB a crop
@@ -51,7 +52,8 @@ class Pack:
 
     def decode(self, index: int, size_px: int) -> Image:
         """Crop ``index`` as ``(size_px, size_px, 3)`` RGB uint8."""
-        image = cv2.imdecode(self.buffer[self.offsets[index] : self.offsets[index + 1]], cv2.IMREAD_COLOR_RGB)
+        data = self.buffer[self.offsets[index] : self.offsets[index + 1]]
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None  # OpenCV asserts on no bytes
         if image is None:
             raise ImageError(
                 f"Crop {index} of the pack {self.name!r} cannot be decoded; the file is damaged, make it again."
@@ -122,18 +124,20 @@ def read_pack(path: Path) -> Pack:
         raise OptionError(
             f"Pack {path} does not exist; make one with `python -m mobilefaceswap_core.training prepare`."
         )
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            values = {key: file[key] for key in file.files}
-    except ValueError as error:
-        raise OptionError(f"{path} is not a pack that can be read without unpickling ({error}).") from error
+    values = read_npz(path, error=OptionError, what="pack of face crops")
     if missing := [key for key in _KEYS if key not in values]:
         raise OptionError(f"{path} is not a pack: it has no {', '.join(missing)}.")
-    count = len(values["ids"])
-    if len(values["off"]) != count + 1 or values["lm"].shape != (count, 68, 2):
+    buffer, offsets, landmarks, count = values["buf"], values["off"], values["lm"], values["ids"].size
+    if offsets.shape != (count + 1,) or landmarks.shape != (count, 68, 2) or buffer.ndim != 1:
+        raise OptionError(f"{path}: {count} identities, offsets {offsets.shape}, landmarks {landmarks.shape}.")
+    kinds = buffer.dtype == np.uint8, offsets.dtype.kind in "iu", landmarks.dtype.kind == "f"
+    if not all(kinds) or (np.diff(offsets.astype(np.int64), prepend=0, append=len(buffer)) < 0).any():
         raise OptionError(
-            f"{path}: {count} identities, {len(values['off']) - 1} crops, landmarks {values['lm'].shape}."
+            f"{path}: its offsets do not lie in its buffer, or its arrays have other types than a pack's."
         )
-    about = json.loads(str(values["about"])) if "about" in values else {}
+    try:
+        about = json.loads(str(values["about"])) if "about" in values else {}
+    except (ValueError, RecursionError) as error:
+        raise OptionError(f"{path}: what it says about itself is not JSON ({error}). Make the pack anew.") from error
     labels = values["ids"].reshape(-1).astype(np.str_)
     return Pack(path.stem, values["buf"], values["off"], values["lm"].astype(np.float32), labels, about)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,7 +16,7 @@ from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
 from ..errors import VideoError
-from ..images import read_image
+from ..images import MAX_PIXELS, read_image
 from .picture import Picture, RgbPicture, Stamp, picture_of
 
 Kind = Literal["clip", "animation", "images"]
@@ -23,6 +24,13 @@ ANIMATIONS = (".gif", ".webp", ".apng")
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _IMAGE_RATE = Fraction(25)  # numbered images carry no time; the rate of PAL, as FFmpeg assumes
 _ANIMATION_MS = 100  # what browsers show for animations whose frames say 0 ms
+# A playlist (HLS, DASH, concat) named like a clip would make FFmpeg open other files and addresses: only containers that
+# hold their pictures themselves, and only from files. Names are those of `ffmpeg -demuxers`.
+MEDIA_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,nut,mxf,mjpeg,m4v,h264,hevc,obu,ivf,yuv4mpegpipe,"
+    "dv,rm,gif,apng,wav,mp3,aac,flac",
+}
 _PATTERN = re.compile(r"%0?\d*d")
 
 
@@ -106,7 +114,7 @@ class MediaFile:
 
     def __init__(self, path: Path) -> None:
         try:
-            self.container: Any = av.open(str(path))
+            self.container: Any = av.open(str(path), options=MEDIA_OPTIONS)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise VideoError(
                 f"{path} cannot be opened as a video ({_words(error)}). If it plays elsewhere, convert it to MP4; an MP4 "
@@ -118,6 +126,11 @@ class MediaFile:
             self.container.close()
             raise VideoError(f"{path} has no pictures, only {_streams(self.container)}; wanted a video.")
         self.stream: Any = pictures[0]
+        try:
+            _check_size(path, self.stream.codec_context.width, self.stream.codec_context.height)
+        except VideoError:
+            self.container.close()
+            raise
         # Frame threads decode ahead of the packet they are given; slices alone would leave a core idle.
         self.stream.thread_type = "AUTO"
         self._first: list[Any] = []
@@ -224,12 +237,19 @@ class Animation:
     def __init__(self, path: Path) -> None:
         self.truncated, self.damaged = False, 0
         try:
-            self._picture = PillowImage.open(path)
-        except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+            self._picture = PillowImage.open(path, formats=("GIF", "WEBP", "PNG"))  # Pillow also knows EPS
+        except PillowImage.DecompressionBombError as error:
+            raise VideoError(f"{path}: {error} Scale the animation down first.") from error
+        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, struct.error) as error:
             raise VideoError(
                 f"{path} cannot be opened as an animation ({error}). Download or copy it again."
             ) from error
         width, height = self._picture.size
+        try:
+            _check_size(path, width, height)
+        except VideoError:
+            self._picture.close()
+            raise
         self.durations_ms: list[int] = []
         frames = int(getattr(self._picture, "n_frames", 1))
         for index in range(frames):
@@ -321,6 +341,12 @@ def image_files(path: Path) -> list[Path]:
         folder = path.parent
         files = [file for file in folder.iterdir() if wanted.fullmatch(file.name)] if folder.is_dir() else []
     return sorted(files, key=lambda file: ([int(n) for n in re.findall(r"\d+", file.name)], file.name))
+
+
+def _check_size(path: Path, width: int, height: int) -> None:
+    """Raise before a decoder makes room for pictures that no camera takes; the limit is that of photos."""
+    if width * height > MAX_PIXELS:
+        raise VideoError(f"{path}: got pictures of {width} x {height} px, wanted at most {MAX_PIXELS} px in each.")
 
 
 def _tagged_seconds(text: str) -> float | None:

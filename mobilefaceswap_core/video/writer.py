@@ -20,7 +20,7 @@ from ..errors import OptionError, OutputError, VideoError
 from ..images import write_image
 from .output import FULL_DISK
 from .picture import Picture, RgbPicture, YuvPicture, padded
-from .reader import IMAGES, Animation, Clip, ClipInfo
+from .reader import IMAGES, MEDIA_OPTIONS, Animation, Clip, ClipInfo
 
 CONTAINERS = {
     ".mp4": "mp4",
@@ -395,7 +395,7 @@ def animation_durations(clip: Clip, *, unit_ms: int) -> list[int]:
     elif clip.container is None:
         times = [n / info.frame_rate for n in range((info.frames or 1) + 1)]
     else:
-        with av.open(str(info.path)) as container:
+        with av.open(str(info.path), options=MEDIA_OPTIONS) as container:
             stream = container.streams.video[0]
             base = Fraction(stream.time_base or 1)
             times = sorted(packet.pts * base for packet in container.demux(stream) if packet.pts is not None)

@@ -174,8 +174,8 @@ def _transfer(spec: DownloadSpec, part: Path, progress: Progress | None, timeout
     with urllib.request.urlopen(request, timeout=timeout_s) as response:
         if response.status != 206 or not _starts_at(response, have):
             have = 0  # the server sends the whole file again
-        announced = response.headers.get("Content-Length")
-        if announced is not None and have + int(announced) != spec.size:
+        announced = response.headers.get("Content-Length", "")
+        if announced.isdecimal() and have + int(announced) != spec.size:  # anything else says nothing of the length
             raise WeightsError(
                 f"{spec.url} holds another file: got {have + int(announced)} bytes, wanted {spec.size}. Update this "
                 "package or fetch the file by hand from a source you trust."

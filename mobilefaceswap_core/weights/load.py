@@ -116,7 +116,15 @@ def _dequantise(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             continue
         scale = tensors.get(key + SCALE_SUFFIX)
         if scale is not None:
-            out[key] = tensor.float() * scale.float()
+            try:
+                out[key] = tensor.float() * scale.float()
+            except RuntimeError as error:  # shapes that do not broadcast
+                raise WeightsError(
+                    f"The scale of {key!r} has shape {tuple(scale.shape)}, which does not fit {tuple(tensor.shape)}; the "
+                    "file is damaged. Restore it."
+                ) from error
+            if out[key].shape != tensor.shape:
+                raise WeightsError(f"The scale of {key!r} would enlarge it; the file is damaged. Restore it.")
         else:
             out[key] = tensor.float() if tensor.is_floating_point() else tensor
     return out
