@@ -8,6 +8,7 @@ and ``_variance``, its PReLU slope is ``_weight``.
 from __future__ import annotations
 
 import collections
+import contextlib
 import io
 import os
 import pickle
@@ -243,6 +244,7 @@ def convert(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> lis
         WeightsError: the file was refused.
         OutputError: the folder cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     source_sha256 = file_sha256(path) if Path(path).is_file() else ""
@@ -260,8 +262,9 @@ def convert(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> lis
             target.parent.mkdir(parents=True, exist_ok=True)
             save_file(tensors, temporary, metadata=metadata)
             os.replace(temporary, target)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise OutputError(f"Cannot write {target}: {error.strerror}. Choose another folder with --out.") from error
+        except (OSError, SafetensorError) as error:  # safetensors reports a full disk in its own class
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise OutputError(f"Cannot write {target}: {error}. Free some space or choose another --out.") from error
         written.append(target)
     return written

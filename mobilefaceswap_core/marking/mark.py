@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -127,7 +128,10 @@ def mark_image_file(
         report = finish_file(temporary, model=model, options=options, version=version, title=path.name)
         _replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(
+            OSError
+        ):  # a read-only disk refuses this too, and its first refusal is the one to tell
+            temporary.unlink(missing_ok=True)
     return report
 
 

@@ -1,15 +1,20 @@
-"""Print the tables of docs/marking.md: ``python -m tests.trust --faces FOLDER [--only survival,video]``."""
+"""Print the tables of docs/marking.md: ``python -m tests.trust --faces FOLDER [--only survival,video]``.
+
+``python -m tests.trust endurance --swaps 2000`` prints the one of docs/trust.md.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mobilefaceswap_core.pipeline import Pipeline
 
+from . import endurance
 from .blocking import block_rates
 from .photos import photo_paths
 from .watermark import false_positives, library, speed, survival, video
@@ -33,6 +38,10 @@ def markdown(rows: Rows) -> str:
 
 def main() -> None:
     """Measure and print."""
+    if sys.argv[1:2] == ["endurance"]:
+        uses = endurance.measure(endurance.options_of(sys.argv[2:]).swaps)
+        print(f"{markdown(endurance.table(uses))}\n\nGrowth from the first row to the last: {endurance.growth(uses)}")
+        return
     parser = argparse.ArgumentParser(prog="python -m tests.trust", description=__doc__)
     parser.add_argument("--faces", type=Path, nargs="+", required=True, help="folders PERSON/PHOTO of aligned crops")
     parser.add_argument("--count", type=int, default=24, help="swaps for survival")

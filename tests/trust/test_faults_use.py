@@ -1,0 +1,155 @@
+"""Long use and many users of one pipeline, and what importing the packages does not do."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mobilefaceswap_core.errors import Cancelled
+from mobilefaceswap_core.geometry import align_face
+from mobilefaceswap_core.identity.encoder import load_identity_encoder
+from mobilefaceswap_core.images import read_image
+from mobilefaceswap_core.pipeline import Pipeline, Source
+from mobilefaceswap_core.types import CropSpec
+
+from .endurance import growth, measure
+from .limits import run_limited
+
+USERS = 32
+PORTRAITS = Path(__file__).parents[2] / "demo" / "examples" / "portraits"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_hundred_swaps_leave_no_memory_thread_file_or_handle_behind() -> None:
+    grown = growth(measure(100, samples=4, marked_every=10))
+    assert grown["swaps"] == 75
+    assert grown["threads"] == grown["python_threads"] == grown["open_files"] == grown["temporary_files"] == 0
+    # One target and its swap are 0.4 MB and the source's weights 2 MB: keeping those of 75 swaps would show.
+    assert grown["rss_mb"] < 40
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    return Pipeline.load("student", "lite", "cpu", threads=1)
+
+
+@pytest.fixture(scope="module")
+def people(pipeline: Pipeline, astronaut: np.ndarray, group: np.ndarray) -> list[np.ndarray]:
+    """32 pictures of different faces: those at hand, and crossings of two of them in the crop."""
+    photos = [read_image(path).image for path in sorted(PORTRAITS.glob("*.webp"))] + [astronaut, group]
+    crops = [align_face(p, face, CropSpec()).image for p in photos for face in pipeline.detect(p) if face.size_px > 60]
+    pairs = [(a, b) for a in range(len(crops)) for b in range(a)]
+    random.Random(0).shuffle(pairs)
+    crossed = [cv2.addWeighted(crops[a], 0.55, crops[b], 0.45, 0) for a, b in pairs]
+    framed = [cv2.copyMakeBorder(c, 70, 70, 70, 70, cv2.BORDER_REPLICATE) for c in crops + crossed]
+    found = [image for image in framed if pipeline.detect(image)]  # type: ignore[arg-type]
+    assert len(found) >= USERS
+    return found[:USERS]  # type: ignore[return-value]
+
+
+def test_thirty_two_users_at_once_get_their_own_faces_whoever_cancels(
+    pipeline: Pipeline, people: list[np.ndarray], astronaut: np.ndarray
+) -> None:
+    target = np.ascontiguousarray(astronaut[:224, 112:336])
+    alone: list[np.ndarray] = []
+    started = time.perf_counter()
+    for photo in people:
+        alone.append(pipeline.swap(target, pipeline.prepare_source([photo])).image)
+    alone_s = time.perf_counter() - started
+    threads_before = threading.active_count()
+    start, waits, given_up = threading.Barrier(USERS), [], []
+
+    def visit(number: int) -> np.ndarray:
+        chance = random.Random(number)
+        start.wait(60)
+        image = target
+        for _ in range(2):
+            begun = time.perf_counter()
+            source = pipeline.prepare_source([people[number]])
+
+            def leave(crop: np.ndarray, mask: np.ndarray) -> np.ndarray:
+                raise Cancelled("The visitor left.")
+
+            if chance.random() < 0.4:
+                from mobilefaceswap_core.pipeline import SwapOptions
+
+                with pytest.raises(Cancelled):
+                    pipeline.swap(target, source, options=SwapOptions(mark=leave))
+                given_up.append(number)
+            image = pipeline.swap(target, source).image
+            waits.append(time.perf_counter() - begun)
+        return image
+
+    with ThreadPoolExecutor(USERS) as pool:
+        together = list(pool.map(visit, range(USERS), timeout=300))
+    assert given_up and threading.active_count() == threads_before
+    for number in range(USERS):
+        difference = np.abs(together[number].astype(int) - alone[number])
+        assert difference.max() <= 1, f"user {number} got another picture than alone"
+    # Two rounds and about two fifths more for those who left: nobody waits longer than all the work takes in a row,
+    # with room for other programs on the machine.
+    assert max(waits) < 6 * alone_s
+    assert_own_identity(pipeline, together, people)
+
+
+def assert_own_identity(pipeline: Pipeline, results: list[np.ndarray], people: list[np.ndarray]) -> None:
+    """Each result resembles the result of its own source alone more than it resembles any other user's."""
+    encoder = load_identity_encoder("cpu")
+
+    def embeddings(images: list[np.ndarray]) -> np.ndarray:
+        return encoder.embed([align_face(i, pipeline.detect(i)[0], CropSpec()).image for i in images])
+
+    swapped, sources = embeddings(results), embeddings(people)
+    cosines = (swapped - swapped.mean(0)) @ (sources - sources.mean(0)).T
+    own = np.diag(cosines)
+    others = cosines[~np.eye(len(own), dtype=bool)]
+    assert own.mean() > others.mean() + 3 * others.std() / np.sqrt(len(own))
+    assert (cosines.argmax(1) == np.arange(len(own))).mean() > 0.5  # chance is 1 in 32
+
+
+def test_sources_stay_as_they_were_made(pipeline: Pipeline, people: list[np.ndarray], astronaut: np.ndarray) -> None:
+    source: Source = pipeline.prepare_source([people[0]])
+    first = pipeline.swap(astronaut, source).image
+    for other in people[1:4]:
+        pipeline.swap(astronaut, pipeline.prepare_source([other]))
+    assert np.array_equal(pipeline.swap(astronaut, source).image, first)
+
+
+IMPORTS = """
+import sys
+opened = []
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.gethostbyname"):
+        opened.append((event, str(arguments)[:200]))
+        raise OSError("no network here")
+sys.addaudithook(watch)
+import mobilefaceswap_core, mobilefaceswap_core.pipeline, mobilefaceswap_core.video, mobilefaceswap_core.marking
+import mobilefaceswap_core.cli.app, mobilefaceswap_core.training
+import eval, eval.run, eval.cli
+{start}
+print("connections:", opened)
+"""
+DEMO = """
+from demo.build import build_demo
+from demo.settings import Settings
+build_demo(Settings())
+"""
+
+
+@pytest.mark.parametrize("start", ["", DEMO], ids=["core and eval", "and the page"])
+def test_no_connection_is_tried_at_import_or_start(start: str, tmp_path: Path) -> None:
+    if start:
+        pytest.importorskip("gradio")
+    code = IMPORTS.replace("{start}", start)
+    done = run_limited(
+        code, memory_mb=16_000, cpu_s=60, MOBILEFACESWAP_CONFIG=str(tmp_path), MOBILEFACESWAP_HOME=str(tmp_path)
+    )
+    assert done.stdout.strip().endswith("connections: []"), done.stdout[-500:] + done.stderr[-800:]
