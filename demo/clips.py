@@ -21,6 +21,7 @@ from mobilefaceswap_core.video import (
     find_people,
     swap_video,
 )
+from mobilefaceswap_core.video.reader import MEDIA_OPTIONS
 
 from .engine import Engine
 from .limits import check_size
@@ -57,7 +58,7 @@ def clip_facts(path: str | Path) -> ClipFacts:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), options=MEDIA_OPTIONS) as container:
             if not container.streams.video:
                 raise VideoError("This file has no pictures; wanted a video such as MP4 or WebM.")
             stream = container.streams.video[0]
@@ -114,7 +115,7 @@ def trim_clip(path: str | Path, output: Path, start_s: float, end_s: float) -> P
     import av
 
     try:
-        with av.open(str(path)) as source, av.open(str(output), "w") as result:
+        with av.open(str(path), options=MEDIA_OPTIONS) as source, av.open(str(output), "w") as result:
             video = source.streams.video[0]
             kept = [video, *source.streams.audio]
             copies = {stream.index: result.add_stream_from_template(stream) for stream in kept}

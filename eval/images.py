@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import ImageError
+from mobilefaceswap_core.npz import read_npz
 from mobilefaceswap_core.types import Image, Points
 
 from .records import partial_name
@@ -62,9 +63,12 @@ class ImageReader:
 
     def _open_pack(self, path: Path) -> dict[str, NDArray[np.generic]]:
         if self._pack is None or self._pack[0] != path:
-            with np.load(path, allow_pickle=False) as archive:
-                self._pack = (path, {name: archive[name] for name in archive.files})
+            self._pack = (path, read_npz(path, error=ImageError, what="pack of face crops"))
         return self._pack[1]
+
+
+# Bitmaps only: Pillow hands other files, such as EPS, to outside programs.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 
 
 def split_reference(reference: str) -> tuple[str, int | None]:
@@ -94,7 +98,7 @@ def decode_image(payload: bytes, name: str) -> Image:
     from PIL import ImageOps, UnidentifiedImageError
 
     try:
-        with PillowImage.open(io.BytesIO(payload)) as opened:
+        with PillowImage.open(io.BytesIO(payload), formats=_FORMATS) as opened:
             return np.array(ImageOps.exif_transpose(opened).convert("RGB"))
     except UnidentifiedImageError as error:  # its text holds a memory address, which would differ from run to run
         raise ImageError(f"{name}: not an image that can be decoded (unknown format).") from error
@@ -117,8 +121,10 @@ def _video_frame(path: Path, number: int | None, reference: str) -> Image:
     """Decode forward from the keyframe before frame ``number``; exact for constant frame rates."""
     import av
 
+    from mobilefaceswap_core.video.reader import MEDIA_OPTIONS
+
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), options=MEDIA_OPTIONS) as container:
             stream = container.streams.video[0]
             rate, base = stream.average_rate, stream.time_base
             wanted, start = number or 0, stream.start_time or 0
@@ -141,8 +147,10 @@ def video_length(path: Path) -> int:
     """
     import av
 
+    from mobilefaceswap_core.video.reader import MEDIA_OPTIONS
+
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), options=MEDIA_OPTIONS) as container:
             stream = container.streams.video[0]
             return int(stream.frames) or sum(1 for _ in container.demux(stream)) - 1
     except (av.error.FFmpegError, IndexError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import tomllib
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -78,6 +79,9 @@ FIXED_ON_RESUME = (
 )  # fmt: skip
 
 
+MAX_OPTION_BYTES = 1 << 20  # an option file is a page of text; aliases can make a small one large in memory
+
+
 def read_option_file(path: Path) -> dict[str, Any]:
     """Options from a YAML or TOML file.
 
@@ -87,6 +91,10 @@ def read_option_file(path: Path) -> dict[str, Any]:
     if path.suffix.lower() not in (".toml", ".yaml", ".yml"):
         raise OptionError(f"--options {path.name}: wanted a .toml, .yaml or .yml file.")
     try:
+        if path.stat().st_size > MAX_OPTION_BYTES:
+            raise OptionError(
+                f"--options {path.name} has {path.stat().st_size} bytes; wanted at most {MAX_OPTION_BYTES}."
+            )
         text = path.read_text(encoding="utf-8")
         if path.suffix.lower() == ".toml":
             values: Any = tomllib.loads(text)
@@ -96,6 +104,8 @@ def read_option_file(path: Path) -> dict[str, Any]:
             values = yaml.safe_load(text) or {}
     except OSError as error:
         raise OptionError(f"--options {path}: cannot be read ({error.strerror}).") from error
+    except OptionError:
+        raise
     except ValueError as error:
         raise OptionError(f"--options {path.name}: not valid TOML ({error}).") from error
     except Exception as error:  # yaml has its own family of errors
@@ -112,14 +122,18 @@ def resolve(values: dict[str, Any]) -> RunOptions:
         OptionError: for an unknown key or a value of the wrong kind.
     """
     known = {f.name: f for f in fields(RunOptions)}
-    unknown = sorted(set(values) - set(known))
+    unknown = sorted({str(key) for key in values} - set(known))
     if unknown:
-        raise OptionError(f"Unknown option {unknown[0]!r}; known are: {', '.join(sorted(known))}.")
+        raise OptionError(f"Unknown option {reprlib.repr(unknown[0])}; known are: {', '.join(sorted(known))}.")
     default = RunOptions()
     checked: dict[str, Any] = {}
     for name, value in values.items():
         wanted = getattr(default, name)
         if name in ("methods", "judges"):
+            if not isinstance(value, str | list | tuple):
+                raise OptionError(
+                    f"Option {name} is {reprlib.repr(value)}; wanted a list, or words separated by commas."
+                )
             items = value.split(",") if isinstance(value, str) else list(value)
             checked[name] = tuple(str(v).strip() for v in items if str(v).strip())
         elif value is None:
@@ -135,7 +149,9 @@ def resolve(values: dict[str, Any]) -> RunOptions:
 
 def _expect(name: str, value: Any, kind: type) -> Any:
     if (isinstance(value, bool) and kind is int) or not isinstance(value, kind):
-        raise OptionError(f"Option {name} is {value!r}; wanted {'a whole number' if kind is int else kind.__name__}.")
+        raise OptionError(
+            f"Option {name} is {reprlib.repr(value)}; wanted {'a whole number' if kind is int else kind.__name__}."
+        )
     return value
 
 

@@ -198,12 +198,13 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise OptionError(f"No pair list at {path}; give a CSV file with the columns source and target.")
     with path.open(encoding="utf-8-sig", newline="") as handle:
         reader = csv.DictReader(handle)
-        missing = [name for name in REQUIRED if name not in (reader.fieldnames or [])]
-        if missing:
-            raise OptionError(
-                f"{path.name} has the columns {reader.fieldnames}; wanted at least {', '.join(REQUIRED)} in the first line."
-            )
         try:
+            missing = [name for name in REQUIRED if name not in (reader.fieldnames or [])]
+            if missing:
+                raise OptionError(
+                    f"{path.name} has the columns {reader.fieldnames}; wanted at least {', '.join(REQUIRED)} in the first "
+                    "line."
+                )
             for row in reader:
                 yield reader.line_num, row
         except (csv.Error, UnicodeDecodeError) as error:

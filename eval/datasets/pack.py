@@ -7,9 +7,8 @@ An ``.npz`` with ``buf`` (uint8) and ``off`` (int64, n + 1): the encoded image o
 
 from __future__ import annotations
 
-import numpy as np
-
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.npz import read_npz
 from mobilefaceswap_core.types import CropSpec
 
 from ..pairs import draw_pairs
@@ -23,11 +22,11 @@ def pack(request: DatasetRequest) -> Dataset:
     path = request.root
     if not path.is_file() or path.suffix.lower() != ".npz":
         raise OptionError(f"--root {path} must be a pack: an .npz file with buf, off and ids.")
-    with np.load(path, allow_pickle=False) as archive:
-        missing = [k for k in ("buf", "off", "ids") if k not in archive.files]
-        if missing:
-            raise OptionError(f"{path.name} has the arrays {archive.files}; wanted {', '.join(missing)} too.")
-        labels = archive["ids"].astype(str)
+    arrays = read_npz(path, error=OptionError, what="pack of face crops")
+    missing = [k for k in ("buf", "off", "ids") if k not in arrays]
+    if missing:
+        raise OptionError(f"{path.name} has the arrays {sorted(arrays)}; wanted {', '.join(missing)} too.")
+    labels = arrays["ids"].astype(str)
     images: dict[str, list[str]] = {}
     for i, label in enumerate(labels):
         images.setdefault(str(label), []).append(f"{path.name}#{i}")
