@@ -3,8 +3,9 @@ FROM python:3.11-slim
 
 WORKDIR /app
 COPY packages.txt requirements.txt ./
-# The CPU build of PyTorch is a tenth of the CUDA one; build with --build-arg TORCH_INDEX= for the default build.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# The CPU build of PyTorch is a tenth of the CUDA one. Give the index that PyTorch's selector shows for "CPU" with
+# --build-arg TORCH_INDEX=...; without it the build of the default index is installed.
+ARG TORCH_INDEX=
 RUN apt-get update \
     && xargs -a packages.txt apt-get install -y --no-install-recommends \
     && rm -rf /var/lib/apt/lists/* \
