@@ -185,7 +185,7 @@ def test_only_the_newest_waiting_frame_is_kept() -> None:
 
 
 def test_a_clip_is_played_like_a_camera_and_recorded(tmp_path: Path) -> None:
-    clip = clips.write_clip(tmp_path / "in.mp4", clips.portrait_frames(20))
+    clip = clips.write_clip(tmp_path / "in.mp4", clips.portrait_frames(20, still=True))
     (tmp_path / "out").mkdir()
     started = time.monotonic()
     result = play(live(), clip, record=tmp_path / "out" / "live.mp4")
@@ -193,9 +193,9 @@ def test_a_clip_is_played_like_a_camera_and_recorded(tmp_path: Path) -> None:
     assert result.frames + result.frames_dropped == 20 and result.frames > 0
     assert 0 < result.p50_ms <= result.p95_ms
     recorded = clips.read_frames(tmp_path / "out" / "live.mp4")
+    # The face rests, so how many frames a busy machine drops does not decide whether it is followed.
     assert len(recorded) <= result.frames
-    # On a busy machine several frames in a row are dropped; a face that jumped meanwhile is found a frame later.
-    assert np.mean([colour_share(frame, RED) > 0.02 for frame in recorded]) >= 0.8
+    assert all(colour_share(frame, RED) > 0.02 for frame in recorded)
     assert os.listdir(tmp_path / "out") == ["live.mp4"]
 
 
