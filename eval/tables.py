@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from .latex import escape
 from .records import write_text
 from .summary import Column, Summary, read_json
 
@@ -204,10 +205,10 @@ def _quoted_rows(table: dict[str, Any]) -> list[list[str]]:
 def latex(summary: Summary) -> str:
     """A booktabs table: measured rows only, best in bold, provenance as comments below."""
     table = measured_table(summary, headline=True, intervals=False)
-    rows = [[_tex(str(v)) for v in row] for row in table.itertuples(index=False)]
+    rows = [[escape(str(v)) for v in row] for row in table.itertuples(index=False)]
     _mark_best(summary, list(table.columns), rows, r"\textbf{{{}}}")
     arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "†": r"$\dagger$"}
-    heads = [_tex(h) for h in table.columns]
+    heads = [escape(h) for h in table.columns]
     for plain, command in arrows.items():
         heads = [h.replace(plain, command) for h in heads]
     lines = [r"% needs \usepackage{booktabs}", r"\begin{tabular}{l" + "r" * (len(heads) - 1) + "}", r"\toprule"]
@@ -219,19 +220,6 @@ def latex(summary: Summary) -> str:
         lines.append(" & ".join(row) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}", *(f"% {' '.join(line.split())}" for line in footer(summary)), ""]
     return "\n".join(lines)
-
-
-def _tex(text: str) -> str:
-    for plain, safe in (
-        ("\\", r"\textbackslash{}"),
-        ("&", r"\&"),
-        ("%", r"\%"),
-        ("_", r"\_"),
-        ("#", r"\#"),
-        ("$", r"\$"),
-    ):
-        text = text.replace(plain, safe)
-    return text
 
 
 def html_tables(summary: Summary) -> str:

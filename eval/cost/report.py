@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from ..latex import escape
 from ..records import write_text
 from .claims import Claim
 from .measure import Latency, best_batch, ratios_to
@@ -201,10 +202,10 @@ def latex(report: CostReport) -> str:
         if name == "claims":  # remarks are sentences; the printed table has no room for them
             head, rows = head[:5], [row[:5] for row in rows]
         parts += [f"% {title}", r"\begin{tabular}{l" + "r" * (len(head) - 1) + "}", r"\toprule"]
-        parts += [" & ".join(map(_tex, head)) + r" \\", r"\midrule"]
+        parts += [" & ".join(map(escape, head)) + r" \\", r"\midrule"]
         for row in rows:
             style = r"\textit{{{}}}" if row[-1] == "quoted" else "{}"
-            parts.append(" & ".join(style.format(_tex(cell)) for cell in row) + r" \\")
+            parts.append(" & ".join(style.format(escape(cell)) for cell in row) + r" \\")
         parts += [r"\bottomrule", r"\end{tabular}", ""]
     return "\n".join(parts)
 
@@ -265,16 +266,3 @@ def _percent(value: float) -> str:
     """Signed, one decimal; a value that rounds to nothing has no sign."""
     text = f"{value:+.1%}"
     return "0.0%" if text in ("+0.0%", "-0.0%") else text
-
-
-def _tex(text: str) -> str:
-    for plain, safe in (
-        ("\\", r"\textbackslash{}"),
-        ("&", r"\&"),
-        ("%", r"\%"),
-        ("_", r"\_"),
-        ("#", r"\#"),
-        ("$", r"\$"),
-    ):
-        text = text.replace(plain, safe)
-    return text
