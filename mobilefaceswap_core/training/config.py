@@ -129,6 +129,7 @@ class StudentLosses:
     perceptual: float = 3.0
     low_frequency: float = 0.0
     mask: float = 2.0
+    landmarks: float = 0.0
     activation: float = 0.02
 
 
@@ -148,6 +149,7 @@ class StudentConfig:
         mask_background_only: supervise only the background part of the mask, as the paper does.
         perceptual: see ``perceptual.py``.
         perceptual_px: larger images are averaged down to this side for the perceptual loss, the most expensive one.
+        landmarks: a file of the program ``landmarks``; needed where that loss is not 0.
     """
 
     loop: LoopOptions = field(default_factory=LoopOptions)
@@ -164,6 +166,7 @@ class StudentConfig:
     mask_background_only: bool = False
     perceptual: str = "recogniser"
     perceptual_px: int = 128
+    landmarks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +226,7 @@ class EncoderConfig:
 
 @dataclass(frozen=True, slots=True)
 class LandmarksConfig:
-    """Program ``landmarks``: a differentiable landmark network for the teacher's consistency loss."""
+    """Program ``landmarks``: a differentiable landmark network for the consistency losses of teacher and student."""
 
     loop: LoopOptions = field(
         default_factory=lambda: LoopOptions(batch=64, learning_rate=2e-3, ema=0.999, steps=20_000)

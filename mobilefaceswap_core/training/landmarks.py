@@ -1,4 +1,4 @@
-"""A differentiable landmark network for the teacher's consistency loss; it reads aligned crops only."""
+"""A differentiable landmark network for the consistency losses of teacher and student; it reads aligned crops only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from ..errors import OptionError
 from ..weights.load import load_into, read_safetensors
 from . import augment
 from .config import LandmarksConfig
@@ -78,9 +79,18 @@ class LandmarksTask(Task):
         return [write_network(network, folder / "landmarks.safetensors", layout=LAYOUT, facts=stated)]
 
 
-def load_landmark_net(path: Path, *, device: torch.device | str = "cpu") -> LandmarkNet:
-    """A trained landmark network, frozen."""
-    tensors = read_safetensors([path])
+def load_landmark_net(path: Path | str, *, device: torch.device | str = "cpu") -> LandmarkNet:
+    """A trained landmark network, frozen.
+
+    Raises:
+        OptionError: ``path`` is empty: a config weighs the loss and names no network.
+    """
+    if not str(path):
+        raise OptionError(
+            "losses.landmarks needs the file of a landmark network: train one with the program `landmarks` and name it in "
+            "`landmarks`, or set losses.landmarks=0."
+        )
+    tensors = read_safetensors([Path(path)])
     first = tensors.get("features.0.weight")
     network = LandmarkNet(width=32 if first is None else len(first))
     load_into(network, tensors, what=str(path))

@@ -25,6 +25,7 @@ from .cache import StoredPairs
 from .config import StudentConfig
 from .data import Faces
 from .export import write_network
+from .landmarks import load_landmark_net
 from .loop import Task
 from .perceptual import load_perceptual
 from .reweighting import sample_weight
@@ -89,6 +90,7 @@ class StudentTask(Task):
         if config.only_mask:
             freeze_all_but_mask(self.network)
         self._perceptual = load_perceptual(config.perceptual, device=device) if config.losses.perceptual else None
+        self._landmarks = load_landmark_net(config.landmarks, device=device) if config.losses.landmarks else None
 
     def losses(self, step: int, generator: Generator) -> dict[str, Tensor]:
         weights = self.config.losses
@@ -113,9 +115,13 @@ class StudentTask(Task):
         if squares is not None:
             terms["activation"] = weights.activation * _ACTIVATION_EVERY * losses.activation_penalty(squares)
         identity, perceptual = self._turn(step)
+        whole = batch.wanted.clone()
+        whole[view] = swapped
+        if self._landmarks is not None:
+            with torch.no_grad():
+                still = self._landmarks(batch.target)  # read by the network too, so that its own error cancels
+            terms["landmarks"] = weights.landmarks * losses.landmark_consistency(self._landmarks(whole), still)
         if identity:
-            whole = batch.wanted.clone()
-            whole[view] = swapped
             # A slightly different crop each time, or the network learns patterns on the recogniser's pixel grid.
             matrices = augment.random_affine(len(whole), generator, degrees=3, scale=0.03, shift=0.015)
             seen, _ = self.encoder(augment.warp_images(whole, matrices))

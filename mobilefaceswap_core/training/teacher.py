@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from ..errors import OptionError
 from ..identity.encoder import load_identity_encoder
 from ..teachers.ours import TeacherGenerator
 from ..types import Image
@@ -52,20 +51,10 @@ class TeacherTask(Task):
         self.encoder = load_identity_encoder(device)
         self.recogniser = load_recogniser(config.recogniser, device=device)
         self._perceptual = load_perceptual(config.perceptual, device=device) if config.losses.perceptual else None
-        self._landmarks = self._load_landmarks()
+        self._landmarks = load_landmark_net(config.landmarks, device=device) if config.losses.landmarks else None
         self._training, self._kept = split(faces, config.data.hold_out, seed=config.loop.seed)
         self._snapshots = 0
         self.critic_loss = 0.0  # of the last logged step
-
-    def _load_landmarks(self) -> nn.Module | None:
-        if not self.config.losses.landmarks:
-            return None
-        if not self.config.landmarks:
-            raise OptionError(
-                "losses.landmarks needs the file of a landmark network: train one with the program `landmarks` and name it "
-                "in `landmarks`, or set losses.landmarks=0."
-            )
-        return load_landmark_net(Path(self.config.landmarks), device=self.device)
 
     def losses(self, step: int, generator: Generator) -> dict[str, Tensor]:
         target, landmarks, source, same = self.draw(generator)

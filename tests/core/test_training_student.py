@@ -296,7 +296,7 @@ def test_the_teacher_trains_keeps_snapshots_and_a_quality_network_learns_from_th
     assert score.shape == (3,) and ((score > 0) & (score < 1)).all()
 
 
-def test_the_landmark_network_feeds_the_teachers_consistency_loss(tmp_path, faces):
+def test_the_landmark_network_feeds_the_consistency_losses(tmp_path, faces, pairs):
     from mobilefaceswap_core.training.landmarks import LandmarksTask, load_landmark_net
     from mobilefaceswap_core.training.teacher import TeacherTask
 
@@ -308,6 +308,13 @@ def test_the_landmark_network_feeds_the_teachers_consistency_loss(tmp_path, face
     assert load_landmark_net(result.exported[0])(torch.rand(1, 3, 32, 32)).shape == (1, 68, 2)
     with pytest.raises(OptionError, match="program `landmarks`"):
         TeacherTask(TeacherConfig(loop=LOOP, discriminator_width=4), faces)
+    weights = StudentLosses(landmarks=2.0, identity=0, perceptual=0)
+    with pytest.raises(OptionError, match="program `landmarks`"):
+        _task(faces, pairs, losses=weights)
+    task = _task(faces, pairs, losses=weights, landmarks=str(result.exported[0]))
+    term = task.losses(1, batch_generator(1, 1, 0, torch.device("cpu")))["landmarks"]
+    (gradient,) = torch.autograd.grad(term, next(task.network.idn.final.parameters()))
+    assert term > 0 and gradient.abs().max() > 0, "moved landmarks must reach the student's weights"
 
 
 def test_the_encoder_comes_closer_to_the_recogniser_it_is_distilled_from(tmp_path, faces):
