@@ -19,13 +19,13 @@ from torch import nn
 from .idn import DECODER_IN_CHANNELS, DECODER_OUT_CHANNELS, ENCODER_CHANNELS, SLOPE, Idn, IdnWeights
 
 OPSET = 17  # first with every operator used here in its present form; onnxruntime >= 1.12 and onnxruntime-web read it
-_IR_VERSION = 8
+IR_VERSION = 8
 _STAGES = len(ENCODER_CHANNELS) - 1
 Output = Literal["swapped", "face"]
 Array = NDArray[np.float32]
 
 
-class _Graph:
+class Graph:
     """Collects nodes and constants; each method adds one operator and returns the name of its result."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ def idn_graph(idn: Idn, weights: IdnWeights | None, *, output: Output = "swapped
         A model with input ``crop (N, 3, S, S)`` in [0, 1], S a multiple of 32, and outputs ``swapped`` or ``face`` and
         ``mask (N, 1, S, S)``.
     """
-    graph = _Graph()
+    graph = Graph()
     graph.constant("scales", np.array([1, 1, 2, 2], np.float32))
     kernels, inputs = _kernels(graph, weights)
     x = graph.add("Mul", ["crop", graph.constant("two", np.array(2, np.float32))], "doubled")
@@ -91,9 +91,7 @@ def idn_graph(idn: Idn, weights: IdnWeights | None, *, output: Output = "swapped
     skips = []
     for i in range(_STAGES):
         if i == 0 and weights is not None:  # 3 channels: one dense convolution beats two thin ones
-            x = graph.conv(
-                x, [graph.constant("encoder_dense.0", _first_stage(weights))], "encoder.0", kernel=4, stride=2
-            )
+            x = graph.conv(x, ["encoder_dense.0"], "encoder.0", kernel=4, stride=2)
         else:
             x = graph.conv(x, [kernels[f"encoder_depthwise.{i}"]], f"encoder_depthwise_out.{i}", kernel=4, stride=2,
                            group=ENCODER_CHANNELS[i])  # fmt: skip
@@ -107,7 +105,7 @@ def idn_graph(idn: Idn, weights: IdnWeights | None, *, output: Output = "swapped
     outputs = [_tensor(output, 3), _tensor("mask", 1)]
     body = helper.make_graph(graph.nodes, "mobilefaceswap_idn", [_tensor("crop", 3), *inputs], outputs, graph.constants)
     model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="mobilefaceswap")
-    model.ir_version = _IR_VERSION
+    model.ir_version = IR_VERSION
     return model
 
 
@@ -117,7 +115,7 @@ def graph_input(name: str, kernel: torch.Tensor) -> Array:
     return array[:, None] if "depthwise" in name else array[:, :, None, None]
 
 
-def _kernels(graph: _Graph, weights: IdnWeights | None) -> tuple[dict[str, str], list[onnx.ValueInfoProto]]:
+def _kernels(graph: Graph, weights: IdnWeights | None) -> tuple[dict[str, str], list[onnx.ValueInfoProto]]:
     shapes = {f"encoder_depthwise.{i}": (ENCODER_CHANNELS[i], 1, 4, 4) for i in range(_STAGES)}
     shapes |= {f"encoder_pointwise.{i}": (ENCODER_CHANNELS[i + 1], ENCODER_CHANNELS[i], 1, 1) for i in range(_STAGES)}
     pairs = list(zip(DECODER_IN_CHANNELS, DECODER_OUT_CHANNELS, strict=True))
@@ -126,11 +124,16 @@ def _kernels(graph: _Graph, weights: IdnWeights | None) -> tuple[dict[str, str],
     if weights is None:
         inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
         return {name: name for name in shapes}, inputs
-    dense = {"encoder_depthwise.0", "encoder_pointwise.0"}
-    for name, kernel in weights.tensors().items():
-        if name not in dense:
-            graph.constant(name, graph_input(name, kernel))
+    for name, array in source_constants(weights).items():
+        graph.constant(name, array)
     return {name: name for name in shapes}, []
+
+
+def source_constants(weights: IdnWeights) -> dict[str, Array]:
+    """The constants of a baked graph that belong to its source, by name and in the graph's order."""
+    dense = ("encoder_depthwise.0", "encoder_pointwise.0")
+    others = {n: graph_input(n, kernel) for n, kernel in weights.tensors().items() if n not in dense}
+    return {"encoder_dense.0": _first_stage(weights), **others}
 
 
 def _first_stage(weights: IdnWeights) -> Array:
@@ -138,7 +141,7 @@ def _first_stage(weights: IdnWeights) -> Array:
     return (pointwise[:, :, None, None] * depthwise[None]).detach().cpu().float().numpy()
 
 
-def _mask_head(graph: _Graph, idn: Idn, x: str) -> str:
+def _mask_head(graph: Graph, idn: Idn, x: str) -> str:
     *stages, last = cast("list[Any]", list(idn.mask))
     for i, stage in enumerate(stages):
         _, depthwise, pointwise, norm, _ = stage
@@ -151,7 +154,7 @@ def _mask_head(graph: _Graph, idn: Idn, x: str) -> str:
     return graph.add("Sigmoid", [x], "mask")
 
 
-def _decoder(graph: _Graph, idn: Idn, x: str, skips: list[str], kernels: dict[str, str]) -> str:
+def _decoder(graph: Graph, idn: Idn, x: str, skips: list[str], kernels: dict[str, str]) -> str:
     last = len(DECODER_IN_CHANNELS) - 1
     for i, channels in enumerate(DECODER_IN_CHANNELS):
         x = graph.upsample(x, f"decoder_up.{i}")
@@ -170,7 +173,7 @@ def _decoder(graph: _Graph, idn: Idn, x: str, skips: list[str], kernels: dict[st
     return graph.add("Add", [x, "half"], "face")
 
 
-def _fixed_conv(graph: _Graph, x: str, name: str, kernel: torch.Tensor, bias: torch.Tensor, *, group: int = 1) -> str:
+def _fixed_conv(graph: Graph, x: str, name: str, kernel: torch.Tensor, bias: torch.Tensor, *, group: int = 1) -> str:
     constants = [
         graph.constant(f"{name}.weight", kernel.detach().float().numpy()),
         graph.constant(f"{name}.bias", bias.detach().float().numpy()),
@@ -178,7 +181,7 @@ def _fixed_conv(graph: _Graph, x: str, name: str, kernel: torch.Tensor, bias: to
     return graph.conv(x, constants, name, kernel=kernel.shape[-1], group=group)
 
 
-def _blend(graph: _Graph, face: str, mask: str) -> None:
+def _blend(graph: Graph, face: str, mask: str) -> None:
     shown = graph.add("Mul", [graph.add("Sub", [face, "crop"], "difference"), mask], "shown")
     graph.add("Add", ["crop", shown], "swapped")
 
