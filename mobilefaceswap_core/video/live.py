@@ -20,7 +20,7 @@ from .tracking import TrackedFace, Tracker, follow_largest
 
 BUDGET_MS = 120.0  # eight frames a second, below which a live picture no longer looks like one
 _KEPT = 300  # latencies the percentiles are taken of
-_LONGEST_WAIT = 15  # detections may be put off for this many frames when time is short
+_LONGEST_WAIT = 15  # detections may be put off for this many frames when time is short and no face is lost
 _HELD_FRAMES = 3  # frames a face that was lost stays at its last landmarks
 
 
@@ -142,7 +142,7 @@ class LiveSwapper:
     def _track(self, frame: Image, arrived: float) -> list[TrackedFace]:
         """Tracked faces, and for a moment those that were lost, where they were last."""
         usual_ms = self.percentile_ms(50)
-        is_tight = usual_ms + self._detect_ms > self._budget_ms and self._put_off < _LONGEST_WAIT and bool(self._held)
+        is_tight = usual_ms + self._detect_ms > self._budget_ms and self._put_off < _LONGEST_WAIT
         before, started = self._tracker.detections, self._clock()
         faces = self._tracker.update(frame, time_s=arrived, may_detect=not is_tight)
         self._put_off = self._put_off + 1 if is_tight else 0

@@ -93,7 +93,8 @@ class Tracker:
         Args:
             image: ``(H, W, 3)`` RGB uint8.
             time_s: when the frame is shown.
-            may_detect: ``False`` puts a due detection off, for a live picture that is late.
+            may_detect: ``False`` puts a due detection off while every known face is still followed, for a live picture
+                that is late. A face that was lost is searched for all the same: late is better than unswapped.
 
         Returns:
             Faces in the order of their tracks' numbers.
@@ -106,10 +107,12 @@ class Tracker:
             self._follow(track, image)
         self._part_ways(image)
         self._since_detection += 1
-        if any(track.is_lost for track in self._tracks):
+        has_lost = any(track.is_lost for track in self._tracks)
+        if has_lost:
             self._search_left = _SEARCH_FRAMES
-        is_due = self._since_detection >= self._key_interval or self._search_left > 0 or not self._tracks
-        self.detected_now = may_detect and is_due
+        is_urgent = has_lost or not self._tracks
+        is_due = self._since_detection >= self._key_interval or self._search_left > 0
+        self.detected_now = is_urgent or (may_detect and is_due)
         if self.detected_now:
             self._search_left -= 1
             self._detect(image)

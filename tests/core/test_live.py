@@ -148,6 +148,22 @@ def test_detection_is_put_off_when_time_is_short_but_not_for_ever() -> None:
     assert 2 <= tight._tracker.detections < roomy._tracker.detections
 
 
+def test_a_late_picture_never_shows_a_face_unswapped_where_it_jumped_to() -> None:
+    clock = Clock()
+
+    def step() -> None:
+        clock.now += 0.15
+
+    # What a busy machine lets through of a head in motion: places that lie far apart, the last one like a scene cut.
+    shifts = [(30, 95), (30, 95), (-40, 60), (-40, 60), (60, 100), (0, 40), (70, 60), (-70, 100)]
+    swapper = live(Pipeline(SlowPainter(step), painter().detector), clock=clock, budget_ms=100)
+    for shift in shifts:
+        frame = clips.moved(clips.astronaut(), (320, 240), shift=shift, scale=0.75)
+        image, _ = swapper.process(frame)
+        x, y = round(160 + shift[0] + 0.75 * (224 - 256)), round(120 + shift[1] + 0.75 * (125 - 256))
+        assert colour_share(image[y - 6 : y + 6, x - 6 : x + 6], RED) > 0.9, f"the face at {shift} is not swapped"
+
+
 def test_visitors_who_share_a_pipeline_never_see_each_others_face() -> None:
     one, two = live(colour=RED), live(colour=BLUE)
     for frame in clips.portrait_frames(4):
