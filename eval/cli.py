@@ -77,6 +77,7 @@ def run(
     judge_detector: Annotated[str | None, typer.Option(help="detector of the judges")] = None,
     lpips_backbone: Annotated[str | None, typer.Option(help="alexnet-owt-7be5be79.pth")] = None,
     fid_features: Annotated[str | None, typer.Option(help="recogniser, or an ONNX file of features")] = None,
+    metrics: Annotated[str | None, typer.Option(help="added metrics: registered names or module:attribute")] = None,
     seed: Annotated[int | None, typer.Option(help="of pairs and bootstrap")] = None,
     limit: Annotated[int | None, typer.Option(help="only the first N pairs")] = None,
     executor: Annotated[str | None, typer.Option(help="serial or ray")] = None,

@@ -21,8 +21,6 @@ _PER_GROUP = 4
 
 def draw_sheets(run: Path, summary: Summary, folder: Path) -> list[Path]:
     """One sheet per compared method, chosen by cosine to the source less pose error on the common scale of their spreads."""
-    import matplotlib.pyplot as plt
-
     identity = next((c for c in summary.columns if c.spec.key == "cosine_source"), None)
     pose = next((c for c in summary.columns if c.spec.key == "pose_error"), None)
     if identity is None or pose is None:
@@ -38,21 +36,23 @@ def draw_sheets(run: Path, summary: Summary, folder: Path) -> list[Path]:
         count = min(_PER_GROUP, len(order) // 3)
         middle = len(order) // 2 - count // 2
         groups = {"best": order[::-1][:count], "median": order[middle : middle + count], "worst": order[:count]}
-        figure = _sheet(plt, run, reader, name, groups, part, identity.key, pose.key)
+        figure = _sheet(run, reader, name, groups, part, identity.key, pose.key)
         path = folder / f"pairs_{name}.png"
         figure.savefig(path, metadata={"Software": None}, dpi=110)
-        plt.close(figure)
         written.append(path)
     return written
 
 
 def _sheet(
-    plt: Any, run: Path, reader: ImageReader, method: str, groups: dict[str, Any], part: Any, identity: str, pose: str
+    run: Path, reader: ImageReader, method: str, groups: dict[str, Any], part: Any, identity: str, pose: str
 ) -> Any:
+    from matplotlib.figure import Figure
+
     chosen = {int(i) for rows in groups.values() for i in rows}
     pairs = {p.index: p for p in iterate_pairs(run / "pairs.csv") if p.index in chosen}
     columns = max(len(rows) for rows in groups.values())
-    figure, grid = plt.subplots(3, columns, figsize=(3.4 * columns, 5.2), squeeze=False, layout="constrained")
+    figure = Figure(figsize=(3.4 * columns, 5.2), layout="constrained")
+    grid = figure.subplots(3, columns, squeeze=False)
     for row, (group, indices) in enumerate(groups.items()):
         for axes in grid[row]:
             axes.axis("off")

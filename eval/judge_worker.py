@@ -8,6 +8,7 @@ target shows the judges no face. Nothing is dropped.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobilefaceswap_core.errors import BackendError, NoFaceError, SwapError
+from mobilefaceswap_core.errors import BackendError, NoFaceError, OptionError, SwapError
 from mobilefaceswap_core.types import Face, Image
 
 from .face_region import closest_face, face_region, largest_face, padded
@@ -26,6 +27,7 @@ from .gallery import load_gallery
 from .images import ImageReader, read_image
 from .judges import Judge, load_judges
 from .judges.onnx_file import OnnxNetwork
+from .metrics import Sample, load_metrics
 from .metrics.colour_shift import colour_shift
 from .metrics.expression_error import expression_error
 from .metrics.frechet import clean_resize
@@ -55,6 +57,7 @@ class JudgeOptions:
         device: torch device of judges that use torch.
         lpips_backbone: AlexNet file, or ``None`` to look where torch keeps downloads.
         fid_features: ``recogniser`` (the first recogniser's embedding) or an ONNX file with its contract.
+        metrics: added ones, as :func:`eval.metrics.load_metrics` reads them.
         threads: of torch and OpenCV.
     """
 
@@ -63,6 +66,7 @@ class JudgeOptions:
     device: str = "cpu"
     lpips_backbone: Path | None = None
     fid_features: str = "recogniser"
+    metrics: tuple[str, ...] = ()
     threads: int = 1
 
 
@@ -102,6 +106,7 @@ class JudgeWorker:
         self._gallery = load_gallery(run, [j.info for j in self.judges]) if with_gallery else None
         self._lpips, self.lpips_status = _load_lpips(options)
         self._features = load_features(options.fid_features)
+        self._added = load_metrics(options.metrics)
         self._targets: OrderedDict[str, _Measured] = OrderedDict()
 
     def cards(self) -> dict[str, Any]:
@@ -112,6 +117,7 @@ class JudgeWorker:
             "detector": {"name": info.name, "title": info.title, "files": dict(info.files), "device": info.device},
             "lpips": self.lpips_status,
             "frechet_features": self._feature_name(),
+            "metrics": [asdict(m.spec) for m in self._added],
         }
 
     def run(self, job: Any) -> list[dict[str, Any]]:
@@ -168,7 +174,40 @@ class JudgeWorker:
             record["no_reference"].append("landmark_shape")
         else:
             record["values"]["landmark_shape"] = landmark_shape(face.landmarks, target.face.landmarks)
+        self._add(record, pair, swapped, face, target)
         return record
+
+    def _add(
+        self, record: dict[str, Any], pair: Pair, swapped: Image | None, face: Face | None, target: _Measured | None
+    ) -> None:
+        """Values of metrics from outside; one that raises one of our errors counts as a failure of the swap."""
+        if not self._added:
+            return
+        keys = [metric.spec.key for metric in self._added]
+        try:
+            source = self._reader.read(pair.source)
+        except SwapError:
+            target = None
+        if target is None or target.face is None:
+            record["no_reference"] += keys
+            return
+        if swapped is None or face is None or swapped.shape != target.image.shape:
+            record["worst"] += keys
+            return
+        region = face_region(target.face.landmarks, *swapped.shape[:2])
+        sample = Sample(source, target.image, swapped, target.face, face, region)
+        for metric in self._added:
+            try:
+                value = float(metric.measure(sample))
+            except SwapError:
+                record["worst"].append(metric.spec.key)
+                continue
+            if not math.isfinite(value):
+                raise OptionError(
+                    f"The metric {metric.spec.key} gave {value} for pair {pair.index}; wanted a finite number. Raise "
+                    "NoFaceError where there is none."
+                )
+            record["values"][metric.spec.key] = value
 
     def _judged(
         self, record: dict[str, Any], pair: Pair, vectors: dict[str, NDArray[np.float64]], target: _Measured | None

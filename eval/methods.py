@@ -5,8 +5,8 @@ A method is named on the command line as ``NAME``, or ``LABEL=SPEC`` to choose i
 * ``target``: no swap, the target itself. Identity at chance, pose and expression error 0: the lower bound.
 * ``target-jpeg``: the target re-encoded as JPEG 75: what the judges report when nothing about the face changed (noise floor).
 * ``source-paste``: the source's crop pasted in as it is. Identity at its best, pose and expression at their worst.
-* a name of ``mobilefaceswap_core.models`` (``student``, ``teacher``, ``graphics``, ...), or a ``.safetensors`` path.
-* ``module:factory``: a function that returns a ``Swapper``; it may take ``device``.
+* a name of ``mobilefaceswap_core.models`` (``student``, ``teacher``, ``graphics``, one that another package registers),
+  ``module:factory`` (a function that returns a ``Swapper``; it may take ``device``), or a ``.safetensors`` path.
 * a folder of results named ``source-target.png`` (stems of the two images) or by pair number (``000042.png``).
 * a ``.onnx`` file with one image input and one embedding input, described in :mod:`eval.onnx_swapper`.
 """
@@ -14,8 +14,6 @@ A method is named on the command line as ``NAME``, or ``LABEL=SPEC`` to choose i
 from __future__ import annotations
 
 import hashlib
-import importlib
-import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -116,25 +114,9 @@ def _load_swapper(spec: str, device: str, base: Path) -> Swapper:
         from .onnx_swapper import OnnxSwapper
 
         return OnnxSwapper(base / spec)
-    module, mark, factory = spec.partition(":")
-    if mark and re.fullmatch(r"[A-Za-z_][\w.]*", module):
-        return _from_factory(module, factory, device)
     from mobilefaceswap_core.models import load_swapper
 
     return load_swapper(str(base / spec) if spec.endswith(".safetensors") else spec, device=device)
-
-
-def _from_factory(module: str, factory: str, device: str) -> Swapper:
-    try:
-        made = getattr(importlib.import_module(module), factory)
-    except (ImportError, AttributeError) as error:
-        raise OptionError(f"The method {module}:{factory} cannot be imported ({error}).") from error
-    swapper = made(device=device) if "device" in inspect.signature(made).parameters else made()
-    if not isinstance(swapper, Swapper):
-        raise OptionError(
-            f"{module}:{factory} returned a {type(swapper).__name__}, which lacks condition, swap or info."
-        )
-    return swapper
 
 
 class TargetMethod:

@@ -33,6 +33,7 @@ class RunOptions:
         judge_detector: of the judges.
         lpips_backbone: AlexNet file.
         fid_features: ``recogniser`` or an ONNX file.
+        metrics: metrics of other packages, as :func:`eval.metrics.load_metrics` reads them.
         seed: of pairs and bootstrap.
         limit: use only the first so many pairs.
         executor: ``serial`` or ``ray``.
@@ -55,6 +56,7 @@ class RunOptions:
     judge_detector: str = "dlib"
     lpips_backbone: str | None = None
     fid_features: str = "recogniser"
+    metrics: tuple[str, ...] = ()
     seed: int = 0
     limit: int | None = None
     executor: str = "serial"
@@ -75,7 +77,7 @@ class RunOptions:
 # Options whose change would make old results and new ones two different runs.
 FIXED_ON_RESUME = (
     "dataset", "root", "identities", "pair_file", "pairs", "frames", "aligned", "detector", "judge_detector", "judges",
-    "lpips_backbone", "fid_features", "seed", "device",
+    "lpips_backbone", "fid_features", "metrics", "seed", "device",
 )  # fmt: skip
 
 
@@ -129,7 +131,7 @@ def resolve(values: dict[str, Any]) -> RunOptions:
     checked: dict[str, Any] = {}
     for name, value in values.items():
         wanted = getattr(default, name)
-        if name in ("methods", "judges"):
+        if name in ("methods", "judges", "metrics"):
             if not isinstance(value, str | list | tuple):
                 raise OptionError(
                     f"Option {name} is {reprlib.repr(value)}; wanted a list, or words separated by commas."

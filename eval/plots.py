@@ -40,11 +40,8 @@ def write_figures(run: Path, summary: Summary) -> list[Path]:
     Returns:
         The PNG files, in the order of the report.
     """
-    import matplotlib
-
-    # No window, whatever the machine offers.
-    matplotlib.use("Agg", force=False)
-    import matplotlib.pyplot as plt
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
 
     folder = run / "figures"
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,14 +53,14 @@ def write_figures(run: Path, summary: Summary) -> list[Path]:
         ("cost_identity", cost_against_identity),
     ]
     written = []
-    with plt.rc_context(_STYLE):
+    # Figures of their own: no window opens, and a notebook that calls this keeps its backend and its open figures.
+    with rc_context(_STYLE):
         for name, draw in drawings:
-            figure = plt.figure(figsize=(6.4, 4.2), layout="constrained")
+            figure = Figure(figsize=(6.4, 4.2), layout="constrained")
             if draw(figure, summary):
                 figure.savefig(folder / f"{name}.png", metadata={"Software": None})
                 figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
                 written.append(folder / f"{name}.png")
-            plt.close(figure)
         written += draw_sheets(run, summary, folder)
     return written
 

@@ -6,7 +6,6 @@ import base64
 import html
 from pathlib import Path
 
-from .metrics import METRICS
 from .records import read_records, write_text
 from .summary import Summary
 from .tables import html_tables
@@ -59,7 +58,7 @@ def report_html(run: Path, summary: Summary) -> str:
         _failures_html(run),
         _figures_html(run, summary),
         rest,
-        _definitions_html(),
+        _definitions_html(summary),
         "</body></html>",
     ]
     return "\n".join(parts)
@@ -105,9 +104,10 @@ def _failures_html(run: Path) -> str:
     return f"<section><h2>Failed swaps</h2><ul>{items}</ul></section>"
 
 
-def _definitions_html() -> str:
+def _definitions_html(summary: Summary) -> str:
+    specs = dict.fromkeys(column.spec for column in summary.columns)
     rows = "".join(
         f"<li><b>{html.escape(s.label)}</b>: {html.escape(s.definition)} <i>{html.escape(s.source)}.</i></li>"
-        for s in METRICS
+        for s in specs
     )
     return f"<section><details><summary>Definitions of all columns</summary><ul>{rows}</ul></details></section>"

@@ -108,7 +108,8 @@ def _new_run(run: Path, options: RunOptions, say: Callable[[str], None]) -> dict
 def _check_resumable(run: Path, options: RunOptions, resume: bool) -> None:
     if not resume:
         raise OptionError(f"{run} already holds a run; add --resume to go on with it, or choose another --out.")
-    before, now = read_json(run / "run.json")["options"], saved_values(options)
+    # A run that was begun before an option existed was begun with its default.
+    before, now = saved_values(RunOptions()) | read_json(run / "run.json")["options"], saved_values(options)
     changed = [k for k in FIXED_ON_RESUME if before.get(k) != now.get(k)]
     if changed:
         raise OptionError(
@@ -157,6 +158,7 @@ def judge_stage(run: Path, options: RunOptions, progress: Progress | None = None
         device=options.device,
         lpips_backbone=Path(options.lpips_backbone) if options.lpips_backbone else None,
         fid_features=options.fid_features,
+        metrics=options.metrics,
         threads=options.threads,
     )
     return run_judge(

@@ -139,7 +139,7 @@ def load_pairs(run: Path, columns: tuple[Column, ...], methods: list[str], limit
 def columns_of(judges: dict[str, Any], *, flicker: bool) -> tuple[Column, ...]:
     """The columns that these judges give."""
     columns = []
-    for spec in METRICS:
+    for spec in (*METRICS, *(MetricSpec(**card) for card in judges.get("metrics", ()))):
         if spec.judge_kind == "none":
             if spec.key != "flicker" or flicker:
                 columns.append(Column(spec.key, spec))

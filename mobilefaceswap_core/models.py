@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ import torch
 from .backends import choose_device
 from .errors import OptionError
 from .official import NETWORK_FILE, RECOGNISER_FILE
+from .plugins import SWAPPERS, is_reference, make, package_of, registered
 from .swapper import Swapper
 from .weights.download import cache_folder
 
@@ -86,7 +88,11 @@ def _inswapper(device: torch.device, backend: str, threads: int | None) -> Swapp
 
 
 def entries() -> dict[str, ModelEntry]:
-    """All known swappers, those whose files are missing included."""
+    """All known swappers: those whose files are missing, and those that other packages register, included.
+
+    >>> list(entries())[:3]
+    ['student', 'teacher', 'graphics']
+    """
     from .teachers import ghost, inswapper, simswap
     from .teachers.checkpoints import Checkpoint, expected_path
 
@@ -110,7 +116,16 @@ def entries() -> dict[str, ModelEntry]:
         ModelEntry("ghost", "GHOST, two blocks, the authors' weights", *files(ghost.FILES), _ghost),
         ModelEntry("inswapper", "inswapper 128 of InsightFace", *files(inswapper.FILES), _inswapper),
     )
-    return {entry.name: entry for entry in listed}
+    own = {entry.name: entry for entry in listed}
+    others = registered(SWAPPERS, taken=frozenset(("auto", *own)))
+    return own | {
+        name: ModelEntry(name, f"from the package {package_of(entry)}", (), "", partial(_from_reference, entry.value))
+        for name, entry in others.items()
+    }
+
+
+def _from_reference(reference: str, device: torch.device, backend: str, threads: int | None) -> Swapper:
+    return make(reference, Swapper, device=device, backend=backend, threads=threads)
 
 
 def available_swappers() -> list[str]:
@@ -130,14 +145,15 @@ def load_swapper(
 
     Args:
         name: ``auto``, a name of :func:`entries`, the path of a ``.safetensors`` file in the student's layout, or of an
-            ``.onnx`` file that ``export`` wrote, which holds its source.
+            ``.onnx`` file that ``export`` wrote, which holds its source, or ``module:factory``: a function that returns
+            a :class:`~mobilefaceswap_core.swapper.Swapper` and may take ``device``, ``backend`` and ``threads``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         backend: for the student; see :func:`~mobilefaceswap_core.backends.choose_backend`.
         threads: CPU threads of the student's backend.
         video: what ``auto`` is chosen for.
 
     Raises:
-        OptionError: unknown name.
+        OptionError: unknown name, or a factory that returns something else.
         WeightsError: the model's files are missing or damaged.
     """
     where = choose_device(device) if isinstance(device, str) else device
@@ -151,9 +167,12 @@ def load_swapper(
         from .export import load_conditioned_onnx
 
         return load_conditioned_onnx(name, threads=threads)
+    if is_reference(name):
+        return _from_reference(name, where, backend, threads)
     known = entries()
     if name not in known:
         raise OptionError(
-            f"Unknown model {name!r}; known are: {', '.join(known)}, or the path of a .safetensors or .onnx file."
+            f"Unknown model {name!r}; known are: {', '.join(known)}, the path of a .safetensors or .onnx file, "
+            "or module:factory."
         )
     return known[name].load(where, backend, threads)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from .base import MetricSpec
+import re
+from collections.abc import Sequence
+
+from mobilefaceswap_core import plugins
+from mobilefaceswap_core.errors import OptionError
+
+from .base import AddedMetric, MetricSpec, Sample
 from .colour_shift import COLOUR
 from .expression_error import EXPRESSION
 from .failures import FAILED
@@ -20,7 +26,7 @@ from .ssim import FRAME as SSIM_FRAME
 from .temporal_flicker import FLICKER
 from .verification import VERIFIED
 
-__all__ = ["METRICS", "MetricSpec"]
+__all__ = ["METRICS", "AddedMetric", "MetricSpec", "Sample", "load_metrics"]
 
 # In the order of the table's columns.
 METRICS: tuple[MetricSpec, ...] = (
@@ -43,3 +49,37 @@ METRICS: tuple[MetricSpec, ...] = (
     FRECHET,
     FAILED,
 )
+
+
+def load_metrics(names: Sequence[str]) -> list[AddedMetric]:
+    """Metrics of other packages, for ``--metrics``.
+
+    Args:
+        names: registered names (entry points in ``mobilefaceswap.metrics``) or ``module:attribute``; each names an
+            :class:`AddedMetric`.
+
+    Raises:
+        OptionError: unknown name, something that is no metric, or a key that is in use.
+    """
+    if not names:
+        return []
+    others = plugins.registered(plugins.METRICS)
+    keys, added = {spec.key for spec in METRICS}, []
+    for name in names:
+        if not plugins.is_reference(name) and name not in others:
+            raise OptionError(
+                f"Unknown metric {name!r}; --metrics adds to the metrics of every run. Registered by installed packages: "
+                f"{', '.join(others) or 'none'}. Or name one as module:attribute."
+            )
+        metric = plugins.load_reference(others[name].value if name in others else name)
+        if not isinstance(metric, AddedMetric):
+            raise OptionError(f"The metric {name} is a {type(metric).__name__}; wanted an eval.metrics.AddedMetric.")
+        key = metric.spec.key
+        if metric.spec.judge_kind != "none" or not re.fullmatch(r"[a-z][a-z0-9_]*", key) or key in keys:
+            raise OptionError(
+                f"The metric {name} has the key {key!r} and judge_kind {metric.spec.judge_kind!r}; wanted a key of lower-case "
+                "letters, digits and underscores that no other metric has, and judge_kind 'none'."
+            )
+        keys.add(key)
+        added.append(metric)
+    return added

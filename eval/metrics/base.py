@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
-from mobilefaceswap_core.types import Image, Mask
+from mobilefaceswap_core.types import Face, Image, Mask
 
 JudgeKind = Literal["recogniser", "pose", "expression", "shape", "none"]
 
@@ -43,6 +44,40 @@ class MetricSpec:
     scale: float = 1.0
     decimals: int = 2
     headline: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One swapped image with everything it may be compared with.
+
+    Attributes:
+        source: ``(H, W, 3)`` RGB uint8, the photo that gave the identity.
+        target: ``(H, W, 3)`` RGB uint8.
+        swapped: as large as the target.
+        target_face: the target's largest face, with 68 landmarks.
+        swapped_face: the face at its place in the swapped image, with 68 landmarks.
+        region: ``(H, W)`` float32 in [0, 1], the target's face region; the same for every method.
+    """
+
+    source: Image
+    target: Image
+    swapped: Image
+    target_face: Face
+    swapped_face: Face
+    region: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class AddedMetric:
+    """A metric from outside this package: what it states, and the function that measures it.
+
+    Attributes:
+        spec: with ``judge_kind="none"`` and a key that no other metric has.
+        measure: one finite number of a :class:`Sample`. A ``SwapError`` that it raises counts as ``spec.worst``.
+    """
+
+    spec: MetricSpec
+    measure: Callable[[Sample], float]
 
 
 def check_image_pair(first: Image, second: Image) -> None:

@@ -13,19 +13,27 @@ from ..errors import OptionError
 if TYPE_CHECKING:
     from ..pipeline import FaceChoice
 
-# Written out so that --help needs no import of the detectors; a test compares them with detect.DETECTORS and BACKENDS.
-DetectorName = Literal["auto", "insightface", "dlib", "lite"]
+# Written out so that --help needs no import of detectors and backends; tests compare them with DETECTORS and BACKENDS.
+DETECTOR_CHOICES = "auto, insightface, dlib, lite"
 BackendName = Literal["auto", "torch", "onnxruntime", "openvino"]
 
 ModelOption = Annotated[
     str,
     typer.Option(
         "--model",
-        metavar="NAME|FILE",
-        help="Swapper: auto, a name that `doctor` lists, a .safetensors file, or an .onnx file made by `export`.",
+        metavar="NAME|FILE|MODULE:FACTORY",
+        help="Swapper: auto, a name that `doctor` lists, a .safetensors file, an .onnx file made by `export`, or a function "
+        "that returns a swapper.",
     ),
 ]
-DetectorOption = Annotated[DetectorName, typer.Option("--detector", help="Face detector.")]
+DetectorOption = Annotated[
+    str,
+    typer.Option(
+        "--detector",
+        metavar="NAME|MODULE:FACTORY",
+        help=f"Face detector: {DETECTOR_CHOICES}, or a function that returns a detector.",
+    ),
+]
 DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where networks run.")]
 BackendOption = Annotated[BackendName, typer.Option("--backend", help="What runs the per-frame network on the CPU.")]
 ThreadsOption = Annotated[

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+from importlib.metadata import EntryPoint
 
+from .. import plugins
 from ..errors import BackendError, OptionError
 from .detector import Detector
 
@@ -18,8 +20,9 @@ def load_detector(name: str = "auto", *, device: str = "auto", download: bool = 
     """Load a detector.
 
     Args:
-        name: ``auto``, ``insightface``, ``dlib`` or ``lite``. ``auto`` takes insightface when a model pack is on disk,
-            otherwise the better of the two offline backends.
+        name: ``auto``, ``insightface``, ``dlib`` or ``lite``; a name that another package registers; or
+            ``module:factory``, a function that returns a :class:`Detector` and may take ``device`` and ``fast``. ``auto``
+            takes insightface when a model pack is on disk, otherwise the better of the two offline backends.
         device: ``auto``, ``cpu``, ``cuda`` (or ``cuda:N``) or ``mps``: a wish. Detectors that cannot use it run on the
             CPU, and ``info`` tells.
         download: with ``insightface``, fetch the pack (non-commercial licence, 289 MB) when it is not on disk.
@@ -37,8 +40,13 @@ def load_detector(name: str = "auto", *, device: str = "auto", download: bool = 
         raise OptionError(f"Unknown device {device!r}; wanted one of {', '.join(_DEVICES)}.")
     if name == "auto":
         return _automatic(device, fast)
+    others = _registered()
+    if plugins.is_reference(name) or name in others:
+        reference = others[name].value if name in others else name
+        return plugins.make(reference, Detector, device=device, fast=fast)
     if name not in DETECTORS:
-        raise OptionError(f"Unknown detector {name!r}; wanted one of auto, {', '.join(DETECTORS)}.")
+        known = ", ".join([*DETECTORS, *others])
+        raise OptionError(f"Unknown detector {name!r}; wanted one of auto, {known}, or module:factory.")
     if name == "insightface" and download:
         from .insightface_scrfd import download_pack, find_pack
 
@@ -49,7 +57,7 @@ def load_detector(name: str = "auto", *, device: str = "auto", download: bool = 
 
 def available_detectors() -> dict[str, str]:
     """For each backend, ``""`` when it can be loaded, otherwise what is missing. Loads nothing."""
-    missing = dict.fromkeys(DETECTORS, "")
+    missing = dict.fromkeys((*DETECTORS, *_registered()), "")
     for name, packages in _PACKAGES.items():
         absent = [package for package in packages if importlib.util.find_spec(package) is None]
         if absent:
@@ -60,6 +68,10 @@ def available_detectors() -> dict[str, str]:
         if find_pack() is None:
             missing["insightface"] = f"no model pack in {home() / 'models'}"
     return missing
+
+
+def _registered() -> dict[str, EntryPoint]:
+    return plugins.registered(plugins.DETECTORS, taken=frozenset(("auto", *DETECTORS)))
 
 
 def _automatic(device: str, fast: bool) -> Detector:

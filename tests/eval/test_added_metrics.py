@@ -1,0 +1,108 @@
+"""Metrics of other packages: a column like any other, failures counted, bad ones refused before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.metrics import load_metrics
+from eval.options import RunOptions, resolve
+from eval.records import read_records
+from eval.run import judge_stage, prepare, render, summary_of, swap_stage
+from mobilefaceswap_core.errors import OptionError
+
+HERE = Path(__file__).parent
+PARTS = {"dataset": "builtin", "detector": "lite", "judge_detector": "lite", "pairs": 6}
+JUDGES = ("dlib",)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("added")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(HERE))
+        options = RunOptions(
+            **PARTS,
+            judges=JUDGES,
+            methods=("target", "average=fake_swappers:average", "grey=fake_swappers:grey"),
+            metrics=("added_metrics:CHANGE", "added_metrics:SHAPES", "added_metrics:EVEN"),
+        )
+        prepare(out, options, resume=False, say=lambda text: None)
+        swap_stage(out, options)
+        judge_stage(out, options)
+    return out
+
+
+def test_an_added_metric_is_a_column_of_the_table_and_a_line_of_the_report(run) -> None:
+    render(run)  # from files alone: the module is not importable any more
+    assert "pixels touched (%) ↓" in (run / "table.md").read_text(encoding="utf-8")
+    assert "<b>pixels touched</b>: Known." in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_it_measures_what_it_was_given(run) -> None:
+    summary = summary_of(run)
+    assert summary.cell("target", "change")["mean"] == 0 < summary.cell("average", "change")["mean"] < 100
+    assert summary.cell("target", "shapes")["mean"] == summary.cell("average", "shapes")["mean"] == 4
+
+
+def test_a_swap_without_a_face_and_a_metric_without_a_value_count_at_the_worst(run) -> None:
+    summary = summary_of(run)
+    no_face = [r for r in read_records(run / "records.jsonl") if r["method"] == "grey" and r["status"] == "no face"]
+    assert no_face and summary.cell("grey", "shapes")["worst"] == len(no_face)
+    even = summary.pairs.loc["target"]["even"]
+    assert set(even) == {0.25, 9.0} and summary.cell("target", "even")["worst"] == int((even == 9.0).sum())
+
+
+def test_a_run_goes_on_only_with_the_metrics_it_was_begun_with(run) -> None:
+    options = RunOptions(**PARTS, judges=JUDGES, methods=("target",))
+    with pytest.raises(OptionError, match="begun with metrics"):
+        prepare(run, options, resume=True, say=lambda text: None)
+
+
+def test_options_take_them_as_words(monkeypatch) -> None:
+    assert resolve({"metrics": "a:B, c:D"}).metrics == ("a:B", "c:D")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("touched", "Unknown metric 'touched'"),
+        ("added_metrics:JUDGED", "judge_kind 'pose'"),
+        ("added_metrics:TAKEN", "key 'ssim_frame'"),
+        ("added_metrics:SPACED", "key 'two words'"),
+        ("added_metrics:_spec", "is a function; wanted an eval.metrics.AddedMetric"),
+        ("added_metrics:ABSENT", "cannot be imported"),
+    ],
+)
+def test_what_is_no_metric_is_refused(monkeypatch, name, said) -> None:
+    monkeypatch.syspath_prepend(str(HERE))
+    with pytest.raises(OptionError, match=said):
+        load_metrics([name])
+
+
+def test_a_value_that_is_not_finite_stops_the_run(tmp_path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(HERE))
+    options = RunOptions(
+        **{**PARTS, "pairs": 1}, judges=JUDGES, methods=("target",), metrics=("added_metrics:NOTHING",)
+    )
+    prepare(tmp_path / "run", options, resume=False, say=lambda text: None)
+    swap_stage(tmp_path / "run", options)
+    with pytest.raises(OptionError, match="gave nan for pair 0"):
+        judge_stage(tmp_path / "run", options)
+
+
+def test_figures_leave_the_callers_backend_and_figures_alone(run) -> None:
+    import matplotlib
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+
+    mine = plt.figure()
+    before = dict(matplotlib.rcParams)
+    render(run)
+    assert matplotlib.get_backend() == "svg" and plt.get_fignums() == [mine.number]
+    assert dict(matplotlib.rcParams) == before
+    plt.close(mine)
+    assert np.all([p.stat().st_size > 1000 for p in (run / "figures").glob("*.png")])
