@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import reprlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from .records import write_json
 from .summary import read_json
 
 COST_MODES = ("count", "measure", "none")
+_MAX_BYTES = 4 << 20
+_MAX_CELL = 200  # characters of a column head with its cell; longer ones break every table
 _TIME = "ms per face"  # the column that only a measurement gives
 
 Costs = dict[str, dict[str, float]]
@@ -60,13 +63,19 @@ def read_costs(path: Path) -> Costs:
         OptionError: not readable, or not an object of objects.
     """
     try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ValueError(f"{path.stat().st_size} bytes, wanted at most {_MAX_BYTES}")
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         raise OptionError(
             f"--cost {path}: wanted {', '.join(COST_MODES)}, or a cost.json that can be read ({error})."
         ) from error
     if not isinstance(value, dict) or not all(isinstance(columns, dict) for columns in value.values()):
         raise OptionError(f"--cost {path}: wanted one object per method label, as python -m eval cost writes it.")
+    for columns in value.values():
+        for head, cell in columns.items():
+            if not isinstance(cell, (int, float, str, type(None))) or len(head) + len(str(cell)) > _MAX_CELL:
+                raise OptionError(f"--cost {path.name}: {reprlib.repr(head)} must be a number or a short text.")
     return value
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .judges.onnx_file import OnnxContract, OnnxNetwork, parse_onnx_argument
+from .records import disk_refused
 
 _INCEPTION_PX = 299  # what FID networks read unless the file says otherwise
 
@@ -22,11 +23,13 @@ def store_feature(folder: Path, name: str, index: int, total: int, feature: list
     """Put one row into a float32 array on disk; written before the record, so that a kill repeats it unchanged."""
     if feature is None:
         return
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.f32"
     size = len(feature) * 4
-    mode = "rb+" if path.is_file() else "wb+"
-    with path.open(mode) as handle:
-        handle.truncate(max(total * size, path.stat().st_size))
-        handle.seek(index * size)
-        handle.write(np.asarray(feature, np.float32).tobytes())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("rb+" if path.is_file() else "wb+") as handle:
+            handle.truncate(max(total * size, path.stat().st_size))
+            handle.seek(index * size)
+            handle.write(np.asarray(feature, np.float32).tobytes())
+    except OSError as error:
+        raise disk_refused(path, error) from error

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mobilefaceswap_core.errors import OptionError
+
 from .judges import JudgeInfo
 from .metrics.verification import FALSE_ACCEPT_RATE, impostor_threshold
 from .records import read_records
@@ -65,5 +67,16 @@ class Gallery:
 
 
 def load_gallery(run: Path, judges: Sequence[JudgeInfo]) -> Gallery:
-    """Read ``gallery.jsonl``."""
-    return Gallery({r["source"]: r for r in read_records(run / "gallery.jsonl")}, judges)
+    """Read ``gallery.jsonl``.
+
+    Raises:
+        OptionError: a record that lacks what these judges said, or says it in another length.
+    """
+    path = run / "gallery.jsonl"
+    required = {"source": str, "identity": str, "status": str, "vectors": dict}
+    try:
+        return Gallery({r["source"]: r for r in read_records(path, required=required)}, judges)
+    except (KeyError, TypeError, ValueError) as error:
+        raise OptionError(
+            f"{path.name} does not hold what these judges measured ({error}); remove it and resume."
+        ) from error

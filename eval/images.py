@@ -6,7 +6,7 @@ A reference is a path relative to the data set's root, optionally followed by ``
 
 from __future__ import annotations
 
-import io
+import contextlib
 import os
 from pathlib import Path
 
@@ -14,32 +14,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import ImageError
+from mobilefaceswap_core.images import MAX_BYTES, MAX_PIXELS
+from mobilefaceswap_core.images import read_image as read_photo
 from mobilefaceswap_core.npz import read_npz
 from mobilefaceswap_core.types import Image, Points
 
-from .records import partial_name
+from .records import disk_refused, partial_name
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 class ImageReader:
-    """Read references under one root. Holds the last opened pack, nothing else."""
+    """Read references under one root, and nothing outside it. Holds the last opened pack, nothing else."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root = root.resolve()
         self._pack: tuple[Path, dict[str, NDArray[np.generic]]] | None = None
 
     def read(self, reference: str) -> Image:
         """The image of a reference, ``(H, W, 3)`` RGB uint8.
 
         Raises:
-            ImageError: naming the reference, when the file is missing, unreadable or too short.
+            ImageError: naming the reference, when the file is missing, outside the root, unreadable or too short.
         """
         path, number = split_reference(reference)
-        full = self._root / path
+        full = inside(self._root, path)
+        if full is None:
+            raise ImageError(
+                f"{_short(reference)}: leads out of the data set's root; references and links must stay inside it. Give a "
+                "--root that holds everything, or copy the file."
+            )
         if not full.is_file():
-            raise ImageError(f"{reference}: no such file under the data set's root; check the pair list and --root.")
+            raise ImageError(
+                f"{_short(reference)}: no such file under the data set's root; check the pair list and --root."
+            )
         if full.suffix.lower() == ".npz":
             return self._crop(full, number, reference)
         if full.suffix.lower() in VIDEO_SUFFIXES:
@@ -51,12 +60,26 @@ class ImageReader:
         path, number = split_reference(reference)
         if not path.endswith(".npz") or number is None:
             return None
-        pack = self._open_pack(self._root / path)
-        return pack["lm"][number].astype(np.float64) * size_px if "lm" in pack else None
+        full = inside(self._root, path)
+        if full is None:
+            raise ImageError(f"{_short(reference)}: leads out of the data set's root.")
+        pack = self._open_pack(full)
+        if "lm" not in pack:
+            return None
+        points = pack["lm"]
+        if points.ndim != 3 or points.shape[1:] != (68, 2) or points.dtype.kind != "f" or number >= len(points):
+            raise ImageError(
+                f"{_short(reference)}: landmarks are {points.dtype} {points.shape}; wanted floats (n, 68, 2)."
+            )
+        return points[number].astype(np.float64) * size_px
 
     def _crop(self, path: Path, number: int | None, reference: str) -> Image:
         pack = self._open_pack(path)
-        offsets = pack["off"]
+        buffer, offsets = pack.get("buf"), pack.get("off")
+        if buffer is None or offsets is None or buffer.dtype != np.uint8 or buffer.ndim != 1:
+            raise ImageError(f"{path.name}: wanted buf (uint8) and off in a pack of face crops.")
+        if offsets.ndim != 1 or offsets.dtype.kind not in "iu":
+            raise ImageError(f"{path.name}: off is {offsets.dtype} {offsets.shape}; wanted n + 1 whole numbers.")
         if number is None or not 0 <= number < len(offsets) - 1:
             raise ImageError(f"{reference}: wanted #N with N from 0 to {len(offsets) - 2}.")
         return decode_image(pack["buf"][int(offsets[number]) : int(offsets[number + 1])].tobytes(), reference)
@@ -67,14 +90,28 @@ class ImageReader:
         return self._pack[1]
 
 
-# Bitmaps only: Pillow hands other files, such as EPS, to outside programs.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+_MOST_DIGITS = 12  # of a number after #; more name no frame
+_NAME_SHOWN = 200  # characters of a reference in a message
+
+
+def inside(root: Path, path: str) -> Path | None:
+    """The file that a relative path names below a resolved folder, links followed; ``None`` if that leads out of it."""
+    try:
+        full = (root / path).resolve()
+        full.is_file()  # raises for names that are too long for the file system
+    except (OSError, ValueError, RuntimeError):  # also a NUL in the name, links in a circle
+        return None
+    return full if full.is_relative_to(root) else None
+
+
+def _short(reference: str) -> str:
+    return reference if len(reference) <= _NAME_SHOWN else f"{reference[:_NAME_SHOWN]}..."
 
 
 def split_reference(reference: str) -> tuple[str, int | None]:
     """``clip.mp4#12`` -> ``("clip.mp4", 12)``; without a number -> ``(reference, None)``."""
     path, mark, number = reference.rpartition("#")
-    if mark and number.isdecimal():
+    if mark and number.isdecimal() and len(number) <= _MOST_DIGITS:
         return path, int(number)
     return reference, None
 
@@ -83,38 +120,45 @@ def read_image(path: Path) -> Image:
     """Read a file as RGB uint8, turned upright by its EXIF orientation.
 
     Raises:
-        ImageError: naming the file, when it cannot be decoded.
+        ImageError: naming the file, when it cannot be decoded or is over the limits of :mod:`mobilefaceswap_core.images`.
     """
     try:
-        payload = path.read_bytes()
+        size = path.stat().st_size
+        payload = path.read_bytes() if size <= MAX_BYTES else b""
     except OSError as error:
         raise ImageError(f"{path.name}: cannot be read ({error.strerror}).") from error
+    if size > MAX_BYTES:
+        raise ImageError(f"{path.name}: got {size} bytes, wanted at most {MAX_BYTES}. Save it smaller.")
     return decode_image(payload, path.name)
 
 
 def decode_image(payload: bytes, name: str) -> Image:
-    """Decode an encoded image to ``(H, W, 3)`` RGB uint8; transparency is dropped."""
-    from PIL import Image as PillowImage
-    from PIL import ImageOps, UnidentifiedImageError
-
+    """Decode an encoded image to ``(H, W, 3)`` RGB uint8; of an animation the first picture; transparency is dropped."""
     try:
-        with PillowImage.open(io.BytesIO(payload), formats=_FORMATS) as opened:
-            return np.array(ImageOps.exif_transpose(opened).convert("RGB"))
-    except UnidentifiedImageError as error:  # its text holds a memory address, which would differ from run to run
-        raise ImageError(f"{name}: not an image that can be decoded (unknown format).") from error
-    except (OSError, ValueError, PillowImage.DecompressionBombError) as error:
-        raise ImageError(f"{name}: not an image that can be decoded ({error}).") from error
+        return read_photo(payload).image
+    except ImageError as error:
+        raise ImageError(f"{name}: {str(error).removeprefix('image bytes: ')}") from error
 
 
 def write_png(path: Path, image: Image) -> None:
-    """Write a PNG under a temporary name, then rename it into place. The same image gives the same bytes."""
+    """Write a PNG under a temporary name, then rename it into place. The same image gives the same bytes.
+
+    Raises:
+        OutputError: the disk refuses; nothing is left behind.
+    """
     from PIL import Image as PillowImage
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_name(path)
-    with partial.open("wb") as handle:
-        PillowImage.fromarray(image).save(handle, format="PNG", compress_level=4)
-    os.replace(partial, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as handle:
+            PillowImage.fromarray(image).save(handle, format="PNG", compress_level=4)
+        os.replace(partial, path)
+    except OSError as error:
+        raise disk_refused(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _video_frame(path: Path, number: int | None, reference: str) -> Image:
@@ -126,6 +170,7 @@ def _video_frame(path: Path, number: int | None, reference: str) -> Image:
     try:
         with av.open(str(path), options=MEDIA_OPTIONS) as container:
             stream = container.streams.video[0]
+            _check_frame_size(stream.codec_context.width, stream.codec_context.height, reference)
             rate, base = stream.average_rate, stream.time_base
             wanted, start = number or 0, stream.start_time or 0
             if wanted and rate and base:
@@ -133,14 +178,20 @@ def _video_frame(path: Path, number: int | None, reference: str) -> Image:
             for frame in container.decode(stream):
                 at = wanted if frame.pts is None or not rate else round(float((frame.pts - start) * base * rate))
                 if at >= wanted:
+                    _check_frame_size(frame.width, frame.height, reference)
                     return frame.to_ndarray(format="rgb24")
-    except (av.error.FFmpegError, IndexError) as error:
+    except (av.error.FFmpegError, ArithmeticError, IndexError, OSError, ValueError) as error:
         raise ImageError(f"{reference}: the clip cannot be decoded ({error}).") from error
     raise ImageError(f"{reference}: the clip ends before frame {number}.")
 
 
+def _check_frame_size(width: int, height: int, reference: str) -> None:
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"{reference}: frames of {width} x {height} pixels, wanted at most {MAX_PIXELS} pixels.")
+
+
 def video_length(path: Path) -> int:
-    """Frames of a clip, from its header, or counted when the header does not say.
+    """Frames of a clip, from its header, or counted when the header does not say or names more than the file has bytes.
 
     Raises:
         ImageError: when the clip cannot be opened.
@@ -152,6 +203,8 @@ def video_length(path: Path) -> int:
     try:
         with av.open(str(path), options=MEDIA_OPTIONS) as container:
             stream = container.streams.video[0]
-            return int(stream.frames) or sum(1 for _ in container.demux(stream)) - 1
-    except (av.error.FFmpegError, IndexError) as error:
+            if 0 < stream.frames <= path.stat().st_size:
+                return int(stream.frames)
+            return sum(1 for _ in container.demux(stream)) - 1
+    except (av.error.FFmpegError, IndexError, OSError, ValueError) as error:
         raise ImageError(f"{path.name}: the clip cannot be opened ({error}).") from error

@@ -18,7 +18,7 @@ from .features import store_feature
 from .gallery import Gallery, load_gallery
 from .judge_worker import JudgeOptions, JudgeWorker
 from .pairs import Pair, count_pairs, iterate_pairs
-from .records import RecordWriter, read_records, remove_partials, write_json
+from .records import OUTCOME, RecordWriter, read_records, remove_partials, write_json
 from .swap import Progress, done_pairs
 
 
@@ -74,7 +74,7 @@ def made_images(run: Path, methods: Sequence[str], total: int) -> NDArray[np.boo
     """``(methods, pairs)`` true where the manifest says that an image was made."""
     made = np.zeros((len(methods), total), np.bool_)
     row = {name: i for i, name in enumerate(methods)}
-    for record in read_records(run / "manifest.jsonl"):
+    for record in read_records(run / "manifest.jsonl", required=OUTCOME):
         if record["method"] in row and record["pair"] < total:
             made[row[record["method"]], record["pair"]] = record["status"] == "ok"
     return made
@@ -83,7 +83,7 @@ def made_images(run: Path, methods: Sequence[str], total: int) -> NDArray[np.boo
 def _build_gallery(run: Path, arguments: dict[str, Any], *, limit: int | None, executor: str, workers: int) -> None:
     """Measure every distinct source once; write who judged and the thresholds."""
     path = run / "gallery.jsonl"
-    known = {record["source"] for record in read_records(path)}
+    known = {record["source"] for record in read_records(path, required={"source": str, "status": str})}
     sources = {p.source: p.source_identity for p in iterate_pairs(run / "pairs.csv", limit=limit)}
     missing = [(source, identity) for source, identity in sources.items() if source not in known]
     worker = JudgeWorker(**arguments, with_gallery=False)

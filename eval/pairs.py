@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,14 @@ import numpy as np
 
 from mobilefaceswap_core.errors import OptionError
 
+from .cells import original_cell, plain_cell
 from .records import write_text
 
 COLUMNS = ("pair", "source", "target", "source_identity", "target_identity", "clip", "frame", "previous")
 CLIP_COLUMNS = (*COLUMNS, "previous_target")  # written when the list holds consecutive frames
 REQUIRED = ("source", "target")
 _TRIES = 30  # draws for a pair not chosen yet, per person and round
+_MOST_DIGITS = 12  # of a frame number; Python refuses to read thousands of them with an error of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Pair:
 
 
 def write_pairs(path: Path, pairs: Sequence[Pair]) -> str:
-    """Write ``pairs.csv`` and return its SHA-256."""
+    """Write ``pairs.csv`` and return its SHA-256. Names that a spreadsheet would run are quoted (:mod:`eval.cells`)."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     clips = any(pair.previous >= 0 for pair in pairs)
@@ -62,10 +65,9 @@ def write_pairs(path: Path, pairs: Sequence[Pair]) -> str:
     for pair in pairs:
         frame = "" if pair.frame < 0 else pair.frame
         previous = "" if pair.previous < 0 else pair.previous
-        row = [
-            pair.index, pair.source, pair.target, pair.source_identity, pair.target_identity, pair.clip, frame, previous,
-        ]  # fmt: skip
-        writer.writerow([*row, pair.previous_target] if clips else row)
+        texts = (pair.source, pair.target, pair.source_identity, pair.target_identity, pair.clip)
+        row = [pair.index, *map(plain_cell, texts), frame, previous]
+        writer.writerow([*row, plain_cell(pair.previous_target)] if clips else row)
     write_text(path, buffer.getvalue())
     return file_sha256(path)
 
@@ -85,8 +87,8 @@ def iterate_pairs(path: Path, *, limit: int | None = None) -> Iterator[Pair]:
     Raises:
         OptionError: naming the line, when a row cannot be read.
     """
-    for line, row in _rows(path):
-        pair = _parse(row, line, path)
+    for number, (line, row) in enumerate(_rows(path)):
+        pair = _parse(row, line, path, number)
         if limit is not None and pair.index >= limit:
             return
         yield pair
@@ -101,7 +103,7 @@ def read_foreign_pairs(path: Path) -> tuple[list[Pair], list[int], list[str]]:
     """Read somebody's CSV with at least the columns ``source`` and ``target``.
 
     Identities default to the reference itself; rows are numbered anew; ``previous`` is worked out from ``clip`` and
-    ``frame``.
+    ``frame``. An apostrophe before what would be a formula is taken away.
 
     Returns:
         The pairs, the line of each in the file, and one message per row that could not be read, naming its line.
@@ -111,16 +113,19 @@ def read_foreign_pairs(path: Path) -> tuple[list[Pair], list[int], list[str]]:
     problems: list[str] = []
     last: dict[tuple[str, str], Pair] = {}
     for line, row in _rows(path):
-        source, target = (row.get("source") or "").strip(), (row.get("target") or "").strip()
+        source, target = _cell(row, "source"), _cell(row, "target")
         if not source or not target:
-            problems.append(f"{path.name} line {line}: wanted a source and a target, got {dict(row)!r}; row left out")
+            problems.append(
+                f"{path.name} line {line}: wanted a source and a target, got {reprlib.repr(dict(row))}; row left out"
+            )
             continue
-        frame_text = (row.get("frame") or "").strip()
-        if frame_text and not frame_text.isdecimal():
-            problems.append(f"{path.name} line {line}: frame is {frame_text!r}, wanted a whole number; row left out")
+        frame_text = _cell(row, "frame")
+        if frame_text and (not frame_text.isdecimal() or len(frame_text) > _MOST_DIGITS):
+            shown = reprlib.repr(frame_text)
+            problems.append(f"{path.name} line {line}: frame is {shown}, wanted a whole number; row left out")
             continue
-        clip, frame = (row.get("clip") or "").strip(), int(frame_text) if frame_text else -1
-        source_identity = (row.get("source_identity") or "").strip() or source
+        clip, frame = _cell(row, "clip"), int(frame_text) if frame_text else -1
+        source_identity = _cell(row, "source_identity") or source
         before = last.get((clip, source_identity)) if clip else None
         follows = before is not None and before.frame == frame - 1 and frame > 0
         pair = Pair(
@@ -128,7 +133,7 @@ def read_foreign_pairs(path: Path) -> tuple[list[Pair], list[int], list[str]]:
             source=source,
             target=target,
             source_identity=source_identity,
-            target_identity=(row.get("target_identity") or "").strip() or target,
+            target_identity=_cell(row, "target_identity") or target,
             clip=clip,
             frame=frame,
             previous=before.index if follows and before else -1,
@@ -211,18 +216,27 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             raise OptionError(f"{path.name} line {reader.line_num + 1}: not CSV in UTF-8 ({error}).") from error
 
 
-def _parse(row: Mapping[str, str], line: int, path: Path) -> Pair:
+def _cell(row: Mapping[str, str], name: str) -> str:
+    """A text of somebody's list; ``DictReader`` gives ``None`` for what a short row leaves out."""
+    return original_cell((row.get(name) or "").strip())
+
+
+def _parse(row: Mapping[str, str], line: int, path: Path, number: int) -> Pair:
+    """A row of our own list; its number is the place of images and records, so it must be its place in the list."""
     try:
-        return Pair(
+        pair = Pair(
             index=int(row["pair"]),
-            source=row["source"],
-            target=row["target"],
-            source_identity=row["source_identity"],
-            target_identity=row["target_identity"],
-            clip=row["clip"],
+            source=original_cell(row["source"]),
+            target=original_cell(row["target"]),
+            source_identity=original_cell(row["source_identity"]),
+            target_identity=original_cell(row["target_identity"]),
+            clip=original_cell(row["clip"]),
             frame=int(row["frame"]) if row["frame"] else -1,
             previous=int(row["previous"]) if row["previous"] else -1,
-            previous_target=row.get("previous_target") or "",
+            previous_target=original_cell(row.get("previous_target") or ""),
         )
+        if pair.index != number:
+            raise ValueError(f"its pair is {pair.index}, wanted {number}: rows are numbered from 0")
+        return pair
     except (KeyError, ValueError, TypeError) as error:
         raise OptionError(f"{path.name} line {line} is not a row of a pair list: {error!r}.") from error

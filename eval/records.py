@@ -6,6 +6,7 @@ order of lines: one process and many write the same set.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -13,7 +14,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.errors import OptionError, OutputError
+
+# What every line of manifest.jsonl and records.jsonl says.
+OUTCOME: dict[str, type] = {"method": str, "pair": int, "status": str}
+MAX_LINE = 1 << 22  # characters of one record; the largest, a source with its embeddings, has some ten thousand
 
 
 class RecordWriter:
@@ -23,18 +28,30 @@ class RecordWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        repair_tail(path)
-        self._handle = path.open("a", encoding="utf-8", newline="\n")
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            repair_tail(path)
+            self._handle = path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n")
+        except OSError as error:
+            raise disk_refused(path, error) from error
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Append one record and hand it to the operating system."""
-        self._handle.write(encode(record) + "\n")
-        self._handle.flush()
+        """Append one record and hand it to the operating system.
+
+        Raises:
+            OutputError: the disk refuses; what it took of the line is cut off when the file is opened next.
+        """
+        try:
+            self._handle.write(encode(record) + "\n")
+            self._handle.flush()
+        except OSError as error:
+            raise disk_refused(self._path, error) from error
 
     def close(self) -> None:
         """Close the file; the writer cannot be used again."""
-        self._handle.close()
+        with contextlib.suppress(OSError):  # a full disk refuses the rest of the buffer once more
+            self._handle.close()
 
     def __enter__(self) -> RecordWriter:
         return self
@@ -58,24 +75,46 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def read_records(path: Path) -> Iterator[dict[str, Any]]:
+def read_records(path: Path, *, required: Mapping[str, type] | None = None) -> Iterator[dict[str, Any]]:
     """Yield the records of a file one at a time; a torn last line is left out.
 
+    Args:
+        path: a file of one JSON object per line.
+        required: keys that every record must have, with the kind of their values; whole numbers are places, from 0.
+
     Raises:
-        OptionError: when a line other than the last is not JSON: the file was edited or damaged.
+        OptionError: when a line other than the last is no such record: the file was edited or damaged.
     """
     if not path.is_file():
         return
     with path.open(encoding="utf-8") as handle:
-        for number, line in enumerate(handle, 1):
-            if not line.endswith("\n"):
-                return
+        number = 0
+        while True:
             try:
-                yield json.loads(line)
-            except json.JSONDecodeError as error:
+                line = handle.readline(MAX_LINE)
+            except (OSError, UnicodeDecodeError) as error:
+                raise OptionError(f"{path.name} after line {number} is not text in UTF-8 ({error}).") from error
+            number += 1
+            if not line.endswith("\n"):
+                if len(line) < MAX_LINE:
+                    return
+                raise OptionError(f"{path.name} line {number} is longer than any record; remove that line and resume.")
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                reason = getattr(error, "msg", None) or str(error)
                 raise OptionError(
-                    f"{path.name} line {number} is not JSON ({error.msg}); remove that line and resume."
+                    f"{path.name} line {number} is not JSON ({reason}); remove that line and resume."
                 ) from error
+            if not isinstance(record, dict):
+                raise OptionError(f"{path.name} line {number} is not a record; remove that line and resume.")
+            for key, kind in (required or {}).items():
+                value = record.get(key)
+                if not isinstance(value, kind) or isinstance(value, bool) or (kind is int and value < 0):
+                    raise OptionError(
+                        f"{path.name} line {number} has no {key} that can be used; remove that line and resume."
+                    )
+            yield record
 
 
 def repair_tail(path: Path) -> None:
@@ -108,13 +147,31 @@ def remove_partials(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file under a temporary name, then rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a text file under a temporary name, then rename it into place.
+
+    Raises:
+        OutputError: the disk refuses; the file under that name is the old one, and nothing else is left.
+    """
     partial = partial_name(path)
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+        os.replace(partial, path)
+    except OSError as error:
+        raise disk_refused(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write readable JSON under a temporary name, then rename it into place."""
     write_text(path, json.dumps(_finite(value), indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def disk_refused(path: Path, error: OSError) -> OutputError:
+    """What a refusal of the disk means for the user of a run."""
+    return OutputError(
+        f"{path}: could not be written ({error.strerror or error}). Free some space or check the permissions, then go on "
+        "with --resume."
+    )

@@ -18,10 +18,10 @@ from mobilefaceswap_core.errors import Cancelled, OptionError, SwapError
 from mobilefaceswap_core.types import CropSpec
 
 from .executors import run_jobs
-from .images import ImageReader, write_png
+from .images import ImageReader, inside, write_png
 from .methods import Method, load_method, parse_method
 from .pairs import Pair, count_pairs, file_sha256, iterate_pairs
-from .records import RecordWriter, read_records, remove_partials, write_json
+from .records import OUTCOME, RecordWriter, read_records, remove_partials, write_json
 
 Progress = Callable[[int, int], None]  # pairs done, pairs in all
 
@@ -89,11 +89,17 @@ def done_pairs(path: Path, names: Sequence[str], total: int, *, check: Path | No
     """
     done = np.zeros((len(names), total), np.bool_)
     row = {name: i for i, name in enumerate(names)}
-    for record in read_records(path):
+    for record in read_records(path, required=OUTCOME):
         if record["method"] in row and record["pair"] < total:
-            lost = check is not None and record.get("status") == "ok" and not (check / record["image"]).is_file()
+            lost = check is not None and record["status"] == "ok" and not _is_there(check, record.get("image"))
             done[row[record["method"]], record["pair"]] = not lost
     return done
+
+
+def _is_there(run: Path, image: object) -> bool:
+    """Whether a record's image is in the run; a path that leads elsewhere counts as lost, and is made again."""
+    found = inside(run.resolve(), image) if isinstance(image, str) else None
+    return found is not None and found.is_file()
 
 
 def run_swap(

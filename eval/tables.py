@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from .cells import plain_cell
 from .latex import escape
 from .records import write_text
 from .summary import Column, Summary, read_json
@@ -37,7 +38,8 @@ def join_cost(summary: Summary, table: pd.DataFrame) -> pd.DataFrame:
     cost = summary.meta.get("cost") or {}
     heads = list(dict.fromkeys(key for values in cost.values() for key in values))
     for head in heads:
-        table[head] = [str(cost.get(name, {}).get(head, _ABSENT)) for name in summary.methods]
+        cells = [str(cost.get(name, {}).get(head, _ABSENT)) for name in summary.methods]
+        table[plain_cell(head)] = [plain_cell(cell) for cell in cells]
     return table
 
 
@@ -69,11 +71,19 @@ def best_methods(summary: Summary, column: Column) -> set[str]:
 
 def write_tables(run: Path, summary: Summary) -> None:
     """Write ``table.md``, ``table.csv``, ``table.tex``, ``table.html`` and ``significance.csv``."""
-    write_text(run / "table.csv", numbers(summary).to_csv(index=False, lineterminator="\n"))
+    write_text(run / "table.csv", csv_text(numbers(summary)))
     write_text(run / "table.md", markdown(summary))
     write_text(run / "table.tex", latex(summary))
     write_text(run / "table.html", html_tables(summary))
-    write_text(run / "significance.csv", summary.significance.to_csv(index=False, lineterminator="\n"))
+    write_text(run / "significance.csv", csv_text(summary.significance))
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV; text that a spreadsheet would run is quoted (:mod:`eval.cells`), numbers are left alone."""
+    plain = table.copy()
+    for column in plain.columns:
+        plain[column] = [plain_cell(value) if isinstance(value, str) else value for value in table[column]]
+    return str(plain.to_csv(index=False, lineterminator="\n"))
 
 
 def numbers(summary: Summary) -> pd.DataFrame:

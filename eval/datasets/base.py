@@ -13,6 +13,8 @@ from mobilefaceswap_core.types import CropSpec
 from ..images import IMAGE_SUFFIXES
 from ..pairs import Pair
 
+MAX_LIST_BYTES = 64 << 20  # CelebA's list of 202,599 photos has 3.4 million bytes
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -97,17 +99,33 @@ def keep_identities(images: Mapping[str, list[str]], wanted: Collection[str] | N
     return kept
 
 
+def read_small_text(path: Path, option: str) -> str:
+    """A list in a text file.
+
+    Raises:
+        OptionError: missing, not UTF-8, or larger than any list of names is.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_LIST_BYTES:
+            raise OptionError(f"{option} {path.name} has {size} bytes; wanted at most {MAX_LIST_BYTES}.")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise OptionError(f"{option} {path}: cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise OptionError(f"{option} {path.name}: not text in UTF-8 ({error}).") from error
+
+
 def read_identities(path: Path) -> list[str]:
     """Labels from a JSON list or a text file with one label per line; ``#`` starts a comment."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise OptionError(f"--identities {path}: cannot be read ({error.strerror}).") from error
+    text = read_small_text(path, "--identities")
     if text.lstrip().startswith("["):
         try:
             labels = json.loads(text)
         except json.JSONDecodeError as error:
             raise OptionError(f"--identities {path.name} line {error.lineno}: not JSON ({error.msg}).") from error
+        except (RecursionError, ValueError) as error:
+            raise OptionError(f"--identities {path.name}: wanted a JSON list of labels ({error}).") from error
         if not all(isinstance(label, (str, int)) for label in labels):
             raise OptionError(f"--identities {path.name}: wanted a JSON list of labels.")
         return [str(label) for label in labels]

@@ -23,7 +23,7 @@ from mobilefaceswap_core.errors import ImageError, OptionError
 
 from ..images import VIDEO_SUFFIXES, ImageReader, video_length
 from ..pairs import Pair
-from .base import Dataset, DatasetRequest, image_files, require_folder
+from .base import Dataset, DatasetRequest, image_files, read_small_text, require_folder
 from .source_frames import usable_frames
 
 _TELL_EVERY = 50  # videos; about a quarter of a minute apart
@@ -147,9 +147,9 @@ def _video_pairs(request: DatasetRequest) -> Iterator[tuple[str, str]]:
 
 def _json_pairs(path: Path) -> Iterator[tuple[str, str]]:
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = json.loads(read_small_text(path, "--pair-file"))
         for first, second in rows:
             yield str(first), str(second)
             yield str(second), str(first)
-    except (OSError, ValueError, TypeError) as error:
+    except (RecursionError, ValueError, TypeError) as error:
         raise OptionError(f"{path.name}: wanted a JSON list of two video names each ({error}).") from error

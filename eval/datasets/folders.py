@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import replace
 from pathlib import Path
 
 from mobilefaceswap_core.errors import OptionError
 
+from ..images import inside, split_reference
 from ..pairs import Pair, draw_pairs, read_foreign_pairs
-from .base import Dataset, DatasetRequest, aligned_spec, image_files, keep_identities, require_folder
+from .base import (
+    Dataset,
+    DatasetRequest,
+    aligned_spec,
+    image_files,
+    keep_identities,
+    read_small_text,
+    require_folder,
+)
 
 _DEFAULT_COUNT = 1000
 # CelebA's own name for its list "000001.jpg 2880".
@@ -36,17 +46,21 @@ def folders(request: DatasetRequest) -> Dataset:
 
 def _celeba(root: Path, listing: Path) -> tuple[dict[str, list[str]], list[str]]:
     inner = next((d for d in ("img_align_celeba", "img_celeba", ".") if (root / d).is_dir()), ".")
+    folder = root.resolve()
     images: dict[str, list[str]] = {}
     problems: list[str] = []
-    with listing.open(encoding="utf-8") as handle:
-        for number, line in enumerate(handle, 1):
-            fields = line.split()
-            if len(fields) != 2:
-                problems.append(f"{listing.name} line {number}: wanted 'file identity', got {line.strip()!r}")
-            elif not (root / inner / fields[0]).is_file():
-                problems.append(f"{listing.name} line {number}: names {fields[0]}, which is not there; left out")
-            else:
-                images.setdefault(fields[1], []).append((Path(inner) / fields[0]).as_posix())
+    for number, line in enumerate(read_small_text(listing, "list").splitlines(), 1):
+        fields = line.split()
+        if len(fields) != 2:
+            problems.append(f"{listing.name} line {number}: wanted 'file identity', got {reprlib.repr(line.strip())}")
+            continue
+        reference = (Path(inner) / fields[0]).as_posix()
+        found = inside(folder, reference)
+        if found is None or not found.is_file():
+            shown = reprlib.repr(fields[0])
+            problems.append(f"{listing.name} line {number}: names {shown}, which is not there; left out")
+        else:
+            images.setdefault(fields[1], []).append(reference)
     return images, problems
 
 
@@ -84,10 +98,18 @@ def pairs(request: DatasetRequest) -> Dataset:
 def _missing_files(root: Path, listing: Path, rows: list[Pair], lines: list[int]) -> list[str]:
     """Rows that name a missing file stay in the list (they count as failures) and are reported here."""
     problems = []
+    folder = root.resolve()
     for pair in rows:
         for reference in (pair.source, pair.target):
-            if not (root / reference.split("#")[0]).is_file():
-                problems.append(f"{listing.name} line {lines[pair.index]}: {reference} is not there; counted as failed")
+            found = inside(folder, split_reference(reference)[0])
+            if found is None:
+                what = "leads out of the data set"
+            elif not found.is_file():
+                what = "is not there"
+            else:
+                continue
+            shown = reference if len(reference) < 200 else reprlib.repr(reference)
+            problems.append(f"{listing.name} line {lines[pair.index]}: {shown} {what}; counted as failed")
     return problems
 
 

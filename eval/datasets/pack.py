@@ -26,7 +26,16 @@ def pack(request: DatasetRequest) -> Dataset:
     missing = [k for k in ("buf", "off", "ids") if k not in arrays]
     if missing:
         raise OptionError(f"{path.name} has the arrays {sorted(arrays)}; wanted {', '.join(missing)} too.")
-    labels = arrays["ids"].astype(str)
+    if arrays["ids"].ndim != 1 or arrays["ids"].dtype.kind not in "USiu":
+        raise OptionError(f"{path.name}: ids is {arrays['ids'].dtype} {arrays['ids'].shape}; wanted n labels.")
+    if arrays["off"].shape != (len(arrays["ids"]) + 1,):
+        raise OptionError(
+            f"{path.name}: off is {arrays['off'].shape}; wanted one more than ids, {len(arrays['ids']) + 1}."
+        )
+    try:
+        labels = arrays["ids"].astype(str)
+    except UnicodeDecodeError as error:
+        raise OptionError(f"{path.name}: its labels are not text ({error}).") from error
     images: dict[str, list[str]] = {}
     for i, label in enumerate(labels):
         images.setdefault(str(label), []).append(f"{path.name}#{i}")
