@@ -130,6 +130,9 @@ class StudentLosses:
     low_frequency: float = 0.0
     mask: float = 2.0
     landmarks: float = 0.0
+    adversarial: float = 0.0
+    feature_matching: float = 0.0
+    r1: float = 4.0
     activation: float = 0.02
 
 
@@ -150,6 +153,8 @@ class StudentConfig:
         perceptual: see ``perceptual.py``.
         perceptual_px: larger images are averaged down to this side for the perceptual loss, the most expensive one.
         landmarks: a file of the program ``landmarks``; needed where that loss is not 0.
+        discriminator_width: channels of the critic's first layer; it is there where ``losses.adversarial`` or
+            ``losses.feature_matching`` is not 0, sees the teacher's outputs as real, and learns as fast as the student.
     """
 
     loop: LoopOptions = field(default_factory=LoopOptions)
@@ -167,6 +172,7 @@ class StudentConfig:
     perceptual: str = "recogniser"
     perceptual_px: int = 128
     landmarks: str = ""
+    discriminator_width: int = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The teacher's critic: two scales of plain convolutions.
+"""The critic of the adversarial losses: two scales of plain convolutions, and how they are trained.
 
 No spectral norm: in the short schedules tried here a spectrally normalised discriminator never learned; plain convolutions
 with an R1 penalty every 16 steps did.
@@ -6,12 +6,21 @@ with an R1 penalty every 16 steps did.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import losses
+from .distributed import Place, average_gradients
+
 _SLOPE = 0.2
+_R1_EVERY, _R1_SAMPLES = 16, 16  # lazy regularisation (StyleGAN2): every 16 steps, 16 times as strong
+_RAMP_STEPS = 300  # of the adversarial loss, while the critic learns
+_PATIENCE_STEPS = 2000  # after which a critic that still answers a constant counts as dead
 
 
 class Discriminator(nn.Module):
@@ -52,3 +61,87 @@ class Discriminator(nn.Module):
             scores.append(layers[-1](x))
             features.append(kept)
         return scores, features
+
+
+class Critic:
+    """A discriminator with its optimiser: one step of its own for each step of the network it judges.
+
+    Args:
+        width: see :class:`Discriminator`.
+        learning_rate: constant.
+        betas: of Adam.
+        r1: weight of the R1 penalty on real images, 0 for none.
+        log_every: steps between readings of its loss, which tell whether it is dead.
+        device: of the discriminator.
+        place: this process among several.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        learning_rate: float,
+        betas: tuple[float, float],
+        r1: float,
+        log_every: int,
+        device: torch.device | str,
+        place: Place = Place(),
+    ) -> None:
+        self.discriminator = Discriminator(width=width).to(device)
+        self.optimiser = torch.optim.Adam(self.discriminator.parameters(), learning_rate, betas)
+        self.steps = 0  # its own: a run may gain a critic on the way
+        self.loss = 0.0  # of the last reading
+        self._r1, self._log_every, self._place, self._device = r1, log_every, place, torch.device(device)
+
+    def train(self, real: Tensor, fake: Tensor) -> None:
+        """One step on images ``(N, 3, H, W)`` in [0, 1]; ``fake`` is read without its graph."""
+        scores, _ = self.discriminator(torch.cat([real, fake.detach()]))
+        halves = [score.chunk(2) for score in scores]
+        loss = losses.discriminator_hinge([r for r, _ in halves], [f for _, f in halves])
+        if self._r1 and self.steps % _R1_EVERY == 0:
+            with torch.autocast(self._device.type, enabled=False):  # second derivatives lose too much in bfloat16
+                images = real[:_R1_SAMPLES].detach().float().requires_grad_(True)
+                means = [score.mean((1, 2, 3)) for score in self.discriminator(images)[0]]
+                penalty = losses.r1_penalty(torch.stack(means).sum(0), images)
+            loss = loss + self._r1 / 2 * _R1_EVERY * penalty
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        average_gradients(self.discriminator, self._place)
+        self.optimiser.step()
+        if self.steps % self._log_every == 0:
+            self.loss = float(loss.detach())
+        self.steps += 1
+
+    def judge(self, fake: Tensor, real: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+        """Scores of ``fake`` per scale, and the feature distance of ``fake`` to ``real``; gradients reach ``fake`` alone."""
+        self.discriminator.requires_grad_(False)
+        scores, features = self.discriminator(fake)
+        with torch.no_grad():
+            _, wanted = self.discriminator(real)
+        self.discriminator.requires_grad_(True)
+        return scores, losses.feature_matching(features, wanted)
+
+    @property
+    def ramp(self) -> float:
+        """Share of the adversarial weight to use now: the critic learns first."""
+        return min(1.0, self.steps / _RAMP_STEPS)
+
+    def diverged(self) -> str:
+        """Why the run should stop, or nothing."""
+        if self.steps > _PATIENCE_STEPS and abs(self.loss - 2 * Discriminator.SCALES) < 0.01:
+            return "the discriminator is dead (its hinge loss stays at the value of a constant answer)."
+        return ""
+
+    def state(self) -> dict[str, Any]:
+        """What belongs into a checkpoint."""
+        return {
+            "discriminator": self.discriminator.state_dict(),
+            "critic_optimiser": self.optimiser.state_dict(),
+            "critic_steps": self.steps,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take back :meth:`state`."""
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimiser.load_state_dict(state["critic_optimiser"])
+        self.steps = int(state["critic_steps"])

@@ -98,7 +98,8 @@ def _task(config: AnyConfig, faces: Faces, folder: Path, device: torch.device, p
                 )
             say(f"storing the outputs of {', '.join(config.teacher.teachers)} for {config.teacher.count} pairs")
             store_pairs(config.data, config.teacher, pairs, seed=seed, faces=faces, device=device, say=say)
-        return StudentTask(config, faces, load_pairs(pairs, faces, hold_out=hold_out, seed=seed), device=device)
+        stored = load_pairs(pairs, faces, hold_out=hold_out, seed=seed)
+        return StudentTask(config, faces, stored, device=device, place=place)
     if isinstance(config, TeacherConfig):
         from .teacher import TeacherTask
 

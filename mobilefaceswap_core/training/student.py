@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import EllipsisType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,8 @@ from . import augment, losses
 from .cache import StoredPairs
 from .config import StudentConfig
 from .data import Faces
+from .discriminator import Critic
+from .distributed import Place
 from .export import write_network
 from .landmarks import load_landmark_net
 from .loop import Task
@@ -79,7 +82,13 @@ class StudentTask(Task):
     """
 
     def __init__(
-        self, config: StudentConfig, faces: Faces, pairs: StoredPairs, *, device: torch.device | str = "cpu"
+        self,
+        config: StudentConfig,
+        faces: Faces,
+        pairs: StoredPairs,
+        *,
+        device: torch.device | str = "cpu",
+        place: Place = Place(),
     ) -> None:
         self.config, self.faces, self.pairs = config, faces, pairs
         self.device = torch.device(device)
@@ -91,6 +100,13 @@ class StudentTask(Task):
             freeze_all_but_mask(self.network)
         self._perceptual = load_perceptual(config.perceptual, device=device) if config.losses.perceptual else None
         self._landmarks = load_landmark_net(config.landmarks, device=device) if config.losses.landmarks else None
+        weights = config.losses
+        self.critic: Critic | None = None
+        if (weights.adversarial or weights.feature_matching) and not config.only_mask:
+            self.critic = Critic(
+                width=config.discriminator_width, learning_rate=config.loop.learning_rate, betas=config.loop.betas,
+                r1=weights.r1, log_every=config.loop.log_every, device=device, place=place,
+            )  # fmt: skip
 
     def losses(self, step: int, generator: Generator) -> dict[str, Tensor]:
         weights = self.config.losses
@@ -114,6 +130,12 @@ class StudentTask(Task):
             terms["mask"] = weights.mask * losses.mask_loss(logits, mask, background_only=only)
         if squares is not None:
             terms["activation"] = weights.activation * _ACTIVATION_EVERY * losses.activation_penalty(squares)
+        if self.critic is not None:
+            # Real is what the teacher drew of the same pair, in the same window.
+            self.critic.train(wanted, swapped)
+            scores, distance = self.critic.judge(swapped, wanted)
+            terms["adversarial"] = weights.adversarial * self.critic.ramp * losses.generator_hinge(scores)
+            terms["feature_matching"] = weights.feature_matching * distance
         identity, perceptual = self._turn(step)
         whole = batch.wanted.clone()
         whole[view] = swapped
@@ -221,7 +243,14 @@ class StudentTask(Task):
     def diverged(self, terms: dict[str, float], step: int) -> str:
         if step > 200 and self.config.losses.mask and terms.get("mask", 0.0) / self.config.losses.mask > 1.0:
             return "the mask collapsed (its cross entropy is over 1)."
-        return ""
+        return self.critic.diverged() if self.critic is not None else ""
+
+    def state(self) -> dict[str, Any]:
+        return self.critic.state() if self.critic is not None else {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        if self.critic is not None and state:  # a run may gain a critic on the way
+            self.critic.load_state(state)
 
 
 LAYOUT = "mobilefaceswap_core.network.MobileFaceSwapNet.compact"

@@ -16,8 +16,8 @@ from ..weights.load import load_into, load_tensors, read_safetensors
 from . import augment, losses
 from .config import TeacherConfig
 from .data import Faces, split
-from .discriminator import Discriminator
-from .distributed import Place, average_gradients
+from .discriminator import Critic
+from .distributed import Place
 from .export import write_network
 from .landmarks import load_landmark_net
 from .loop import Task, batch_generator
@@ -26,8 +26,6 @@ from .perceptual import load_perceptual
 from .student import image_grid
 
 LAYOUT = "mobilefaceswap_core.teachers.ours.TeacherGenerator"
-_R1_EVERY, _R1_SAMPLES = 16, 16  # lazy regularisation (StyleGAN2): every 16 steps, 16 times as strong
-_RAMP_STEPS = 300  # of the adversarial loss, while the critic learns
 _MASK_PX = 56  # the face region is drawn this small and smoothed
 _FOREHEAD = 0.28  # of the way from chin to nose bridge, above the brows
 _VALIDATION_PAIRS = 64
@@ -44,17 +42,16 @@ class TeacherTask(Task):
         self.network: TeacherGenerator = build_teacher(config.start, width=config.width, blocks=config.blocks).to(
             device
         )
-        self.discriminator = Discriminator(width=config.discriminator_width).to(device)
-        self._critic_optimiser = torch.optim.Adam(
-            self.discriminator.parameters(), config.loop.learning_rate, config.loop.betas
-        )
+        self.critic = Critic(
+            width=config.discriminator_width, learning_rate=config.loop.learning_rate, betas=config.loop.betas,
+            r1=config.losses.r1, log_every=config.loop.log_every, device=device, place=place,
+        )  # fmt: skip
         self.encoder = load_identity_encoder(device)
         self.recogniser = load_recogniser(config.recogniser, device=device)
         self._perceptual = load_perceptual(config.perceptual, device=device) if config.losses.perceptual else None
         self._landmarks = load_landmark_net(config.landmarks, device=device) if config.losses.landmarks else None
         self._training, self._kept = split(faces, config.data.hold_out, seed=config.loop.seed)
         self._snapshots = 0
-        self.critic_loss = 0.0  # of the last logged step
 
     def losses(self, step: int, generator: Generator) -> dict[str, Tensor]:
         target, landmarks, source, same = self.draw(generator)
@@ -63,18 +60,13 @@ class TeacherTask(Task):
             wanted, _ = self.recogniser(source)
         face, mask = self.network(target, embedding)
         swapped = face * mask + target * (1 - mask)
-        self._train_critic(target, swapped.detach(), step)
         weights = self.config.losses
         terms = {}
-        if weights.adversarial or weights.feature_matching:
-            self.discriminator.requires_grad_(False)
-            scores, features = self.discriminator(swapped)
-            with torch.no_grad():
-                _, real = self.discriminator(target)
-            self.discriminator.requires_grad_(True)
-            ramp = min(1.0, step / _RAMP_STEPS)
-            terms["adversarial"] = weights.adversarial * ramp * losses.generator_hinge(scores)
-            terms["feature_matching"] = weights.feature_matching * losses.feature_matching(features, real)
+        if self._uses_critic:
+            self.critic.train(target, swapped)
+            scores, distance = self.critic.judge(swapped, target)
+            terms["adversarial"] = weights.adversarial * self.critic.ramp * losses.generator_hinge(scores)
+            terms["feature_matching"] = weights.feature_matching * distance
         matrices = augment.random_affine(len(target), generator, degrees=4, scale=0.03, shift=0.015)
         seen, _ = self.recogniser(augment.warp_images(swapped, matrices))
         terms["identity"] = weights.identity * losses.identity_loss(seen, wanted)
@@ -108,24 +100,9 @@ class TeacherTask(Task):
         source = augment.jitter_colours(source, augment.random_colours(count, 0.1, generator))
         return target.contiguous(memory_format=torch.channels_last), landmarks, source, same
 
-    def _train_critic(self, real: Tensor, fake: Tensor, step: int) -> None:
-        if not (self.config.losses.adversarial or self.config.losses.feature_matching):
-            return
-        scores, _ = self.discriminator(torch.cat([real, fake]))
-        halves = [score.chunk(2) for score in scores]
-        loss = losses.discriminator_hinge([r for r, _ in halves], [f for _, f in halves])
-        if self.config.losses.r1 and step % _R1_EVERY == 0:
-            with torch.autocast(self.device.type, enabled=False):  # second derivatives lose too much in bfloat16
-                images = real[:_R1_SAMPLES].detach().float().requires_grad_(True)
-                means = [score.mean((1, 2, 3)) for score in self.discriminator(images)[0]]
-                penalty = losses.r1_penalty(torch.stack(means).sum(0), images)
-            loss = loss + self.config.losses.r1 / 2 * _R1_EVERY * penalty
-        self._critic_optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        average_gradients(self.discriminator, self._place)
-        self._critic_optimiser.step()
-        if step % self.config.loop.log_every == 0:
-            self.critic_loss = float(loss.detach())
+    @property
+    def _uses_critic(self) -> bool:
+        return bool(self.config.losses.adversarial or self.config.losses.feature_matching)
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -172,21 +149,13 @@ class TeacherTask(Task):
     def diverged(self, terms: dict[str, float], step: int) -> str:
         if step > 500 and terms["mask"] > 0.6 * self.config.losses.mask:
             return "the mask collapsed (its cross entropy is over 0.6)."
-        scales = Discriminator.SCALES
-        if step > 2000 and self.config.losses.adversarial and abs(self.critic_loss - 2 * scales) < 0.01:
-            return "the discriminator is dead (its hinge loss stays at the value of a constant answer)."
-        return ""
+        return self.critic.diverged() if self._uses_critic else ""
 
     def state(self) -> dict[str, Any]:
-        return {
-            "discriminator": self.discriminator.state_dict(),
-            "critic_optimiser": self._critic_optimiser.state_dict(),
-            "snapshots": self._snapshots,
-        }
+        return self.critic.state() | {"snapshots": self._snapshots}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        self.discriminator.load_state_dict(state["discriminator"])
-        self._critic_optimiser.load_state_dict(state["critic_optimiser"])
+        self.critic.load_state(state)
         self._snapshots = int(state["snapshots"])
 
 

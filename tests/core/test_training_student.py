@@ -15,6 +15,7 @@ from mobilefaceswap_core.errors import NoFaceError, OptionError, TrainingError
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.network import MobileFaceSwapNet
 from mobilefaceswap_core.swapper import SwapperInfo
+from mobilefaceswap_core.training import losses
 from mobilefaceswap_core.training.cache import UNUSABLE, TeacherOutput, load_pairs, make_pairs, take_best
 from mobilefaceswap_core.training.checkpoints import load_checkpoint
 from mobilefaceswap_core.training.config import (
@@ -199,6 +200,41 @@ def test_losses_switched_off_are_not_computed_and_the_two_expensive_ones_take_tu
     bare = StudentLosses(gradient=0, identity=0, perceptual=0, mask=0, activation=0)
     task = _task(faces, pairs, losses=bare)
     assert set(task.losses(0, batch_generator(1, 0, 0, torch.device("cpu")))) == {"distil"}
+
+
+def test_the_critic_learns_to_tell_the_student_from_the_teacher_and_pulls_it_there(tmp_path, faces, pairs):
+    weights = StudentLosses(
+        distil=0, gradient=0, identity=0, perceptual=0, mask=0, activation=0, adversarial=1.0, r1=0.0
+    )
+    task = _task(faces, pairs, losses=weights, discriminator_width=4)
+    critic = task.critic
+    assert critic is not None and critic.ramp == 0.0
+    real, fake = torch.full((4, 3, 32, 32), 0.9), torch.full((4, 3, 32, 32), 0.1, requires_grad=True)
+    for _ in range(40):
+        critic.train(real, fake)
+    scores, distance = critic.judge(fake, real)
+    assert losses.generator_hinge(critic.judge(real, real)[0]) < losses.generator_hinge(scores) and distance > 0
+    assert fake.grad is None, "the critic's own step leaves the student alone"
+    losses.generator_hinge(scores).backward()
+    assert fake.grad.sum() < 0, "going against the gradient makes the image brighter, like the real ones"
+    assert all(p.grad is None or p.requires_grad for p in critic.discriminator.parameters())
+    terms = task.losses(3, batch_generator(1, 3, 0, torch.device("cpu")))
+    assert 0 < critic.ramp < 1 and {"adversarial", "feature_matching"} <= set(terms)
+    again = _task(faces, pairs, losses=weights, discriminator_width=4)
+    again.load_state(task.state())
+    assert again.critic.steps == critic.steps
+    assert torch.equal(again.critic.judge(real, real)[0][0], critic.judge(real, real)[0][0])
+    again.load_state({})  # a checkpoint from before there was a critic
+
+
+def test_a_critic_that_answers_a_constant_for_long_stops_the_run(faces, pairs):
+    critic = _task(faces, pairs, losses=StudentLosses(adversarial=1.0), discriminator_width=4).critic
+    critic.loss, critic.steps = 4.0, 100
+    assert critic.diverged() == ""
+    critic.steps = 5000
+    assert "dead" in critic.diverged()
+    critic.loss = 3.0
+    assert critic.diverged() == ""
 
 
 def test_training_the_mask_alone_leaves_the_face_as_it_is(tmp_path, faces, pairs):
