@@ -21,8 +21,9 @@ from eval.metrics.id_similarity import cosine
 from eval.metrics.pose_error import pose_error
 from mobilefaceswap_core.detect import Detector, load_detector
 from mobilefaceswap_core.errors import NoFaceError, OptionError
+from mobilefaceswap_core.geometry import crop_from_frame_matrix
 from mobilefaceswap_core.marking import MarkOptions, apply_pixels
-from mobilefaceswap_core.types import Face, Image
+from mobilefaceswap_core.types import CropSpec, Face, Image
 
 from .engine import Engine
 
@@ -175,7 +176,8 @@ def _swap(engine: Engine, name: str, source: str | Path, image: Image, wanted: F
     if number not in result.crops_from_frame:
         return replace(row, failure=result.report.skipped.get(number, "left alone")), image, image
     # Marks go onto a copy: judges see the swap alone, visitors only the marked one.
-    shown = apply_pixels(result.image, [result.crops_from_frame[number]], MarkOptions(), model=name)
+    place = crop_from_frame_matrix(result.faces[number].five, CropSpec())
+    shown = apply_pixels(result.image, [place], MarkOptions(), model=name)
     aligned = pipeline.align(image, pipeline.with_landmarks(image, same))
     times = []
     for _ in range(_ROUNDS):

@@ -57,7 +57,8 @@ class SwapOptions:
         limits: where a swap may show besides that.
         min_face_px: faces smaller than this stay as they are.
         max_yaw_deg: faces turned further to a side than this stay as they are; needs 68 landmarks.
-        mark: called with each swapped crop and its weight before it is pasted, to hide a watermark in it.
+        mark: called with each swapped crop and its weight before it is pasted, to hide a watermark in it. It sees the
+            crop as the reader of the mark will cut it out, whatever contract the swapper's own crop has.
     """
 
     match_colours: bool | None = None
@@ -249,7 +250,10 @@ class Pipeline:
         pixels = match_colours(crop.image, target.image, crop.mask) if wants_match else crop.image
         weight = limit_weight(refine_mask(crop.mask, options.mask), target.landmarks, options.limits)
         if options.mark is not None:
-            pixels = options.mark(pixels, weight)
+            from .marking.crops import mark_aligned
+
+            spec, place = self.swapper.info.crop, target.crop_from_frame
+            pixels = mark_aligned(options.mark, pixels, weight, spec=spec, crop_from_frame=place)
         return pixels, weight
 
 

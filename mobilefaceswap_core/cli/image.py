@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -169,12 +168,10 @@ def swap_file(
     }
 
 
-def crop_mark(info: SwapperInfo) -> Callable[[Image, Mask], Image] | None:
-    """The watermark put into a crop before it is pasted; only into crops that the reader of the mark cuts out alike."""
+def crop_mark(info: SwapperInfo) -> Callable[[Image, Mask], Image]:
+    """The watermark put into a crop before it is pasted."""
     from ..marking import mark_crop
 
-    if (info.crop.template, info.crop.fit) != ("arcface", "similarity"):
-        return None
     return partial(mark_crop, model=info.name)
 
 
@@ -182,15 +179,9 @@ def write_marked(
     path: Path, result: SwapResult, photo: LoadedImage, info: SwapperInfo, marks: MarkOptions
 ) -> dict[str, Any]:
     """Write a result with its marks; which layers it carries, and why others are left out."""
-    from ..geometry import crop_from_frame_matrix
-    from ..marking import apply_pixels, mark_image_file
-    from ..types import CropSpec
+    from ..marking import mark_image_file
 
-    image = result.image
-    if crop_mark(info) is None:
-        crops = [crop_from_frame_matrix(result.faces[number].five, CropSpec()) for number in result.crops_from_frame]
-        image = apply_pixels(image, crops, replace(marks, badge=False), model=info.name)
-    report = mark_image_file(path, image, model=info.name, options=marks, like=photo)
+    report = mark_image_file(path, result.image, model=info.name, options=marks, like=photo)
     return {"marks": ["watermark", *report.applied], "marks_left_out": dict(report.left_out)}
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from mobilefaceswap_core.errors import ImageError
-from mobilefaceswap_core.geometry import invert
+from mobilefaceswap_core.geometry import align_face, invert
 from mobilefaceswap_core.marking.carriers import BITS, CARRIERS, carriers, codeword, decode
 from mobilefaceswap_core.marking.reading import (
     FALSE_POSITIVE,
@@ -18,6 +18,7 @@ from mobilefaceswap_core.marking.reading import (
     Reading,
     chance_of,
     read_crop,
+    read_faces,
     score_for,
     vote,
 )
@@ -194,3 +195,25 @@ def test_voting_finds_what_no_frame_shows_alone() -> None:
     nothing = vote([frame(0.0) for _ in range(12)])
     assert nothing is not None and not nothing.marked
     assert vote([]) is None
+
+
+def test_a_crop_of_another_fit_is_marked_where_the_reader_looks_and_nowhere_else(astronaut: np.ndarray) -> None:
+    from mobilefaceswap_core.detect import load_detector
+    from mobilefaceswap_core.marking.crops import mark_aligned
+    from mobilefaceswap_core.types import CropSpec
+
+    spec = CropSpec(fit="affine")
+    detector = load_detector("lite")
+    face = detector.detect(astronaut)[0]
+    aligned = align_face(astronaut, face, spec)
+    weight = np.zeros((224, 224), np.float32)
+    weight[20:210, 20:204] = 1
+
+    def mark(crop: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return embed_crop(crop, mask, payload=77)
+
+    marked = mark_aligned(mark, aligned.image, weight, spec=spec, crop_from_frame=aligned.crop_from_frame)
+    assert np.array_equal(marked[weight == 0], aligned.image[weight == 0])
+    frame = paste_back(astronaut, marked, weight, aligned.crop_from_frame)
+    reading = read_faces(frame, detector.detect(frame))[0]
+    assert reading.marked and reading.payload == 77

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import gc
 import os
@@ -100,13 +99,6 @@ def growth(uses: Sequence[Use]) -> dict[str, float]:
 def table(uses: Sequence[Use]) -> list[dict[str, Any]]:
     """One row per look."""
     return [asdict(use) | {"rss_mb": f"{use.rss_mb:.1f}"} for use in uses]
-
-
-def options_of(arguments: Sequence[str]) -> argparse.Namespace:
-    """Command line of ``python -m tests.trust endurance``."""
-    parser = argparse.ArgumentParser(prog="python -m tests.trust endurance", description=__doc__)
-    parser.add_argument("--swaps", type=int, default=2000)
-    return parser.parse_args(arguments)
 
 
 @contextlib.contextmanager

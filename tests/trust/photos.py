@@ -2,21 +2,60 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from mobilefaceswap_core.images import read_image
-from mobilefaceswap_core.types import Image
+from mobilefaceswap_core.geometry import align_face
+from mobilefaceswap_core.images import read_image, write_image
+from mobilefaceswap_core.types import CropSpec, Image
 
+if TYPE_CHECKING:
+    from mobilefaceswap_core.pipeline import Pipeline
+
+PORTRAITS = Path(__file__).parents[2] / "demo" / "examples" / "portraits"
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 
 
 def photo_paths(folders: Sequence[Path]) -> list[Path]:
     """Every photo below the folders, in a stable order."""
     return sorted(p for folder in folders for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+
+
+def people(pipeline: Pipeline, count: int) -> list[Image]:
+    """Pictures of so many different faces: the photos that ship with the project and its packages, and crossings of two."""
+    import insightface.data
+    import skimage.data
+
+    photos = [read_image(path).image for path in sorted(PORTRAITS.glob("*.webp"))]
+    photos += [skimage.data.astronaut(), np.ascontiguousarray(insightface.data.get_image("t1")[..., ::-1])]
+    crops = [align_face(p, face, CropSpec()).image for p in photos for face in pipeline.detect(p) if face.size_px > 60]
+    pairs = [(a, b) for a in range(len(crops)) for b in range(a)]
+    random.Random(0).shuffle(pairs)
+    found: list[Image] = []
+    for crop in (*crops, *(cv2.addWeighted(crops[a], 0.55, crops[b], 0.45, 0) for a, b in pairs)):
+        framed = cv2.copyMakeBorder(crop, 70, 70, 70, 70, cv2.BORDER_REPLICATE)
+        if len(found) < count and pipeline.detect(framed):  # type: ignore[arg-type]
+            found.append(framed)  # type: ignore[arg-type]
+    if len(found) < count:
+        raise ValueError(f"only {len(found)} faces could be made of the photos at hand, wanted {count}")
+    return found
+
+
+def own_photos(folder: Path, count: int = 40) -> list[Path]:
+    """The same as files ``PERSON/PHOTO`` of aligned crops, for whoever has no photos of their own."""
+    from mobilefaceswap_core.pipeline import Pipeline
+
+    pipeline = Pipeline.load("student", "lite", "cpu", threads=1)
+    for number, image in enumerate(people(pipeline, count)):
+        path = folder / f"{number:02d}" / "0.png"
+        path.parent.mkdir()
+        write_image(path, align_face(image, pipeline.detect(image)[0], CropSpec()).image)
+    return photo_paths([folder])
 
 
 def spread(paths: Sequence[Path], count: int) -> list[Path]:

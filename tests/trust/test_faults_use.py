@@ -9,22 +9,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from mobilefaceswap_core.errors import Cancelled
 from mobilefaceswap_core.geometry import align_face
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
-from mobilefaceswap_core.images import read_image
 from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.types import CropSpec
 
+from . import photos
 from .endurance import growth, measure
 from .limits import run_limited
 
 USERS = 32
-PORTRAITS = Path(__file__).parents[2] / "demo" / "examples" / "portraits"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -42,17 +40,9 @@ def pipeline() -> Pipeline:
 
 
 @pytest.fixture(scope="module")
-def people(pipeline: Pipeline, astronaut: np.ndarray, group: np.ndarray) -> list[np.ndarray]:
-    """32 pictures of different faces: those at hand, and crossings of two of them in the crop."""
-    photos = [read_image(path).image for path in sorted(PORTRAITS.glob("*.webp"))] + [astronaut, group]
-    crops = [align_face(p, face, CropSpec()).image for p in photos for face in pipeline.detect(p) if face.size_px > 60]
-    pairs = [(a, b) for a in range(len(crops)) for b in range(a)]
-    random.Random(0).shuffle(pairs)
-    crossed = [cv2.addWeighted(crops[a], 0.55, crops[b], 0.45, 0) for a, b in pairs]
-    framed = [cv2.copyMakeBorder(c, 70, 70, 70, 70, cv2.BORDER_REPLICATE) for c in crops + crossed]
-    found = [image for image in framed if pipeline.detect(image)]  # type: ignore[arg-type]
-    assert len(found) >= USERS
-    return found[:USERS]  # type: ignore[return-value]
+def people(pipeline: Pipeline) -> list[np.ndarray]:
+    """32 pictures of different faces."""
+    return photos.people(pipeline, USERS)  # type: ignore[return-value]
 
 
 def test_thirty_two_users_at_once_get_their_own_faces_whoever_cancels(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from mobilefaceswap_core.marking.mark import mark_crop
 from mobilefaceswap_core.marking.reading import THRESHOLD, Reading, chance_of, read_crop, read_faces, read_together
 from mobilefaceswap_core.marking.watermark import VIDEO_STRENGTH, embed_crop, payload_for
 from mobilefaceswap_core.pipeline import Pipeline, Source, SwapOptions
+from mobilefaceswap_core.swapper import Swapper
 from mobilefaceswap_core.types import Image
 
 from .attacks import ATTACKS, encoded, h264
@@ -46,7 +48,19 @@ def _surest(readings: Sequence[Reading]) -> Reading | None:
     return max(readings, key=lambda reading: reading.score, default=None)
 
 
-def survival(pipelines: Sequence[Pipeline], photos: Sequence[Path], count: int) -> tuple[list[Row], list[Row]]:
+class OnAffineCrops:
+    """A swapper on crops cut out by an affine fit, as the authors' weights take them; only where the crop lies matters here."""
+
+    def __init__(self, swapper: Swapper) -> None:
+        self._swapper = swapper
+        crop = replace(swapper.info.crop, fit="affine")
+        self.info = replace(swapper.info, crop=crop, name=f"{swapper.info.name}-affine")
+        self.condition, self.swap = swapper.condition, swapper.swap
+
+
+def survival(
+    pipelines: Sequence[Pipeline], photos: Sequence[Path], count: int, *, sides_px: Sequence[int] = SIDES_PX
+) -> tuple[list[Row], list[Row]]:
     """Swap, mark, paste back, attack, detect again, align, decode; and what the mark does to the picture."""
     chosen = spread(photos, 2 * count)
     random = np.random.default_rng(0)
@@ -55,7 +69,7 @@ def survival(pipelines: Sequence[Pipeline], photos: Sequence[Path], count: int) 
     for number in range(count):
         pipeline = pipelines[number % len(pipelines)]
         payload = payload_for(pipeline.swapper.info.name)
-        for side in SIDES_PX:
+        for side in sides_px:
             target = scene(crop_224(chosen[number]), side, turn_deg=float(random.uniform(-10, 10)))
             try:
                 source = pipeline.prepare_source([scene(crop_224(chosen[-1 - number]), 224)])
