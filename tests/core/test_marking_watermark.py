@@ -210,10 +210,10 @@ def test_a_crop_of_another_fit_is_marked_where_the_reader_looks_and_nowhere_else
     weight[20:210, 20:204] = 1
 
     def mark(crop: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return embed_crop(crop, mask, payload=77)
+        return embed_crop(crop, mask, payload=PAYLOAD)
 
     marked = mark_aligned(mark, aligned.image, weight, spec=spec, crop_from_frame=aligned.crop_from_frame)
     assert np.array_equal(marked[weight == 0], aligned.image[weight == 0])
     frame = paste_back(astronaut, marked, weight, aligned.crop_from_frame)
     reading = read_faces(frame, detector.detect(frame))[0]
-    assert reading.marked and reading.payload == 77
+    assert reading.marked and reading.payload == PAYLOAD
