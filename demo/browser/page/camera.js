@@ -1,0 +1,72 @@
+/** Pictures from the visitor's camera and photos, as RGBA arrays. */
+
+const WANTED = { video: { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: 'user' }, audio: false };
+const LONGEST_PX = 4096; // of a photo; larger ones are reduced, because some browsers have no larger canvas
+
+/** @typedef {import('./picture.js').Picture} Picture */
+
+export class Camera {
+  /** @param {HTMLVideoElement} video @param {MediaStream} stream */
+  constructor(video, stream) {
+    this.video = video;
+    this.stream = stream;
+    this.canvas = new OffscreenCanvas(1, 1);
+    this.context = this.canvas.getContext('2d', { willReadFrequently: true });
+  }
+
+  /** Ask for the camera and start it. */
+  static async open() {
+    const stream = await navigator.mediaDevices.getUserMedia(WANTED);
+    const video = document.createElement('video');
+    video.muted = true;
+    video.playsInline = true;
+    video.srcObject = stream;
+    await video.play();
+    return new Camera(video, stream);
+  }
+
+  /** Wait for a picture that was not there before. */
+  async next() {
+    await new Promise((resolve) => {
+      if ('requestVideoFrameCallback' in this.video) this.video.requestVideoFrameCallback(resolve);
+      else requestAnimationFrame(resolve);
+      setTimeout(resolve, 1000); // a hidden page gets no pictures; look again later
+    });
+  }
+
+  /** The picture of this moment. @param {boolean} isMirrored as one sees oneself @returns {Picture} */
+  read(isMirrored) {
+    const { videoWidth: width, videoHeight: height } = this.video;
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      this.canvas.width = width;
+      this.canvas.height = height;
+    }
+    this.context.setTransform(isMirrored ? -1 : 1, 0, 0, 1, isMirrored ? width : 0, 0);
+    this.context.drawImage(this.video, 0, 0);
+    return asPicture(this.context.getImageData(0, 0, width, height));
+  }
+
+  close() {
+    for (const track of this.stream.getTracks()) track.stop();
+    this.video.srcObject = null;
+  }
+}
+
+/** A photo as it is meant to be seen, turned as its camera says. @param {Blob} file @returns {Promise<Picture>} */
+export async function readPhoto(file) {
+  const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' });
+  const scale = Math.min(1, LONGEST_PX / Math.max(bitmap.width, bitmap.height));
+  const [width, height] = [Math.max(1, Math.round(bitmap.width * scale)), Math.max(1, Math.round(bitmap.height * scale))];
+  const context = new OffscreenCanvas(width, height).getContext('2d');
+  context.imageSmoothingQuality = 'high';
+  context.fillStyle = 'white'; // behind what is transparent
+  context.fillRect(0, 0, width, height);
+  context.drawImage(bitmap, 0, 0, width, height);
+  bitmap.close();
+  return asPicture(context.getImageData(0, 0, width, height));
+}
+
+/** @param {ImageData} image @returns {Picture} */
+function asPicture({ width, height, data }) {
+  return { width, height, data };
+}

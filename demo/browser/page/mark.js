@@ -1,0 +1,74 @@
+/** Saying in a PNG, for people and machines, that its faces were swapped; the text is that of `marking/metadata.py`. */
+
+const SIGNATURE_BYTES = 8;
+const IHDR_BYTES = 25; // length, kind, 13 bytes, checksum
+
+/**
+ * Put text chunks into a PNG without touching a pixel.
+ *
+ * @param {Uint8Array} png as a browser encodes it
+ * @param {Record<string, string>} text by keyword; `{model}` in a value stands for the model's name
+ * @param {string} model name of the swapper
+ * @returns {Uint8Array}
+ */
+export function markPng(png, text, model) {
+  const name = /^[\w.-]{1,40}$/.test(model) ? model : 'unknown'; // it becomes part of an XML attribute
+  const encoder = new TextEncoder();
+  const chunks = Object.entries(text).map(([keyword, value]) =>
+    chunk('iTXt', encoder.encode(`${keyword}\0\0\0\0\0${value.replaceAll('{model}', name)}`)));
+  const head = SIGNATURE_BYTES + IHDR_BYTES;
+  const parts = [png.subarray(0, head), ...chunks, png.subarray(head)];
+  const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    result.set(part, at);
+    at += part.length;
+  }
+  return result;
+}
+
+/** @param {string} kind four letters @param {Uint8Array} body */
+function chunk(kind, body) {
+  const result = new Uint8Array(12 + body.length);
+  const view = new DataView(result.buffer);
+  view.setUint32(0, body.length);
+  result.set(new TextEncoder().encode(kind), 4);
+  result.set(body, 8);
+  view.setUint32(8 + body.length, crc32(result.subarray(4, 8 + body.length)));
+  return result;
+}
+
+/** The checksum of PNG chunks (ISO 3309). @param {Uint8Array} bytes */
+function crc32(bytes) {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}
+
+/**
+ * Draw the visible label in the lower right corner; looks like `marking/badge.py`.
+ *
+ * @param {CanvasRenderingContext2D} context
+ */
+export function drawBadge(context) {
+  const { width, height } = context.canvas;
+  const size = Math.max(12, Math.round(0.035 * Math.min(width, height)));
+  const pad = Math.max(2, Math.floor(size / 3));
+  context.save();
+  context.font = `${size}px system-ui, sans-serif`;
+  context.textBaseline = 'middle';
+  const text = 'AI face swap';
+  const boxWidth = context.measureText(text).width + 2 * pad;
+  const boxHeight = size + 2 * pad;
+  const [x, y] = [Math.max(0, width - boxWidth - pad), Math.max(0, height - boxHeight - pad)];
+  context.fillStyle = 'rgb(0 0 0 / 55%)';
+  context.beginPath();
+  context.roundRect(x, y, boxWidth, boxHeight, pad);
+  context.fill();
+  context.fillStyle = 'rgb(255 255 255 / 92%)';
+  context.fillText(text, x + pad, y + boxHeight / 2);
+  context.restore();
+}

@@ -1,0 +1,277 @@
+/**
+ * Pictures as arrays, resized and warped as OpenCV does it in the Python pipeline.
+ *
+ * A picture is `{width, height, data}` with 4 values a pixel (RGBA, 0 to 255; what `ImageData` is), or a plane with one
+ * float a pixel. Pixel centres are at whole numbers.
+ *
+ * @typedef {{width: number, height: number, data: Uint8ClampedArray | Float32Array}} Picture
+ * @typedef {import('./align.js').Matrix} Matrix
+ */
+import { compose, invert, transformPoints, bounds } from './align.js';
+
+/** @param {number} width @param {number} height @returns {Picture} */
+export function newPicture(width, height) {
+  return { width, height, data: new Uint8ClampedArray(width * height * 4) };
+}
+
+/** @param {number} width @param {number} height @returns {Picture} */
+export function newPlane(width, height) {
+  return { width, height, data: new Float32Array(width * height) };
+}
+
+/** @param {Picture} picture values a pixel */
+export function channelsOf(picture) {
+  return picture.data.length / (picture.width * picture.height);
+}
+
+/** @param {Picture} like @param {number} width @param {number} height @returns {Picture} empty, of the same kind */
+function emptyLike(like, width, height) {
+  return channelsOf(like) === 4 ? newPicture(width, height) : newPlane(width, height);
+}
+
+/** A copy of a rectangle. @param {Picture} picture @param {number[]} rectangle left, top, right, bottom (exclusive) */
+export function cut(picture, [left, top, right, bottom]) {
+  const channels = channelsOf(picture);
+  const result = emptyLike(picture, right - left, bottom - top);
+  const length = result.width * channels;
+  for (let y = top; y < bottom; y++) {
+    const from = (y * picture.width + left) * channels;
+    result.data.set(picture.data.subarray(from, from + length), (y - top) * length);
+  }
+  return result;
+}
+
+/**
+ * Resize by averaging areas where the picture shrinks, and linearly where it grows.
+ *
+ * @param {Picture} picture
+ * @param {number} width
+ * @param {number} height
+ * @returns {Picture}
+ */
+export function resize(picture, width, height) {
+  if (width === picture.width && height === picture.height) return picture;
+  const channels = channelsOf(picture);
+  const shrinks = width < picture.width || height < picture.height;
+  const across = shrinks ? areaTaps(picture.width, width) : linearTaps(picture.width, width);
+  const down = shrinks ? areaTaps(picture.height, height) : linearTaps(picture.height, height);
+  const rows = new Float32Array(width * picture.height * channels);
+  for (let y = 0; y < picture.height; y++) {
+    for (let x = 0; x < width; x++) {
+      const { first, weights } = across[x];
+      const to = (y * width + x) * channels;
+      for (let c = 0; c < channels; c++) {
+        let sum = 0;
+        let from = (y * picture.width + first) * channels + c;
+        for (let k = 0; k < weights.length; k++, from += channels) sum += weights[k] * picture.data[from];
+        rows[to + c] = sum;
+      }
+    }
+  }
+  const result = emptyLike(picture, width, height);
+  const length = width * channels;
+  for (let y = 0; y < height; y++) {
+    const { first, weights } = down[y];
+    for (let i = 0; i < length; i++) {
+      let sum = 0;
+      for (let k = 0; k < weights.length; k++) sum += weights[k] * rows[(first + k) * length + i];
+      result.data[y * length + i] = sum; // a clamped array rounds
+    }
+  }
+  return result;
+}
+
+/** Which input samples make each output sample, and with what weights. @param {number} size @param {number} wanted */
+function areaTaps(size, wanted) {
+  const ratio = size / wanted;
+  return Array.from({ length: wanted }, (_, i) => {
+    const from = i * ratio;
+    const to = Math.min((i + 1) * ratio, size);
+    const first = Math.floor(from + 1e-9);
+    const last = Math.max(first + 1, Math.ceil(to - 1e-9));
+    const weights = [];
+    for (let k = first; k < last; k++) weights.push((Math.min(k + 1, to) - Math.max(k, from)) / (to - from));
+    return { first, weights };
+  });
+}
+
+/** @param {number} size @param {number} wanted */
+function linearTaps(size, wanted) {
+  return Array.from({ length: wanted }, (_, i) => {
+    const at = Math.min(Math.max(((i + 0.5) * size) / wanted - 0.5, 0), size - 1);
+    const first = Math.min(Math.floor(at), Math.max(size - 2, 0));
+    const share = at - first;
+    return { first, weights: size > 1 ? [1 - share, share] : [1] };
+  });
+}
+
+/**
+ * Sample an output picture through a matrix, without skipping detail when the picture shrinks: it is then first averaged
+ * over areas, only as far as the result needs it. See `geometry.warp`.
+ *
+ * @param {Picture} picture
+ * @param {Matrix} outFromIn
+ * @param {number} width of the result
+ * @param {number} height of the result
+ * @param {{border?: 'replicate' | 'zero', cubic?: boolean}} [options] cubic is used where the picture does not shrink
+ * @returns {Picture}
+ */
+export function warp(picture, outFromIn, width, height, { border = 'replicate', cubic = false } = {}) {
+  const [a, b, , d, e] = outFromIn;
+  const scale = Math.sqrt(Math.abs(a * e - b * d)); // result pixels per picture pixel
+  if (scale >= 0.5 || scale === 0) return sample(picture, invert(outFromIn), width, height, border, cubic);
+  const corners = transformPoints(invert(outFromIn), [[0, 0], [width, 0], [width, height], [0, height]]);
+  const [x0, y0, x1, y1] = bounds(corners);
+  const factor = 2 ** Math.floor(Math.log2(1 / scale));
+  const within = (value, low, high) => Math.min(Math.max(value, low), high);
+  const left = within(Math.floor(x0) - 2 * factor, 0, picture.width - 1);
+  const top = within(Math.floor(y0) - 2 * factor, 0, picture.height - 1);
+  const right = within(Math.ceil(x1) + 2 * factor, left + 1, picture.width);
+  const bottom = within(Math.ceil(y1) + 2 * factor, top + 1, picture.height);
+  const region = cut(picture, [left, top, right, bottom]);
+  const small = resize(
+    region, Math.max(1, Math.floor(region.width / factor)), Math.max(1, Math.floor(region.height / factor)));
+  const ratioX = region.width / small.width;
+  const ratioY = region.height / small.height;
+  // Area averaging puts the centre of small pixel i at region coordinate (i + 0.5) * ratio - 0.5.
+  const inFromSmall = [ratioX, 0, left + 0.5 * ratioX - 0.5, 0, ratioY, top + 0.5 * ratioY - 0.5];
+  return sample(small, invert(compose(outFromIn, inFromSmall)), width, height, border, false);
+}
+
+/** @param {Picture} picture @param {Matrix} inFromOut */
+function sample(picture, inFromOut, width, height, border, cubic) {
+  const result = emptyLike(picture, width, height);
+  const channels = channelsOf(picture);
+  if (channels === 1) samplePlane(picture, inFromOut, result, border);
+  else if (cubic) sampleCubic(picture, inFromOut, result);
+  else sampleLinear(picture, inFromOut, result);
+  return result;
+}
+
+/** RGBA, bilinear, border repeated. */
+function sampleLinear(picture, [a, b, c, d, e, f], result) {
+  const { width, height, data } = picture;
+  const out = result.data;
+  let to = 0;
+  for (let v = 0; v < result.height; v++) {
+    for (let u = 0; u < result.width; u++, to += 4) {
+      const x = a * u + b * v + c;
+      const y = d * u + e * v + f;
+      const i = Math.floor(x);
+      const j = Math.floor(y);
+      const s = x - i;
+      const t = y - j;
+      const left = i < 0 ? 0 : i >= width ? width - 1 : i;
+      const right = i < -1 ? 0 : i >= width - 1 ? width - 1 : i + 1;
+      const above = (j < 0 ? 0 : j >= height ? height - 1 : j) * width;
+      const below = (j < -1 ? 0 : j >= height - 1 ? height - 1 : j + 1) * width;
+      const [p, q, r, w] = [(above + left) * 4, (above + right) * 4, (below + left) * 4, (below + right) * 4];
+      const wp = (1 - s) * (1 - t);
+      const wq = s * (1 - t);
+      const wr = (1 - s) * t;
+      const ww = s * t;
+      out[to] = wp * data[p] + wq * data[q] + wr * data[r] + ww * data[w];
+      out[to + 1] = wp * data[p + 1] + wq * data[q + 1] + wr * data[r + 1] + ww * data[w + 1];
+      out[to + 2] = wp * data[p + 2] + wq * data[q + 2] + wr * data[r + 2] + ww * data[w + 2];
+      out[to + 3] = 255;
+    }
+  }
+}
+
+/** One float a pixel, bilinear; outside is zero, or the border repeated. */
+function samplePlane(picture, [a, b, c, d, e, f], result, border) {
+  const { width, height, data } = picture;
+  const at = (i, j) => {
+    if (border === 'zero') return i < 0 || j < 0 || i >= width || j >= height ? 0 : data[j * width + i];
+    return data[Math.min(Math.max(j, 0), height - 1) * width + Math.min(Math.max(i, 0), width - 1)];
+  };
+  let to = 0;
+  for (let v = 0; v < result.height; v++) {
+    for (let u = 0; u < result.width; u++, to++) {
+      const x = a * u + b * v + c;
+      const y = d * u + e * v + f;
+      const i = Math.floor(x);
+      const j = Math.floor(y);
+      if (border === 'zero' && (i < -1 || j < -1 || i >= width || j >= height)) continue;
+      const s = x - i;
+      const t = y - j;
+      result.data[to] =
+        (1 - t) * ((1 - s) * at(i, j) + s * at(i + 1, j)) + t * ((1 - s) * at(i, j + 1) + s * at(i + 1, j + 1));
+    }
+  }
+}
+
+/** Weights of four neighbours; the cubic that OpenCV uses (a = -0.75). @param {number} t @param {Float32Array} weights */
+function cubicWeights(t, weights) {
+  const a = -0.75;
+  weights[0] = ((a * (t + 1) - 5 * a) * (t + 1) + 8 * a) * (t + 1) - 4 * a;
+  weights[1] = ((a + 2) * t - (a + 3)) * t * t + 1;
+  weights[2] = ((a + 2) * (1 - t) - (a + 3)) * (1 - t) * (1 - t) + 1;
+  weights[3] = 1 - weights[0] - weights[1] - weights[2];
+}
+
+/** RGBA, cubic, border repeated. */
+function sampleCubic(picture, [a, b, c, d, e, f], result) {
+  const { width, height, data } = picture;
+  const out = result.data;
+  const across = new Float32Array(4);
+  const down = new Float32Array(4);
+  const columns = new Int32Array(4);
+  let to = 0;
+  for (let v = 0; v < result.height; v++) {
+    for (let u = 0; u < result.width; u++, to += 4) {
+      const x = a * u + b * v + c;
+      const y = d * u + e * v + f;
+      const i = Math.floor(x);
+      const j = Math.floor(y);
+      if (i < -2 || j < -2 || i > width || j > height) continue; // far outside: nothing of it is shown
+      cubicWeights(x - i, across);
+      cubicWeights(y - j, down);
+      for (let k = 0; k < 4; k++) columns[k] = Math.min(Math.max(i - 1 + k, 0), width - 1) * 4;
+      let red = 0;
+      let green = 0;
+      let blue = 0;
+      for (let m = 0; m < 4; m++) {
+        const row = Math.min(Math.max(j - 1 + m, 0), height - 1) * width * 4;
+        const [p, q, r, s] = [row + columns[0], row + columns[1], row + columns[2], row + columns[3]];
+        const [w0, w1, w2, w3] = across;
+        red += down[m] * (w0 * data[p] + w1 * data[q] + w2 * data[r] + w3 * data[s]);
+        green += down[m] * (w0 * data[p + 1] + w1 * data[q + 1] + w2 * data[r + 1] + w3 * data[s + 1]);
+        blue += down[m] * (w0 * data[p + 2] + w1 * data[q + 2] + w2 * data[r + 2] + w3 * data[s + 2]);
+      }
+      out[to] = red;
+      out[to + 1] = green;
+      out[to + 2] = blue;
+      out[to + 3] = 255;
+    }
+  }
+}
+
+/** Luminance, rounded as OpenCV rounds it. @param {Picture} picture RGBA @returns {Picture} one value a pixel */
+export function grey(picture) {
+  const result = newPlane(picture.width, picture.height);
+  for (let i = 0, p = 0; i < result.data.length; i++, p += 4) {
+    const { data } = picture;
+    result.data[i] = (9798 * data[p] + 19235 * data[p + 1] + 3735 * data[p + 2] + 16384) >> 15;
+  }
+  return result;
+}
+
+/**
+ * RGBA to a network's input.
+ *
+ * @param {Picture} picture
+ * @param {number} mean subtracted, in levels of 255
+ * @param {number} std divided by, in levels of 255
+ * @returns {Float32Array} (3, height, width), RGB
+ */
+export function toChannels({ width, height, data }, mean, std) {
+  const area = width * height;
+  const result = new Float32Array(3 * area);
+  for (let i = 0, p = 0; i < area; i++, p += 4) {
+    result[i] = (data[p] - mean) / std;
+    result[area + i] = (data[p + 1] - mean) / std;
+    result[2 * area + i] = (data[p + 2] - mean) / std;
+  }
+  return result;
+}

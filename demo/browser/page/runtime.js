@@ -1,0 +1,100 @@
+/** ONNX Runtime Web: which build of it, on what, and one function per network. */
+
+const FOLDER = './runtime';
+const MODELS = './models';
+const AGREES = 2 / 255; // what the GPU may differ by from the processor; more and it is not used
+
+/** @typedef {'auto' | 'webgpu' | 'wasm'} Wish */
+
+/**
+ * The runtime and the place where the student runs.
+ *
+ * The small networks of the detector always run on the processor: fetching their answers from a GPU would take longer.
+ */
+export class Runtime {
+  /** @param {any} ort @param {'webgpu' | 'wasm'} place */
+  constructor(ort, place) {
+    this.ort = ort;
+    this.place = place;
+    this.threads = ort.env.wasm.numThreads;
+  }
+
+  /** @param {Wish} wish `auto` takes the GPU where the browser offers one */
+  static async load(wish) {
+    const hasGpu = wish !== 'wasm' && (await adapter()) !== null;
+    // The build with WebGPU is twice as large, so only browsers that use it fetch it.
+    const ort = await import(`${FOLDER}/${hasGpu ? 'ort.webgpu.min.mjs' : 'ort.wasm.min.mjs'}`);
+    ort.env.logLevel = 'error';
+    // Threads need a page that is isolated from others (two HTTP headers); two and four are where the student gains most.
+    ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
+    return new Runtime(ort, hasGpu ? 'webgpu' : 'wasm');
+  }
+
+  /** A session on the processor. @param {string} file below `models/` */
+  async open(file) {
+    return this.ort.InferenceSession.create(await fetchBytes(`${MODELS}/${file}`), { executionProviders: ['wasm'] });
+  }
+
+  /**
+   * A session of the student, on the GPU if it is in use and computes the same there.
+   *
+   * @param {Uint8Array} bytes
+   * @param {object} [options] of ONNX Runtime
+   */
+  async openStudent(bytes, options = {}) {
+    const create = (place) => this.ort.InferenceSession.create(bytes, { executionProviders: [place], ...options });
+    if (this.place === 'wasm') return create('wasm');
+    const onProcessor = await create('wasm');
+    try {
+      const onGpu = await create('webgpu');
+      if ((await this.#difference(onProcessor, onGpu)) < AGREES) {
+        await onProcessor.release();
+        return onGpu;
+      }
+      await onGpu.release();
+    } catch (error) {
+      console.warn('WebGPU cannot be used', error);
+    }
+    this.place = 'wasm';
+    return onProcessor;
+  }
+
+  /** Largest difference between two sessions on a smooth crop, in [0, 1]. */
+  async #difference(one, other) {
+    const side = 224;
+    const ramp = Float32Array.from({ length: 3 * side * side }, (_, i) => (i % side) / side);
+    const [a, b] = [await this.run(one, { crop: [ramp, [1, 3, side, side]] }, ['swapped']),
+      await this.run(other, { crop: [ramp, [1, 3, side, side]] }, ['swapped'])];
+    return a.swapped.reduce((most, value, i) => Math.max(most, Math.abs(value - b.swapped[i])), 0);
+  }
+
+  /**
+   * Run a network.
+   *
+   * @param {any} session
+   * @param {Record<string, [Float32Array, number[]]>} inputs values and shape by name
+   * @param {string[]} [outputs] names; all if not given
+   * @returns {Promise<Record<string, Float32Array>>}
+   */
+  async run(session, inputs, outputs = session.outputNames) {
+    const feed = Object.fromEntries(
+      Object.entries(inputs).map(([name, [data, shape]]) => [name, new this.ort.Tensor('float32', data, shape)]));
+    const results = await session.run(feed, outputs);
+    return Object.fromEntries(outputs.map((name) => [name, results[name].data]));
+  }
+}
+
+async function adapter() {
+  try {
+    return (await navigator.gpu?.requestAdapter()) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} url */
+export async function fetchBytes(url) {
+  const response = await fetch(new URL(url, import.meta.url));
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
+  return new Uint8Array(await response.arrayBuffer());
+}

@@ -1,0 +1,158 @@
+/**
+ * From pictures to swapped pictures: detect, align, swap, match colours, paste back; the browser's `pipeline.py`.
+ *
+ * @typedef {import('./picture.js').Picture} Picture
+ * @typedef {import('./detect.js').Face} Face
+ */
+import { CROP_PX, cropFromFrameMatrix } from './align.js';
+import { matchColours } from './colour.js';
+import { Detector, largest } from './detect.js';
+import { LandmarkNetwork } from './landmarks.js';
+import { FORMAT, readMetadata } from './onnx_file.js';
+import { pasteBack, refineMask } from './paste.js';
+import { newPicture, toChannels, warp } from './picture.js';
+import { Runtime, fetchBytes } from './runtime.js';
+import { Follower } from './track.js';
+
+const MIN_FACE_PX = 16; // smaller faces stay as they are
+
+/** A failure that has words of its own in `texts/`. */
+export class PageError extends Error {
+  /** @param {string} key @param {Record<string, string | number>} [values] */
+  constructor(key, values = {}) {
+    super(key);
+    this.key = key;
+    this.values = values;
+  }
+}
+
+export class Swapper {
+  #identity = null;
+  #student = null;
+  #follower = null;
+
+  /** @param {Runtime} runtime @param {Detector} detector @param {LandmarkNetwork} landmarkNetwork */
+  constructor(runtime, detector, landmarkNetwork) {
+    this.runtime = runtime;
+    this.detector = detector;
+    this.landmarkNetwork = landmarkNetwork;
+    this.model = '';
+    this.matchesColours = true;
+    this.restart();
+  }
+
+  /** @param {import('./runtime.js').Wish} wish */
+  static async load(wish) {
+    const runtime = await Runtime.load(wish);
+    const [boxes, points] = [await runtime.open('detector_ultraface_rfb320.onnx'), await runtime.open('landmarks_68.onnx')];
+    const landmarkNetwork = new LandmarkNetwork(async (grey) =>
+      (await runtime.run(points, { [points.inputNames[0]]: [grey, [1, 1, 64, 64]] }))[points.outputNames[0]]);
+    const detector = new Detector(
+      (picture) => runtime.run(boxes, { [boxes.inputNames[0]]: [picture, [1, 3, 240, 320]] }, ['scores', 'boxes']),
+      landmarkNetwork);
+    return new Swapper(runtime, detector, landmarkNetwork);
+  }
+
+  /** Forget what was followed; for a new camera. */
+  restart() {
+    this.#follower = new Follower(this.detector, this.landmarkNetwork);
+  }
+
+  /**
+   * Make a source of photos of one person, here: the identity network predicts the kernels, which become a part of the
+   * student's file.
+   *
+   * @param {Picture[]} photos
+   */
+  async condition(photos) {
+    const crops = new Float32Array(photos.length * 3 * CROP_PX * CROP_PX);
+    for (const [i, photo] of photos.entries()) {
+      const faces = await this.detector.detect(photo);
+      if (!faces.length) throw new PageError('no_source_face', { number: i + 1, count: photos.length });
+      crops.set(toChannels(this.align(photo, faces[largest(faces)]).crop, 0, 255), i * 3 * CROP_PX * CROP_PX);
+    }
+    this.#identity ??= await this.runtime.open('identity.onnx');
+    const shape = [photos.length, 3, CROP_PX, CROP_PX];
+    const { kernels } = await this.runtime.run(this.#identity, { photos: [crops, shape] }, ['kernels']);
+    const data = new Uint8Array(kernels.buffer, kernels.byteOffset, kernels.byteLength);
+    const file = await fetchBytes('./models/student.onnx');
+    await this.#use(file, { externalData: [{ path: 'source.bin', data }] });
+  }
+
+  /**
+   * Take a file that holds its source: `python -m mobilefaceswap_core export` and the app make them.
+   *
+   * @param {Uint8Array} bytes
+   */
+  async useFile(bytes) {
+    const said = readMetadata(bytes);
+    if (said.format !== FORMAT || said.kind !== 'baked') throw new PageError('not_a_source_file');
+    const crop = JSON.parse(said.crop);
+    if (crop.size_px !== CROP_PX || crop.template !== 'arcface' || crop.fit !== 'similarity') {
+      throw new PageError('other_alignment', { model: said.model });
+    }
+    await this.#use(bytes);
+  }
+
+  async #use(bytes, options = {}) {
+    const before = this.#student;
+    this.#student = await this.runtime.openStudent(bytes, options);
+    const said = readMetadata(bytes);
+    this.model = said.model;
+    this.matchesColours = said.match_colours === 'true';
+    await before?.release();
+  }
+
+  get isReady() {
+    return this.#student !== null;
+  }
+
+  /** The face as the student wants it. @param {Picture} frame @param {Face} face */
+  align(frame, face) {
+    const cropFromFrame = cropFromFrameMatrix(face.five);
+    return { crop: warp(frame, cropFromFrame, CROP_PX, CROP_PX), cropFromFrame };
+  }
+
+  /**
+   * Swap one aligned crop.
+   *
+   * @param {Picture} crop RGBA, 224 x 224
+   * @returns {Promise<{face: Picture, mask: Float32Array}>} before colours are matched; mask in [0, 1]
+   */
+  async swapCrop(crop) {
+    const input = { crop: [toChannels(crop, 0, 255), [1, 3, CROP_PX, CROP_PX]] };
+    const result = await this.runtime.run(this.#student, input, ['face', 'mask']);
+    const face = newPicture(CROP_PX, CROP_PX);
+    const area = CROP_PX * CROP_PX;
+    for (let i = 0; i < area; i++) {
+      for (let c = 0; c < 3; c++) face.data[4 * i + c] = result.face[c * area + i] * 255; // a clamped array rounds
+      face.data[4 * i + 3] = 255;
+    }
+    return { face, mask: result.mask };
+  }
+
+  /** Swap one face of a frame, in place. @param {Picture} frame @param {Face} face */
+  async swapFace(frame, face) {
+    const { crop, cropFromFrame } = this.align(frame, face);
+    const { face: pixels, mask } = await this.swapCrop(crop);
+    if (this.matchesColours) matchColours(pixels, crop, mask);
+    pasteBack(frame, pixels, refineMask(mask), cropFromFrame);
+  }
+
+  /** Swap every face of a photo, in place. @param {Picture} photo @returns {Promise<{found: number, swapped: number}>} */
+  async swapPhoto(photo) {
+    const faces = await this.detector.detect(photo);
+    const area = ({ box }) => (box[2] - box[0]) * (box[3] - box[1]);
+    const chosen = faces.filter((face) => area(face) >= MIN_FACE_PX ** 2).sort((a, b) => area(a) - area(b));
+    for (const face of chosen) await this.swapFace(photo, face);
+    return { found: faces.length, swapped: chosen.length };
+  }
+
+  /** Swap the largest face of a camera's next frame, in place. @param {Picture} frame @param {number} timeMs */
+  async swapFrame(frame, timeMs) {
+    const face = await this.#follower.update(frame, timeMs);
+    const isUsable = face !== null && face.five.flat().every(Number.isFinite);
+    if (isUsable) await this.swapFace(frame, face);
+    return { found: isUsable ? 1 : 0, swapped: isUsable ? 1 : 0 };
+  }
+}
