@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import threading
@@ -12,22 +13,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from mobilefaceswap_core.audit import AuditLog, content_hash
-from mobilefaceswap_core.blocklist import Blocklist, load_blocklist
+from mobilefaceswap_core.blocklist import Blocklist, FaceEmbedder, load_blocklist
 from mobilefaceswap_core.errors import NoFaceError, OptionError
-from mobilefaceswap_core.geometry import align_face
-from mobilefaceswap_core.identity.encoder import MOBILEFACENET_CONTRACT, IdentityEncoder, load_identity_encoder
+from mobilefaceswap_core.identity.encoder import IdentityEncoder, load_identity_encoder
 from mobilefaceswap_core.images import LoadedImage, read_image
 from mobilefaceswap_core.marking import MarkOptions, mark_crop, mark_image_file
 from mobilefaceswap_core.models import DEFAULT_FOR_STILLS, DEFAULT_FOR_VIDEO, available_swappers
-from mobilefaceswap_core.pipeline import Pipeline, Source, SwapOptions, largest
+from mobilefaceswap_core.pipeline import Pipeline, Source, SwapOptions
 from mobilefaceswap_core.types import Face, Image
 
 from .settings import Settings
-
-_MARK_SPEC = MOBILEFACENET_CONTRACT.crop
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,23 +226,13 @@ class Engine:
     def _refuse_protected(self, pipeline: Pipeline, images: Sequence[Image], face: int | None) -> None:
         if not self.settings.blocklist:
             return
-        listed = self._protected()
+        listed, embed = self._protected(), FaceEmbedder(pipeline.detector, self.encoder())
         for image in images:
-            faces = pipeline.detect(image)
-            if faces:
-                chosen = faces[largest(faces) if face is None else min(face, len(faces) - 1)]
-                crop = align_face(image, chosen, _MARK_SPEC).image
-                listed.check_source(self.encoder().embed([crop])[0])
+            with contextlib.suppress(NoFaceError):  # preparing the source says so in better words
+                listed.check_source(embed(image, "largest" if face is None else face))
 
     def _protected(self) -> Blocklist:
-        pipeline, encoder = self.pipeline(self.default_model()), self.encoder()
-
-        def embed(image: Image) -> np.ndarray:
-            faces = pipeline.detect(image)
-            if not faces:
-                raise NoFaceError("A photo of the block list shows no face; remove it or use another.")
-            return encoder.embed([align_face(image, faces[largest(faces)], _MARK_SPEC).image])[0]
-
+        embed = FaceEmbedder(self.pipeline(self.default_model()).detector, self.encoder())
         with self._lock:
             if self._blocklist is None:
                 self._blocklist = load_blocklist(self.settings.blocklist, embed)

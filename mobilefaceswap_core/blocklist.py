@@ -9,13 +9,18 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import OptionError, RefusedError, SwapError
+from .errors import NoFaceError, OptionError, RefusedError, SwapError
 from .npz import read_npz
 from .types import Image
+
+if TYPE_CHECKING:
+    from .detect import Detector
+    from .identity.encoder import IdentityEncoder
 
 # Cosine of the shipped encoder's embeddings. On CelebA pairs 0.4 refuses 3 of 10,000 other people and misses 16 % of
 # single photos of a protected person (fewer with several photos of each): docs/marking.md.
@@ -72,6 +77,40 @@ class Blocklist:
                 "This source looks like a person whose face is protected here, so it is refused. "
                 "Use a photo of someone else; if this is a mistake, ask the host of this page."
             )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceEmbedder:
+    """Photo to the embedding of one of its faces, as block lists need it.
+
+    Attributes:
+        detector: finds the faces.
+        encoder: the shipped one; thresholds were measured with it.
+    """
+
+    detector: Detector
+    encoder: IdentityEncoder
+
+    def __call__(self, image: Image, face: int | Literal["largest"] = "largest") -> NDArray[np.float32]:
+        """Embed a face of a photo.
+
+        Args:
+            image: ``(H, W, 3)`` RGB uint8.
+            face: which one, from 0, left to right; one that is not there stands for the last.
+
+        Raises:
+            NoFaceError: the photo shows none.
+        """
+        from .geometry import align_face
+        from .identity.encoder import MOBILEFACENET_CONTRACT
+
+        faces = self.detector.detect(image)
+        if not faces:
+            raise NoFaceError("No face was found in this photo, so it cannot be compared with protected people.")
+        sizes = [found.size_px for found in faces]
+        chosen = int(np.argmax(sizes)) if face == "largest" else min(face, len(faces) - 1)
+        crop = align_face(image, faces[chosen], MOBILEFACENET_CONTRACT.crop).image
+        return np.asarray(self.encoder.embed([crop])[0], np.float32)
 
 
 def load_blocklist(folder: str | os.PathLike[str], embed: Embed, *, threshold: float = THRESHOLD) -> Blocklist:

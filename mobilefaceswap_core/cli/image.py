@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ..errors import NoFaceError, OptionError, OutputError, SwapError
 from .consent import check_consent
+from .host import AuditLogOption, BlocklistOption, HostRules
 from .options import (
     BackendOption,
     ConsentOption,
@@ -63,6 +64,8 @@ def image(
     badge: Annotated[
         bool, typer.Option("--badge", help="Also draw a small visible label on the result.", show_default=False)
     ] = False,
+    blocklist: BlocklistOption = None,
+    audit_log: AuditLogOption = None,
     consent: ConsentOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -82,8 +85,10 @@ def image(
         from ..pipeline import Pipeline
 
         pipeline = Pipeline.load(model, detector, device, backend=backend, threads=threads)
-        sources = load_sources(pipeline, photos, source_face)
-        swap = partial(swap_file, pipeline, sources, faces=faces, marks=MarkOptions(badge=badge))
+        rules = HostRules.load(pipeline, blocklist, audit_log)
+        sources = load_sources(pipeline, photos, source_face, rules)
+        record = partial(rules.record, "swap", sources=[path for group in photos.values() for path in group])
+        swap = partial(swap_file, pipeline, sources, faces=faces, marks=MarkOptions(badge=badge), record=record)
         run = _run_folder if target.is_dir() else _run_single
         payload, error, summary = run(swap, jobs, in_use(pipeline), no_clobber)
     if as_json:
@@ -120,17 +125,20 @@ def photos_by_face(source: Sequence[Path], mapping: Sequence[str], *, model: str
 
 
 def load_sources(
-    pipeline: Pipeline, photos: Mapping[int | None, Sequence[Path]], source_face: int | None
+    pipeline: Pipeline, photos: Mapping[int | None, Sequence[Path]], source_face: int | None, rules: HostRules
 ) -> Source | dict[int, Source]:
-    """Read the photos and make a source of each person's."""
+    """Read the photos, check them against the host's rules and make a source of each person's."""
     from ..images import read_image
     from ..pipeline import Source
 
+    face: int | Literal["largest"] = "largest" if source_face is None else source_face
+
     def person(paths: Sequence[Path]) -> Source:
+        images = [read_image(path).image for path in paths]
+        rules.check_source(images, paths, face, pipeline.swapper.info.name)
         if not paths:  # an .onnx file with its source inside
             return Source(pipeline.swapper.condition(()), (), pipeline.swapper.info.name)
-        images = [read_image(path).image for path in paths]
-        return pipeline.prepare_source(images, face="largest" if source_face is None else source_face)
+        return pipeline.prepare_source(images, face=face)
 
     if None in photos:
         return person(photos[None])
@@ -138,9 +146,15 @@ def load_sources(
 
 
 def swap_file(
-    pipeline: Pipeline, sources: Source | dict[int, Source], job: Job, *, faces: FaceChoice, marks: MarkOptions
+    pipeline: Pipeline,
+    sources: Source | dict[int, Source],
+    job: Job,
+    *,
+    faces: FaceChoice,
+    marks: MarkOptions,
+    record: Callable[..., None],
 ) -> dict[str, Any]:
-    """Swap one photo, mark it and write the result; what the JSON object of a photo holds.
+    """Swap one photo, mark it, write and record the result; what the JSON object of a photo holds.
 
     Returns:
         With ``output`` ``None`` when no face could be swapped; nothing is written then.
@@ -155,6 +169,8 @@ def swap_file(
     )
     written = result.report.faces_swapped > 0
     marked = write_marked(job.output, result, photo, pipeline.swapper.info, marks) if written else {}
+    if written:
+        record(target=job.target, output=job.output, model=pipeline.swapper.info.name)
     return {
         "target": str(job.target),
         "output": str(job.output) if written else None,

@@ -13,6 +13,7 @@ import typer
 
 from ..errors import Cancelled, OptionError, OutputError
 from .consent import check_consent
+from .host import AuditLogOption, BlocklistOption, HostRules
 from .image import in_use, load_sources, photos_by_face
 from .options import (
     BackendOption,
@@ -97,6 +98,8 @@ def video(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write what happened as JSON.")
     ] = None,
+    blocklist: BlocklistOption = None,
+    audit_log: AuditLogOption = None,
     consent: ConsentOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -123,9 +126,12 @@ def video(
             key_interval=key_interval,
         )
         pipeline = load_for_video(model, detector, device, backend, threads)
-        sources = load_sources(pipeline, photos, source_face)
+        rules = HostRules.load(pipeline, blocklist, audit_log)
+        sources = load_sources(pipeline, photos, source_face, rules)
         with stopped_by_signals() as stop:
             done = show_progress(swap_video(pipeline, target, out, sources, options=options, stop=stop))
+        chosen = [path for group in photos.values() for path in group]
+        rules.record("video", sources=chosen, target=target, output=out, model=pipeline.swapper.info.name)
         if report is not None:
             done.write(report)
     emit(done.to_json(), _summary(done), as_json=as_json)
@@ -197,6 +203,8 @@ def live(
     backend: BackendOption = "auto",
     threads: ThreadsOption = None,
     source_face: SourceFaceOption = None,
+    blocklist: BlocklistOption = None,
+    audit_log: AuditLogOption = None,
     consent: ConsentOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -212,7 +220,8 @@ def live(
         from ..video.play import play
 
         pipeline = load_for_video(model, detector, device, backend, threads)
-        who = load_sources(pipeline, photos, source_face)
+        rules = HostRules.load(pipeline, blocklist, audit_log)
+        who = load_sources(pipeline, photos, source_face, rules)
         if not isinstance(who, Source):
             raise OptionError("A live picture takes one person: give photos with --source.")
         swapper = LiveSwapper(pipeline, who, budget_ms=budget_ms, faces=face)
