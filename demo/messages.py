@@ -13,6 +13,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from mobilefaceswap_core.errors import SwapError
+from mobilefaceswap_core.memory import is_out_of_memory
 
 from .engine import output_folder
 from .texts import LANGUAGES, language_of, say
@@ -71,6 +72,8 @@ def _spoken(error: Exception, handler: Callable[..., Any], words: str) -> gr.Err
         return error
     if isinstance(error, SwapError):
         text = without_folders(str(error))
+    elif is_out_of_memory(error):
+        text = say("error_memory", words)
     else:
         _log.error("unexpected error in %s", handler.__name__, exc_info=error)
         text = say("error_unexpected", words)

@@ -1,4 +1,8 @@
-"""Contact sheets: the best, median and worst pairs of a method, so that numbers can be checked by eye."""
+"""Contact sheets: the best, median and worst pairs of a method, so that numbers can be checked by eye.
+
+They go into reports that are handed on, unlike the images of a run: each swapped tile has the visible badge, and the file
+says what it shows.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ import cv2
 import numpy as np
 
 from mobilefaceswap_core.errors import SwapError
+from mobilefaceswap_core.marking import MarkOptions, finish_file
+from mobilefaceswap_core.marking.badge import draw_badge
 from mobilefaceswap_core.types import Image
 
 from .images import ImageReader, read_image
@@ -39,6 +45,7 @@ def draw_sheets(run: Path, summary: Summary, folder: Path) -> list[Path]:
         figure = _sheet(run, reader, name, groups, part, identity.key, pose.key)
         path = folder / f"pairs_{name}.png"
         figure.savefig(path, metadata={"Software": None}, dpi=110)
+        finish_file(path, model=name, options=MarkOptions(credentials=False))
         written.append(path)
     return written
 
@@ -76,7 +83,7 @@ def _tile(reader: ImageReader, reference: str) -> Image:
 
 def _result(run: Path, method: str, name: str) -> Image:
     path = run / "swapped" / method / f"{name}.png"
-    return _fit(read_image(path)) if path.is_file() else _missing()
+    return draw_badge(_fit(read_image(path))) if path.is_file() else _missing()
 
 
 def _fit(image: Image) -> Image:

@@ -8,13 +8,12 @@ import reprlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mobilefaceswap_core.errors import OptionError, SwapError
 
 from .methods import parse_method
 from .records import write_json
-from .summary import read_json
+from .run_files import read_object
 
 COST_MODES = ("count", "measure", "none")
 _MAX_BYTES = 4 << 20
@@ -82,7 +81,7 @@ def read_costs(path: Path) -> Costs:
 def _of_method(run: Path, label: str, spec: str, by_model: Mapping[str, dict[str, float]]) -> dict[str, float]:
     if spec.endswith(".onnx"):
         return _counted_file(Path(spec))
-    card: dict[str, Any] = read_json(run / "methods" / f"{label}.json")
+    card = read_object(run / "methods" / f"{label}.json", {"details": dict})
     return dict(by_model.get(card["details"].get("model", ""), {}))
 
 

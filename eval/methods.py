@@ -72,6 +72,11 @@ class Method(Protocol):
         ...
 
 
+def is_label(text: str) -> bool:
+    """Whether a text can name a row of a table and a folder: a plain word that is no formula and leads nowhere else."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text) is not None
+
+
 def parse_method(argument: str) -> tuple[str, str]:
     """``LABEL=SPEC`` or ``SPEC`` -> label and spec; the label names a folder and must be a plain word.
 
@@ -83,7 +88,7 @@ def parse_method(argument: str) -> tuple[str, str]:
         spec = argument
         label = Path(argument).stem if "/" in argument or argument.endswith((".onnx", ".safetensors")) else argument
         label = label.replace(":", ".")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", label):
+    if not is_label(label):
         raise OptionError(f"The method {argument!r} needs a label of letters, digits, dots and dashes: LABEL={spec}.")
     return label, spec
 

@@ -15,6 +15,10 @@ from .judges import DEFAULT_JUDGES
 DEFAULT_METHODS = ("target", "target-jpeg", "student", "teacher", "graphics")
 
 
+# Above these a number is a slip of the hand: lists and arrays are made as long as it says.
+_MOST = {"pairs": 10_000_000, "limit": 10_000_000, "frames": 100_000, "workers": 1024, "threads": 1024}
+
+
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """Everything that decides the outcome of ``python -m eval run``; names are the keys of an option file.
@@ -66,10 +70,12 @@ class RunOptions:
     cost: str = "count"
 
     def __post_init__(self) -> None:
-        for name in ("pairs", "limit", "frames", "workers", "threads"):
+        for name, most in _MOST.items():
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise OptionError(f"--{name.replace('_', '-')} is {value}; wanted 1 or more.")
+            if value is not None and not 1 <= value <= most:
+                raise OptionError(f"--{name.replace('_', '-')} is {value}; wanted 1 to {most}.")
+        if not 0 <= self.seed < 1 << 63:
+            raise OptionError(f"--seed is {self.seed}; wanted a whole number from 0.")
         if not self.methods:
             raise OptionError("--methods is empty; name at least one method, such as target,student.")
 
@@ -137,6 +143,8 @@ def resolve(values: dict[str, Any]) -> RunOptions:
                     f"Option {name} is {reprlib.repr(value)}; wanted a list, or words separated by commas."
                 )
             items = value.split(",") if isinstance(value, str) else list(value)
+            if not all(isinstance(item, (str, int, float)) for item in items):  # a list in a list may be an alias bomb
+                raise OptionError(f"Option {name} is {reprlib.repr(value)}; wanted a list of words.")
             checked[name] = tuple(str(v).strip() for v in items if str(v).strip())
         elif value is None:
             checked[name] = None

@@ -6,7 +6,7 @@ import base64
 import html
 from pathlib import Path
 
-from .records import read_records, write_text
+from .records import OUTCOME, read_records, write_text
 from .summary import Summary
 from .tables import html_tables
 
@@ -93,9 +93,13 @@ def _figure(path: Path, caption: str, *, wide: bool) -> str:
 def _failures_html(run: Path) -> str:
     """What went wrong, by method and reason."""
     counts: dict[tuple[str, str], int] = {}
-    latest = {(r["method"], r["pair"]): r for r in read_records(run / "manifest.jsonl") if r["status"] != "ok"}
+    latest = {
+        (r["method"], r["pair"]): r
+        for r in read_records(run / "manifest.jsonl", required=OUTCOME)
+        if r["status"] != "ok"
+    }
     for record in latest.values():
-        key = (record["method"], record["reason"])
+        key = (record["method"], str(record.get("reason")))
         counts[key] = counts.get(key, 0) + 1
     if not counts:
         return ""

@@ -19,7 +19,8 @@ from .methods import parse_method
 from .options import FIXED_ON_RESUME, RunOptions, saved_values
 from .pairs import count_pairs, file_sha256, iterate_pairs, write_pairs
 from .records import write_json, write_text
-from .summary import Summary, read_json, summarise
+from .run_files import read_run
+from .summary import Summary, summarise
 from .swap import Progress, run_swap
 
 _VERSIONS = (
@@ -51,8 +52,8 @@ def prepare(run: Path, options: RunOptions, *, resume: bool, say: Callable[[str]
     """
     if (run / "run.json").is_file():
         _check_resumable(run, options, resume)
-        meta = read_json(run / "run.json")
-        if file_sha256(run / "pairs.csv") != meta["pairs_sha256"]:
+        meta = read_run(run)
+        if not (run / "pairs.csv").is_file() or file_sha256(run / "pairs.csv") != meta["pairs_sha256"]:
             raise OptionError(f"{run / 'pairs.csv'} was changed after the run began; start a new --out.")
     else:
         meta = _new_run(run, options, say)
@@ -109,7 +110,7 @@ def _check_resumable(run: Path, options: RunOptions, resume: bool) -> None:
     if not resume:
         raise OptionError(f"{run} already holds a run; add --resume to go on with it, or choose another --out.")
     # A run that was begun before an option existed was begun with its default.
-    before, now = saved_values(RunOptions()) | read_json(run / "run.json")["options"], saved_values(options)
+    before, now = saved_values(RunOptions()) | read_run(run)["options"], saved_values(options)
     changed = [k for k in FIXED_ON_RESUME if before.get(k) != now.get(k)]
     if changed:
         raise OptionError(
@@ -128,17 +129,24 @@ def options_of(run: Path) -> RunOptions:
     """The options a run was saved with."""
     from .options import resolve
 
-    return resolve(read_json(run / "run.json")["options"])
+    return resolve(read_run(run)["options"])
+
+
+def _crop_of(meta: dict[str, Any]) -> CropSpec | None:
+    try:
+        return CropSpec(**meta["aligned"]) if meta["aligned"] else None
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"run.json says aligned = {meta['aligned']!r} ({error}); start a new --out.") from error
 
 
 def swap_stage(run: Path, options: RunOptions, progress: Progress | None = None) -> int:
     """Make the images that are still missing."""
-    meta = read_json(run / "run.json")
+    meta = read_run(run)
     return run_swap(
         run,
         options.methods,
         root=Path(meta["root"]),
-        aligned=CropSpec(**meta["aligned"]) if meta["aligned"] else None,
+        aligned=_crop_of(meta),
         detector=options.detector,
         device=options.device,
         limit=options.limit,
@@ -151,7 +159,7 @@ def swap_stage(run: Path, options: RunOptions, progress: Progress | None = None)
 
 def judge_stage(run: Path, options: RunOptions, progress: Progress | None = None) -> int:
     """Measure the images that no record holds yet."""
-    meta = read_json(run / "run.json")
+    meta = read_run(run)
     judging = JudgeOptions(
         judges=options.judges,
         detector=options.judge_detector,
@@ -177,7 +185,7 @@ def summary_of(run: Path) -> Summary:
     """Numbers of a judged run, joined with ``cost.json`` where the run has one."""
     from .cost_columns import read_costs
 
-    summary = summarise(run, seed=read_json(run / "run.json")["seed"])
+    summary = summarise(run, seed=read_run(run)["seed"])
     if (run / "cost.json").is_file():
         summary.meta["cost"] = read_costs(run / "cost.json")
     return summary
@@ -198,13 +206,13 @@ def render(run: Path) -> Summary:
 
 def failures(run: Path) -> dict[str, dict[str, int]]:
     """Reasons of failed swaps by method, with how often each occurred."""
-    from .records import read_records
+    from .records import OUTCOME, read_records
 
     reasons: dict[str, dict[str, int]] = {}
-    for record in read_records(run / "manifest.jsonl"):
+    for record in read_records(run / "manifest.jsonl", required=OUTCOME):
         if record["status"] != "ok":
             counts = reasons.setdefault(record["method"], {})
-            text = f"{record['error']}: {record['reason']}"
+            text = f"{record.get('error')}: {record.get('reason')}"
             counts[text] = counts.get(text, 0) + 1
     return reasons
 

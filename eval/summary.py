@@ -6,7 +6,6 @@ and 25 columns are 10 MB).
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from itertools import combinations
@@ -22,8 +21,13 @@ from mobilefaceswap_core.errors import OptionError
 from .metrics import METRICS, MetricSpec
 from .metrics.frechet import frechet_distance, small_sample_warning
 from .metrics.id_retrieval import chance_top_k
-from .records import read_records
+from .pairs import count_pairs
+from .records import OUTCOME, read_records
+from .run_files import read_card, read_gallery_summary, read_judges, read_run
 from .statistics import cluster_bootstrap, holm, paired_significance
+
+_RECORD = {**OUTCOME, "source_identity": str, "target_identity": str, "values": dict, "worst": list}
+_SOURCE: dict[str, type] = {"source": str, "status": str, "identity": str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Column:
 
     @property
     def head(self) -> str:
-        """Column head: name, unit, judge and an arrow for the better direction."""
+        """Name, unit, judge and an arrow for the better direction, as printed above the column."""
         arrow = {True: " ↑", False: " ↓", None: ""}[self.spec.higher_is_better]
         unit = f" ({self.spec.unit})" if self.spec.unit else ""
         judge = f" [{self.judge}{'†' if self.trained else ''}]" if self.judge else ""
@@ -80,25 +84,12 @@ class Summary:
         return self.cells.loc[(method, key)]
 
 
-def read_json(path: Path) -> Any:
-    """A JSON file of the run.
-
-    Raises:
-        OptionError: when the stage that writes it has not run.
-    """
-    if not path.is_file():
-        raise OptionError(
-            f"{path.name} is not in {path.parent}; run the stage that writes it first (python -m eval --help)."
-        )
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def load_pairs(run: Path, columns: tuple[Column, ...], methods: list[str], limit: int | None) -> pd.DataFrame:
     """One row per method and pair, sorted, with worst values filled in and ``NaN`` where there is no reference.
 
     Columns are arrays from the start, eight bytes per number: a dictionary per record would take fifty times that.
     """
-    total = min(read_json(run / "run.json")["pairs"], limit or np.inf)
+    total = min(_pairs_of(run), limit or np.inf)
     place = {name: i * int(total) for i, name in enumerate(methods)}
     size = len(methods) * int(total)
     numbers = {key: np.full(size, np.nan) for key in (*(c.key for c in columns), "target_yaw")}
@@ -106,26 +97,26 @@ def load_pairs(run: Path, columns: tuple[Column, ...], methods: list[str], limit
     flags: dict[str, NDArray[np.bool_]] = {}
     seen = np.zeros(size, np.bool_)
     worst = {c.key: c.spec.worst for c in columns}
-    for record in read_records(run / "records.jsonl"):
+    for record in read_records(run / "records.jsonl", required=_RECORD):
         if record["method"] not in place or record["pair"] >= total:
             continue
         at = place[record["method"]] + record["pair"]
         seen[at] = True
         for key, array in texts.items():
-            array[at] = sys.intern(str(record[key]))
+            array[at] = sys.intern(record[key])
         # A pair measured again replaces what was there, missing values included.
         for array in numbers.values():
             array[at] = np.nan
         for key, value in {"target_yaw": record.get("target_yaw"), **record["values"]}.items():
             if key in numbers and value is not None:
-                numbers[key][at] = value
+                numbers[key][at] = _number(key, value)
         for key, value in record.items():
             if key.startswith("rank@"):
                 if key not in numbers:
                     numbers[key] = np.full(size, np.nan)
-                numbers[key][at] = value
+                numbers[key][at] = _number(key, value)
         for key in record["worst"]:
-            if key in worst:
+            if isinstance(key, str) and key in worst:
                 numbers[key][at] = worst[key]
                 if f"worst:{key}" not in flags:
                     flags[f"worst:{key}"] = np.zeros(size, np.bool_)
@@ -134,6 +125,20 @@ def load_pairs(run: Path, columns: tuple[Column, ...], methods: list[str], limit
         raise OptionError(f"No record in {run / 'records.jsonl'}; run python -m eval judge first.")
     index = pd.MultiIndex.from_product([methods, range(int(total))], names=["method", "pair"])
     return pd.DataFrame({**texts, **numbers, **flags}, index=index)[seen]
+
+
+def _number(key: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise OptionError(f"records.jsonl holds {key} = {type(value).__name__}; wanted a number. Measure again.")
+    return float(value)
+
+
+def _pairs_of(run: Path) -> int:
+    """Rows of the pair list, which ``run.json`` must agree with: arrays are made as large as it says."""
+    said, found = read_run(run)["pairs"], count_pairs(run / "pairs.csv")
+    if said != found:
+        raise OptionError(f"run.json says {said} pairs, pairs.csv holds {found}; start a new --out.")
+    return found
 
 
 def columns_of(judges: dict[str, Any], *, flicker: bool) -> tuple[Column, ...]:
@@ -152,11 +157,10 @@ def columns_of(judges: dict[str, Any], *, flicker: bool) -> tuple[Column, ...]:
 
 def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
     """Read a judged run and reduce it."""
-    meta = read_json(run / "run.json")
-    judges, gallery = read_json(run / "judges.json"), read_json(run / "gallery.json")
+    meta, judges, gallery = read_run(run), read_judges(run), read_gallery_summary(run)
     limit = meta.get("limit") if limit is None else limit
     names = list(meta["methods"])
-    cards = {name: read_json(run / "methods" / f"{name}.json") for name in names}
+    cards = {name: read_card(run, name) for name in names}
     columns = columns_of(judges, flicker=bool(meta.get("has_clips")))
     frame = load_pairs(run, columns, names, limit)
     names = [n for n in names if n in frame.index.get_level_values(0)]
@@ -209,7 +213,7 @@ def _frechet(run: Path, method: str, index: np.ndarray) -> dict[str, Any]:
     features = {}
     for name in (method, "_real"):
         path = run / "features" / f"{name}.f32"
-        total = read_json(run / "run.json")["pairs"]
+        total = _pairs_of(run)
         if not path.is_file() or path.stat().st_size % (4 * total):
             return {"mean": np.nan, "low": np.nan, "high": np.nan, "n": 0, "worst": 0, "no_reference": len(index)}
         width = path.stat().st_size // (4 * total)
@@ -241,7 +245,7 @@ def _significance(frame: pd.DataFrame, columns: tuple[Column, ...], methods: lis
 
 def _gallery_counts(run: Path, frame: pd.DataFrame) -> tuple[list[int], list[int]]:
     counts: dict[str, int] = {}
-    for source, record in {r["source"]: r for r in read_records(run / "gallery.jsonl")}.items():
+    for source, record in {r["source"]: r for r in read_records(run / "gallery.jsonl", required=_SOURCE)}.items():
         if record["status"] == "ok" and source:
             counts[record["identity"]] = counts.get(record["identity"], 0) + 1
     identities = sorted(counts)
@@ -262,7 +266,7 @@ def _notes(
     """Sentences that must stand under every table."""
     notes = [f"LPIPS: {judges['lpips']}"]
     feature = run / "features" / f"{names[0]}.f32"
-    total = read_json(run / "run.json")["pairs"]
+    total = _pairs_of(run)
     if feature.is_file():
         width = feature.stat().st_size // (4 * total)
         warning = small_sample_warning(int(table.loc[(names[0], "frechet"), "n"]), width)

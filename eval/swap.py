@@ -1,6 +1,7 @@
 """The swap stage: pairs.csv -> images and manifest.jsonl.
 
-One manifest line per method and pair: ``ok`` with the image's path and SHA-256, or ``failed`` with the reason. The image is
+One manifest line per method and pair: ``ok`` with the image's path and SHA-256, or ``failed`` with the reason. Images are
+measured as the method made them, so they carry no mark (``marked`` is false) and stay in the run's folder. The image is
 renamed into place before its line is written, so a kill leaves at worst an image that is made again, to the same bytes.
 """
 
@@ -62,11 +63,12 @@ class SwapWorker:
             image = method.make(pair, self._reader)
         except Cancelled:
             raise
-        except (SwapError, ValueError, ArithmeticError, np.linalg.LinAlgError, RuntimeError) as error:
+        except (SwapError, ValueError, ArithmeticError, np.linalg.LinAlgError, MemoryError, RuntimeError) as error:
             # A foreign method may raise anything a computation raises: the pair is recorded as failed and the run goes on.
             return {**record, "status": "failed", "error": type(error).__name__, "reason": str(error)}
         write_png(self._run / relative, image)
-        return {**record, "status": "ok", "image": relative, "sha256": file_sha256(self._run / relative)}
+        digest = file_sha256(self._run / relative)
+        return {**record, "status": "ok", "image": relative, "sha256": digest, "marked": False}
 
 
 def limit_threads(threads: int) -> None:

@@ -13,7 +13,8 @@ import pandas as pd
 from .cells import plain_cell
 from .latex import escape
 from .records import write_text
-from .summary import Column, Summary, read_json
+from .run_files import read_json
+from .summary import Column, Summary
 
 QUOTED_FILE = Path(__file__).with_name("quoted.json")
 _ABSENT = "n/a"

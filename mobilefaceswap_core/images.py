@@ -25,6 +25,7 @@ from PIL import Image as PillowImage
 
 from .errors import ImageError, OutputError
 from .image_codecs import XMP_KEY, decode_png_rgb16, encode, native_of, orientation_of, rgb_of, text_of, upright
+from .memory import memory_guard
 from .types import Image
 
 __all__ = [
@@ -66,6 +67,7 @@ _MODES_OF_FORMAT = {
     "BMP": {"L", "RGB"},
     "TIFF": {"L", "LA", "RGB", "RGBA", "CMYK", "L16"},
 }
+_TOO_LITTLE = "There is too little memory to decode it. Scale it down or close other programs."
 # What decoders raise for damaged files; Pillow has no common base class for it.
 _UNREADABLE = (
     ArithmeticError,
@@ -169,6 +171,8 @@ def read_image(source: PathOrBytes, *, max_pixels: int = MAX_PIXELS, max_bytes: 
         raise ImageError(
             f"{name}: {error}. Wanted at most {max_pixels} pixels; scale the picture down first."
         ) from error
+    except MemoryError as error:
+        raise ImageError(f"{name}: {_TOO_LITTLE}") from error
     except _UNREADABLE as error:
         raise ImageError(
             f"{name}: {_what_it_is(data)}. Wanted JPEG, PNG, WebP, TIFF or BMP; convert it first."
@@ -184,6 +188,8 @@ def read_image(source: PathOrBytes, *, max_pixels: int = MAX_PIXELS, max_bytes: 
             return _decode(picture, data)
         except ImageError as error:
             raise ImageError(f"{name}: {error}") from error
+        except MemoryError as error:
+            raise ImageError(f"{name}: {width} x {height} pixels. {_TOO_LITTLE}") from error
         except _UNREADABLE as error:
             raise ImageError(
                 f"{name}: the {picture.format} file is damaged or truncated ({error}). Download or copy it again."
@@ -228,7 +234,8 @@ def write_image(
         if mode == "CMYK":
             icc_profile = None  # it describes inks, and the pixels become RGB
         native, mode = _nearest_mode(image, native, mode, format_name)
-    data = encode(native, mode, format_name, icc_profile=icc_profile, quality=quality, text=dict(text or {}))
+    with memory_guard(f"Encoding {image.shape[1]} x {image.shape[0]} px as {format_name}"):
+        data = encode(native, mode, format_name, icc_profile=icc_profile, quality=quality, text=dict(text or {}))
     write_bytes(path, data)
     return path
 

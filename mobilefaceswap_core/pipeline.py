@@ -23,6 +23,7 @@ from .geometry import align_face
 from .head_pose import head_pose
 from .images import check_image
 from .masks import MaskLimits, limit_weight
+from .memory import memory_guard
 from .models import load_swapper
 from .paste import MaskOptions, paste_back, refine_mask
 from .swapper import Swapper
@@ -117,7 +118,8 @@ class Pipeline:
             ImageError: not an RGB uint8 image.
         """
         check_image(image)
-        return [self.with_landmarks(image, face) for face in self.detector.detect(image)]
+        with memory_guard(f"Looking for faces in {image.shape[1]} x {image.shape[0]} px"):
+            return [self.with_landmarks(image, face) for face in self.detector.detect(image)]
 
     def with_landmarks(self, image: Image, face: Face, *, always: bool = False) -> Face:
         """The face with 68 landmarks if this swapper (or the caller: ``always``) needs them and it has only five points."""
@@ -153,7 +155,8 @@ class Pipeline:
                 )
             chosen = largest(faces) if face == "largest" else face
             aligned.append(self.align(image, faces[chosen]))
-        condition = self.swapper.condition(aligned)
+        with memory_guard("Reading the source's identity"):
+            condition = self.swapper.condition(aligned)
         return Source(condition, tuple(a.image for a in aligned), self.swapper.info.name)
 
     def align(self, image: Image, face: Face) -> AlignedFace:
@@ -207,7 +210,16 @@ class Pipeline:
 
         Returns:
             Image, report, ``crop_from_frame`` by face number, and seconds by stage.
+
+        Raises:
+            BackendError: memory ran out.
         """
+        with memory_guard(f"Swapping {len(sources)} faces of {frame.shape[1]} x {frame.shape[0]} px"):
+            return self._swap_faces(frame, faces, sources, options)
+
+    def _swap_faces(
+        self, frame: Image, faces: Sequence[Face], sources: Mapping[int, Source], options: SwapOptions
+    ) -> tuple[Image, FrameReport, dict[int, Matrix], dict[str, float]]:
         always = options.limits.needs_landmarks or options.max_yaw_deg is not None
         faces = [self.with_landmarks(frame, face, always=always) for face in faces]
         skipped = {i: reason for i in sources if (reason := unusable(faces[i], options))}

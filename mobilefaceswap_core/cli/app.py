@@ -12,7 +12,8 @@ import typer
 from typer.core import TyperGroup
 
 from .. import __version__
-from ..errors import Cancelled, SwapError
+from ..errors import BackendError, Cancelled, SwapError
+from ..memory import is_out_of_memory
 from ..threads import share_cores
 from . import bench, consent, doctor, image, verify, weights
 from .output import JSON_FLAG, emit_error
@@ -39,6 +40,10 @@ class ErrorReportingGroup(TyperGroup):
             emit_error("UsageError", error.format_message(), as_json=True)
             sys.exit(error.exit_code)
         except Exception as error:
+            if is_out_of_memory(error):
+                short = BackendError("There is too little memory for this. Use smaller files or close other programs.")
+                emit_error(type(short).__name__, str(short), as_json=as_json)
+                sys.exit(short.exit_code)
             if not as_json:
                 raise
             traceback.print_exc()
