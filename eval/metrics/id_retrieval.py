@@ -42,7 +42,7 @@ def retrieval_rank(embedding: NDArray[np.floating], gallery: NDArray[np.floating
         is_right: ``(G,)`` true where the gallery face shows the right source identity.
 
     Returns:
-        1 when the nearest face is right. A wrong face as near as the right one ranks before it: ties never flatter.
+        1 when the nearest face is right. A wrong face as near as the right one ranks before it, so ties never flatter.
 
     Raises:
         OptionError: for shapes that do not fit, or a gallery without the right identity.

@@ -89,7 +89,8 @@ class PairOptions:
     Attributes:
         count: pairs to make.
         teachers: names of ``--model``, or paths of student files; with several, each pair keeps the best output.
-        source_yaw, source_pitch: largest difference of the pose signatures of a pair (see ``pairs.py``).
+        source_yaw: largest difference of the pose signatures of a pair, sideways (see ``pairs.py``).
+        source_pitch: the same, up and down.
         frontal: largest yaw signature of a usable face.
         quality: weights of a quality network (``quality`` program), or empty.
         workers: threads.
@@ -199,7 +200,8 @@ class TeacherConfig:
         landmarks: a file of the program ``landmarks``; needed unless that loss is 0.
         same_identity: fraction of a batch whose source is another photo of the target's person.
         snapshots: generators kept over the run for the quality network.
-        width, blocks: size of the generator; other than these it starts from scratch only.
+        width: channels of the generator; another than this starts from scratch only.
+        blocks: of the generator; the same holds.
         discriminator_width: channels of its first layer.
     """
 
