@@ -9,11 +9,12 @@ from typing import Any
 import gradio as gr
 
 from . import endpoints
+from .browser import serve
 from .engine import Engine, output_folder
 from .jobs import Jobs
 from .messages import visitor
 from .settings import Settings
-from .tabs import about, compare, evaluate, image, live, verify, video
+from .tabs import about, browser, compare, evaluate, image, live, verify, video
 from .tabs.context import Context
 from .texts import LANGUAGES, consent_words, load_texts, say
 
@@ -76,6 +77,8 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
                 video.build(context)
             with gr.Tab(words("tab_live"), id="live"):
                 live.build(context)
+            with gr.Tab(words("tab_browser"), id="browser"):
+                browser.build(context)
             with gr.Tab(words("tab_compare"), id="compare"):
                 compare.build(context, examples)
             with gr.Tab(words("tab_evaluate"), id="evaluate"):
@@ -121,5 +124,6 @@ def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
         "show_error": True,
         "mcp_server": settings.mcp,
         "ssr_mode": False,
+        "app_kwargs": {"routes": serve.routes(settings)},
         "quiet": True,
     }

@@ -39,6 +39,7 @@ class Settings:
         audit: file of the audit log, or empty.
         auth: ``user:password`` to ask for a login, or empty.
         reports: folder of evaluation runs to show in the Evaluate tab, or empty.
+        browser_page: folder of the built page for the visitor's own browser; ``demo/browser/dist`` if empty.
         mcp: offer the endpoints as MCP tools as well (needs ``gradio[mcp]``).
     """
 
@@ -64,6 +65,7 @@ class Settings:
     audit: str = ""
     auth: str = ""
     reports: str = ""
+    browser_page: str = ""
     mcp: bool = False
 
     @classmethod

@@ -67,17 +67,21 @@ async function offerSources() {
   const { ok } = await fetch('./models/identity.onnx', { method: 'HEAD' });
   $('photo-sources').hidden = !ok;
   $('prepare-in-app').hidden = ok;
-  if (!ok) return;
+  if (!ok) {
+    $('lead').textContent = say('lead_host');
+    return;
+  }
   PORTRAITS.forEach((url, i) => {
     const button = document.createElement('button');
+    const image = document.createElement('img');
     const name = say('portrait', { number: i + 1 });
     button.type = 'button';
-    button.innerHTML = `<img src="${url}" alt="${name}">`;
+    Object.assign(image, { src: url, alt: name });
+    button.append(image);
     button.onclick = () => choose({ name, load: async () => conditionOn([await (await fetch(url)).blob()]) }, button);
     $('portraits').append(button);
   });
-  choose({ name: say('portrait', { number: 1 }), load: async () => conditionOn([await (await fetch(PORTRAITS[0])).blob()]) },
-    $('portraits').firstChild);
+  $('portraits').firstChild.click();
 }
 
 function choosePhotos(files) {
@@ -122,7 +126,7 @@ async function readPicture(file) {
 function choose(choice, button = null) {
   source = choice;
   for (const other of $('portraits').children) other.setAttribute('aria-pressed', String(other === button));
-  $('chosen-source').textContent = choice.name;
+  $('chosen-source').textContent = say('chosen', { name: choice.name });
   if (hasConsent && (camera || photo)) guarded(photo && !camera ? swapPhoto : prepare);
 }
 

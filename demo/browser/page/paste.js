@@ -20,12 +20,15 @@ const [BORDER, BORDER_BLUR] = [10, 11]; // of the crop, where the target always 
  * @returns {Float32Array} of the same size
  */
 export function refineMask(mask) {
-  let solid = mask.map((value) => (value > THRESHOLD ? 1 : 0));
-  solid = extreme(extreme(solid, CLOSE, Math.max, 0), CLOSE, Math.min, 1);
+  const above = mask.map((value) => (value > THRESHOLD ? 1 : 0));
+  // Of zeros and ones the largest in a square is 1 where their sum is not 0, the smallest where the square is full.
+  const grown = boxSums(above, CLOSE, 'zero').map((sum) => (sum > 0 ? 1 : 0));
+  const closed = boxSums(grown, CLOSE, 'one').map((sum) => (sum === CLOSE * CLOSE ? 1 : 0));
   // The crop's outside counts as background, else a mask that fills the crop would not fade at its edge.
-  solid = blur(extreme(solid, ERODE, Math.min, 0), BLUR);
+  const eroded = boxSums(closed, ERODE, 'zero').map((sum) => (sum === ERODE * ERODE ? 1 : 0));
+  const soft = boxSums(eroded, BLUR, 'mirror');
   const fade = borderFade();
-  return mask.map((value, i) => value * solid[i] * fade[i]);
+  return mask.map((value, i) => (value * soft[i] * fade[i]) / (BLUR * BLUR));
 }
 
 let fadeOnce = null;
@@ -34,48 +37,41 @@ function borderFade() {
     const inner = (v) => v >= BORDER && v < SIDE - BORDER;
     const flat = Float32Array.from({ length: SIDE * SIDE }, (_, i) =>
       inner(i % SIDE) && inner(Math.floor(i / SIDE)) ? 1 : 0);
-    fadeOnce = blur(flat, BORDER_BLUR);
+    fadeOnce = boxSums(flat, BORDER_BLUR, 'mirror').map((sum) => sum / (BORDER_BLUR * BORDER_BLUR));
   }
   return fadeOnce;
 }
 
-/** Largest or smallest value in a square around each pixel, rows then columns. */
-function extreme(values, side, choose, outside) {
+/**
+ * Sums over a square around each pixel: rows, then columns, each with a sum that slides along.
+ *
+ * @param {Float32Array} values (224 * 224) whole numbers, so that sliding loses nothing
+ * @param {number} side of the square, odd
+ * @param {'zero' | 'one' | 'mirror'} outside what lies beyond the border; a mirror does not repeat the border itself
+ */
+function boxSums(values, side, outside) {
   const reach = (side - 1) / 2;
-  const pass = (from, step, line) => {
+  const beyond = outside === 'one' ? 1 : 0;
+  const line = new Float32Array(SIDE + 2 * reach);
+  const pass = (from, step, stride, beyondValue) => {
     const to = new Float32Array(SIDE * SIDE);
     for (let l = 0; l < SIDE; l++) {
+      for (let p = -reach; p < SIDE + reach; p++) {
+        const isInside = p >= 0 && p < SIDE;
+        const mirrored = p < 0 ? -p : p >= SIDE ? 2 * SIDE - 2 - p : p;
+        line[p + reach] = isInside || outside === 'mirror' ? from[l * stride + mirrored * step] : beyondValue;
+      }
+      let sum = 0;
+      for (let k = 0; k < side - 1; k++) sum += line[k];
       for (let p = 0; p < SIDE; p++) {
-        let best = from[l * line + p * step];
-        for (let k = p - reach; k <= p + reach; k++) {
-          best = choose(best, k < 0 || k >= SIDE ? outside : from[l * line + k * step]);
-        }
-        to[l * line + p * step] = best;
+        sum += line[p + side - 1];
+        to[l * stride + p * step] = sum;
+        sum -= line[p];
       }
     }
     return to;
   };
-  return pass(pass(values, 1, SIDE), SIDE, 1);
-}
-
-/** Mean over a square, the border mirrored without repeating its last pixel; rows then columns. */
-function blur(values, side) {
-  const reach = (side - 1) / 2;
-  const pass = (from, step, line) => {
-    const to = new Float32Array(SIDE * SIDE);
-    for (let l = 0; l < SIDE; l++) {
-      for (let p = 0; p < SIDE; p++) {
-        let sum = 0;
-        for (let k = p - reach; k <= p + reach; k++) {
-          const inside = k < 0 ? -k : k >= SIDE ? 2 * SIDE - 2 - k : k;
-          sum += from[l * line + inside * step];
-        }
-        to[l * line + p * step] = sum / side;
-      }
-    }
-    return to;
-  };
-  return pass(pass(values, 1, SIDE), SIDE, 1);
+  return pass(pass(values, 1, SIDE, beyond), SIDE, 1, beyond * side);
 }
 
 /**

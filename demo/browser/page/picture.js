@@ -55,54 +55,66 @@ export function resize(picture, width, height) {
   const shrinks = width < picture.width || height < picture.height;
   const across = shrinks ? areaTaps(picture.width, width) : linearTaps(picture.width, width);
   const down = shrinks ? areaTaps(picture.height, height) : linearTaps(picture.height, height);
-  const rows = new Float32Array(width * picture.height * channels);
-  for (let y = 0; y < picture.height; y++) {
+  const { data } = picture;
+  const length = picture.width * channels;
+  const result = emptyLike(picture, width, height);
+  const row = new Float32Array(length); // the input rows of one output row, weighted
+  for (let y = 0; y < height; y++) {
+    row.fill(0);
+    for (let k = 0; k < down.count[y]; k++) {
+      const weight = down.weights[y * down.most + k];
+      const from = (down.first[y] + k) * length;
+      for (let i = 0; i < length; i++) row[i] += weight * data[from + i];
+    }
     for (let x = 0; x < width; x++) {
-      const { first, weights } = across[x];
       const to = (y * width + x) * channels;
       for (let c = 0; c < channels; c++) {
         let sum = 0;
-        let from = (y * picture.width + first) * channels + c;
-        for (let k = 0; k < weights.length; k++, from += channels) sum += weights[k] * picture.data[from];
-        rows[to + c] = sum;
+        let from = across.first[x] * channels + c;
+        for (let k = 0; k < across.count[x]; k++, from += channels) sum += across.weights[x * across.most + k] * row[from];
+        result.data[to + c] = sum; // a clamped array rounds
       }
-    }
-  }
-  const result = emptyLike(picture, width, height);
-  const length = width * channels;
-  for (let y = 0; y < height; y++) {
-    const { first, weights } = down[y];
-    for (let i = 0; i < length; i++) {
-      let sum = 0;
-      for (let k = 0; k < weights.length; k++) sum += weights[k] * rows[(first + k) * length + i];
-      result.data[y * length + i] = sum; // a clamped array rounds
     }
   }
   return result;
 }
 
-/** Which input samples make each output sample, and with what weights. @param {number} size @param {number} wanted */
+/**
+ * Which input samples make each output sample when areas are averaged, and with what weights: `count` samples from
+ * `first` on, their weights from `most` times the output's number on.
+ *
+ * @param {number} size
+ * @param {number} wanted
+ */
 function areaTaps(size, wanted) {
   const ratio = size / wanted;
-  return Array.from({ length: wanted }, (_, i) => {
-    const from = i * ratio;
-    const to = Math.min((i + 1) * ratio, size);
-    const first = Math.floor(from + 1e-9);
-    const last = Math.max(first + 1, Math.ceil(to - 1e-9));
-    const weights = [];
-    for (let k = first; k < last; k++) weights.push((Math.min(k + 1, to) - Math.max(k, from)) / (to - from));
-    return { first, weights };
-  });
+  const most = Math.ceil(ratio) + 1;
+  const [first, count] = [new Int32Array(wanted), new Int32Array(wanted)];
+  const weights = new Float32Array(wanted * most);
+  for (let i = 0; i < wanted; i++) {
+    const [from, to] = [i * ratio, Math.min((i + 1) * ratio, size)];
+    first[i] = Math.floor(from + 1e-9);
+    count[i] = Math.max(1, Math.ceil(to - 1e-9) - first[i]);
+    for (let k = 0; k < count[i]; k++) {
+      const at = first[i] + k;
+      weights[i * most + k] = (Math.min(at + 1, to) - Math.max(at, from)) / (to - from);
+    }
+  }
+  return { first, count, weights, most };
 }
 
-/** @param {number} size @param {number} wanted */
+/** The same for a picture that grows. @param {number} size @param {number} wanted */
 function linearTaps(size, wanted) {
-  return Array.from({ length: wanted }, (_, i) => {
+  const most = Math.min(size, 2);
+  const [first, count] = [new Int32Array(wanted), new Int32Array(wanted).fill(most)];
+  const weights = new Float32Array(wanted * most);
+  for (let i = 0; i < wanted; i++) {
     const at = Math.min(Math.max(((i + 0.5) * size) / wanted - 0.5, 0), size - 1);
-    const first = Math.min(Math.floor(at), Math.max(size - 2, 0));
-    const share = at - first;
-    return { first, weights: size > 1 ? [1 - share, share] : [1] };
-  });
+    first[i] = Math.min(Math.floor(at), size - most);
+    weights[i * most] = most === 1 ? 1 : 1 - (at - first[i]);
+    if (most === 2) weights[i * most + 1] = at - first[i];
+  }
+  return { first, count, weights, most };
 }
 
 /**

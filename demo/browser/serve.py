@@ -1,0 +1,80 @@
+"""The built page within the app's server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.export_pair import IDENTITY_FILE
+
+from ..settings import Settings
+
+URL = "browser"  # below the app's own address
+DIST = Path(__file__).parent / "dist"
+# The first two isolate the page from others, which browsers ask for before they give WebAssembly more than one thread
+# (only when the page is opened on its own: inside the app, the app would have to be isolated as well). The policy says
+# the same as the page's own tag, and reaches its worker too.
+_HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; "
+    "img-src 'self' blob: data:; media-src 'self' blob:",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def page_folder(settings: Settings) -> Path | None:
+    """The built page, or ``None`` where there is none.
+
+    Raises:
+        OptionError: the host named a folder that holds no page.
+    """
+    folder = Path(settings.browser_page) if settings.browser_page else DIST
+    if (folder / "index.html").is_file():
+        return folder
+    if settings.browser_page:
+        raise OptionError(
+            f"MFS_BROWSER_PAGE is {settings.browser_page}, which holds no page. Build one there with "
+            f"`python -m demo.browser --out {settings.browser_page}`."
+        )
+    return None
+
+
+def prepares_itself(settings: Settings) -> bool:
+    """Whether the host must see every source: it protects people, or keeps a log."""
+    return bool(settings.blocklist or settings.audit)
+
+
+def routes(settings: Settings) -> list[Any]:
+    """What the app's server adds to serve the page; empty where it was not built."""
+    folder = page_folder(settings)
+    if folder is None:
+        return []
+    hidden = frozenset({f"models/{IDENTITY_FILE}"}) if prepares_itself(settings) else frozenset()
+    return [Mount(f"/{URL}", PageFiles(folder, hidden=hidden), name="browser page")]
+
+
+class PageFiles(StaticFiles):
+    """Static files with the headers the page wants.
+
+    Args:
+        folder: the built page.
+        hidden: paths that are not served.
+    """
+
+    def __init__(self, folder: Path, *, hidden: frozenset[str] = frozenset()) -> None:
+        super().__init__(directory=folder, html=True)
+        self._hidden = hidden
+
+    async def get_response(self, path: str, scope: Any) -> Response:
+        if Path(path).as_posix() in self._hidden:
+            raise HTTPException(404)
+        response = await super().get_response(path, scope)
+        response.headers.update(_HEADERS)
+        return response
