@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL import Image as PillowImage
+from starlette.middleware import Middleware
 
 from . import endpoints
 from .browser import serve
-from .engine import Engine, output_folder
+from .engine import Engine
+from .gate import Gate
 from .jobs import Jobs
+from .keeping import keeping, output_folder
 from .messages import visitor
 from .settings import Settings
 from .tabs import about, browser, compare, evaluate, image, live, verify, video
@@ -106,6 +110,8 @@ def launch(settings: Settings, **where: Any) -> None:
         where: ``server_name``, ``server_port``, ``share``, as Gradio takes them.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    # Gradio decodes the camera's pictures itself; Pillow refuses twice this number of pixels with an error.
+    PillowImage.MAX_IMAGE_PIXELS = settings.max_pixels // 2
     demo, words = build_demo(settings)
     demo.launch(**launch_options(settings, words), **where)
 
@@ -124,6 +130,10 @@ def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
         "show_error": True,
         "mcp_server": settings.mcp,
         "ssr_mode": False,
-        "app_kwargs": {"routes": serve.routes(settings)},
+        "app_kwargs": {
+            "routes": serve.routes(settings),
+            "middleware": [Middleware(Gate)],
+            "lifespan": keeping(60 * settings.keep_minutes),
+        },
         "quiet": True,
     }

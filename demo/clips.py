@@ -28,6 +28,8 @@ from .limits import check_size
 from .settings import Settings
 from .texts import say
 
+_MOST_FPS = 120  # pictures a second; more only keep other visitors waiting
+
 
 @dataclass(frozen=True, slots=True)
 class ClipFacts:
@@ -172,10 +174,14 @@ def swap_clip(
     output = engine.new_file("swapped.mp4")
     options = VideoOptions(encode=EncodeOptions(pixel_format="yuv420p"))  # what every browser plays
     encoder = engine.encoder() if isinstance(wanted, dict) else None
+    most = _MOST_FPS * (engine.settings.max_video_seconds + 1)
     events = swap_video(pipeline, path, output, wanted, people=people, encoder=encoder, options=options, stop=stop)
     report = None
     for event in events:
         report = event.report or report
+        if event.frames_done > most:  # the header may say less than the clip holds
+            wanted = engine.settings.max_video_seconds
+            raise VideoError(say("clip_too_long", "en", got=f"> {wanted}", wanted=wanted))
         yield event
     if report is None:
         raise VideoError("The clip ended without a report. Try again.")

@@ -15,7 +15,7 @@ from mobilefaceswap_core.marking import VerifyReport
 from .clips import SwappedClip, check_clip, plain_report, swap_clip
 from .comparing import Bench, compare
 from .evaluating import evaluate, read_run, table_rows, unpack
-from .messages import language, plain_words, visitor
+from .messages import caller, language, plain_words, visitor
 from .tabs.context import HEAVY, Context
 from .tabs.evaluate import CONCURRENCY
 from .texts import say
@@ -58,7 +58,7 @@ def add(context: Context) -> None:
     def admitted(consent: bool, request: gr.Request) -> None:
         if consent is not True:
             raise OptionError(say("consent_needed", language(request)))
-        engine.admit(visitor(request))
+        engine.admit(caller(request))
 
     @plain_words
     def swap_image(
@@ -160,7 +160,11 @@ def add(context: Context) -> None:
         admitted(consent, request)
         run = engine.new_file("run")
         root = run.with_name("photos") if archive else None
-        dataset = unpack(uploaded(archive, "archive"), root, settings) if root is not None else "builtin"
+        dataset = (
+            unpack(uploaded(archive, "archive"), root, settings, check=engine.check_photo)
+            if root is not None
+            else "builtin"
+        )
         who = visitor(request)
         stop = context.jobs.begin(who, "api evaluate")
         try:

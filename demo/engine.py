@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 import threading
 import time
 from collections import deque
@@ -23,6 +21,7 @@ from mobilefaceswap_core.models import DEFAULT_FOR_STILLS, DEFAULT_FOR_VIDEO, av
 from mobilefaceswap_core.pipeline import Pipeline, Source, SwapOptions
 from mobilefaceswap_core.types import Face, Image
 
+from .keeping import new_folder, output_folder, sweep
 from .settings import Settings
 
 
@@ -200,8 +199,8 @@ class Engine:
     def new_file(self, name: str) -> Path:
         """A path in a folder of its own below the app's cache, so that two visitors never write the same file."""
         folder = output_folder()
-        self._sweep(folder)
-        return Path(tempfile.mkdtemp(dir=folder)) / name
+        sweep(folder, 60 * self.settings.keep_minutes)
+        return new_folder(folder) / name
 
     def admit(self, visitor: str) -> None:
         """Count a request of a visitor; refuse above the host's limit.
@@ -222,6 +221,14 @@ class Engine:
             times.append(now)
             for other in [key for key, seen in self._recent.items() if not seen or now - seen[-1] > 60]:
                 del self._recent[other]
+
+    def check_photo(self, image: Image) -> None:
+        """Let a photo of an uploaded set pass: any of its photos may become a source.
+
+        Raises:
+            RefusedError: it shows somebody on the host's block list.
+        """
+        self._refuse_protected(self.pipeline(self.default_model()), [image], None)
 
     def _refuse_protected(self, pipeline: Pipeline, images: Sequence[Image], face: int | None) -> None:
         if not self.settings.blocklist:
@@ -258,20 +265,3 @@ class Engine:
             output=content_hash(output.read_bytes()),
             model=model,
         )
-
-    def _sweep(self, folder: Path) -> None:
-        """Delete results older than the host keeps them."""
-        oldest = time.time() - 60 * self.settings.keep_minutes
-        for entry in folder.iterdir():
-            try:
-                if entry.stat().st_mtime < oldest:
-                    shutil.rmtree(entry, ignore_errors=True)
-            except FileNotFoundError:
-                continue  # another request swept it first
-
-
-def output_folder() -> Path:
-    """Where results are written; the only folder the app serves besides its own uploads."""
-    folder = Path(tempfile.gettempdir()) / "mobilefaceswap-results"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import json
 import os
@@ -10,13 +11,17 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from mobilefaceswap_core.errors import Cancelled, OptionError, OutputError
 from mobilefaceswap_core.images import read_image
+from mobilefaceswap_core.types import Image
+from mobilefaceswap_core.video.output import FULL_DISK
 
 from .limits import check_size
 from .settings import Settings
@@ -25,7 +30,11 @@ Stage = Literal["swap", "judge", "report"]
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _MOST_FILES = 2000
 _GROWTH = 4  # a zip of photos hardly shrinks them; more than this is a trap
+_MOST_LIST_BYTES = 1 << 20  # of pairs.csv
+_MOST_DIRECTORY_BYTES = 8 << 20  # of the zip's list of files; each entry takes ten times as much when it is read
 _POLL_S = 0.5
+# What Python's reader raises for a damaged zip, an odd method, or an encrypted one.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, LookupError, NotImplementedError, RuntimeError, ValueError)
 _REFERENCES = ("target", "target-jpeg")  # rows that the others are read against
 
 
@@ -55,7 +64,9 @@ class Finished:
     report: Path
 
 
-def unpack(archive: str | Path, folder: Path, settings: Settings) -> str:
+def unpack(
+    archive: str | Path, folder: Path, settings: Settings, *, check: Callable[[Image], None] | None = None
+) -> str:
     """Unpack a visitor's photos and say which data set they are.
 
     Only photos and ``pairs.csv`` are taken. Each photo's pixels are checked before anything decodes it.
@@ -64,6 +75,7 @@ def unpack(archive: str | Path, folder: Path, settings: Settings) -> str:
         archive: a zip.
         folder: to write to.
         settings: limits.
+        check: called with each photo; raises for one that must not be used.
 
     Returns:
         ``pairs`` (``pairs.csv``, or folders ``source`` and ``target``), ``folders`` (one a person) or ``flat``.
@@ -74,21 +86,30 @@ def unpack(archive: str | Path, folder: Path, settings: Settings) -> str:
     """
     check_size(archive, settings)
     try:
+        _check_directory(Path(archive))
         with zipfile.ZipFile(archive) as packed:
             entries = [e for e in packed.infolist() if _is_wanted(e.filename) and not e.is_dir()]
             if len(entries) > _MOST_FILES or sum(e.file_size for e in entries) > _GROWTH * settings.max_bytes:
                 raise OptionError(f"The zip unpacks to too much; at most {_MOST_FILES} photos are used. Send fewer.")
             for entry, parts in zip(entries, _inner_paths([e.filename for e in entries]), strict=True):
                 path = folder.joinpath(*parts)
+                if path.name == "pairs.csv" and entry.file_size > _MOST_LIST_BYTES:
+                    raise OptionError(f"pairs.csv has {entry.file_size} bytes; at most {_MOST_LIST_BYTES} are read.")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(packed.read(entry))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # damaged, odd method, encrypted
+    except OSError as error:
+        if error.errno in FULL_DISK:
+            raise OutputError("There is no room for these photos just now. Send fewer, or come back later.") from error
+        raise OptionError(f"A name in the zip cannot be used ({error.strerror}). Rename the photos.") from error
+    except _DAMAGED as error:
         raise OptionError(f"This is not a zip that can be read ({error}). Pack the photos again.") from error
     photos = [path for path in folder.rglob("*") if path.suffix.lower() in _IMAGES]
     if not photos:
         raise OptionError("There are no photos in the zip. Pack folders source/ and target/, or one folder per person.")
     for path in photos:
-        read_image(path, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
+        image = read_image(path, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).image
+        if check is not None:
+            check(image)
     return dataset_of(folder)
 
 
@@ -98,6 +119,23 @@ def dataset_of(folder: Path) -> str:
     if (folder / "pairs.csv").is_file() or ({"source", "target"} <= inner or {"sources", "targets"} <= inner):
         return "pairs"
     return "folders" if inner else "flat"
+
+
+def _check_directory(archive: Path) -> None:
+    """Refuse a list of files so long that reading it would take the memory of others.
+
+    The list's size stands 12 bytes after the start of the record at the end of a zip (APPNOTE.TXT, 4.3.16), which is
+    followed by a comment of at most 65,535 bytes.
+    """
+    with archive.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 22 - 0xFFFF))
+        end = file.read()
+    at = end.rfind(b"PK\x05\x06")
+    if at < 0 or len(end) < at + 22:
+        raise zipfile.BadZipFile("File is not a zip file")
+    if (listed := int.from_bytes(end[at + 12 : at + 16], "little")) > _MOST_DIRECTORY_BYTES:
+        raise OptionError(f"The zip's list of files has {listed} bytes; at most {_MOST_DIRECTORY_BYTES} are read.")
 
 
 def _is_wanted(name: str) -> bool:
@@ -151,21 +189,28 @@ def evaluate(
         )  # fmt: skip
     if hasattr(os, "setpriority"):
         os.setpriority(os.PRIO_PROCESS, process.pid, 10)  # visitors who wait for a swap come first
+    last = partial(_end, process)
+    atexit.register(last)  # the page may stop while this waits
     try:
         while process.poll() is None:
             if stop.wait(_POLL_S):
                 raise Cancelled("Stopped.")
             yield _look(run, pairs, len(names))
     finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        _end(process)
+        atexit.unregister(last)
     if process.returncode:
         raise OptionError(_last_words(log))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _look(run: Path, pairs: int, methods: int) -> Progress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import re
 from collections.abc import Callable
 from functools import wraps
@@ -15,7 +16,7 @@ from gradio.utils import get_upload_folder
 from mobilefaceswap_core.errors import SwapError
 from mobilefaceswap_core.memory import is_out_of_memory
 
-from .engine import output_folder
+from .keeping import output_folder
 from .texts import LANGUAGES, language_of, say
 
 _log = logging.getLogger(__name__)
@@ -28,9 +29,21 @@ def language(request: gr.Request | None) -> str:
 
 
 def visitor(request: gr.Request | None) -> str:
-    """What tells visitors apart for the rate limit: the session, or the address for callers without one."""
+    """What tells visitors apart whose jobs are stopped: the session, or the address for callers without one."""
     client = getattr(request, "client", None)
     return str(getattr(request, "session_hash", None) or getattr(client, "host", "local"))
+
+
+def caller(request: gr.Request | None) -> str:
+    """What tells visitors apart for the rate limit: the address. A session is chosen by its caller, anew for each call.
+
+    Behind a proxy all addresses are the proxy's. On a Space the address that the proxy added last counts; elsewhere the
+    host names its proxy in ``FORWARDED_ALLOW_IPS``, which the server reads.
+    """
+    headers = getattr(request, "headers", None)
+    if os.environ.get("SPACE_ID") and headers is not None and headers.get("x-forwarded-for"):
+        return str(headers.get("x-forwarded-for")).rpartition(",")[2].strip()
+    return str(getattr(getattr(request, "client", None), "host", None) or visitor(request))
 
 
 def plain_words(handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from mobilefaceswap_core.export import export_baked
 
 from ..browser.serve import URL, page_folder, prepares_itself
 from ..engine import Engine
-from ..messages import language, plain_words, visitor
+from ..messages import caller, language, plain_words
 from ..texts import say
 from .context import ConsentPanel, Context, photo
 
@@ -55,7 +55,7 @@ def build(context: Context) -> None:
         spoken = language(request)
         if not path:
             raise OptionError(say("need_source", spoken))
-        context.engine.admit(visitor(request))
+        context.engine.admit(caller(request))
         return str(prepare_network(context.engine, path)), say("browser_prepared", spoken)
 
     for event in panel.guard(ready, prepare, [source], [made, status]):

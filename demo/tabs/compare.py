@@ -14,7 +14,7 @@ from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.types import Image
 
 from ..comparing import REFERENCE, Bench, Compared, Measured, compare
-from ..messages import language, plain_words, visitor
+from ..messages import caller, language, plain_words
 from ..texts import say
 from ..zerogpu import on_gpu
 from .context import ConsentPanel, Context, photo
@@ -56,7 +56,7 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
         for missing, key in ((source_path, "need_source"), (target_path, "need_target"), (names, "compare_pick")):
             if not missing:
                 raise OptionError(say(key, spoken))
-        context.engine.admit(visitor(request))
+        context.engine.admit(caller(request))
         total = len(names) + 1
         done: list[Compared] = []
         yield _progress(done, names, spoken), "", ""

@@ -11,7 +11,7 @@ import gradio as gr
 from mobilefaceswap_core.errors import Cancelled, OptionError
 
 from ..evaluating import Finished, Progress, evaluate, finished_runs, read_run, unpack
-from ..messages import language, plain_words, visitor
+from ..messages import caller, language, plain_words, visitor
 from ..texts import say
 from .context import ConsentPanel, Context
 from .video import bar
@@ -63,14 +63,18 @@ def build(context: Context) -> None:
         spoken = language(request)
         if kind == _ZIP and not zipped:
             raise OptionError(say("evaluate_need_zip", spoken))
-        context.engine.admit(visitor(request))
+        context.engine.admit(caller(request))
         stop = context.jobs.begin(visitor(request), _KIND)
         started = time.monotonic()
         yield (bar(0, None, say("evaluate_starting", spoken)), "", *nothing())
         try:
             folder = context.engine.new_file("run")
             root = folder.with_name("photos") if kind == _ZIP else None
-            dataset = unpack(zipped, root, settings) if root is not None and zipped else _BUILTIN
+            dataset = (
+                unpack(zipped, root, settings, check=context.engine.check_photo)
+                if root is not None and zipped
+                else _BUILTIN
+            )
             steps = evaluate(folder, dataset=dataset, root=root, methods=names, pairs=int(count), settings=settings,
                              stop=stop)  # fmt: skip
             for step in steps:

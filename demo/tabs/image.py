@@ -12,7 +12,7 @@ from mobilefaceswap_core.errors import OptionError
 
 from ..engine import SwappedPhoto
 from ..faces import numbered, thumbnail
-from ..messages import language, plain_words, visitor
+from ..messages import caller, language, plain_words
 from ..texts import say
 from ..zerogpu import on_gpu
 from .context import ConsentPanel, Context, photo
@@ -85,7 +85,7 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
             raise OptionError(say("need_source", spoken))
         if not target_path:
             raise OptionError(say("need_target", spoken))
-        context.engine.admit(visitor(request))
+        context.engine.admit(caller(request))
         people = dict(
             zip(PEOPLE, ([source_path, *(more_paths or [])] if source_path else [], [b], [c], [d]), strict=True)
         )

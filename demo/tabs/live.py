@@ -10,7 +10,7 @@ import numpy as np
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.video import LiveStats, LiveSwapper
 
-from ..messages import language, plain_words, visitor
+from ..messages import caller, language, plain_words
 from ..texts import say
 from .context import ConsentPanel, Context, photo
 
@@ -46,7 +46,7 @@ def build(context: Context) -> None:
         spoken = language(request)
         if not path:
             raise OptionError(say("need_source", spoken))
-        context.engine.admit(visitor(request))
+        context.engine.admit(caller(request))
         name = context.engine.default_video_model()
         person = context.engine.prepare(name, [path], video=True)
         made = LiveSwapper(context.engine.video_pipeline(name), person, budget_ms=settings.live_budget_ms)

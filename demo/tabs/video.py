@@ -13,7 +13,7 @@ from mobilefaceswap_core.errors import Cancelled, OptionError
 from mobilefaceswap_core.video import VideoEvent
 
 from ..clips import SwappedClip, check_clip, people_of, plain_report, swap_clip, trim_clip
-from ..messages import language, plain_words, visitor
+from ..messages import caller, language, plain_words, visitor
 from ..texts import say
 from ..zerogpu import on_gpu
 from .context import HEAVY, ConsentPanel, Context, photo
@@ -98,7 +98,7 @@ def build(context: Context) -> None:
             raise OptionError(say("clip_need", spoken))
         photos = dict(zip(PEOPLE, ([source_path], [b], [c], [d]), strict=True))
         sources = people_by_face(photos, letters if people else {}, spoken)
-        context.engine.admit(visitor(request))
+        context.engine.admit(caller(request))
         stop = context.jobs.begin(visitor(request), _KIND)
         yield (
             bar(0, None, say("clip_starting", spoken)),
