@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -56,10 +57,17 @@ def _train(kind: Any, config: str, out: Path, minutes: Any, steps: Any, changes:
     from .programs import run_program
 
     options = _config(kind, config, minutes, steps, changes)
-    result = run_program(options, out, device=device)
+    # Schedulers end jobs by SIGTERM, and shells start background jobs with Ctrl-C ignored: both save and export here.
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        result = run_program(options, out, device=device)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     print(f"{result.stopped} after {result.steps} steps, {result.seconds_per_step:.3f} s a step")
-    for key, before in result.before.items():
-        print(f"  {key}: {before:.4f} before, {result.after[key]:.4f} after")
+    for key, value in result.before.items():
+        print(f"  {key}: {value:.4f} before, {result.after[key]:.4f} after")
     for path in result.exported:
         print(f"exported {path}")
     return options

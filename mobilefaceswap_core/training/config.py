@@ -155,7 +155,7 @@ class StudentConfig:
         perceptual_px: larger images are averaged down to this side for the perceptual loss, the most expensive one.
         landmarks: a file of the program ``landmarks``; needed where that loss is not 0.
         discriminator_width: channels of the critic's first layer; it is there where ``losses.adversarial`` or
-            ``losses.feature_matching`` is not 0, sees the teacher's outputs as real, and learns as fast as the student.
+            ``losses.feature_matching`` is not 0, and sees the teacher's outputs as real.
     """
 
     loop: LoopOptions = field(default_factory=LoopOptions)

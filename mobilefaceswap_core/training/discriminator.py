@@ -68,11 +68,11 @@ class Critic:
 
     Args:
         width: see :class:`Discriminator`.
-        learning_rate: constant.
-        betas: of Adam.
         r1: weight of the R1 penalty on real images, 0 for none.
         log_every: steps between readings of its loss, which tell whether it is dead.
         device: of the discriminator.
+        learning_rate: constant; the default is that of the teacher's run.
+        betas: of Adam, likewise.
         place: this process among several.
     """
 
@@ -80,11 +80,11 @@ class Critic:
         self,
         *,
         width: int,
-        learning_rate: float,
-        betas: tuple[float, float],
         r1: float,
         log_every: int,
         device: torch.device | str,
+        learning_rate: float = 3e-4,
+        betas: tuple[float, float] = (0.0, 0.99),
         place: Place = Place(),
     ) -> None:
         self.discriminator = Discriminator(width=width).to(device)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,17 @@ def run_program(config: AnyConfig, folder: Path, *, device: str = "auto", say: S
     """Train what the config describes; a checkpoint in the folder is resumed.
 
     Raises:
-        OptionError: an input is missing, or the folder holds a run of another program.
+        OptionError: an input is missing, the folder holds a run of another program, or another process trains in it.
         TrainingError: the run diverged.
     """
-    began = time.monotonic()
     place, where = join(device)
-    say = say if place.first else _silent
     folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder, place):
+        return _run(config, folder, place, where, say if place.first else _silent)
+
+
+def _run(config: AnyConfig, folder: Path, place: Place, where: torch.device, say: Say) -> RunResult:
+    began = time.monotonic()
     _claim(config, folder, place)
     torch.set_float32_matmul_precision("high")  # of GPUs; the CPU computes in float32 either way
     say(f"loading {', '.join(config.data.packs)} onto {where}")
@@ -115,6 +120,25 @@ def _task(config: AnyConfig, faces: Faces, folder: Path, device: torch.device, p
     from .quality import QualityTask
 
     return QualityTask(config, faces, device=device)
+
+
+@contextmanager
+def _alone(folder: Path, place: Place) -> Iterator[None]:
+    """Hold the folder for one call; the lock ends with the process, however it ends."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        if place.first:
+            lock.acquire()
+    except Timeout as error:
+        raise OptionError(
+            f"Another process trains in {folder} already. Wait for it, stop it, or choose another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _claim(config: Any, folder: Path, place: Place) -> None:

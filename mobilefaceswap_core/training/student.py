@@ -106,9 +106,12 @@ class StudentTask(Task):
         self.critic: Critic | None = None
         if (weights.adversarial or weights.feature_matching) and not config.only_mask:
             self.critic = Critic(
-                width=config.discriminator_width, learning_rate=config.loop.learning_rate, betas=config.loop.betas,
-                r1=weights.r1, log_every=config.loop.log_every, device=device, place=place,
-            )  # fmt: skip
+                width=config.discriminator_width,
+                r1=weights.r1,
+                log_every=config.loop.log_every,
+                device=device,
+                place=place,
+            )
 
     def losses(self, step: int, generator: Generator) -> dict[str, Tensor]:
         weights = self.config.losses

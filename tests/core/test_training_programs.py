@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -83,6 +87,35 @@ def test_the_command_line_trains_resumes_and_exports(tmp_path):
     assert all((ours[k] == v).all() for k, v in read_safetensors([exported]).items())
     other = CliRunner().invoke(app, ["landmarks", "--out", str(tmp_path / "run"), "--steps", "1"])
     assert other.exit_code == OptionError.exit_code, "a folder belongs to one program"
+
+
+def test_a_job_that_is_told_to_end_saves_exports_and_frees_its_folder(tmp_path):
+    write_pack(noise_pack([str(i) for i in range(8)], side=64), tmp_path / "p.npz")
+    run = ["student", "--out", str(tmp_path / "run"), "--set", f"data.packs=['{tmp_path / 'p.npz'}']", *SMALL]
+    log = tmp_path / "run" / "log.jsonl"
+    command = [
+        sys.executable,
+        "-m",
+        "mobilefaceswap_core.training",
+        *run,
+        "--steps",
+        "100000",
+        "--set",
+        "loop.log_every=1",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}) as job:
+        try:
+            while job.poll() is None and not (log.is_file() and '"train"' in log.read_text()):
+                time.sleep(0.05)
+            second = CliRunner().invoke(app, [*run, "--steps", "1"])
+            assert second.exit_code == OptionError.exit_code and "Another process trains" in second.output
+            job.terminate()
+            said = job.communicate(timeout=120)[0]
+        finally:
+            job.kill()
+    assert job.returncode == 0 and "interrupted after" in said
+    assert (tmp_path / "run" / "checkpoint.pt").is_file() and list((tmp_path / "run" / "export").glob("*.safetensors"))
+    assert CliRunner().invoke(app, [*run, "--steps", "1"]).exit_code == 0, "the folder is free again"
 
 
 @pytest.mark.parametrize(
