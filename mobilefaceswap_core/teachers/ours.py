@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ..identity.encoder import load_identity_encoder
 from ..swapper import SwapperInfo
 from ..types import CropSpec
-from ..weights.load import file_sha256, load_into, load_tensors, read_safetensors
+from ..weights.load import file_sha256, load_into, load_tensors, parts_of, read_safetensors
 from ..weights.registry import WEIGHTS
 from .embedding_swapper import EmbeddingSwapper, Precision, frozen, resolve_precision
 
@@ -151,7 +151,7 @@ def load(
     if path is None:
         tensors, files = load_tensors(WEIGHTS_NAME), {file.name: file.sha256 for file in spec.files}
     else:
-        tensors, files = read_safetensors([path]), {path.name: file_sha256(path)}
+        tensors, files = read_safetensors([path]), {part.name: file_sha256(part) for part in parts_of(path)}
     info = SwapperInfo(
         name="teacher",
         title="Teacher of this project (SimSwap-like generator, 22.8 M parameters)",

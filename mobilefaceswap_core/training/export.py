@@ -14,6 +14,7 @@ from ..images import write_bytes
 from ..weights.load import file_sha256
 
 _LARGEST = 65504.0  # of float16
+PART_BYTES = 15 * 2**20  # parts stay below 16 MB, which repositories and forms take without large-file storage
 # Names of the trunk's parts in the first, flat layout of the compact student.
 _FLAT_TRUNK = {
     "e_mean": "embedding_mean",
@@ -59,15 +60,33 @@ def write_network(network: nn.Module, path: Path, *, layout: str, facts: Mapping
         layout: the class that holds these tensors.
         facts: how it was trained and what was measured; kept in the file's metadata, the spec and the card.
     """
+    return write_network_parts(network, path, layout=layout, facts=facts, part_bytes=None)[0]
+
+
+def write_network_parts(
+    network: nn.Module, path: Path, *, layout: str, facts: Mapping[str, str], part_bytes: int | None = PART_BYTES
+) -> list[Path]:
+    """Like :func:`write_network`, in parts of at most ``part_bytes`` where one file would be larger.
+
+    Parts are named ``NAME-00001-of-00003.safetensors``; whoever reads one of them reads all.
+    """
+    from huggingface_hub import split_torch_state_dict_into_shards
     from safetensors.torch import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = shipping_tensors(network)
-    write_bytes(path, save(tensors, metadata={"layout": layout, **facts}))
+    whole = sum(t.numel() * t.element_size() for t in tensors.values()) + 1
+    split = split_torch_state_dict_into_shards(
+        tensors, filename_pattern=path.stem + "{suffix}" + path.suffix, max_shard_size=part_bytes or whole
+    )
+    files = []
+    for name, keys in sorted(split.filename_to_tensors.items()):
+        file = path.with_name(name)
+        write_bytes(file, save({key: tensors[key] for key in keys}, metadata={"layout": layout, **facts}))
+        files.append(file)
     spec = {
         "file": path.name,
-        "sha256": file_sha256(path),
-        "size": path.stat().st_size,
+        "files": {file.name: {"sha256": file_sha256(file), "size": file.stat().st_size} for file in files},
         "layout": layout,
         "parameters": sum(p.numel() for p in network.parameters()),
         "largest_statistic": max((float(t.abs().max()) for n, t in tensors.items() if "running_" in n), default=0.0),
@@ -75,17 +94,19 @@ def write_network(network: nn.Module, path: Path, *, layout: str, facts: Mapping
     }
     write_bytes(path.with_suffix(".spec.json"), (json.dumps(spec, indent=2) + "\n").encode())
     write_bytes(path.with_suffix(".card.md"), card(spec).encode())
-    return path
+    return files
 
 
 def card(spec: Mapping[str, object]) -> str:
     """A model card of what is known about a file; figures appear only if they were measured."""
-    facts = spec["facts"]
-    assert isinstance(facts, Mapping)
+    facts, files = spec["facts"], spec["files"]
+    assert isinstance(facts, Mapping) and isinstance(files, Mapping)
+    listed = "\n".join(f"| `{name}` | {file['size']:,} | `{file['sha256']}` |" for name, file in files.items())
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     return (
         f"# {spec['file']}\n\n"
-        f"Layout `{spec['layout']}`, {spec['parameters']:,} parameters, {spec['size']:,} bytes, SHA-256 `{spec['sha256']}`.\n"
+        f"Layout `{spec['layout']}`, {spec['parameters']:,} parameters.\n\n"
+        f"| file | bytes | SHA-256 |\n|---|---|---|\n{listed}\n\n"
         f"Largest batch-norm statistic {spec['largest_statistic']:.3g} (float16 holds {_LARGEST:g}).\n\n"
         f"| fact | value |\n|---|---|\n{rows}\n\n"
         "Weights inherit the terms of the photos they were trained on. The figures above come from the training run's own\n"

@@ -18,7 +18,7 @@ from .config import TeacherConfig
 from .data import Faces, split
 from .discriminator import Critic
 from .distributed import Place
-from .export import write_network
+from .export import write_network, write_network_parts
 from .landmarks import load_landmark_net
 from .loop import Task, batch_generator
 from .onnx_network import load_recogniser
@@ -137,7 +137,7 @@ class TeacherTask(Task):
         return torch.stack([self.faces.draw(_VALIDATION_PAIRS, generator, among=self._kept) for _ in range(2)], 1)
 
     def export(self, network: nn.Module, folder: Path, facts: dict[str, str]) -> list[Path]:
-        return [write_network(network, folder / "teacher_224.safetensors", layout=LAYOUT, facts=facts)]
+        return write_network_parts(network, folder / "teacher_224.safetensors", layout=LAYOUT, facts=facts)
 
     def progressed(self, fraction: float, network: nn.Module, folder: Path) -> None:
         wanted = self.config.snapshots

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 FILES = Path(__file__).parent / "files"
 SCALE_SUFFIX = "::scale"  # companion of an int8 tensor: float32, broadcast against it (see quantise.py)
 _READ_BYTES = 1 << 20
+_PART = re.compile(r"(?P<name>.+)-\d{5}-of-(?P<count>\d{5})\.safetensors")
+_MOST_PARTS = 100
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
@@ -85,8 +88,25 @@ def load_tensors(name: str, *, folder: Path = FILES) -> dict[str, torch.Tensor]:
     return read_safetensors(weights_paths(name, folder=folder))
 
 
+def parts_of(path: Path) -> list[Path]:
+    """All parts of a network one of whose files is given, in order; the file itself if it is not a part.
+
+    Raises:
+        WeightsError: the name promises no sensible number of parts.
+    """
+    match = _PART.fullmatch(path.name)
+    if not match:
+        return [path]
+    count = int(match["count"])
+    if not 1 <= count <= _MOST_PARTS:
+        raise WeightsError(f"{path} calls itself one of {count} parts; wanted 1 to {_MOST_PARTS}. Check its name.")
+    return [path.with_name(f"{match['name']}-{n:05d}-of-{count:05d}.safetensors") for n in range(1, count + 1)]
+
+
 def read_safetensors(paths: list[Path]) -> dict[str, torch.Tensor]:
     """Tensors of one or more safetensors files, floating point ones as float32.
+
+    A single path of a part, ``NAME-00001-of-00003.safetensors``, stands for all parts.
 
     Raises:
         WeightsError: not a safetensors file, or a name occurs twice.
@@ -95,7 +115,7 @@ def read_safetensors(paths: list[Path]) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
     merged: dict[str, torch.Tensor] = {}
-    for path in paths:
+    for path in parts_of(paths[0]) if len(paths) == 1 else paths:
         try:
             tensors = load_file(path)
         except (SafetensorError, OSError, ValueError) as error:

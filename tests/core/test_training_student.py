@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from training_faces import noise_faces
 
-from mobilefaceswap_core.errors import NoFaceError, OptionError, TrainingError
+from mobilefaceswap_core.errors import NoFaceError, OptionError, TrainingError, WeightsError
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.network import MobileFaceSwapNet
 from mobilefaceswap_core.swapper import SwapperInfo
@@ -29,7 +29,12 @@ from mobilefaceswap_core.training.config import (
     TeacherConfig,
     TeacherLosses,
 )
-from mobilefaceswap_core.training.export import shipping_tensors, tensors_from_flat_layout, write_network
+from mobilefaceswap_core.training.export import (
+    shipping_tensors,
+    tensors_from_flat_layout,
+    write_network,
+    write_network_parts,
+)
 from mobilefaceswap_core.training.loop import Trainer, batch_generator
 from mobilefaceswap_core.training.student import StudentTask, TrainableStudent, build_student, freeze_all_but_mask
 from mobilefaceswap_core.types import CropSpec, SwappedCrop
@@ -181,7 +186,7 @@ def test_a_student_run_resumes_bit_for_bit_and_exports_what_the_student_loads(tm
     (exported,) = whole.exported
     load_into(MobileFaceSwapNet.compact(), read_safetensors([exported]), what="export")
     spec = json.loads(exported.with_suffix(".spec.json").read_text())
-    assert spec["size"] == exported.stat().st_size and spec["facts"]["steps"] == "2"
+    assert spec["files"][exported.name]["size"] == exported.stat().st_size and spec["facts"]["steps"] == "2"
     assert (tmp_path / "whole" / "samples" / "0000002.png").is_file()
     assert set(whole.after) == {"source_cosine", "target_cosine", "teacher_error"}
 
@@ -285,6 +290,20 @@ def test_large_statistics_are_kept_because_they_are_float32(tmp_path):
     assert read_safetensors([path])["idn.final.2.running_var"].max() == 1e6
     with safe_open(path, "pt") as file:
         assert file.metadata() == {"layout": "x", "steps": "1"}
+
+
+def test_a_large_network_is_exported_in_parts_and_read_from_any_of_them(tmp_path):
+    network = TrainableStudent()
+    parts = write_network_parts(network, tmp_path / "x.safetensors", layout="x", facts={}, part_bytes=2**21)
+    assert len(parts) >= 4 and all(part.stat().st_size < 2**21 + 2**16 for part in parts)
+    read, whole = read_safetensors([parts[1]]), write_network(network, tmp_path / "y.safetensors", layout="x", facts={})
+    assert all(torch.equal(read[name], tensor) for name, tensor in read_safetensors([whole]).items())
+    assert set(json.loads((tmp_path / "x.spec.json").read_text())["files"]) == {part.name for part in parts}
+    parts[2].unlink()
+    with pytest.raises(WeightsError, match=parts[2].name):
+        read_safetensors([parts[0]])
+    with pytest.raises(WeightsError, match="wanted 1 to"):
+        read_safetensors([tmp_path / "x-00001-of-99999.safetensors"])
 
 
 def test_the_flat_layout_maps_one_to_one_onto_the_shipped_one():
