@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 TOLERANCE = 1e-4  # the largest difference from PyTorch a written file may have; that of the parity check
-HALF_TOLERANCE = 2e-3  # half a grey level of 255; measured: 6e-4 with the shipped weights
+HALF_TOLERANCE = 4e-3  # one grey level of 255; measured: up to 1.5e-3, with the portraits of the demo as sources
 FORMAT = "mobilefaceswap-idn-1"  # of the metadata below; a reader refuses others
 _BYTES_LIMIT = 64 << 20  # a baked graph has 2 MB; anything much larger is no file of ours
 
@@ -62,7 +62,7 @@ def export_baked(
         student: the swapper the condition was made with.
         condition: of one person.
         path: ends in ``.onnx``.
-        half: store the constants in 16 bits: 1 MB instead of 2. The network still computes in 32; what rounding the
+        half: store the large constants in 16 bits: 1.1 MB instead of 2. The network still computes in 32; what rounding the
             kernels changes is held to :data:`HALF_TOLERANCE`.
 
     Raises:

@@ -374,11 +374,16 @@ def test_landmarks_are_smoothed_as_in_python(modules: Any) -> None:
         np.testing.assert_allclose(points, smooth(raw, time_s=time_s, scale_px=60.0), atol=1e-6)
 
 
+@functools.cache
+def judges() -> tuple[Any, Any]:
+    return load_detector("lite"), load_identity_encoder()
+
+
 def similarity(image: np.ndarray, source: np.ndarray) -> float:
     """Cosine of the identities of two photos' first faces."""
-    detector = load_detector("lite")
+    detector, encoder = judges()
     faces = [align_face(i, detector.detect(i)[0], SPEC).image for i in (image, source)]
-    one, other = load_identity_encoder().embed(faces)
+    one, other = encoder.embed(faces)
     return float(one @ other)
 
 

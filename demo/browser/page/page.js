@@ -53,7 +53,9 @@ function followApp() {
   try {
     if (window.frameElement) {
       root.dataset.embedded = 'true';
-      theme ??= window.parent.document.body.classList.contains('dark') ? 'dark' : 'light';
+      const around = window.parent.document.body;
+      theme ??= around.classList.contains('dark') ? 'dark' : 'light';
+      document.body.style.background = getComputedStyle(around).backgroundColor;
       const fit = () => (window.frameElement.style.height = `${document.body.offsetHeight + 8}px`);
       new ResizeObserver(fit).observe(document.body);
     }
