@@ -35,14 +35,16 @@ def build(context: Context) -> None:
     if page_folder(settings) is None:
         gr.Markdown(words("browser_not_built"), elem_id="browser-not-built")
         return
-    gr.Markdown(words("browser_hint_host") if prepares_itself(settings) else words("browser_hint"), elem_id="browser-hint")
+    gr.Markdown(
+        words("browser_hint_host") if prepares_itself(settings) else words("browser_hint"), elem_id="browser-hint"
+    )
     with gr.Accordion(words("browser_prepare"), open=prepares_itself(settings), elem_id="browser-prepare"):
         gr.Markdown(words("browser_prepare_hint"), elem_classes="hint")
         with gr.Row(equal_height=False):
             with gr.Column(scale=1, min_width=240):
                 source = photo(words("browser_source"), "browser-source", words("alt_source"), height_px=220)
             with gr.Column(scale=1, min_width=240):
-                ready = gr.Button(words("live_ready"), variant="primary", elem_id="browser-ready")
+                ready = gr.Button(words("browser_ready"), variant="primary", elem_id="browser-ready")
                 panel = ConsentPanel(context, "browser")
                 made = gr.File(label=words("browser_file"), interactive=False, elem_id="browser-file")
                 status = gr.Markdown(elem_id="browser-status")

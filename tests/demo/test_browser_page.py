@@ -19,18 +19,24 @@ import av
 import cv2
 import numpy as np
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
+from demo.browser import serve
 from demo.browser.build import HERE, build, consent_html, fetch_runtime
-from demo.build import EXAMPLES
+from demo.build import EXAMPLES, build_demo, launch_options
+from demo.engine import Engine
+from demo.settings import Settings
 from mobilefaceswap_core.colour import match_colours
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.detect.lite import LiteDetector
-from mobilefaceswap_core.errors import BackendError, OutputError
+from mobilefaceswap_core.errors import BackendError, OptionError, OutputError
 from mobilefaceswap_core.export import export_baked
 from mobilefaceswap_core.geometry import align_face, crop_from_frame_matrix, warp_to_crop
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.images import read_image
 from mobilefaceswap_core.marking import verify_file
+from mobilefaceswap_core.models import load_swapper
 from mobilefaceswap_core.paste import paste_back, refine_mask
 from mobilefaceswap_core.student import Student, load_student
 from mobilefaceswap_core.types import AlignedFace, CropSpec
@@ -93,6 +99,47 @@ def test_without_npm_the_build_says_what_to_install(tmp_path: Path, monkeypatch:
     with pytest.raises(BackendError, match=r"Install Node\.js"):
         build(tmp_path / "page")
     assert list(tmp_path.iterdir()) == []
+
+
+def shown_in(demo: Any, elem_id: str) -> Any:
+    """The value of a component of the app."""
+    return next(
+        c["props"]["value"] for c in demo.get_config_file()["components"] if c["props"].get("elem_id") == elem_id
+    )
+
+
+def test_where_the_page_was_not_built_the_tab_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "DIST", tmp_path)
+    settings = Settings()
+    demo, words = build_demo(settings)
+    assert words.translations["en"]["browser_not_built"].count("python -m demo.browser") == 1
+    assert "browser_not_built" in str(shown_in(demo, "browser-not-built"))
+    assert launch_options(settings, words)["app_kwargs"]["routes"] == []
+    assert "browser-frame" not in str(demo.get_config_file())
+
+
+def test_a_folder_without_a_page_is_refused_at_start(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="holds no page"):
+        serve.page_folder(Settings(browser_page=str(tmp_path)))
+
+
+@pytest.mark.parametrize("rule", [{}, {"audit": "log.jsonl"}, {"blocklist": "protected"}])
+def test_a_host_that_must_see_sources_hands_out_no_identity_network(rule: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    for name in ("index.html", "models/identity.onnx", "models/student.onnx"):
+        (tmp_path / name).write_text("page")
+    client = TestClient(Starlette(routes=serve.routes(Settings(browser_page=str(tmp_path), **rule))))
+    for path in (
+        "models/identity.onnx",
+        "models/../models/identity.onnx",
+        "models//identity.onnx",
+        "models/./identity.onnx",
+    ):
+        assert client.get(f"/browser/{path}").status_code == (404 if rule else 200), path
+    answer = client.get("/browser/models/student.onnx")
+    assert answer.status_code == 200
+    assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+    assert client.get("/browser/").text == "page"
 
 
 # In Chromium.
@@ -477,3 +524,50 @@ def test_a_dark_and_chinese_browser_is_served_both(visit: Any) -> None:
     colours = page.evaluate("() => { const s = getComputedStyle(document.body); return [s.color, s.backgroundColor]; }")
     ink, paper = (np.mean([float(v) for v in re.findall(r"[\d.]+", colour)[:3]]) for colour in colours)
     assert ink - paper > 125  # of 255: light letters on dark ground
+
+
+@pytest.fixture(scope="module")
+def app(site: Path) -> Iterator[str]:
+    settings = Settings(detector="lite", browser_page=str(site))
+    demo, words = build_demo(settings, Engine(settings))
+    _, address, _ = demo.launch(**launch_options(settings, words), prevent_thread_lock=True, server_name="127.0.0.1")
+    yield address
+    demo.close()
+
+
+@in_browser
+def test_the_app_offers_the_page_and_hands_over_a_prepared_face(browser: Any, app: str, folder: Path) -> None:
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(app)
+    page.get_by_role("tab", name="My browser", exact=True).click()
+    page.get_by_text("Prepare the face on this server").click()
+    page.set_input_files("#browser-source input[type=file]", str(PORTRAITS[5]))
+    page.wait_for_selector("#browser-source img")
+    page.click("#browser-ready")
+    page.click("#agree-browser")
+    page.get_by_text("Ready: the page below").wait_for()
+    frame = page.frame_locator("#browser-frame")
+    frame.get_by_text("In use: face.onnx").wait_for()
+    frame.locator("#camera").click()
+    frame.locator("#agree").click()
+    frame.locator("#result[data-swapped='1']").wait_for()
+    frame.get_by_text(re.compile("frames per second")).wait_for()
+    height = page.locator("#browser-frame").bounding_box()["height"]
+    inner = frame.locator("body").evaluate("(body) => body.offsetHeight")
+    assert abs(height - inner) < 30  # no second scroll bar
+    with page.expect_download() as download:
+        page.click("#browser-file a")
+    download.value.save_as(folder / "kept.onnx")
+    assert (folder / "kept.onnx").stat().st_size < 1.2e6
+    assert load_swapper(str(folder / "kept.onnx")).info.name == "student"
+    page.close()
+
+
+@in_browser
+def test_the_page_on_its_own_is_isolated_so_that_threads_are_possible(browser: Any, app: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{app}browser/index.html")
+    page.wait_for_selector("html[data-ready]")
+    assert page.evaluate("crossOriginIsolated")
+    page.close()

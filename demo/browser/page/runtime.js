@@ -25,8 +25,10 @@ export class Runtime {
     // The build with WebGPU is twice as large, so only browsers that use it fetch it.
     const ort = await import(`${FOLDER}/${hasGpu ? 'ort.webgpu.min.mjs' : 'ort.wasm.min.mjs'}`);
     ort.env.logLevel = 'error';
-    // Threads need a page that is isolated from others (two HTTP headers); two and four are where the student gains most.
-    ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
+    // Threads need a page that is isolated from others (two HTTP headers). Half of the processors, as ONNX Runtime would
+    // choose itself: the others decode the camera and draw.
+    const half = Math.ceil((navigator.hardwareConcurrency || 1) / 2);
+    ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? Math.min(4, half) : 1;
     return new Runtime(ort, hasGpu ? 'webgpu' : 'wasm');
   }
 
