@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import OutputError
+from ..errors import OutputError, VideoError
 
 _MARK = "mfs-part"
 _PART = re.compile(rf"\..*\.(?P<host>[0-9a-f]{{8}})-(?P<pid>\d+)-[0-9a-f]{{8}}\.{_MARK}(\..+)?")
@@ -90,3 +90,13 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def encode_error(error: Exception, codec: str) -> OutputError | VideoError:
+    """What to raise when an encoder fails: of a full disk, or of the encoder."""
+    number = getattr(error, "errno", None)
+    if number in FULL_DISK:
+        return OutputError("The disk is full or a size limit was reached while writing the clip. Free some space.")
+    return VideoError(
+        f"The encoder {codec} failed ({getattr(error, 'strerror', None) or error}). Try the default codec."
+    )
