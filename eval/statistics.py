@@ -83,6 +83,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     Source:
         Holm 1979.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
     """
     order = np.argsort(p_values, kind="stable")
     adjusted, running = np.empty(len(p_values)), 0.0

@@ -68,6 +68,11 @@ def similarity_from_points(points_a: Points, points_b: Points) -> Matrix:
 
     Source:
         Umeyama 1991, equations 34-43; closed form in the plane.
+
+    >>> corners = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> similarity_from_points(corners, 2 * corners + [5.0, 3.0]).round(6) + 0.0  # twice as large, shifted
+    array([[2., 0., 5.],
+           [0., 2., 3.]])
     """
     a, b = np.asarray(points_a, np.float64), np.asarray(points_b, np.float64)
     mean_a, mean_b = a.mean(0), b.mean(0)
@@ -100,13 +105,23 @@ def crop_from_frame_matrix(five: Points, spec: CropSpec) -> Matrix:
 
 
 def invert(b_from_a: Matrix) -> Matrix:
-    """``a_from_b`` of an invertible ``(2, 3)`` map."""
+    """``a_from_b`` of an invertible ``(2, 3)`` map.
+
+    >>> invert(np.array([[2.0, 0.0, 10.0], [0.0, 2.0, -4.0]]))
+    array([[ 0.5,  0. , -5. ],
+           [ 0. ,  0.5,  2. ]])
+    """
     linear = np.linalg.inv(b_from_a[:, :2])
     return np.hstack([linear, -linear @ b_from_a[:, 2:]])
 
 
 def compose(c_from_b: Matrix, b_from_a: Matrix) -> Matrix:
-    """``c_from_a``: first ``b_from_a``, then ``c_from_b``."""
+    """``c_from_a``: first ``b_from_a``, then ``c_from_b``.
+
+    >>> shift, double = np.array([[1.0, 0, 3], [0, 1.0, 0]]), np.array([[2.0, 0, 0], [0, 2.0, 0]])
+    >>> transform_points(compose(double, shift), np.array([[1.0, 1.0]]))  # shifted first
+    array([[8., 2.]])
+    """
     linear = c_from_b[:, :2] @ b_from_a[:, :2]
     return np.hstack([linear, c_from_b[:, :2] @ b_from_a[:, 2:] + c_from_b[:, 2:]])
 

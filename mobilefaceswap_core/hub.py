@@ -1,7 +1,10 @@
 """A student as a folder or a Hub repository: ``config.json``, ``model.safetensors`` and a card.
 
->>> from mobilefaceswap_core.hub import from_pretrained, save_pretrained          # doctest: +SKIP
->>> save_pretrained(from_pretrained("student"), "my-student")                      # doctest: +SKIP
+>>> from mobilefaceswap_core.hub import from_pretrained, save_pretrained
+>>> sorted(path.name for path in save_pretrained(from_pretrained("student"), "my-student").iterdir())
+['README.md', 'config.json', 'model.safetensors']
+>>> from_pretrained("my-student").info.name
+'student'
 >>> student = from_pretrained("someone/my-student", revision=commit)              # doctest: +SKIP
 
 The recogniser is not in the folder: every student reads the one that ships with the package, and ``config.json`` says which

@@ -56,7 +56,7 @@ class IdnWeights:
         return len(self.encoder_depthwise[0])
 
     def __getitem__(self, index: int) -> IdnWeights:
-        """The weights of one source, still with a leading axis of 1."""
+        """The weights of one source, still with a leading axis of 1; negative numbers count from the end."""
         index = range(len(self))[index]
         return IdnWeights(*(tuple(tensor[index : index + 1] for tensor in group) for group in self._groups()))
 
@@ -102,7 +102,16 @@ class Upsample(nn.Module):
 
 
 class Idn(nn.Module):
-    """The per-frame network. Its own parameters are the two heads; the U-Net's kernels are an argument."""
+    """The per-frame network. Its own parameters are the two heads; the U-Net's kernels are an argument.
+
+    >>> from mobilefaceswap_core.network import MobileFaceSwapNet
+    >>> network = MobileFaceSwapNet.compact().eval()
+    >>> with torch.inference_mode():
+    ...     weights = network.condition(F.normalize(torch.ones(1, 512)), torch.zeros(1, 512, 7, 7))  # once per source
+    ...     swapped, mask = network.idn(torch.zeros(2, 3, 224, 224), weights)  # every frame
+    >>> swapped.shape, mask.shape
+    (torch.Size([2, 3, 224, 224]), torch.Size([2, 1, 224, 224]))
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -58,6 +58,9 @@ def modulate(weight: Tensor, scale: Tensor, *, epsilon: float) -> Tensor:
 
     Source:
         StyleGAN2 modulation as used by the paper's weights modulation; official `Mod2Weight`.
+
+    >>> modulate(torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2), epsilon=0.0)  # unit norm: 3-4-5
+    tensor([[[0.6000, 0.8000]]])
     """
     modulated = weight[None] * (scale[:, None, :] + 1)
     return modulated * torch.rsqrt(modulated.square().sum(2, keepdim=True) + epsilon)

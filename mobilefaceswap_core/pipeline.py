@@ -1,14 +1,19 @@
 """From photos to a swapped photo: detect, align, condition, swap, match colours, paste back.
 
->>> from mobilefaceswap_core.images import read_image                      # doctest: +SKIP
->>> from mobilefaceswap_core.pipeline import Pipeline                      # doctest: +SKIP
->>> pipeline = Pipeline.load()                                             # doctest: +SKIP
->>> source = pipeline.prepare_source([read_image("me.jpg").image])         # doctest: +SKIP
->>> result = pipeline.swap(read_image("group.jpg").image, source, faces="largest")   # doctest: +SKIP
+>>> from mobilefaceswap_core.images import read_image
+>>> from mobilefaceswap_core.pipeline import Pipeline
+>>> pipeline = Pipeline.load("student", device="cpu")
+>>> source = pipeline.prepare_source([read_image("me.jpg").image])
+>>> result = pipeline.swap(read_image("group.jpg").image, source, faces="largest")
+>>> result.report
+FrameReport(faces_found=6, faces_swapped=1, skipped={})
+>>> result.image.shape, result.image.dtype
+((886, 1280, 3), dtype('uint8'))
 """
 
 from __future__ import annotations
 
+import reprlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -292,7 +297,7 @@ def choose_faces(
     """Which source goes on which face.
 
     Raises:
-        OptionError: a face number that is not there.
+        OptionError: a face number that is not there, or a choice of another kind.
     """
     if isinstance(source, Mapping):
         wanted = dict(source)
@@ -301,9 +306,19 @@ def choose_faces(
     elif choice == "largest":
         wanted = {largest(faces): source} if faces else {}
     else:
-        wanted = dict.fromkeys([choice] if isinstance(choice, int) else list(choice), source)  # type: ignore[arg-type]
+        wanted = dict.fromkeys(_numbers(choice), source)
     if faces and (missing := [i for i in wanted if not 0 <= i < len(faces)]):
         raise OptionError(
             f"Face {missing[0]} was chosen, but the target shows {len(faces)} faces (numbers start at 0)."
         )
     return wanted if faces else {}
+
+
+def _numbers(choice: object) -> list[int]:
+    """Face numbers of a choice that names some."""
+    numbers = [choice] if isinstance(choice, int) else choice
+    if not isinstance(numbers, (list, tuple, range)) or not all(type(number) is int for number in numbers):
+        raise OptionError(
+            f"The faces asked for are {reprlib.repr(choice)}; wanted all, largest, or numbers from 0, left to right."
+        )
+    return list(numbers)

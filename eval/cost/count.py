@@ -132,7 +132,13 @@ def meta(build: Callable[[], Any]) -> Any:
 
 
 def meta_tensor(*shape: int) -> Tensor:
-    """A float32 tensor without values."""
+    """A float32 tensor without values.
+
+    >>> layer = meta(lambda: nn.Conv2d(3, 16, 3, padding=1))
+    >>> cost = count(layer, meta_tensor(1, 3, 224, 224))
+    >>> cost.parameters, cost.multiply_adds  # 16 x (3 x 9 + 1); 16 x 3 x 9 x 224 x 224
+    (448, 21676032)
+    """
     return torch.empty(shape, device="meta")
 
 

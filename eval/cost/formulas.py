@@ -54,6 +54,9 @@ def idn_layers(size_px: int = 224) -> list[Layer]:
 
     Args:
         size_px: side of the crop, a multiple of 32.
+
+    >>> sum(layer.multiply_adds for layer in idn_layers(224))  # the paper's network: 0.306 G
+    305722368
     """
     return [*_encoder(size_px), *_decoder(size_px), *_final(size_px), *_mask(size_px)]
 

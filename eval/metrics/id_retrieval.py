@@ -46,6 +46,11 @@ def retrieval_rank(embedding: NDArray[np.floating], gallery: NDArray[np.floating
 
     Raises:
         OptionError: for shapes that do not fit, or a gallery without the right identity.
+
+    >>> gallery = np.eye(3)  # three people, one face each
+    >>> rank = retrieval_rank(np.array([0.1, 0.8, 0.3]), gallery, np.array([False, False, True]))
+    >>> rank, top_k(rank, 1), top_k(rank, 5)  # the second person is nearer
+    (2, 0.0, 1.0)
     """
     if gallery.ndim != 2 or embedding.shape != gallery.shape[1:] or is_right.shape != gallery.shape[:1]:
         raise OptionError(
@@ -74,6 +79,9 @@ def chance_top_k(gallery_counts: Sequence[int], asked: Sequence[int], k: int) ->
 
     Returns:
         Mean over pairs of ``1 - C(G - c, k) / C(G, k)``.
+
+    >>> round(chance_top_k([1] * 40, asked=[0], k=5), 6)  # forty people, one face each
+    0.125
     """
     total = int(sum(gallery_counts))
     if total == 0 or len(asked) == 0:

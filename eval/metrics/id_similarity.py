@@ -40,6 +40,9 @@ def cosine(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
 
     Raises:
         OptionError: for vectors of unequal length, not finite, or of length zero.
+
+    >>> round(cosine(np.array([1.0, 0.0]), np.array([3.0, 3.0])), 6)  # 45 degrees, whatever the lengths
+    0.707107
     """
     check_vector_pair(first, second)
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)

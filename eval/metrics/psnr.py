@@ -37,6 +37,12 @@ def psnr(swapped: Image, target: Image, mask: Mask | None = None) -> float:
         swapped: ``(H, W, 3)`` RGB uint8.
         target: the same size.
         mask: ``(H, W)`` weights in [0, 1], or ``None`` for the whole frame.
+
+    >>> grey = np.full((16, 16, 3), 100, np.uint8)
+    >>> psnr(grey, grey)
+    100.0
+    >>> round(psnr(grey + np.uint8(1), grey), 2)  # one level everywhere: 20 log10(255)
+    48.13
     """
     check_image_pair(swapped, target)
     squared = ((swapped.astype(np.float64) - target.astype(np.float64)) ** 2).mean(2)

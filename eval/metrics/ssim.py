@@ -48,6 +48,10 @@ def ssim(swapped: Image, target: Image, mask: Mask | None = None) -> float:
         swapped: ``(H, W, 3)`` RGB uint8.
         target: the same size.
         mask: ``(H, W)`` weights in [0, 1], or ``None`` for the whole frame.
+
+    >>> noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    >>> ssim(noise, noise), ssim(255 - noise, noise) < 0
+    (1.0, True)
     """
     similarity = ssim_map(swapped, target)
     return float(similarity.mean()) if mask is None else masked_mean(similarity, mask)

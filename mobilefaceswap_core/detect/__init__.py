@@ -1,8 +1,13 @@
 """Find faces: one interface, three real backends (``insightface``, ``dlib``, ``lite``).
 
->>> from mobilefaceswap_core.detect import load_detector      # doctest: +SKIP
->>> detector = load_detector("auto")                           # doctest: +SKIP
->>> detector.info.name, detector.info.reason                   # doctest: +SKIP
+>>> from mobilefaceswap_core.detect import load_detector
+>>> from mobilefaceswap_core.images import read_image
+>>> detector = load_detector("lite", device="cpu")
+>>> faces = detector.detect(read_image("group.jpg").image)
+>>> len(faces), faces[0].landmarks.shape
+(6, (68, 2))
+>>> detector.info.licence, detector.info.reason
+('MIT (npm package faceplugin-face-recognition-js 0.0.1)', 'lite was asked for')
 """
 
 from .detector import Detector, DetectorInfo, Order, sort_faces
