@@ -65,6 +65,8 @@ def _train(kind: Any, config: str, out: Path, minutes: Any, steps: Any, changes:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if not result.exported:  # of several processes only the first exports, and speaks
+        return options
     print(f"{result.stopped} after {result.steps} steps, {result.seconds_per_step:.3f} s a step")
     for key, value in result.before.items():
         print(f"  {key}: {value:.4f} before, {result.after[key]:.4f} after")
