@@ -1,13 +1,17 @@
-"""The wheel: everything the packages read at run time, the commands, and one version."""
+"""The wheel: everything the packages read at run time, the commands, one version, and a swap from an empty environment."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 import zipfile
 from importlib import import_module
 from pathlib import Path, PurePosixPath
@@ -88,7 +92,7 @@ def test_version_and_requirements_come_from_one_place(wheel) -> None:
 
 def test_extras_are_pinned_and_do_not_contradict_the_requirements(wheel) -> None:
     extras = PROJECT["project"]["optional-dependencies"]
-    assert set(extras) >= {"openvino", "c2pa", "ray", "train", "docs"}
+    assert set(extras) >= {"insightface", "openvino", "c2pa", "ray", "train", "docs"}
     assert set(re.findall(r"^Provides-Extra: (.+)$", text_of(wheel, "METADATA"), re.MULTILINE)) == set(extras)
     pins: dict[str, str] = {}
     lines = [
@@ -107,6 +111,76 @@ def test_the_commands_are_there_and_can_be_called(wheel) -> None:
     for entry in listed.values():
         module, function = entry.split(":")
         assert callable(getattr(import_module(module), function))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory) -> Path:
+    """An empty environment with this package from the wheel alone.
+
+    Its dependencies are those of the environment the tests run in, so that nothing is downloaded: a ``.pth`` file comes
+    after the environment's own packages.
+    """
+    folder = tmp_path_factory.mktemp("empty") / "venv"
+    venv.create(folder, with_pip=False)
+    python = folder / "bin" / "python"
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        "--no-index",
+        "--no-deps",
+        "--no-compile",
+    ]
+    done = subprocess.run([*command, str(wheel.filename)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (packages,) = folder.glob("lib/python*/site-packages")
+    places = dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("platlib")))
+    (packages / "dependencies.pth").write_text("\n".join(places) + "\n")
+    return folder
+
+
+def run(installed: Path, folder: Path, command: str, *words: str) -> str:
+    """Call something of the environment outside of the checkout."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    environment |= {
+        "MOBILEFACESWAP_HOME": str(folder / "home"),
+        "MOBILEFACESWAP_CONFIG": str(folder / "config"),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [str(installed / "bin" / command), *words], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_an_empty_environment_swaps_a_face_with_what_the_wheel_brought(
+    installed: Path, tmp_path: Path, astronaut
+) -> None:
+    from mobilefaceswap_core.images import read_image, write_image
+
+    write_image(tmp_path / "target.png", astronaut)
+    (portrait,) = installed.glob("lib/python*/site-packages/demo/examples/portraits/average_1.webp")
+    for model in ("graphics", "student", "teacher"):
+        words = ["--source", str(portrait), "--target", "target.png", "--out", f"{model}.png", "--model", model]
+        said = json.loads(run(installed, tmp_path, "mobilefaceswap", "image", *words, "--i-have-consent", "--json"))
+        assert (said["model"], said["faces_swapped"]) == (model, 1)
+        changed = abs(read_image(tmp_path / f"{model}.png").image.astype(int) - astronaut).max(2) > 8
+        assert 0.01 < changed.mean() < 0.3, "the face, and only the face"
+
+
+def test_its_commands_are_of_this_version_and_its_modules_come_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    assert (
+        run(installed, tmp_path, "mobilefaceswap", "--version").strip()
+        == f"mobilefaceswap {mobilefaceswap_core.__version__}"
+    )
+    assert "Compare face swapping methods" in run(installed, tmp_path, "mobilefaceswap-eval", "--help")
+    script = f"import {', '.join(PACKAGES)}; print(*({'.__file__, '.join(PACKAGES)}.__file__))"
+    for place in run(installed, tmp_path, "python", "-c", script).split():
+        assert Path(place).is_relative_to(installed)
 
 
 def test_the_citation_names_this_version() -> None:
