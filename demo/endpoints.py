@@ -37,8 +37,12 @@ def uploaded(file: Any, what: str) -> Path:
     path = file.get("path") if isinstance(file, dict) else getattr(file, "path", None)
     if not isinstance(path, str) or not path:
         raise OptionError(f"{what} is missing. Upload a file and pass it, as gradio_client's handle_file does.")
-    found = Path(path).resolve()
-    if not found.is_relative_to(Path(get_upload_folder()).resolve()) or not found.is_file():
+    try:
+        found = Path(path).resolve()
+        there = found.is_relative_to(Path(get_upload_folder()).resolve()) and found.is_file()
+    except (OSError, RuntimeError, ValueError):  # a name too long, links in a circle, a NUL in the name
+        there = False
+    if not there:
         raise OptionError(f"{what} is not an uploaded file. Upload it first, as gradio_client's handle_file does.")
     return found
 
@@ -139,7 +143,8 @@ def add(context: Context) -> None:
         """
         admitted(consent, request)
         photos = uploaded(source, "source"), uploaded(target, "target")
-        return [one.measured.to_json() for one in measure(engine, bench, *photos, models or engine.model_names())]
+        chosen = _models(models, engine.model_names())
+        return [one.measured.to_json() for one in measure(engine, bench, *photos, chosen)]
 
     @plain_words
     def evaluate_pairs(
@@ -158,6 +163,7 @@ def add(context: Context) -> None:
             The report as one HTML file, and the rows of its table.
         """
         admitted(consent, request)
+        chosen, count = _models(models, engine.model_names()), _count(pairs)
         run = engine.new_file("run")
         root = run.with_name("photos") if archive else None
         dataset = (
@@ -168,7 +174,7 @@ def add(context: Context) -> None:
         who = visitor(request)
         stop = context.jobs.begin(who, "api evaluate")
         try:
-            for _ in evaluate(run, dataset=dataset, root=root, methods=models or engine.model_names(), pairs=pairs,
+            for _ in evaluate(run, dataset=dataset, root=root, methods=chosen, pairs=count,
                               settings=settings, stop=stop):  # fmt: skip
                 pass
         finally:
@@ -202,5 +208,22 @@ def _plain(report: VerifyReport) -> dict[str, Any]:
     return {key: value for key, value in report.to_json().items() if key != "path"}
 
 
-def _model(name: str) -> str | None:
+def _model(name: Any) -> str | None:
+    if not isinstance(name, str):
+        raise OptionError("model must be a name that the page's model list shows, or auto.")
     return None if name in ("", AUTO) else name
+
+
+def _models(names: Any, known: list[str]) -> list[str]:
+    """The models asked for, all if none is named. A caller may send anything, whatever the description says."""
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise OptionError("models must be a list of names that the page's model list shows, or empty for all.")
+    if unknown := [name for name in names if name not in known]:
+        raise OptionError(f"The model {unknown[0][:80]!r} is not available here; choose {', '.join(known)}.")
+    return list(names) or known
+
+
+def _count(pairs: Any) -> int:
+    if isinstance(pairs, bool) or not isinstance(pairs, (int, float)) or pairs != pairs // 1:
+        raise OptionError("pairs must be a whole number.")
+    return int(pairs)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import ImageError
-from mobilefaceswap_core.images import MAX_BYTES, MAX_PIXELS
+from mobilefaceswap_core.images import MAX_PIXELS
 from mobilefaceswap_core.images import read_image as read_photo
 from mobilefaceswap_core.npz import read_npz
 from mobilefaceswap_core.types import Image, Points
@@ -123,13 +123,9 @@ def read_image(path: Path) -> Image:
         ImageError: naming the file, when it cannot be decoded or is over the limits of :mod:`mobilefaceswap_core.images`.
     """
     try:
-        size = path.stat().st_size
-        payload = path.read_bytes() if size <= MAX_BYTES else b""
-    except OSError as error:
-        raise ImageError(f"{path.name}: cannot be read ({error.strerror}).") from error
-    if size > MAX_BYTES:
-        raise ImageError(f"{path.name}: got {size} bytes, wanted at most {MAX_BYTES}. Save it smaller.")
-    return decode_image(payload, path.name)
+        return read_photo(path).image
+    except ImageError as error:  # the whole path would differ from machine to machine in the records
+        raise ImageError(str(error).replace(str(path), path.name)) from error
 
 
 def decode_image(payload: bytes, name: str) -> Image:

@@ -56,16 +56,24 @@ class Pair:
         return f"{self.index:06d}"
 
 
+def pair_texts(pair: Pair) -> tuple[str, ...]:
+    """The columns of a pair that hold names."""
+    return pair.source, pair.target, pair.source_identity, pair.target_identity, pair.clip
+
+
 def write_pairs(path: Path, pairs: Sequence[Pair]) -> str:
     """Write ``pairs.csv`` and return its SHA-256. Names that a spreadsheet would run are quoted (:mod:`eval.cells`)."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    # Python quotes a cell with the line end in use, but not with the other one, which splits the row for readers.
+    odd = any("\r" in text for pair in pairs for text in pair_texts(pair))
+    quoting = csv.QUOTE_NONNUMERIC if odd else csv.QUOTE_MINIMAL
+    writer = csv.writer(buffer, lineterminator="\n", quoting=quoting)
     clips = any(pair.previous >= 0 for pair in pairs)
     writer.writerow(CLIP_COLUMNS if clips else COLUMNS)
     for pair in pairs:
         frame = "" if pair.frame < 0 else pair.frame
         previous = "" if pair.previous < 0 else pair.previous
-        texts = (pair.source, pair.target, pair.source_identity, pair.target_identity, pair.clip)
+        texts = pair_texts(pair)
         row = [pair.index, *map(plain_cell, texts), frame, previous]
         writer.writerow([*row, plain_cell(pair.previous_target)] if clips else row)
     write_text(path, buffer.getvalue())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from mobilefaceswap_core.errors import OptionError
 
 from .methods import is_label
+from .metrics import MetricSpec
 
 MAX_JSON_BYTES = 64 << 20  # the largest, run.json, lists what was left out of a data set, one line per file
 _NUMBER = (int, float)
@@ -26,6 +28,10 @@ JUDGES: Mapping[str, Any] = {
 }  # fmt: skip
 JUDGE: Mapping[str, Any] = {
     "name": str, "kind": str, "title": str, "version": str, "files": dict, "used_in_training": bool,
+}  # fmt: skip
+METRIC: Mapping[str, Any] = {
+    "key": str, "label": str, "unit": str, "worst": _NUMBER, "judge_kind": str, "definition": str, "source": str,
+    "scale": _NUMBER, "decimals": int, "headline": bool, "higher_is_better": (bool, type(None)),
 }  # fmt: skip
 GALLERY: Mapping[str, Any] = {
     "images": int, "identities": int, "without_face": list, "false_accept_rate": _NUMBER, "thresholds": dict,
@@ -76,6 +82,11 @@ def read_judges(run: Path) -> dict[str, Any]:
     judges = read_object(run / "judges.json", JUDGES)
     for judge in judges["judges"]:
         require(judge, JUDGE, "judges.json: a judge")
+    metrics = judges.get("metrics", [])
+    known = {field.name for field in fields(MetricSpec)}
+    for card in metrics if isinstance(metrics, list) else [metrics]:
+        if set(require(card, METRIC, "judges.json: a metric")) - known:
+            raise OptionError(f"judges.json: a metric has other keys than {', '.join(sorted(known))}. Measure again.")
     return judges
 
 

@@ -11,6 +11,7 @@ import errno
 import io
 import os
 import secrets
+import stat
 import struct
 import zlib
 from collections.abc import Mapping
@@ -322,7 +323,10 @@ def _read_bytes(source: PathOrBytes, max_bytes: int) -> tuple[bytes, str]:
         try:
             if path.is_dir():
                 raise ImageError(f"{name} is a folder; wanted an image file. Name a file inside it.")
-            size = path.stat().st_size
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):  # a pipe or device may never end
+                raise ImageError(f"{name} is no ordinary file; wanted an image file. Save it to one first.")
+            size = status.st_size
             data = path.read_bytes() if size <= max_bytes else b""
         except FileNotFoundError:
             raise ImageError(f"{name} does not exist; wanted an image file. Check the path.") from None

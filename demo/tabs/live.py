@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.images import check_image
 from mobilefaceswap_core.video import LiveStats, LiveSwapper
 
 from ..messages import caller, language, plain_words
@@ -59,7 +60,9 @@ def build(context: Context) -> None:
             return None, say("live_first", spoken)
         if frame is None:
             return gr.skip(), gr.skip()
-        picture, how = made.process(np.ascontiguousarray(frame[..., :3]))
+        if frame.ndim == 3 and frame.shape[2] == 4:
+            frame = frame[..., :3]
+        picture, how = made.process(check_image(frame, what="the camera's picture"))
         return picture, in_words(how, spoken)
 
     panel.guard(ready, prepare, [source], [swapper, status])

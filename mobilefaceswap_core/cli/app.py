@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,12 +13,13 @@ import typer
 from typer.core import TyperGroup
 
 from .. import __version__
-from ..errors import BackendError, Cancelled, SwapError
+from ..errors import BackendError, Cancelled, OptionError, SwapError
 from ..memory import is_out_of_memory
 from ..threads import share_cores
 from . import bench, consent, doctor, image, verify, weights
 from .output import JSON_FLAG, emit_error
 
+_BAD_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
 PROGRAM = "python -m mobilefaceswap_core"
 
 
@@ -40,6 +42,10 @@ class ErrorReportingGroup(TyperGroup):
             emit_error("UsageError", error.format_message(), as_json=True)
             sys.exit(error.exit_code)
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in _BAD_NAME:
+                bad = OptionError(f"A file name cannot be used ({error.strerror}). Shorten it or check its links.")
+                emit_error(type(bad).__name__, str(bad), as_json=as_json)
+                sys.exit(bad.exit_code)
             if is_out_of_memory(error):
                 short = BackendError("There is too little memory for this. Use smaller files or close other programs.")
                 emit_error(type(short).__name__, str(short), as_json=as_json)

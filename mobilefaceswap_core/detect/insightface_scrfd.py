@@ -131,6 +131,8 @@ class InsightFaceDetector:
         """See :meth:`Detector.detect`. The five points are SCRFD's own."""
         check_order(order)
         image = check_image(image)
+        if min(image.shape[:2]) * min(_CLOSE_UP_PX) < max(image.shape[:2]):
+            return []  # a strip, which the network would be given without a single row
         bgr = np.ascontiguousarray(image[..., ::-1])
         for size in (_DETECT_PX, _CLOSE_UP_PX):
             boxes, fives = self._detector.detect(bgr, input_size=size)

@@ -197,7 +197,7 @@ def windows(width: int, height: int, levels: int) -> Iterator[tuple[int, int, in
         share = _WINDOW * 0.55 ** (level - 1)
         if share * max(width, height) < _SMALLEST_WINDOW_PX:
             return
-        wide, high = round(width * share), round(height * share)
+        wide, high = max(1, round(width * share)), max(1, round(height * share))
         lefts = np.linspace(0, width - wide, count).round().astype(int)
         tops = np.linspace(0, height - high, count).round().astype(int)
         for top, left in itertools.product(tops.tolist(), lefts.tolist()):

@@ -22,32 +22,11 @@ from mobilefaceswap_core.images import check_image, read_image, write_image
 from mobilefaceswap_core.marking.metadata import embed_metadata, read_metadata
 from mobilefaceswap_core.video.reader import open_clip
 
+from .hostile_files import encoded, gif_claiming, photo, png_claiming
 from .limits import run_limited
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 warnings.filterwarnings("ignore", module="PIL")
-
-
-def photo(side: int = 24) -> np.ndarray:
-    return np.random.default_rng(3).integers(0, 256, (side, side, 3), np.uint8)
-
-
-def encoded(format_name: str, mode: str = "RGB", **options) -> bytes:
-    stream = io.BytesIO()
-    PillowImage.fromarray(photo()).convert(mode).save(stream, format_name, **options)
-    return stream.getvalue()
-
-
-def png_claiming(width: int, height: int, depth: int = 8) -> bytes:
-    header = struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(100))), (b"IEND", b"")]
-    parts = [struct.pack(">I", len(b)) + k + b + struct.pack(">I", zlib.crc32(k + b)) for k, b in chunks]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
-def gif_claiming(width: int, height: int, *, frames: int = 1) -> bytes:
-    frame = b"," + bytes(4) + struct.pack("<HH", width, height) + b"\0\x02\x02D\x01\0"
-    return b"GIF89a" + struct.pack("<HH", width, height) + b"\xf0\0\0" + bytes(6) + frame * frames + b";"
 
 
 def reads_or_refuses(data: bytes) -> None:
