@@ -571,3 +571,43 @@ def test_the_page_on_its_own_is_isolated_so_that_threads_are_possible(browser: A
     page.wait_for_selector("html[data-ready]")
     assert page.evaluate("crossOriginIsolated")
     page.close()
+
+
+GPU = """async () => {
+    const {Runtime, fetchBytes} = await import('./runtime.js');
+    const runtime = await Runtime.load('webgpu');
+    if (runtime.place !== 'webgpu') return null;
+    const side = 32;
+    const ramp = (side) => Float32Array.from({length: 3 * side * side}, (_, i) => (i % side) / side);
+    const identity = await runtime.open('identity.onnx');
+    const {kernels} = await runtime.run(identity, {photos: [ramp(224), [1, 3, 224, 224]]}, ['kernels']);
+    const data = new Uint8Array(kernels.buffer, kernels.byteOffset, kernels.byteLength);
+    const student = await fetchBytes('./models/student.onnx');
+    const results = [];
+    for (const place of ['wasm', 'webgpu']) {
+        const options = {executionProviders: [place], externalData: [{path: 'source.bin', data}]};
+        const session = await runtime.ort.InferenceSession.create(student, options);
+        results.push(await runtime.run(session, {crop: [ramp(side), [1, 3, side, side]]}, ['swapped', 'mask']));
+    }
+    const most = (name) => Math.max(...results[0][name].map((value, i) => Math.abs(value - results[1][name][i])));
+    return [most('swapped'), most('mask'), Math.max(...results[0].swapped) - Math.min(...results[0].swapped)];
+}"""
+
+
+@in_browser
+@pytest.mark.slow
+def test_webgpu_computes_what_the_processor_computes(browser: Any, url: str) -> None:
+    flags = ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
+    chromium = browser.browser_type.launch(executable_path=CHROMIUM, args=flags)
+    try:
+        page = chromium.new_page()
+        page.set_default_timeout(2 * PATIENCE_MS)
+        page.goto(url)
+        found = page.evaluate(GPU)
+    finally:
+        chromium.close()
+    if found is None:
+        pytest.skip("this Chromium has no WebGPU, not even in software")
+    swapped, mask, contrast = found
+    assert max(swapped, mask) < TWO_LEVELS
+    assert contrast > 0.1
