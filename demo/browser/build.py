@@ -18,7 +18,10 @@ from markdown_it import MarkdownIt
 from mobilefaceswap_core import __version__
 from mobilefaceswap_core.errors import BackendError, OutputError
 from mobilefaceswap_core.export_pair import export_pair
+from mobilefaceswap_core.images import write_bytes
 from mobilefaceswap_core.marking.metadata import metadata_text
+from mobilefaceswap_core.marking.onnx_watermark import watermark_graph
+from mobilefaceswap_core.onnx_identity import halve
 from mobilefaceswap_core.student import load_student
 from mobilefaceswap_core.weights import weights_path
 
@@ -109,6 +112,7 @@ def _add_networks(folder: Path, *, identity: bool) -> None:
     folder.mkdir()
     for name in _NETWORKS:
         shutil.copy(weights_path(name), folder / f"{name}.onnx")
+    write_bytes(folder / "watermark.onnx", halve(watermark_graph("student")).SerializeToString())
     if identity:
         export_pair(load_student(backend="torch"), folder)
 

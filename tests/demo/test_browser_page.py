@@ -36,6 +36,7 @@ from mobilefaceswap_core.geometry import align_face, crop_from_frame_matrix, war
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.images import read_image
 from mobilefaceswap_core.marking import verify_file
+from mobilefaceswap_core.marking.watermark import VIDEO_STRENGTH, embed_crop, payload_for
 from mobilefaceswap_core.models import load_swapper
 from mobilefaceswap_core.paste import paste_back, refine_mask
 from mobilefaceswap_core.student import Student, load_student
@@ -411,6 +412,23 @@ def test_colours_mask_and_paste_agree(modules: Any, student: Student, person: An
 
 
 @in_browser
+def test_the_hidden_mark_is_that_of_python(modules: Any, student: Student, person: Any, astronaut: np.ndarray) -> None:
+    crop = crops(astronaut)[0]
+    (swapped,) = student.swap([AlignedFace(crop, np.eye(2, 3))], [person])
+    weight = refine_mask(swapped.mask)
+    code = """async ([crop, weight]) => {
+        swapper.model = 'student';
+        const pixels = asPicture(crop);
+        await swapper.hideMark(pixels, floats(weight));
+        return text(pixels.data);
+    }"""
+    text = modules.evaluate(code, [rgba(swapped.image), base64.b64encode(weight.tobytes()).decode()])
+    wanted = embed_crop(swapped.image, weight, payload=payload_for("student"), strength=VIDEO_STRENGTH)
+    assert levels(rgb(text, crop.shape), wanted) <= 1
+    assert levels(wanted, swapped.image) > 2
+
+
+@in_browser
 def test_landmarks_are_smoothed_as_in_python(modules: Any) -> None:
     rng = np.random.default_rng(4)
     steps = [(rng.normal(200 + 3 * n, 2, (68, 2)), n / 15) for n in range(1, 12)]
@@ -464,6 +482,7 @@ def test_the_camera_is_swapped_and_a_saved_picture_is_marked(visit: Any, folder:
     report = verify_file(folder / "saved.png")
     assert report.marked and report.metadata.model == "student"
     assert report.metadata.source_type.endswith("compositeWithTrainedAlgorithmicMedia")
+    assert report.watermark.found and report.watermark.model == "student"
     page.click("#camera")
     assert page.inner_text("#camera") == "Start camera"
     page.click("#camera")  # no second question

@@ -3,6 +3,7 @@ import { Camera, readPhoto } from './camera.js';
 import { drawBadge, markPng } from './mark.js';
 import { Networks } from './networks.js';
 import { languageOf, say, speak } from './texts.js';
+import { MARKED_MODEL } from './watermark.js';
 
 const PORTRAITS = [1, 2, 3, 4, 5, 6].map((number) => `./portraits/average_${number}.webp`);
 const FPS_WINDOW_MS = 2000;
@@ -286,7 +287,7 @@ async function save() {
   link.download = 'swapped.png';
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  if (!camera) tell(say('saved'));
+  if (!camera) tell(model === MARKED_MODEL ? say('saved') : say('saved_without_watermark'));
 }
 
 /** Hand the files over and let the same ones be chosen again. */

@@ -13,6 +13,7 @@ import { pasteBack, refineMask } from './paste.js';
 import { newPicture, toChannels, warp } from './picture.js';
 import { Runtime, fetchBytes } from './runtime.js';
 import { Follower } from './track.js';
+import { GRID_PX, MARKED_MODEL, addPattern, halve, lumaGrid } from './watermark.js';
 
 const MIN_FACE_PX = 16; // smaller faces stay as they are
 
@@ -31,11 +32,14 @@ export class Swapper {
   #student = null;
   #follower = null;
 
-  /** @param {Runtime} runtime @param {Detector} detector @param {LandmarkNetwork} landmarkNetwork */
-  constructor(runtime, detector, landmarkNetwork) {
+  #watermark;
+
+  /** @param {Runtime} runtime @param {Detector} detector @param {LandmarkNetwork} landmarkNetwork @param {any} watermark */
+  constructor(runtime, detector, landmarkNetwork, watermark) {
     this.runtime = runtime;
     this.detector = detector;
     this.landmarkNetwork = landmarkNetwork;
+    this.#watermark = watermark;
     this.model = '';
     this.matchesColours = true;
     this.restart();
@@ -44,13 +48,14 @@ export class Swapper {
   /** @param {import('./runtime.js').Wish} wish */
   static async load(wish) {
     const runtime = await Runtime.load(wish);
-    const [boxes, points] = [await runtime.open('detector_ultraface_rfb320.onnx'), await runtime.open('landmarks_68.onnx')];
+    const [boxes, points, watermark] = await Promise.all(
+      ['detector_ultraface_rfb320.onnx', 'landmarks_68.onnx', 'watermark.onnx'].map((file) => runtime.open(file)));
     const landmarkNetwork = new LandmarkNetwork(async (grey) =>
       (await runtime.run(points, { [points.inputNames[0]]: [grey, [1, 1, 64, 64]] }))[points.outputNames[0]]);
     const detector = new Detector(
       (picture) => runtime.run(boxes, { [boxes.inputNames[0]]: [picture, [1, 3, 240, 320]] }, ['scores', 'boxes']),
       landmarkNetwork);
-    return new Swapper(runtime, detector, landmarkNetwork);
+    return new Swapper(runtime, detector, landmarkNetwork, watermark);
   }
 
   /** Forget what was followed; for a new camera. */
@@ -136,7 +141,22 @@ export class Swapper {
     const { crop, cropFromFrame } = this.align(frame, face);
     const { face: pixels, mask } = await this.swapCrop(crop);
     if (this.matchesColours) matchColours(pixels, crop, mask);
-    pasteBack(frame, pixels, refineMask(mask), cropFromFrame);
+    const weight = refineMask(mask);
+    await this.hideMark(pixels, weight);
+    pasteBack(frame, pixels, weight, cropFromFrame);
+  }
+
+  /**
+   * Hide the mark, in place; a file of another model has no mark of its own, and gets none.
+   *
+   * @param {Picture} crop swapped, 224 x 224
+   * @param {Float32Array} weight it will be pasted with
+   */
+  async hideMark(crop, weight) {
+    if (this.model !== MARKED_MODEL) return;
+    const shape = [1, 1, GRID_PX, GRID_PX];
+    const inputs = { luma: [lumaGrid(crop), shape], weight: [halve(weight), shape] };
+    addPattern(crop, (await this.runtime.run(this.#watermark, inputs)).pattern);
   }
 
   /** Swap every face of a photo, in place. @param {Picture} photo @returns {Promise<{found: number, swapped: number}>} */
