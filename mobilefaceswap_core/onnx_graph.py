@@ -36,6 +36,11 @@ class Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
+    def integers(self, name: str, *values: int) -> str:
+        """A list of whole numbers: axes, shapes, pads."""
+        self.constants.append(numpy_helper.from_array(np.array(values, np.int64), name))
+        return name
+
     def add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output

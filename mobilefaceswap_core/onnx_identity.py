@@ -133,11 +133,11 @@ def _injection(graph: Graph, embedding: str, feature_map: str, injection: Compac
     depthwise = [_depthwise(graph, code, i, injection) for i in range(len(injection.SHAPES))]
     pointwise = [_pointwise(graph, code, i, injection) for i in range(len(injection.SHAPES))]
     # The first pair is one dense convolution: (32, 3, 1) times (1, 3, 16).
-    thin = graph.add("Unsqueeze", [pointwise[0], _axes(graph, "last_axis", 2)], "first_pointwise")
-    wide = graph.add("Unsqueeze", [depthwise[0], _axes(graph, "first_axis", 0)], "first_depthwise")
+    thin = graph.add("Unsqueeze", [pointwise[0], graph.integers("last_axis", 2)], "first_pointwise")
+    wide = graph.add("Unsqueeze", [depthwise[0], graph.integers("first_axis", 0)], "first_depthwise")
     dense = graph.add("Mul", [thin, wide], "encoder_dense.0")
     order = [dense, *depthwise[1:stages], *pointwise[1:stages], *depthwise[stages:], *pointwise[stages:]]
-    flat = _axes(graph, "flat", -1)
+    flat = graph.integers("flat", -1)
     parts = [graph.add("Reshape", [part, flat], f"{part}.flat") for part in order]
     graph.add("Concat", parts, "kernels", axis=0)
 
@@ -173,7 +173,7 @@ def _depthwise(graph: Graph, code: str, i: int, injection: CompactInjection) -> 
     channels, side = injection.SHAPES[i]
     own = _linear(graph, _linear(graph, code, f"low.{i}", cast(Any, injection.low[i])), f"head.{i}",
                   cast(Any, injection.head[i]))  # fmt: skip
-    own = graph.add("Reshape", [own, _axes(graph, f"shape.{i}", channels, side * side)], f"own.{i}")
+    own = graph.add("Reshape", [own, graph.integers(f"shape.{i}", channels, side * side)], f"own.{i}")
     base = graph.constant(f"base.{i}", injection.base[i].detach().numpy())
     unit = _unit_rows(graph, graph.add("Add", [base, own], f"kernels.{i}"), f"unit.{i}", injection.NORM_EPSILON)
     gain = graph.constant(f"gain.{i}", injection.gain[i].detach().numpy()[:, None])
@@ -190,12 +190,7 @@ def _pointwise(graph: Graph, code: str, i: int, injection: CompactInjection) -> 
 
 
 def _unit_rows(graph: Graph, x: str, name: str, epsilon: float) -> str:
-    squares = graph.add("ReduceSum", [graph.add("Mul", [x, x], f"{name}.square"), _axes(graph, f"{name}.axis", 1)],
+    squares = graph.add("ReduceSum", [graph.add("Mul", [x, x], f"{name}.square"), graph.integers(f"{name}.axis", 1)],
                         f"{name}.sum", keepdims=1)  # fmt: skip
     safe = graph.add("Add", [squares, graph.constant(f"{name}.epsilon", np.array(epsilon, np.float32))], f"{name}.safe")
     return graph.add("Div", [x, graph.add("Sqrt", [safe], f"{name}.norm")], name)
-
-
-def _axes(graph: Graph, name: str, *values: int) -> str:
-    graph.constants.append(numpy_helper.from_array(np.array(values, np.int64), name))
-    return name

@@ -85,7 +85,7 @@ def _unwanted(graph: Graph, pattern: str, name: str) -> str:
     """What the face's own noise puts on the other carriers, drawn on the grid."""
     seen = graph.add("Add", ["luma", graph.add("Mul", [pattern, "weight"], f"{name}.shown")], f"{name}.seen")
     total, _ = _residual(graph, seen, name)
-    places = _whole(graph, f"{name}.column", GRID_PX * GRID_PX, 1)
+    places = graph.integers(f"{name}.column", GRID_PX * GRID_PX, 1)
     column = graph.add("Reshape", [total, places], f"{name}.flat")
     inside = graph.add("Gather", [column, _support(graph)], f"{name}.inside", axis=0)  # (P, 1)
     response = graph.add("MatMul", ["carriers", inside], f"{name}.response")  # (128, 1)
@@ -95,10 +95,10 @@ def _unwanted(graph: Graph, pattern: str, name: str) -> str:
     others = graph.add("Sub", [response, wanted], f"{name}.others")
     row = graph.add("Transpose", [others], f"{name}.row", perm=[1, 0])
     drawn = graph.add("MatMul", [row, "carriers"], f"{name}.drawn")  # (1, P)
-    drawn = graph.add("Reshape", [drawn, _whole(graph, f"{name}.list", -1)], f"{name}.values")
+    drawn = graph.add("Reshape", [drawn, graph.integers(f"{name}.list", -1)], f"{name}.values")
     empty = graph.constant(f"{name}.empty", np.zeros(GRID_PX * GRID_PX, np.float32))
     spread = graph.add("ScatterElements", [empty, _support(graph), drawn], f"{name}.spread", axis=0)
-    return graph.add("Reshape", [spread, _whole(graph, f"{name}.grid", 1, 1, GRID_PX, GRID_PX)], f"{name}.unwanted")
+    return graph.add("Reshape", [spread, graph.integers(f"{name}.grid", 1, 1, GRID_PX, GRID_PX)], f"{name}.unwanted")
 
 
 def _residual(graph: Graph, x: str, name: str) -> tuple[str, str]:
@@ -109,7 +109,7 @@ def _residual(graph: Graph, x: str, name: str) -> tuple[str, str]:
         band = _band(graph, real, imaginary, i, f"{name}.band{i}")
         pads = [0, 0, _SPREAD_PX // 2, _SPREAD_PX // 2] * 2
         power = graph.add("Mul", [band, band], f"{name}.power{i}")
-        power = graph.add("Pad", [power, _whole(graph, f"{name}.pads{i}", *pads)], f"{name}.padded{i}", mode="reflect")
+        power = graph.add("Pad", [power, graph.integers(f"{name}.pads{i}", *pads)], f"{name}.padded{i}", mode="reflect")
         local = graph.add("AveragePool", [power], f"{name}.local{i}", kernel_shape=[_SPREAD_PX] * 2)
         size = graph.add("Add", [graph.add("Sqrt", [local], f"{name}.root{i}"), _value(graph, "floor", _FLOOR)],
                          f"{name}.size{i}")  # fmt: skip
@@ -166,14 +166,9 @@ def _value(graph: Graph, name: str, value: float) -> str:
     return name
 
 
-def _whole(graph: Graph, name: str, *values: int) -> str:
-    graph.constants.append(numpy_helper.from_array(np.array(values, np.int64), name))
-    return name
-
-
 def _support(graph: Graph) -> str:
     if all(tensor.name != "support" for tensor in graph.constants):
-        graph.constants.append(numpy_helper.from_array(support().astype(np.int64), "support"))
+        graph.integers("support", *support().tolist())
     return "support"
 
 
