@@ -35,10 +35,10 @@ def build(context: Context) -> None:
     if page_folder(settings) is None:
         gr.Markdown(words("browser_not_built"), elem_id="browser-not-built")
         return
-    gr.Markdown(
-        words("browser_hint_host") if prepares_itself(settings) else words("browser_hint"), elem_id="browser-hint"
-    )
-    with gr.Accordion(words("browser_prepare"), open=prepares_itself(settings), elem_id="browser-prepare"):
+    is_needed = prepares_itself(settings)
+    gr.Markdown(words("browser_hint_host") if is_needed else words("browser_hint"), elem_id="browser-hint")
+    title = words("browser_prepare_host") if is_needed else words("browser_prepare")
+    with gr.Accordion(title, open=is_needed, elem_id="browser-prepare"):
         gr.Markdown(words("browser_prepare_hint"), elem_classes="hint")
         with gr.Row(equal_height=False):
             with gr.Column(scale=1, min_width=240):

@@ -54,9 +54,8 @@ function followApp() {
   try {
     if (window.frameElement) {
       root.dataset.embedded = 'true';
-      const around = window.parent.document.body;
-      theme ??= around.classList.contains('dark') ? 'dark' : 'light';
-      document.body.style.background = getComputedStyle(around).backgroundColor;
+      theme ??= window.parent.document.body.classList.contains('dark') ? 'dark' : 'light';
+      document.body.style.background = groundOf(window.frameElement);
       const fit = () => (window.frameElement.style.height = `${document.body.offsetHeight + 8}px`);
       new ResizeObserver(fit).observe(document.body);
     }
@@ -64,6 +63,15 @@ function followApp() {
     // another site shows this page in a frame: it keeps its own colours and height
   }
   if (theme) root.dataset.theme = theme;
+}
+
+/** The colour behind an element. @param {Element} element */
+function groundOf(element) {
+  for (let around = element.parentElement; around; around = around.parentElement) {
+    const colour = getComputedStyle(around).backgroundColor;
+    if (!/, 0\)$|^transparent$/.test(colour)) return colour;
+  }
+  return '';
 }
 
 async function offerSources() {
