@@ -18,6 +18,7 @@ from typing import Any
 from mobilefaceswap_core.errors import OutputError
 
 _OWN = f"{os.getpid()}-"  # start of the names of this process's results
+_UPLOADS = "mobilefaceswap-uploads-"
 _MOST_S = 60.0  # between two looks; Gradio looks after its own files in the same rhythm
 
 
@@ -39,9 +40,24 @@ def new_folder(parent: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix=_OWN, dir=parent))
 
 
+def own_uploads() -> Path:
+    """Where this process keeps uploads, unless the host names a folder: the usual one is shared by all apps."""
+    return Path(tempfile.gettempdir()) / f"{_UPLOADS}{os.getpid()}"
+
+
 def use_own_uploads() -> None:
-    """Have Gradio keep uploads in a folder of this app, unless the host names one: the usual one is shared by all apps."""
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "mobilefaceswap-uploads"))
+    """Have Gradio use that folder; to be called before Gradio is imported."""
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(own_uploads()))
+
+
+def sweep_abandoned(older_than_s: float) -> None:
+    """Delete the upload folders of processes that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_UPLOADS}*"):
+        number = folder.name.removeprefix(_UPLOADS)
+        if number.isdecimal() and not _is_running(int(number)):
+            sweep_uploads(folder, older_than_s)
+            with contextlib.suppress(OSError):  # not empty yet
+                folder.rmdir()
 
 
 def sweep(folder: Path, older_than_s: float) -> int:
@@ -87,11 +103,11 @@ def keeping(keep_s: float) -> Callable[[Any], Any]:
         from gradio.utils import get_upload_folder
 
         uploads = Path(get_upload_folder())
-        # Only what lies in a folder of this app: the usual one holds the files of other apps too.
-        own = uploads.name == "mobilefaceswap-uploads"
+        own = uploads == own_uploads()  # a folder that the host named may hold the files of other apps too
 
         def look() -> None:
             sweep(output_folder(), keep_s)
+            sweep_abandoned(keep_s)
             if own:
                 blocks = app.get_blocks().blocks.values()
                 examples = {path for block in blocks for path in getattr(block, "keep_in_cache", ())}
@@ -110,6 +126,8 @@ def keeping(keep_s: float) -> Callable[[Any], Any]:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             forget_own()
+            if own:
+                shutil.rmtree(uploads, ignore_errors=True)
 
     return lifespan
 
@@ -125,6 +143,16 @@ def stop_in_order() -> None:
     """End on a termination request as on the keyboard's interrupt: the server closes and files are taken away."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's, or a number that no process can have
+        return True
+    return True
 
 
 def _entries(folder: Path) -> Iterable[Path]:
