@@ -483,6 +483,15 @@ def test_the_camera_is_swapped_and_a_saved_picture_is_marked(visit: Any, folder:
     assert report.marked and report.metadata.model == "student"
     assert report.metadata.source_type.endswith("compositeWithTrainedAlgorithmicMedia")
     assert report.watermark.found and report.watermark.model == "student"
+    page.select_option("#run-on", "wasm")  # the networks are loaded again
+    page.get_by_text("Loading the networks").wait_for()
+    page.get_by_text("The camera is swapped live.").wait_for()
+    before = shown(page)
+    for _ in range(100):
+        page.wait_for_timeout(100)
+        if moved := (shown(page) != before).any():
+            break
+    assert moved  # it goes on
     page.click("#camera")
     assert page.inner_text("#camera") == "Start camera"
     page.click("#camera")  # no second question
@@ -520,6 +529,9 @@ def test_what_cannot_be_used_is_said_in_words(visit: Any, folder: Path) -> None:
     page.get_by_text("No face was found in photo 1 of 1").wait_for()
     page.set_input_files("#source-file", str(folder / "letter.txt"))
     page.get_by_text("This file holds no face").wait_for()
+    assert page.inner_text("#chosen-source") == "In use: Average portrait 1"  # what was there before
+    page.set_input_files("#photo", str(PORTRAITS[2]))
+    page.get_by_text("1 of 1 faces swapped").wait_for()
 
 
 @in_browser

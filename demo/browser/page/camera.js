@@ -25,6 +25,11 @@ export class Camera {
     return new Camera(video, stream);
   }
 
+  /** Whether it still gives pictures: it may have been unplugged, or its permission withdrawn. */
+  get isRunning() {
+    return this.stream.active;
+  }
+
   /** Wait for a picture that was not there before. */
   async next() {
     await new Promise((resolve) => {

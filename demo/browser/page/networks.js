@@ -1,5 +1,8 @@
 /** The page's side of `worker.js`: each request is a promise. */
 
+/** Why a request was not answered when nothing went wrong. */
+export const STOPPED = { key: '' };
+
 export class Networks {
   #worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   #waiting = new Map();
@@ -12,10 +15,12 @@ export class Networks {
       if (error) reject(error);
       else resolve(result);
     };
-    this.#worker.onerror = (event) => {
-      for (const { reject } of this.#waiting.values()) reject({ key: 'failed', message: event.message });
-      this.#waiting.clear();
-    };
+    this.#worker.onerror = (event) => this.#refuse({ key: 'failed', message: event.message });
+  }
+
+  #refuse(reason) {
+    for (const { reject } of this.#waiting.values()) reject(reason);
+    this.#waiting.clear();
   }
 
   /**
@@ -32,8 +37,9 @@ export class Networks {
     });
   }
 
-  /** End the thread; nothing can be asked any more. */
+  /** End the thread. What was asked and not answered rejects with {@link STOPPED}. */
   close() {
     this.#worker.terminate();
+    this.#refuse(STOPPED);
   }
 }

@@ -1,7 +1,7 @@
 /** What the visitor sees and presses. */
 import { Camera, readPhoto } from './camera.js';
 import { drawBadge, markPng } from './mark.js';
-import { Networks } from './networks.js';
+import { Networks, STOPPED } from './networks.js';
 import { languageOf, say, speak } from './texts.js';
 import { MARKED_MODEL } from './watermark.js';
 
@@ -16,7 +16,7 @@ const parameters = new URLSearchParams(location.search);
 let hasConsent = false;
 /** What the visitor wanted when they were asked. */
 let wanted = null;
-/** What the source is made of: `{name, load}`, where load puts it into the networks. */
+/** What the source is made of: `{name, load, button}`, where load puts it into the networks. */
 let source = null;
 /** The source the networks hold. */
 let prepared = null;
@@ -89,7 +89,7 @@ async function offerSources() {
     button.type = 'button';
     Object.assign(image, { src: url, alt: name });
     button.append(image);
-    button.onclick = () => choose({ name, load: async () => conditionOn([await (await fetch(url)).blob()]) }, button);
+    button.onclick = () => choose({ name, button, load: async () => conditionOn([await (await fetch(url)).blob()]) });
     $('portraits').append(button);
   });
   $('portraits').firstChild.click();
@@ -134,11 +134,15 @@ async function readPicture(file) {
 }
 
 /** Make this the source; what is shown changes with it. */
-function choose(choice, button = null) {
-  source = choice;
-  for (const other of $('portraits').children) other.setAttribute('aria-pressed', String(other === button));
-  $('chosen-source').textContent = say('chosen', { name: choice.name });
+function choose(choice) {
+  setSource(choice);
   if (hasConsent && (camera || photo)) guarded(photo && !camera ? swapPhoto : prepare);
+}
+
+function setSource(choice) {
+  source = choice;
+  for (const button of $('portraits').children) button.setAttribute('aria-pressed', String(button === choice.button));
+  $('chosen-source').textContent = say('chosen', { name: choice.name });
 }
 
 function withConsent(action) {
@@ -166,6 +170,7 @@ async function guarded(action) {
 }
 
 function complain(error) {
+  if (error === STOPPED) return;
   const words = error?.key ? error : { key: 'failed', message: error?.message ?? String(error) };
   tell(say(words.key, { ...words.values, message: words.message }), true);
 }
@@ -186,7 +191,10 @@ async function prepare() {
   if (prepared === source) return;
   tell(say('loading_source'));
   const choice = source;
-  const { place, threads, model: name } = await choice.load();
+  const { place, threads, model: name } = await choice.load().catch((error) => {
+    if (prepared !== null && source === choice) setSource(prepared); // that one is still in the networks
+    throw error;
+  });
   prepared = choice;
   model = name;
   $('place').textContent = place === 'webgpu' ? say('on_gpu') : say('on_processor', { threads });
@@ -230,11 +238,18 @@ async function runCamera(running) {
     while (camera === running) {
       await running.next();
       if (camera !== running) return;
-      if (networks === null || prepared === null) continue; // another source or place is being prepared
+      if (!running.isRunning) throw { key: 'no_camera', values: { reason: 'ended' } };
+      if (networks === null || prepared === null) continue; // the networks are being loaded
       const timeMs = performance.now();
       const taken = running.read($('mirror').checked);
-      const { picture, swapped, ms } = await networks.ask('frame', { picture: taken, timeMs }, [taken.data.buffer]);
+      const answer = networks.ask('frame', { picture: taken, timeMs }, [taken.data.buffer]);
+      const result = await answer.catch((error) => {
+        if (error !== STOPPED) throw error;
+        return null;
+      });
       if (camera !== running) return;
+      if (result === null) continue; // they were stopped, to be loaded elsewhere
+      const { picture, swapped, ms } = result;
       show(picture, swapped);
       const now = performance.now();
       shownMs = [...shownMs.filter((at) => now - at < FPS_WINDOW_MS), now];
