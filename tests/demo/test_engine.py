@@ -14,6 +14,7 @@ from PIL import Image as PillowImage
 from demo import engine as engine_module
 from demo.engine import output_folder
 from demo.jobs import Jobs
+from demo.settings import Settings
 from demo.tabs.image import people_by_face
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError, RefusedError
 from mobilefaceswap_core.marking.metadata import read_metadata
@@ -131,3 +132,15 @@ def test_a_new_job_stops_the_one_before_and_outlives_its_end() -> None:
     assert jobs.stop("me", "video") == 1 and second.is_set()
     jobs.end("me", "video", second)
     assert len(jobs) == 0
+
+
+@pytest.mark.parametrize("name", ["os:getcwd", "of_a_visitor:load", "weights.safetensors", "network.onnx"])
+def test_a_visitor_names_models_of_the_list_and_neither_code_nor_files(name: str, monkeypatch) -> None:
+    def imported(reference: str) -> None:
+        raise AssertionError(f"{reference} was imported for a visitor")
+
+    monkeypatch.setattr("mobilefaceswap_core.plugins.load_reference", imported)
+    engine = engine_module.Engine(Settings())
+    for load in (engine.pipeline, engine.video_pipeline):
+        with pytest.raises(OptionError, match="not available here; choose graphics"):
+            load(name)
