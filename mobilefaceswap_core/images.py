@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import secrets
 import stat
 import struct
 import zlib
@@ -26,6 +25,7 @@ from PIL import Image as PillowImage
 
 from .errors import ImageError, OutputError
 from .image_codecs import XMP_KEY, decode_png_rgb16, encode, native_of, orientation_of, rgb_of, text_of, upright
+from .leftovers import hidden_name
 from .memory import memory_guard
 from .types import Image
 
@@ -255,6 +255,9 @@ def format_for(path: str | os.PathLike[str]) -> str:
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically: under a temporary name in the same folder, then renamed.
 
+    What a killed process left is removed by :func:`~mobilefaceswap_core.leftovers.remove_leftovers`, which the programs
+    call for each folder they write to.
+
     Raises:
         OutputError: the folder is missing, the path is a folder, no permission, or no space; nothing is left behind.
     """
@@ -262,7 +265,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise OutputError(f"{path} is a folder; wanted a file name to write to.")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist. Create it first.")
-    part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+    part = hidden_name(path)
     try:
         try:
             with open(part, "xb") as stream:

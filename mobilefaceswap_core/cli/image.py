@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import NoFaceError, OptionError, OutputError, SwapError
+from ..leftovers import remove_leftovers
 from .consent import check_consent
 from .host import AuditLogOption, BlocklistOption, HostRules
 from .options import (
@@ -79,6 +80,7 @@ def image(
     faces = parse_faces(face)
     photos = photos_by_face(source or [], mapping or [], model=model)
     jobs = plan_jobs(target, out, inputs=[photo for group in photos.values() for photo in group])
+    remove_leftovers(jobs[0].output.parent)  # of runs that were killed
     check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
         from ..marking import MarkOptions

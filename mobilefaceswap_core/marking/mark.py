@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from ..errors import BackendError, OptionError, OutputError, SwapError
 from ..images import LoadedImage, check_image, write_image
+from ..leftovers import hidden_name
 from ..types import Image, Mask, Matrix
 from .badge import draw_badge
 from .metadata import append_xmp_box, embed_metadata, metadata_text, read_metadata, tag_clip
@@ -122,7 +122,7 @@ def mark_image_file(
     if options.metadata and path.suffix.lower() not in _WITHOUT_METADATA:
         text = metadata_text(model=model, version=version or _version())
     pixels = draw_badge(image) if options.badge else image
-    temporary = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = hidden_name(path)
     try:
         write_image(temporary, pixels, like, quality=quality, text=text)
         report = finish_file(temporary, model=model, options=options, version=version, title=path.name)
@@ -164,7 +164,7 @@ def finish_file(
 
     applied: list[str] = []
     left_out: dict[str, str] = {}
-    parts = [path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}.{step}{path.suffix}") for step in "ms"]
+    parts = [hidden_name(path), hidden_name(path)]
     current = path
     try:
         if options.metadata:
@@ -185,8 +185,9 @@ def finish_file(
     except OSError as error:
         raise OutputError(f"{path} cannot be marked ({error}). Check permissions and free space.") from error
     finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            for part in parts:
+                part.unlink(missing_ok=True)
     return FinishReport(tuple(applied), left_out)
 
 

@@ -10,6 +10,7 @@ import torch
 
 from ..errors import WeightsError
 from ..images import write_bytes
+from ..leftovers import remove_leftovers
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -19,6 +20,7 @@ def save_checkpoint(state: dict[str, Any], path: Path) -> None:
     stream = io.BytesIO()
     torch.save(state, stream)
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path.parent)
     write_bytes(path, stream.getvalue())
 
 

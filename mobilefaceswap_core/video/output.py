@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
-import re
-import secrets
-import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import OutputError, VideoError
+from ..leftovers import hidden_name, remove, remove_leftovers
 
-_MARK = "mfs-part"
-_PART = re.compile(rf"\..*\.(?P<host>[0-9a-f]{{8}})-(?P<pid>\d+)-[0-9a-f]{{8}}\.{_MARK}(\..+)?")
 # What a full or limited disk raises; the last is a file-size limit of the process or file system.
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -33,7 +27,7 @@ def atomic_output(path: Path) -> Iterator[Path]:
     """
     check_output(path)
     remove_leftovers(path.parent)
-    part = path.with_name(f".{path.stem[:80]}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.{_MARK}{path.suffix}")
+    part = hidden_name(path)
     try:
         yield part
         if part.exists():
@@ -41,7 +35,7 @@ def atomic_output(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise disk_error(error, path) from error
     finally:
-        _remove(part)
+        remove(part)
 
 
 def check_output(path: Path) -> None:
@@ -58,38 +52,6 @@ def disk_error(error: OSError, path: Path) -> OutputError:
     """What an operating system's refusal means for the user."""
     advice = "Free some space." if error.errno in FULL_DISK else "Check the permissions or choose another place."
     return OutputError(f"{path}: could not be written ({error.strerror or error}); nothing was left behind. {advice}")
-
-
-def remove_leftovers(folder: Path) -> list[Path]:
-    """Remove what killed jobs of this machine left in a folder; files of running jobs and other machines stay."""
-    removed = []
-    for path in folder.glob(f".*.{_MARK}*"):
-        match = _PART.fullmatch(path.name)
-        if match and match["host"] == _host() and not _is_running(int(match["pid"])):
-            _remove(path)
-            removed.append(path)
-    return removed
-
-
-def _host() -> str:
-    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def encode_error(error: Exception, codec: str) -> OutputError | VideoError:

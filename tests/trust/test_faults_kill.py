@@ -9,9 +9,11 @@ import errno
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -27,14 +29,15 @@ from PIL import Image as PillowImage
 from mobilefaceswap_core import images
 from mobilefaceswap_core.audit import AuditLog
 from mobilefaceswap_core.consent import store_consent
-from mobilefaceswap_core.errors import OutputError, SwapError, WeightsError
+from mobilefaceswap_core.errors import OutputError, WeightsError
 from mobilefaceswap_core.images import read_image, write_image
+from mobilefaceswap_core.leftovers import remove_leftovers
 from mobilefaceswap_core.training.checkpoints import load_checkpoint, save_checkpoint
 from mobilefaceswap_core.weights.download import DownloadSpec, download
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 ROOT = Path(__file__).parents[2]
-KILLS = 6
+KILLS = int(os.environ.get("TRUST_KILLS", "6"))
 
 
 def killed(code: str, *arguments: str, after_s: float, cwd: Path) -> str:
@@ -80,7 +83,8 @@ def test_a_picture_is_whole_whenever_its_writer_is_killed(tmp_path: Path) -> Non
         assert written
         for path in written:
             assert read_image(path).image.shape == (700, 700, 3)
-        assert all(path.name.endswith(".part") for path in tmp_path.iterdir() if path.name.startswith("."))
+    remove_leftovers(tmp_path)  # as the next run of a program does
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 WRITE_CHECKPOINTS = """
@@ -173,6 +177,7 @@ def test_a_killed_folder_of_photos_goes_on_where_it_stopped(tmp_path: Path, astr
     assert again.returncode == 0, again.stderr[-800:]
     after = {path: path.read_bytes() for path in (tmp_path / "out").glob("[0-9]*.png")}
     assert len(after) == 12 and all(after[path] == content for path, content in before.items())
+    assert not list((tmp_path / "out").glob(".*"))  # what the kill left is gone
 
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
@@ -335,6 +340,26 @@ def test_a_full_disk_keeps_audit_log_and_consent_readable(tiny_disk: Path) -> No
     assert not list(tiny_disk.rglob("*.part"))
 
 
+def test_an_evaluation_on_a_full_disk_is_told_and_goes_on_when_there_is_room(tiny_disk: Path, tmp_path: Path) -> None:
+    from eval.options import resolve
+    from eval.run import prepare, swap_stage
+
+    for person in "abc":
+        (tmp_path / "data" / person).mkdir(parents=True)
+        write_image(tmp_path / "data" / person / "1.png", noise(150))
+    run = tiny_disk / "run"
+    options = resolve({"dataset": "folders", "root": str(tmp_path / "data"), "methods": "target", "detector": "lite"})
+    prepare(run, options, resume=False, say=lambda text: None)
+    with pytest.raises(OutputError, match=r"(?i)space.*--resume"):
+        swap_stage(run, options)
+    assert not list(run.rglob("*.partial"))
+    subprocess.run(["mount", "-o", "remount,size=8m", str(tiny_disk)], check=True)
+    prepare(run, options, resume=True, say=lambda text: None)
+    swap_stage(run, options)
+    made = sorted((run / "swapped" / "target").iterdir())
+    assert len(made) == 6 and all(read_image(path).image.shape == (150, 150, 3) for path in made)
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO, errno.EDQUOT])
 def test_whatever_the_system_refuses_is_an_output_error(
     code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -348,16 +373,43 @@ def test_whatever_the_system_refuses_is_an_output_error(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the system refuses nothing to root")
-def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Path]:
+    """A folder that may be read and not written; the system refuses nothing to root, who becomes nobody for a while."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o555)
+    for write in too_large(tmp_path).values():
+        write()  # type: ignore[operator]  # imports what writers need, which nobody may not be allowed to read
+    store_consent(folder=tmp_path)
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.seteuid(65534)
     try:
-        for write in too_large(tmp_path).values():
-            with pytest.raises(SwapError):
-                write()  # type: ignore[operator]
+        yield folder
     finally:
-        tmp_path.chmod(0o700)
-    assert not list(tmp_path.iterdir())
+        if was_root:
+            os.seteuid(0)
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("what", ["picture", "marked picture", "checkpoint", "pack"])
+def test_a_folder_without_permission_is_named_and_nothing_is_left(what: str, locked: Path) -> None:
+    with pytest.raises(OutputError, match=str(locked)):
+        too_large(locked)[what]()  # type: ignore[operator]
+    assert not list(locked.iterdir())
+
+
+def test_a_log_a_consent_and_a_clip_without_permission_are_told(locked: Path) -> None:
+    from mobilefaceswap_core.video.output import atomic_output
+
+    with pytest.raises(OutputError):
+        AuditLog(locked / "audit.jsonl").append("swap")
+    with pytest.raises(OutputError):
+        store_consent(folder=locked / "config")
+    with pytest.raises(OutputError, match="permissions"), atomic_output(locked / "out.mp4") as part:
+        part.write_bytes(b"a clip")
+    assert not list(locked.iterdir())
 
 
 def test_a_read_only_disk_is_told(tiny_disk: Path) -> None:
