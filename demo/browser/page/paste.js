@@ -91,7 +91,7 @@ export function pasteBack(frame, crop, weight, cropFromFrame) {
   const plane = { width: SIDE, height: SIDE, data: weight };
   const alpha = warp(plane, regionFromCrop, width, height, { border: 'zero' }).data;
   // Cubic keeps a face that is larger than its crop from looking washed out.
-  const pixels = warp(crop, regionFromCrop, width, height, { cubic: true }).data;
+  const pixels = warp(crop, regionFromCrop, width, height, { cubic: true, where: alpha }).data;
   for (let y = 0; y < height; y++) {
     let to = ((top + y) * frame.width + left) * 4;
     for (let i = y * width; i < (y + 1) * width; i++, to += 4) {

@@ -125,13 +125,14 @@ function linearTaps(size, wanted) {
  * @param {Matrix} outFromIn
  * @param {number} width of the result
  * @param {number} height of the result
- * @param {{border?: 'replicate' | 'zero', cubic?: boolean}} [options] cubic is used where the picture does not shrink
+ * @param {{border?: 'replicate' | 'zero', cubic?: boolean, where?: Float32Array | null}} [options] cubic is used where the
+ *   picture does not shrink; it leaves pixels empty where `where`, one value a result pixel, is 0
  * @returns {Picture}
  */
-export function warp(picture, outFromIn, width, height, { border = 'replicate', cubic = false } = {}) {
+export function warp(picture, outFromIn, width, height, { border = 'replicate', cubic = false, where = null } = {}) {
   const [a, b, , d, e] = outFromIn;
   const scale = Math.sqrt(Math.abs(a * e - b * d)); // result pixels per picture pixel
-  if (scale >= 0.5 || scale === 0) return sample(picture, invert(outFromIn), width, height, border, cubic);
+  if (scale >= 0.5 || scale === 0) return sample(picture, invert(outFromIn), width, height, { border, cubic, where });
   const corners = transformPoints(invert(outFromIn), [[0, 0], [width, 0], [width, height], [0, height]]);
   const [x0, y0, x1, y1] = bounds(corners);
   const factor = 2 ** Math.floor(Math.log2(1 / scale));
@@ -147,15 +148,15 @@ export function warp(picture, outFromIn, width, height, { border = 'replicate', 
   const ratioY = region.height / small.height;
   // Area averaging puts the centre of small pixel i at region coordinate (i + 0.5) * ratio - 0.5.
   const inFromSmall = [ratioX, 0, left + 0.5 * ratioX - 0.5, 0, ratioY, top + 0.5 * ratioY - 0.5];
-  return sample(small, invert(compose(outFromIn, inFromSmall)), width, height, border, false);
+  return sample(small, invert(compose(outFromIn, inFromSmall)), width, height, { border, cubic: false, where });
 }
 
 /** @param {Picture} picture @param {Matrix} inFromOut */
-function sample(picture, inFromOut, width, height, border, cubic) {
+function sample(picture, inFromOut, width, height, { border, cubic, where }) {
   const result = emptyLike(picture, width, height);
   const channels = channelsOf(picture);
   if (channels === 1) samplePlane(picture, inFromOut, result, border);
-  else if (cubic) sampleCubic(picture, inFromOut, result);
+  else if (cubic) sampleCubic(picture, inFromOut, result, where);
   else sampleLinear(picture, inFromOut, result);
   return result;
 }
@@ -177,7 +178,10 @@ function sampleLinear(picture, [a, b, c, d, e, f], result) {
       const right = i < -1 ? 0 : i >= width - 1 ? width - 1 : i + 1;
       const above = (j < 0 ? 0 : j >= height ? height - 1 : j) * width;
       const below = (j < -1 ? 0 : j >= height - 1 ? height - 1 : j + 1) * width;
-      const [p, q, r, w] = [(above + left) * 4, (above + right) * 4, (below + left) * 4, (below + right) * 4];
+      const p = (above + left) * 4;
+      const q = (above + right) * 4;
+      const r = (below + left) * 4;
+      const w = (below + right) * 4;
       const wp = (1 - s) * (1 - t);
       const wq = s * (1 - t);
       const wr = (1 - s) * t;
@@ -222,8 +226,8 @@ function cubicWeights(t, weights) {
   weights[3] = 1 - weights[0] - weights[1] - weights[2];
 }
 
-/** RGBA, cubic, border repeated. */
-function sampleCubic(picture, [a, b, c, d, e, f], result) {
+/** RGBA, cubic, border repeated; pixels are left empty where `where` is 0. */
+function sampleCubic(picture, [a, b, c, d, e, f], result, where) {
   const { width, height, data } = picture;
   const out = result.data;
   const across = new Float32Array(4);
@@ -232,24 +236,31 @@ function sampleCubic(picture, [a, b, c, d, e, f], result) {
   let to = 0;
   for (let v = 0; v < result.height; v++) {
     for (let u = 0; u < result.width; u++, to += 4) {
+      if (where !== null && where[to / 4] <= 0) continue;
       const x = a * u + b * v + c;
       const y = d * u + e * v + f;
       const i = Math.floor(x);
       const j = Math.floor(y);
-      if (i < -2 || j < -2 || i > width || j > height) continue; // far outside: nothing of it is shown
       cubicWeights(x - i, across);
       cubicWeights(y - j, down);
       for (let k = 0; k < 4; k++) columns[k] = Math.min(Math.max(i - 1 + k, 0), width - 1) * 4;
+      const w0 = across[0];
+      const w1 = across[1];
+      const w2 = across[2];
+      const w3 = across[3];
       let red = 0;
       let green = 0;
       let blue = 0;
       for (let m = 0; m < 4; m++) {
         const row = Math.min(Math.max(j - 1 + m, 0), height - 1) * width * 4;
-        const [p, q, r, s] = [row + columns[0], row + columns[1], row + columns[2], row + columns[3]];
-        const [w0, w1, w2, w3] = across;
-        red += down[m] * (w0 * data[p] + w1 * data[q] + w2 * data[r] + w3 * data[s]);
-        green += down[m] * (w0 * data[p + 1] + w1 * data[q + 1] + w2 * data[r + 1] + w3 * data[s + 1]);
-        blue += down[m] * (w0 * data[p + 2] + w1 * data[q + 2] + w2 * data[r + 2] + w3 * data[s + 2]);
+        const p = row + columns[0];
+        const q = row + columns[1];
+        const r = row + columns[2];
+        const s = row + columns[3];
+        const share = down[m];
+        red += share * (w0 * data[p] + w1 * data[q] + w2 * data[r] + w3 * data[s]);
+        green += share * (w0 * data[p + 1] + w1 * data[q + 1] + w2 * data[r + 1] + w3 * data[s + 1]);
+        blue += share * (w0 * data[p + 2] + w1 * data[q + 2] + w2 * data[r + 2] + w3 * data[s + 2]);
       }
       out[to] = red;
       out[to + 1] = green;
