@@ -100,7 +100,8 @@ def _main(numbers: Sequence[int]) -> None:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    from .hostile_cases import all_cases, handlers, pipeline, whole_run
+    from .hostile_cases import all_cases, handlers, pipeline
+    from .hostile_evaluation import whole_run
 
     cases = all_cases()
     entries = {cases[number].entry for number in numbers}
