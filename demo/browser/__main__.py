@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from mobilefaceswap_core.errors import SwapError
@@ -10,7 +11,7 @@ from mobilefaceswap_core.errors import SwapError
 from .build import DEFAULT_OUT, build
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m demo.browser", description="Build the page that swaps faces in the visitor's browser."
     )
@@ -19,7 +20,7 @@ def main() -> None:
     parser.add_argument(
         "--no-identity", action="store_true", help="leave out the network that reads source photos (10 MB)"
     )
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
         out = build(options.out, runtime=options.runtime, identity=not options.no_identity)
     except SwapError as error:

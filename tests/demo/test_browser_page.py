@@ -23,6 +23,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from demo.browser import serve
+from demo.browser.__main__ import main as command
 from demo.browser.build import HERE, build, consent_html, fetch_runtime
 from demo.build import EXAMPLES, build_demo, launch_options
 from demo.engine import Engine
@@ -93,6 +94,14 @@ def test_a_folder_of_other_things_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="other files"):
         build(tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "years"
+
+
+def test_the_command_reports_what_it_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "thesis.txt").write_text("years")
+    with pytest.raises(SystemExit) as ended:
+        command(["--out", str(tmp_path)])
+    assert ended.value.code == OutputError.exit_code
+    assert "other files" in capsys.readouterr().err
 
 
 def test_without_npm_the_build_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
