@@ -24,7 +24,7 @@ author = "The MobileFaceSwap-PyTorch authors"
 copyright = "2026, the MobileFaceSwap-PyTorch authors; Apache-2.0"
 version = release = mobilefaceswap_core.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["README.md"]
 
 html_theme = "furo"
