@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from eval.metrics import load_metrics
 from eval.options import RunOptions, resolve
 from eval.records import read_records
 from eval.run import judge_stage, prepare, render, summary_of, swap_stage
+from mobilefaceswap_core import plugins
 from mobilefaceswap_core.errors import OptionError
 
 HERE = Path(__file__).parent
@@ -63,6 +65,15 @@ def test_a_run_goes_on_only_with_the_metrics_it_was_begun_with(run) -> None:
 
 def test_options_take_them_as_words(monkeypatch) -> None:
     assert resolve({"metrics": "a:B, c:D"}).metrics == ("a:B", "c:D")
+
+
+def test_a_registered_metric_is_named_without_its_module(monkeypatch) -> None:
+    entry = EntryPoint("changed", "added_metrics:CHANGE", plugins.METRICS)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry] if group == plugins.METRICS else [])
+    monkeypatch.syspath_prepend(str(HERE))
+    assert [metric.spec.key for metric in load_metrics(["changed"])] == ["change"]
+    with pytest.raises(OptionError, match="Registered by installed packages: changed"):
+        load_metrics(["unknown"])
 
 
 @pytest.mark.parametrize(
