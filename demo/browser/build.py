@@ -88,7 +88,14 @@ def fetch_runtime(folder: Path) -> Path:
     for name in ("package.json", "package-lock.json"):
         shutil.copy(HERE / name, folder / name)
     # The packages' own install scripts are for other uses of them; none is run.
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    # What npm has kept from before will do, for the lock file holds its hash; and a missing network is told at once.
+    patience = [
+        "--prefer-offline",
+        "--fetch-retries=1",
+        "--fetch-retry-mintimeout=2000",
+        "--fetch-retry-maxtimeout=2000",
+    ]
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *patience]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_NPM_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
