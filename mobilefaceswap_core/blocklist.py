@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .detect import Detector
     from .identity.encoder import IdentityEncoder
 
-# Cosine of the shipped encoder's embeddings. On CelebA pairs 0.4 refuses 3 of 10,000 other people and misses 16 % of
+# Cosine of the shipped encoder's embeddings. On CelebA pairs 0.4 refuses 4 of 10,000 other people and misses 14 % of
 # single photos of a protected person (fewer with several photos of each): docs/marking.md.
 THRESHOLD = 0.4
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
