@@ -1,0 +1,57 @@
+"""Fixtures that several tests of the page for the visitor's browser share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from built_page import CHROMIUM, PORTRAITS, served
+
+from demo.browser.build import build, fetch_runtime
+from mobilefaceswap_core.detect import load_detector
+from mobilefaceswap_core.errors import BackendError
+from mobilefaceswap_core.geometry import align_face
+from mobilefaceswap_core.images import read_image
+from mobilefaceswap_core.student import Student, load_student
+from mobilefaceswap_core.types import CropSpec
+
+
+@pytest.fixture(scope="session")
+def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built page; npm fetches the runtime."""
+    pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
+    if not CHROMIUM:
+        pytest.skip("no Chromium: install the package or set MOBILEFACESWAP_CHROMIUM")
+    folder = tmp_path_factory.mktemp("page")
+    try:
+        runtime = fetch_runtime(folder)
+    except BackendError as error:
+        pytest.skip(f"the page cannot be built here: {error}")
+    return build(folder / "site", runtime=runtime)
+
+
+@pytest.fixture(scope="session")
+def page_url(page_folder: Path) -> Iterator[str]:
+    """The page on a static host."""
+    with served(page_folder) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def student() -> Student:
+    return load_student(backend="torch")
+
+
+@pytest.fixture(scope="session")
+def portrait() -> np.ndarray:
+    return read_image(PORTRAITS[1]).image
+
+
+@pytest.fixture(scope="session")
+def person(student: Student, portrait: np.ndarray) -> Any:
+    """Python's condition of portrait 1."""
+    (face,) = load_detector("lite").detect(portrait)
+    return student.condition([align_face(portrait, face, CropSpec())])

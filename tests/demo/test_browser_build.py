@@ -1,0 +1,119 @@
+"""The page for the visitor's browser before any browser: its texts, its build, and what the app serves of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from demo.browser import serve
+from demo.browser.__main__ import main as command
+from demo.browser.build import HERE, build, consent_html
+from demo.build import build_demo, launch_options
+from demo.settings import Settings
+from mobilefaceswap_core.errors import BackendError, OptionError, OutputError
+
+
+def page_texts(language: str) -> dict[str, str]:
+    return json.loads((HERE / "page" / "texts" / f"{language}.json").read_text(encoding="utf-8"))
+
+
+def test_both_languages_have_the_same_texts_with_the_same_values() -> None:
+    english, chinese = page_texts("en"), page_texts("zh-CN")
+    assert english.keys() == chinese.keys()
+    for key, text in english.items():
+        wanted, got = ({name for _, name, _, _ in Formatter().parse(t) if name} for t in (text, chinese[key]))
+        assert wanted == got, key
+
+
+def test_every_text_is_used_and_every_used_text_exists() -> None:
+    code = "\n".join(p.read_text(encoding="utf-8") for p in (HERE / "page").glob("*") if p.is_file())
+    used = set(re.findall(r"""(?:data-text|data-label)="([a-z_]+)\"""", code))
+    used |= set(re.findall(r"""(?:say\(|key: |PageError\()'([a-z_]+)'""", code))
+    assert set(re.findall(r"""[:?] say\('([a-z_]+)'""", code)) <= used
+    assert used == set(page_texts("en"))
+
+
+def test_the_runtime_is_pinned_and_the_lock_names_no_registry() -> None:
+    wanted = json.loads((HERE / "package.json").read_text())["dependencies"]
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in wanted.values())
+    lock = (HERE / "package-lock.json").read_text()
+    assert "http" not in lock
+    packages = {path: entry for path, entry in json.loads(lock)["packages"].items() if path}
+    assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())
+
+
+def test_the_consent_shown_asks_for_all_and_promises_no_credential() -> None:
+    shown = consent_html("en")
+    assert shown.count("<li>") == 4 and "<strong>" in shown
+    assert "credential" not in shown
+
+
+def test_a_folder_of_other_things_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years")
+    with pytest.raises(OutputError, match="other files"):
+        build(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "years"
+
+
+def test_the_command_reports_what_it_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "thesis.txt").write_text("years")
+    with pytest.raises(SystemExit) as ended:
+        command(["--out", str(tmp_path)])
+    assert ended.value.code == OutputError.exit_code
+    assert "other files" in capsys.readouterr().err
+
+
+def test_without_npm_the_build_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(BackendError, match=r"Install Node\.js"):
+        build(tmp_path / "page")
+    assert list(tmp_path.iterdir()) == []
+
+
+def shown_in(demo: Any, elem_id: str) -> Any:
+    """The value of a component of the app."""
+    return next(
+        c["props"]["value"] for c in demo.get_config_file()["components"] if c["props"].get("elem_id") == elem_id
+    )
+
+
+def test_where_the_page_was_not_built_the_tab_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "DIST", tmp_path)
+    settings = Settings()
+    demo, words = build_demo(settings)
+    assert words.translations["en"]["browser_not_built"].count("python -m demo.browser") == 1
+    assert "browser_not_built" in str(shown_in(demo, "browser-not-built"))
+    assert launch_options(settings, words)["app_kwargs"]["routes"] == []
+    assert "browser-frame" not in str(demo.get_config_file())
+
+
+def test_a_folder_without_a_page_is_refused_at_start(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="holds no page"):
+        serve.page_folder(Settings(browser_page=str(tmp_path)))
+
+
+@pytest.mark.parametrize("rule", [{}, {"audit": "log.jsonl"}, {"blocklist": "protected"}])
+def test_a_host_that_must_see_sources_hands_out_no_identity_network(rule: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    for name in ("index.html", "models/identity.onnx", "models/student.onnx"):
+        (tmp_path / name).write_text("page")
+    client = TestClient(Starlette(routes=serve.routes(Settings(browser_page=str(tmp_path), **rule))))
+    for path in (
+        "models/identity.onnx",
+        "models/../models/identity.onnx",
+        "models//identity.onnx",
+        "models/./identity.onnx",
+    ):
+        assert client.get(f"/browser/{path}").status_code == (404 if rule else 200), path
+    answer = client.get("/browser/models/student.onnx")
+    assert answer.status_code == 200
+    assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+    assert client.get("/browser/").text == "page"

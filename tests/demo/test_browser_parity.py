@@ -1,0 +1,253 @@
+"""The modules of the page compute in headless Chromium what the core computes in Python."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from built_page import CHROMIUM, PATIENCE_MS, PORTRAITS, chromium
+
+from mobilefaceswap_core.colour import match_colours
+from mobilefaceswap_core.detect import load_detector
+from mobilefaceswap_core.detect.lite import LiteDetector
+from mobilefaceswap_core.export import export_baked
+from mobilefaceswap_core.geometry import align_face, crop_from_frame_matrix, warp_to_crop
+from mobilefaceswap_core.images import read_image
+from mobilefaceswap_core.marking.watermark import VIDEO_STRENGTH, embed_crop, payload_for
+from mobilefaceswap_core.paste import paste_back, refine_mask
+from mobilefaceswap_core.student import Student
+from mobilefaceswap_core.types import AlignedFace, CropSpec
+from mobilefaceswap_core.video.smoothing import OneEuroFilter
+
+pytestmark = pytest.mark.browser
+SPEC = CropSpec()
+TWO_LEVELS = 2 / 255
+
+
+@pytest.fixture(scope="module")
+def browser(page_url: str) -> Iterator[Any]:
+    with chromium("--disable-gpu") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def modules(browser: Any, page_url: str) -> Iterator[Any]:
+    """A page to call the modules in, with networks on the processor and portrait 1 as source."""
+    page = browser.new_context().new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(page_url)
+    page.evaluate(
+        """async () => {
+            const names = ['align', 'picture', 'colour', 'paste', 'track', 'swap', 'camera', 'runtime'];
+            for (const name of names) window[name] = await import(`./${name}.js`);
+            window.bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+            window.floats = (text) => new Float32Array(window.bytes(text).buffer);
+            window.text = (array) => {
+                const all = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+                let result = '';
+                for (let i = 0; i < all.length; i += 32768) result += String.fromCharCode(...all.subarray(i, i + 32768));
+                return btoa(result);
+            };
+            window.asPicture = ([width, height, data]) => ({width, height, data: new Uint8ClampedArray(window.bytes(data))});
+            window.swapper = await window.swap.Swapper.load('wasm');
+        }"""
+    )
+    yield page
+    page.context.close()
+
+
+def rgba(image: np.ndarray) -> list[Any]:
+    """An RGB image as the page's picture."""
+    pixels = np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
+    return [image.shape[1], image.shape[0], base64.b64encode(pixels.tobytes()).decode()]
+
+
+def rgb(text: str, like: tuple[int, ...]) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(*like[:2], 4)[..., :3]
+
+
+def floats(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), np.float32)
+
+
+def levels(a: np.ndarray, b: np.ndarray) -> int:
+    return int(np.abs(a.astype(int) - b).max())
+
+
+def test_alignment_matrices_agree(modules: Any) -> None:
+    rng = np.random.default_rng(0)
+    fives = [rng.normal(300, 80, (5, 2)) for _ in range(20)] + [np.full((5, 2), 7.0)]
+    got = modules.evaluate("(fives) => fives.map(align.cropFromFrameMatrix)", [five.tolist() for five in fives])
+    for five, matrix in zip(fives, got, strict=True):
+        np.testing.assert_allclose(np.reshape(matrix, (2, 3)), crop_from_frame_matrix(five, SPEC), atol=1e-9)
+
+
+@pytest.mark.parametrize(("scale", "angle"), [(1.7, 0.3), (0.8, -0.2), (0.31, 0.1), (0.12, 2.0)])
+def test_crops_agree_enlarged_and_shrunk(scale: float, angle: float, modules: Any, astronaut: np.ndarray) -> None:
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    centre = np.array([225.0, 130.0])
+    linear = np.array([[cos, -sin], [sin, cos]])
+    matrix = np.hstack([linear, (112 - linear @ centre)[:, None]])
+    code = "([p, m]) => text(picture.warp(asPicture(p), m, 224, 224).data)"
+    got = rgb(modules.evaluate(code, [rgba(astronaut), matrix.ravel().tolist()]), (224, 224))
+    wanted = warp_to_crop(astronaut, matrix, 224)
+    assert levels(got, wanted) <= 3  # OpenCV interpolates with fixed-point weights
+    assert np.abs(got.astype(int) - wanted).mean() < 0.3
+
+
+@pytest.mark.parametrize("size", [(320, 240), (321, 100), (700, 650)])
+def test_resizing_agrees(size: tuple[int, int], modules: Any, astronaut: np.ndarray) -> None:
+    code = "([p, w, h]) => text(picture.resize(asPicture(p), w, h).data)"
+    got = rgb(modules.evaluate(code, [rgba(astronaut), *size]), (size[1], size[0]))
+    way = cv2.INTER_AREA if size[0] < 512 else cv2.INTER_LINEAR
+    assert levels(got, cv2.resize(astronaut, size, interpolation=way)) <= 1
+
+
+def test_the_same_faces_are_found_at_the_same_places(modules: Any, astronaut: np.ndarray) -> None:
+    photo = np.concatenate([astronaut, np.full((512, 300, 3), 120, np.uint8)], axis=1)
+    photo[100:400, 512:] = cv2.resize(read_image(PORTRAITS[2]).image, (300, 300), interpolation=cv2.INTER_AREA)
+    code = "async (p) => (await swapper.detector.detect(asPicture(p))).map((face) => face.landmarks)"
+    got = [np.array(points) for points in modules.evaluate(code, rgba(photo))]
+    wanted = LiteDetector().detect(photo)
+    assert len(got) == len(wanted) == 2
+    for points, face in zip(got, wanted, strict=True):
+        eyes = np.linalg.norm(face.five[1] - face.five[0])
+        assert np.linalg.norm(points - face.landmarks, axis=1).max() < 0.02 * eyes
+
+
+def test_a_wall_shows_no_face(modules: Any) -> None:
+    rng = np.random.default_rng(3)
+    wall = cv2.resize(rng.integers(0, 256, (30, 40, 3), np.uint8), (640, 480), interpolation=cv2.INTER_CUBIC)
+    assert modules.evaluate("async (p) => (await swapper.detector.detect(asPicture(p))).length", rgba(wall)) == 0
+
+
+def crops(astronaut: np.ndarray) -> list[np.ndarray]:
+    (face,) = load_detector("lite").detect(astronaut)
+    noise = np.random.default_rng(1).integers(0, 256, (224, 224, 3), np.uint8)
+    return [align_face(astronaut, face, SPEC).image, noise]
+
+
+SWAP = """async ([photo, file, crops]) => {
+    if (file) await swapper.useFile(bytes(file)); else await swapper.condition([asPicture(photo)]);
+    const swapped = [];
+    for (const crop of crops) {
+        const {face, mask} = await swapper.swapCrop(asPicture(crop));
+        swapped.push([text(face.data), text(mask)]);
+    }
+    return swapped;
+}"""
+
+
+@pytest.mark.parametrize("way", ["photo in the page", "exported file", "exported file in 16 bits"])
+def test_the_same_crop_is_swapped_as_python_swaps_it(
+    way: str, modules: Any, student: Student, person: Any, portrait: np.ndarray, astronaut: np.ndarray, tmp_path: Path
+) -> None:
+    file = ""
+    if way != "photo in the page":
+        export_baked(student, person, tmp_path / "face.onnx", half="16" in way)
+        file = base64.b64encode((tmp_path / "face.onnx").read_bytes()).decode()
+    inputs = crops(astronaut)
+    got = modules.evaluate(SWAP, [rgba(portrait), file, [rgba(crop) for crop in inputs]])
+    wanted = student.swap([AlignedFace(crop, np.eye(2, 3)) for crop in inputs], [person])
+    for (face, mask), want, crop in zip(got, wanted, inputs, strict=True):
+        assert levels(rgb(face, crop.shape), want.image) < 2
+        assert np.abs(floats(mask).reshape(224, 224) - want.mask).max() < TWO_LEVELS
+        assert levels(want.image, crop) > 40  # something was swapped
+
+
+def test_colours_mask_and_paste_agree(modules: Any, student: Student, person: Any, astronaut: np.ndarray) -> None:
+    (face,) = load_detector("lite").detect(astronaut)
+    target = align_face(astronaut, face, SPEC)
+    (swapped,) = student.swap([target], [person])
+    code = """([frame, face, crop, mask, matrix]) => {
+        const [into, pixels, weight] = [asPicture(frame), asPicture(face), floats(mask)];
+        colour.matchColours(pixels, asPicture(crop), weight);
+        const refined = paste.refineMask(weight);
+        paste.pasteBack(into, pixels, refined, matrix);
+        return [text(pixels.data), text(refined), text(into.data)];
+    }"""
+    mask = base64.b64encode(swapped.mask.tobytes()).decode()
+    pixels, weight, frame = modules.evaluate(
+        code, [rgba(astronaut), rgba(swapped.image), rgba(target.image), mask, target.crop_from_frame.ravel().tolist()]
+    )
+    matched = match_colours(swapped.image, target.image, swapped.mask)
+    assert levels(rgb(pixels, (224, 224)), matched) <= 1
+    refined = refine_mask(swapped.mask)
+    np.testing.assert_allclose(floats(weight).reshape(224, 224), refined, atol=1e-5)
+    wanted = paste_back(astronaut, matched, refined, target.crop_from_frame)
+    got = rgb(frame, astronaut.shape)
+    assert levels(got, wanted) <= 4  # OpenCV's cubic weights are tabled in 32 steps a pixel
+    assert np.array_equal((got != astronaut).any(2), (wanted != astronaut).any(2)) or (
+        ((got != astronaut).any(2) ^ (wanted != astronaut).any(2)).mean() < 0.001
+    )
+    assert levels(wanted, astronaut) > 40
+
+
+def test_the_hidden_mark_is_that_of_python(modules: Any, student: Student, person: Any, astronaut: np.ndarray) -> None:
+    crop = crops(astronaut)[0]
+    (swapped,) = student.swap([AlignedFace(crop, np.eye(2, 3))], [person])
+    weight = refine_mask(swapped.mask)
+    code = """async ([crop, weight]) => {
+        swapper.model = 'student';
+        const pixels = asPicture(crop);
+        await swapper.hideMark(pixels, floats(weight));
+        return text(pixels.data);
+    }"""
+    text = modules.evaluate(code, [rgba(swapped.image), base64.b64encode(weight.tobytes()).decode()])
+    wanted = embed_crop(swapped.image, weight, payload=payload_for("student"), strength=VIDEO_STRENGTH)
+    assert levels(rgb(text, crop.shape), wanted) <= 1
+    assert levels(wanted, swapped.image) > 2
+
+
+def test_landmarks_are_smoothed_as_in_python(modules: Any) -> None:
+    rng = np.random.default_rng(4)
+    steps = [(rng.normal(200 + 3 * n, 2, (68, 2)), n / 15) for n in range(1, 12)]
+    code = "(steps) => { const f = new track.OneEuroFilter(); return steps.map(([p, t]) => f.filter(p, t, 60)); }"
+    got = modules.evaluate(code, [[points.tolist(), time_s] for points, time_s in steps])
+    smooth = OneEuroFilter()
+    for points, (raw, time_s) in zip(got, steps, strict=True):
+        np.testing.assert_allclose(points, smooth(raw, time_s=time_s, scale_px=60.0), atol=1e-6)
+
+
+GPU = """async () => {
+    const {Runtime, fetchBytes} = await import('./runtime.js');
+    const runtime = await Runtime.load('webgpu');
+    if (runtime.place !== 'webgpu') return null;
+    const side = 32;
+    const ramp = (side) => Float32Array.from({length: 3 * side * side}, (_, i) => (i % side) / side);
+    const identity = await runtime.open('identity.onnx');
+    const {kernels} = await runtime.run(identity, {photos: [ramp(224), [1, 3, 224, 224]]}, ['kernels']);
+    const data = new Uint8Array(kernels.buffer, kernels.byteOffset, kernels.byteLength);
+    const student = await fetchBytes('./models/student.onnx');
+    const results = [];
+    for (const place of ['wasm', 'webgpu']) {
+        const options = {executionProviders: [place], externalData: [{path: 'source.bin', data}]};
+        const session = await runtime.ort.InferenceSession.create(student, options);
+        results.push(await runtime.run(session, {crop: [ramp(side), [1, 3, side, side]]}, ['swapped', 'mask']));
+    }
+    const most = (name) => Math.max(...results[0][name].map((value, i) => Math.abs(value - results[1][name][i])));
+    return [most('swapped'), most('mask'), Math.max(...results[0].swapped) - Math.min(...results[0].swapped)];
+}"""
+
+
+@pytest.mark.slow
+def test_webgpu_computes_what_the_processor_computes(browser: Any, page_url: str) -> None:
+    flags = ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
+    software = browser.browser_type.launch(executable_path=CHROMIUM, args=flags)
+    try:
+        page = software.new_page()
+        page.set_default_timeout(2 * PATIENCE_MS)
+        page.goto(page_url)
+        found = page.evaluate(GPU)
+    finally:
+        software.close()
+    if found is None:
+        pytest.skip("this Chromium has no WebGPU, not even in software")
+    swapped, mask, contrast = found
+    assert max(swapped, mask) < TWO_LEVELS
+    assert contrast > 0.1
