@@ -160,7 +160,9 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--swaps", type=int, default=2000, help="swaps of long use")
     parser.add_argument("--clients", type=int, default=32, help="web clients at the same time")
     parser.add_argument("--visits", type=int, default=3, help="swaps of each client")
-    parser.add_argument("--kills", type=int, default=6, help="times each program is killed")
+    parser.add_argument(
+        "--kills", type=int, default=6, help="times a writer of pictures is killed; of checkpoints and clips a third"
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that everything runs")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     options = parser.parse_args(arguments)

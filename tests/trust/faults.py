@@ -33,14 +33,18 @@ def measure(kills: int) -> list[dict[str, Any]]:
         if not report.is_file():
             return [{"fault": "the tests did not run", "held": "NO"}]
         # Written by pytest just now, not by a stranger.
-        cases = ElementTree.parse(report).getroot().iter("testcase")
-        return [_row(case) for case in cases]
+        outcomes: dict[str, list[str]] = {}
+        for case in ElementTree.parse(report).getroot().iter("testcase"):
+            sentence = case.get("name", "").removeprefix("test_").partition("[")[0].replace("_", " ")
+            outcomes.setdefault(sentence, []).append(_outcome(case))
+        return [
+            {"fault": sentence, "tried": len(said), "held": next((o for o in said if o != "yes"), "yes")}
+            for sentence, said in outcomes.items()
+        ]
 
 
-def _row(case: ElementTree.Element) -> dict[str, Any]:
-    held = "yes"
-    if case.find("skipped") is not None:
-        held = f"not tried here: {case.find('skipped').get('message', '')}"  # type: ignore[union-attr]
-    elif case.find("failure") is not None or case.find("error") is not None:
-        held = "NO"
-    return {"fault": case.get("name", "").removeprefix("test_").replace("_", " "), "held": held}
+def _outcome(case: ElementTree.Element) -> str:
+    skipped = case.find("skipped")
+    if skipped is not None:
+        return f"not tried here: {skipped.get('message', '')}"
+    return "NO" if case.find("failure") is not None or case.find("error") is not None else "yes"

@@ -103,7 +103,7 @@ while True:
 
 def test_a_checkpoint_is_whole_whenever_training_is_killed(tmp_path: Path) -> None:
     moments = random.Random(2)
-    for _ in range(2):
+    for _ in range(max(1, KILLS // 3)):
         said = killed(WRITE_CHECKPOINTS, after_s=moments.uniform(0.05, 0.3), cwd=tmp_path)
         state = load_checkpoint(tmp_path / "checkpoint.pt")
         last = int(said.split()[-1])
@@ -133,7 +133,7 @@ def test_a_clip_is_whole_whenever_its_job_is_killed_and_the_next_job_cleans_up(t
 
     write_clip(tmp_path / "in.mp4", portrait_frames(12))
     moments = random.Random(3)
-    for _ in range(2):
+    for _ in range(max(1, KILLS // 3)):
         killed(SWAP_CLIP, after_s=moments.uniform(0.1, 1.0), cwd=tmp_path)
         if (tmp_path / "out.mp4").exists():
             with av.open(str(tmp_path / "out.mp4")) as clip:
