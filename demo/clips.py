@@ -21,7 +21,7 @@ from mobilefaceswap_core.video import (
     find_people,
     swap_video,
 )
-from mobilefaceswap_core.video.reader import MEDIA_OPTIONS
+from mobilefaceswap_core.video.reader import MEDIA_OPTIONS, check_codec
 
 from .engine import Engine
 from .limits import check_size
@@ -64,6 +64,7 @@ def clip_facts(path: str | Path) -> ClipFacts:
             if not container.streams.video:
                 raise VideoError("This file has no pictures; wanted a video such as MP4 or WebM.")
             stream = container.streams.video[0]
+            check_codec(stream, "This file")
             seconds = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
             if seconds is None and container.duration:
                 seconds = container.duration / 1e6  # AV_TIME_BASE

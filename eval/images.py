@@ -166,6 +166,8 @@ def _video_frame(path: Path, number: int | None, reference: str) -> Image:
     try:
         with av.open(str(path), options=MEDIA_OPTIONS) as container:
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise ImageError(f"{reference}: the clip's codec is unknown; convert it first.")
             _check_frame_size(stream.codec_context.width, stream.codec_context.height, reference)
             rate, base = stream.average_rate, stream.time_base
             wanted, start = number or 0, stream.start_time or 0

@@ -243,8 +243,10 @@ def tag_clip(source: Path, destination: Path, *, model: str, version: str) -> No
     """
     import av
 
+    from ..video.reader import MEDIA_OPTIONS
+
     with (
-        av.open(str(source)) as clip,
+        av.open(str(source), options=MEDIA_OPTIONS) as clip,
         av.open(str(destination), "w", format="mp4", options={"movflags": "use_metadata_tags+faststart"}) as copy,
     ):
         copy.metadata.update(

@@ -198,13 +198,14 @@ def _clip_frames(path: Path) -> Iterator[Image]:
         import av
     except ImportError:
         raise BackendError("Reading a clip needs PyAV: pip install av.") from None
-    from ..video.reader import MEDIA_OPTIONS
+    from ..video.reader import MEDIA_OPTIONS, check_codec
 
     try:
         with av.open(str(path), options=MEDIA_OPTIONS) as clip:
             if not clip.streams.video:
                 raise VideoError(f"{path} has no video stream; wanted a clip with pictures.")
             stream = clip.streams.video[0]
+            check_codec(stream, path.name)
             start, length = clip.start_time or 0, clip.duration or 0
             last = None
             for number in range(_FRAMES if length > 0 else 1):

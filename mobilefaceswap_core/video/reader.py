@@ -109,6 +109,16 @@ def open_clip(path: str | Path) -> Clip:
     return MediaFile(path)
 
 
+def check_codec(stream: Any, name: str) -> None:
+    """Refuse a stream whose codec FFmpeg does not know; PyAV gives it no context to decode with.
+
+    Raises:
+        VideoError: naming the clip.
+    """
+    if stream.codec_context is None:
+        raise VideoError(f"{name} holds pictures of an unknown codec; wanted H.264, VP9 or the like. Convert it first.")
+
+
 class MediaFile:
     """A clip in a container that PyAV reads."""
 
@@ -127,6 +137,7 @@ class MediaFile:
             raise VideoError(f"{path} has no pictures, only {_streams(self.container)}; wanted a video.")
         self.stream: Any = pictures[0]
         try:
+            check_codec(self.stream, path.name)
             _check_size(path, self.stream.codec_context.width, self.stream.codec_context.height)
         except VideoError:
             self.container.close()

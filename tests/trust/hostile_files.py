@@ -162,6 +162,7 @@ CLIPS: dict[str, Callable[[Path], bytes]] = {
     "signature only": lambda folder: b"\0\0\0\x18ftypmp42",
     "MP4 cut": lambda folder: clip_bytes(folder)[:900],
     "MP4 corrupt": lambda folder: scrambled(clip_bytes(folder)),
+    "MP4 of an unknown codec": lambda folder: clip_bytes(folder).replace(b"mp4v", b"xxxx").replace(b"esds", b"xxxx"),
     "MP4 without pictures": sound_only,
     "MKV corrupt": lambda folder: scrambled(clip_bytes(folder, name="made.mkv")),
     "AVI corrupt": lambda folder: scrambled(clip_bytes(folder, name="made.avi")),
