@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mobilefaceswap_core.errors import ImageError
+from mobilefaceswap_core.errors import ImageError, SwapError
 from mobilefaceswap_core.marking import VerifyReport, verify_file
 
 from .clips import check_clip
 from .engine import Engine
 from .limits import check_size
+
+# Photos in the same container as MP4 (ISO/IEC 23008-12 and AVIF).
+_PHOTO_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"hevc", b"avif", b"avis")
+
+
+def looks_like_a_clip(path: str | Path) -> bool:
+    """Whether a file begins like a container of pictures and sound; its name is not believed."""
+    with Path(path).open("rb") as file:
+        start = file.read(12)
+    mp4 = start[4:8] == b"ftyp" and start[8:12] not in _PHOTO_BRANDS
+    return mp4 or start.startswith(b"\x1aE\xdf\xa3") or (start.startswith(b"RIFF") and start[8:12] == b"AVI ")
 
 
 def verify(engine: Engine, path: str | Path) -> VerifyReport:
@@ -20,11 +31,14 @@ def verify(engine: Engine, path: str | Path) -> VerifyReport:
         VideoError: a clip over the host's limits.
     """
     check_size(path, engine.settings)
-    try:
-        engine.read(path)  # checks pixels before anything is decoded
-    except ImageError as refused:
+    if looks_like_a_clip(path):
+        check_clip(path, engine.settings)
+    else:
         try:
-            check_clip(path, engine.settings)
-        except Exception as other:
-            raise refused from other
+            engine.read(path)  # checks pixels before anything is decoded
+        except ImageError as refused:
+            try:
+                check_clip(path, engine.settings)  # in one of the rarer containers
+            except SwapError as other:
+                raise refused from other
     return verify_file(path, detector=engine.pipeline(engine.default_model()).detector)

@@ -201,7 +201,7 @@ def measure(clients: int, visits: int) -> Crowd:
             longest_in_queues=longest / (asked * statistics.median(seconds)),
             stop_s=stop_s,
             exit_code=code,
-            left_files=sum(1 for path in temporary.rglob("*") if path.is_file() and path.name != ".ses"),
+            left_files=sum(1 for path in temporary.rglob("*") if path.is_file()),
         )
 
 
