@@ -201,6 +201,23 @@ def export(
 
 @app.command()
 @_friendly
+def average(
+    files: Annotated[list[Path], typer.Argument(help="Student files of one run, or of runs that began from one file.")],
+    out: Annotated[Path, typer.Option(help="Safetensors file to write.")],
+) -> None:
+    """Write the mean of students: between two of one run often lies one that is better than both."""
+    from ..weights.load import file_sha256, load_into, read_safetensors
+    from .export import mean_tensors, write_network
+    from .student import LAYOUT, TrainableStudent
+
+    network = TrainableStudent()
+    load_into(network, mean_tensors([read_safetensors([file]) for file in files]), what="the mean")
+    facts = {"mean_of": ", ".join(file_sha256(file)[:12] for file in files)}
+    print(f"exported {write_network(network, out, layout=LAYOUT, facts=facts)}")
+
+
+@app.command()
+@_friendly
 def evaluate(
     first: Annotated[str, typer.Argument(help="A --model name or a student file.")],
     second: Annotated[str, typer.Argument(help="The one to compare with it.")],

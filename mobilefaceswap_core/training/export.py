@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -112,6 +112,26 @@ def card(spec: Mapping[str, object]) -> str:
         "Weights inherit the terms of the photos they were trained on. The figures above come from the training run's own\n"
         "validation pairs; compare with another file by `python -m mobilefaceswap_core.training evaluate`.\n"
     )
+
+
+def mean_tensors(networks: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Mean of several networks' tensors, batch-norm statistics included (model soups, Wortsman et al. 2022).
+
+    Sensible only for networks that share a stretch of training: of others the mean is no network at all.
+
+    Raises:
+        TrainingError: fewer than two networks, or their tensors differ in name or shape.
+    """
+    if len(networks) < 2:
+        raise TrainingError(f"Got {len(networks)} network to average; give two or more.")
+    first, *others = networks
+    shapes = {name: tensor.shape for name, tensor in first.items()}
+    for other in others:
+        if {name: tensor.shape for name, tensor in other.items()} != shapes:
+            raise TrainingError(
+                "These networks differ in names or shapes of their tensors; average files of one layout."
+            )
+    return {name: torch.stack([network[name].float() for network in networks]).mean(0) for name in first}
 
 
 def tensors_from_flat_layout(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

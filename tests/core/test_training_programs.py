@@ -10,17 +10,20 @@ import time
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 from training_faces import noise_faces, noise_pack, schematic_face
 from typer.testing import CliRunner
 
-from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.errors import OptionError, TrainingError
 from mobilefaceswap_core.training.__main__ import app
 from mobilefaceswap_core.training.config import PairOptions
 from mobilefaceswap_core.training.data import faces_from_packs
 from mobilefaceswap_core.training.evaluate import compare, evaluation_pairs, table
+from mobilefaceswap_core.training.export import mean_tensors
 from mobilefaceswap_core.training.judge import expression
 from mobilefaceswap_core.training.packs import write_pack
-from mobilefaceswap_core.weights.load import read_safetensors
+from mobilefaceswap_core.weights.load import load_tensors, read_safetensors
 
 SMALL = [
     "--set", "start=scratch", "--set", "data.size_px=64", "--set", "data.hold_out=0.3", "--set", "teacher.count=6",
@@ -87,6 +90,21 @@ def test_the_command_line_trains_resumes_and_exports(tmp_path):
     assert all((ours[k] == v).all() for k, v in read_safetensors([exported]).items())
     other = CliRunner().invoke(app, ["landmarks", "--out", str(tmp_path / "run"), "--steps", "1"])
     assert other.exit_code == OptionError.exit_code, "a folder belongs to one program"
+
+
+def test_the_mean_of_two_students_is_halfway_between_them(tmp_path):
+    shipped = load_tensors("student_224")
+    moved = {name: tensor + 0.5 for name, tensor in shipped.items()}
+    for name, tensors in (("a", shipped), ("b", moved)):
+        save_file(tensors, tmp_path / f"{name}.safetensors")
+    command = ["average", str(tmp_path / "a.safetensors"), str(tmp_path / "b.safetensors")]
+    result = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "mean.safetensors")])
+    assert result.exit_code == 0, result.output
+    mean = read_safetensors([tmp_path / "mean.safetensors"])
+    assert all(torch.allclose(mean[name], tensor + 0.25, atol=2e-2) for name, tensor in shipped.items())
+    for networks in ([shipped], [shipped, {"idn": torch.zeros(1)}]):
+        with pytest.raises(TrainingError):
+            mean_tensors(networks)
 
 
 def test_a_job_that_is_told_to_end_saves_exports_and_frees_its_folder(tmp_path):
