@@ -151,8 +151,11 @@ def _mask_head(graph: Graph, idn: Idn, x: str) -> str:
     for i, stage in enumerate(stages):
         _, depthwise, pointwise, norm, _ = stage
         kernel, bias = fold_norm(pointwise, norm)
+        # Only a pointwise convolution follows the depthwise bias, so it moves into that one's. In bfloat16 the signal would
+        # ride on it, and the norm's mean takes it away again only after the rounding.
+        bias = bias + kernel[:, :, 0, 0] @ depthwise.bias.detach().numpy()
         x = graph.upsample(x, f"mask_up.{i}")
-        x = _fixed_conv(graph, x, f"mask_depthwise.{i}", depthwise.weight, depthwise.bias, group=len(depthwise.weight))
+        x = _fixed_conv(graph, x, f"mask_depthwise.{i}", depthwise.weight, None, group=len(depthwise.weight))
         x = _fixed_conv(graph, x, f"mask_pointwise.{i}", torch.from_numpy(kernel), torch.from_numpy(bias))
         x = graph.leaky(x, f"mask.{i}")
     x = _fixed_conv(graph, x, "mask_logits", last.weight, last.bias)
@@ -178,11 +181,12 @@ def _decoder(graph: Graph, idn: Idn, x: str, skips: list[str], kernels: dict[str
     return graph.add("Add", [x, "half"], "face")
 
 
-def _fixed_conv(graph: Graph, x: str, name: str, kernel: torch.Tensor, bias: torch.Tensor, *, group: int = 1) -> str:
-    constants = [
-        graph.constant(f"{name}.weight", kernel.detach().float().numpy()),
-        graph.constant(f"{name}.bias", bias.detach().float().numpy()),
-    ]
+def _fixed_conv(
+    graph: Graph, x: str, name: str, kernel: torch.Tensor, bias: torch.Tensor | None, *, group: int = 1
+) -> str:
+    constants = [graph.constant(f"{name}.weight", kernel.detach().float().numpy())]
+    if bias is not None:
+        constants.append(graph.constant(f"{name}.bias", bias.detach().float().numpy()))
     return graph.conv(x, constants, name, kernel=kernel.shape[-1], group=group)
 
 

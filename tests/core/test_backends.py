@@ -19,9 +19,6 @@ from mobilefaceswap_core.types import AlignedFace
 
 # float32 backends agree to round-off; bfloat16 (OpenVINO on processors that have it) keeps 8 bits of mantissa.
 TOLERANCE = {"torch": 1e-5, "onnxruntime": 1e-5, "openvino": 3e-2}
-# The mask's logits reach 11, and where its edge is soft eight bits of them are a tenth of the mask; on the swapped faces of
-# portraits and astronaut that was 4 levels of 255 at most.
-MASK_TOLERANCE = TOLERANCE | {"openvino": 0.12}
 INSTALLED = [name for name in BACKENDS if find_spec(name)]
 
 
@@ -55,8 +52,7 @@ def test_backend_equals_the_network(name, student, weights, crops, expected) -> 
     run = choose_backend(name, student.network.idn, threads=1).bake(weights[0])
     face, mask = run(crops)
     assert np.abs(face - expected[0]).max() <= TOLERANCE[name]
-    assert np.abs(mask - expected[1]).max() <= MASK_TOLERANCE[name]
-    assert np.abs(mask - expected[1]).mean() <= TOLERANCE[name]
+    assert np.abs(mask - expected[1]).max() <= TOLERANCE[name]
 
 
 @pytest.mark.parametrize("name", INSTALLED)
