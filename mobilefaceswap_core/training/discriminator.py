@@ -6,7 +6,6 @@ with an R1 penalty every 16 steps did.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -112,14 +111,25 @@ class Critic:
             self.loss = float(loss.detach())
         self.steps += 1
 
-    def judge(self, fake: Tensor, real: Tensor) -> tuple[Sequence[Tensor], Tensor]:
-        """Scores of ``fake`` per scale, and the feature distance of ``fake`` to ``real``; gradients reach ``fake`` alone."""
+    def judge(self, fake: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
+        """Scores and features of ``fake`` per scale; gradients reach ``fake`` alone."""
         self.discriminator.requires_grad_(False)
         scores, features = self.discriminator(fake)
-        with torch.no_grad():
-            _, wanted = self.discriminator(real)
         self.discriminator.requires_grad_(True)
-        return scores, losses.feature_matching(features, wanted)
+        return scores, features
+
+    def terms(self, fake: Tensor, real: Tensor, *, adversarial: float, feature_matching: float) -> dict[str, Tensor]:
+        """One step of the critic, then the weighted losses of ``fake``; a weight of 0 leaves its term out."""
+        self.train(real, fake)
+        scores, features = self.judge(fake)
+        terms = {}
+        if adversarial:
+            terms["adversarial"] = adversarial * self.ramp * losses.generator_hinge(scores)
+        if feature_matching:
+            with torch.no_grad():
+                _, wanted = self.discriminator(real)
+            terms["feature_matching"] = feature_matching * losses.feature_matching(features, wanted)
+        return terms
 
     @property
     def ramp(self) -> float:

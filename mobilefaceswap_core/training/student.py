@@ -139,10 +139,9 @@ class StudentTask(Task):
             terms["activation"] = weights.activation * _ACTIVATION_EVERY * losses.activation_penalty(squares)
         if self.critic is not None:
             # Real is what the teacher drew of the same pair, in the same window.
-            self.critic.train(wanted, swapped)
-            scores, distance = self.critic.judge(swapped, wanted)
-            terms["adversarial"] = weights.adversarial * self.critic.ramp * losses.generator_hinge(scores)
-            terms["feature_matching"] = weights.feature_matching * distance
+            terms |= self.critic.terms(
+                swapped, wanted, adversarial=weights.adversarial, feature_matching=weights.feature_matching
+            )
         identity, perceptual = self._turn(step)
         whole = batch.wanted.clone()
         whole[view] = swapped

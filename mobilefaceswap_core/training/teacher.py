@@ -61,12 +61,11 @@ class TeacherTask(Task):
         face, mask = self.network(target, embedding)
         swapped = face * mask + target * (1 - mask)
         weights = self.config.losses
-        terms = {}
+        terms: dict[str, Tensor] = {}
         if self._uses_critic:
-            self.critic.train(target, swapped)
-            scores, distance = self.critic.judge(swapped, target)
-            terms["adversarial"] = weights.adversarial * self.critic.ramp * losses.generator_hinge(scores)
-            terms["feature_matching"] = weights.feature_matching * distance
+            terms |= self.critic.terms(
+                swapped, target, adversarial=weights.adversarial, feature_matching=weights.feature_matching
+            )
         matrices = augment.random_affine(len(target), generator, degrees=4, scale=0.03, shift=0.015)
         seen, _ = self.recogniser(augment.warp_images(swapped, matrices))
         terms["identity"] = weights.identity * losses.identity_loss(seen, wanted)
