@@ -55,9 +55,19 @@ def flip_landmarks(landmarks: Tensor, chosen: Tensor) -> Tensor:
     return torch.where(chosen[:, None, None], mirrored, landmarks)
 
 
+def chance(count: int, probability: float, generator: Generator) -> Tensor:
+    """``(count,)`` tosses that come true with a probability."""
+    return torch.rand(count, generator=generator, device=generator.device) < probability
+
+
 def coin(count: int, generator: Generator) -> Tensor:
     """``(count,)`` fair coin tosses."""
-    return torch.rand(count, generator=generator, device=generator.device) < 0.5
+    return chance(count, 0.5, generator)
+
+
+def remove_colour(images: Tensor, chosen: Tensor) -> Tensor:
+    """Grey, the mean of the channels, where ``chosen`` ``(N,)`` is true."""
+    return torch.where(chosen[:, None, None, None], images.mean(1, keepdim=True), images)
 
 
 def random_colours(count: int, strength: float, generator: Generator) -> Tensor:

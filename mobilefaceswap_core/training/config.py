@@ -147,7 +147,9 @@ class StudentConfig:
         crop_px: train on windows of this side of the whole crop, at full scale; 0 means whole crops. Windows of 160 hold
             the face and cost half.
         alternate: identity and perceptual loss take turns at twice their weight; a step then runs one network, not two.
-        self_pairs: fraction of a batch whose source is the target itself.
+        self_pairs: chance of a sample that its source is the target itself.
+        identity_grey: chance of a sample that the identity loss sees it without colour. A large identity weight tints eyes
+            and lips in ways that please the recogniser; grey pictures do not reward that.
         only_mask: train the mask head alone, on whole crops, everything else frozen. The head reads detached features, so
             the face does not change; a step runs the encoder and the head only. The cheap end of a run on windows.
         mask_background_only: supervise only the background part of the mask, as the paper does.
@@ -168,6 +170,7 @@ class StudentConfig:
     crop_px: int = 0
     alternate: bool = True
     self_pairs: float = 0.125
+    identity_grey: float = 0.0
     only_mask: bool = False
     mask_background_only: bool = False
     perceptual: str = "recogniser"

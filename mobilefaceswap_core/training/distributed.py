@@ -8,7 +8,10 @@ small (16 MB for the student).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -38,7 +41,7 @@ def join(device: str) -> tuple[Place, torch.device]:
         chosen = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         torch.cuda.set_device(chosen)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if chosen.startswith("cuda") else "gloo")
+        dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.startswith("cuda") else "gloo")
     return Place(dist.get_rank(), processes), torch.device(chosen)
 
 
@@ -55,6 +58,40 @@ def average_(tensors: Iterable[Tensor], place: Place) -> None:
         flat /= place.processes
         for tensor, mean in zip(group, flat.split([t.numel() for t in group]), strict=True):
             tensor.copy_(mean.view_as(tensor))
+
+
+def agree(elapsed: float, stop: bool, place: Place) -> tuple[float, bool]:
+    """The first process's time, and whether any process wants to stop; the same answer everywhere.
+
+    Clocks and signals differ between processes: one that saves, or leaves, while the others train would meet them in the
+    wrong exchange, and learning rates by the own clock would let the copies of the network drift apart.
+    """
+    if place.processes == 1:
+        return elapsed, stop
+    values = torch.tensor(
+        [elapsed if place.first else 0.0, float(stop)], dtype=torch.float64
+    )  # on the CPU: no GPU waits
+    dist.all_reduce(values)
+    return float(values[0]), bool(values[1] > 0)
+
+
+@contextmanager
+def signals_noted(place: Place) -> Iterator[list[int]]:
+    """Among several processes, SIGINT and SIGTERM are noted in the list instead of raised, so that all stop at one step.
+
+    Alone, or outside of the main thread, signals do what they did.
+    """
+    noted: list[int] = []
+    if place.processes == 1 or threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda got, _: noted.append(got)) for number in numbers}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def average_gradients(network: nn.Module, place: Place) -> None:

@@ -25,7 +25,7 @@ from ..teachers.embedding_swapper import resolve_precision
 from ..types import Image
 from .checkpoints import CHECKPOINT, load_checkpoint, save_checkpoint
 from .config import LoopOptions
-from .distributed import Place, average_buffers, average_gradients
+from .distributed import Place, agree, average_buffers, average_gradients, signals_noted
 from .logs import RunLog
 
 _SMOOTHING = 0.97  # of the logged losses, per step
@@ -167,25 +167,28 @@ class Trainer:
         self._say(f"start at step {self.step}: {_text(before)}")
         # The end of a budget holds validation, grid and export: about thrice what the first validation took.
         budget = self.options.minutes * 60 - 3 * grid_seconds - 2 if self.options.minutes else math.inf
+        budget, _ = agree(budget, False, self.place)
         smooth: dict[str, float] = {}
         self.task.network.train()
-        saved, stopped, started = self._clock(), "steps used up", self._clock()
+        stopped, started = "steps used up", self._clock()
+        saved, _ = agree(started - began, False, self.place)  # seconds since `began`, as all times below
         try:
-            while self.step < self.options.steps:
-                elapsed = self._clock() - began
-                if elapsed >= budget:
-                    stopped = "minutes used up"
-                    break
-                progress = self.step / self.options.steps
-                if math.isfinite(budget):
-                    progress = max(progress, elapsed / budget)
-                terms = self._train_step(progress, self.step - first)
-                self._watch(smooth, terms, log, last=first)
-                if self.place.first:
-                    self.task.progressed(progress, self.average, self.folder)
-                if self._clock() - saved > self.options.save_minutes * 60:
-                    self._save_and_export(log)
-                    saved = self._clock()
+            with signals_noted(self.place) as signals:
+                while self.step < self.options.steps:
+                    elapsed, interrupted = agree(self._clock() - began, bool(signals), self.place)
+                    if interrupted or elapsed >= budget:
+                        stopped = "interrupted" if interrupted else "minutes used up"
+                        break
+                    if elapsed - saved > self.options.save_minutes * 60:
+                        self._save_and_export(log)
+                        saved = elapsed
+                    progress = self.step / self.options.steps
+                    if math.isfinite(budget):
+                        progress = max(progress, elapsed / budget)
+                    terms = self._train_step(progress, self.step - first)
+                    self._watch(smooth, terms, log, last=first)
+                    if self.place.first:
+                        self.task.progressed(progress, self.average, self.folder)
         except KeyboardInterrupt:
             stopped = "interrupted"
         seconds = (self._clock() - started) / max(1, self.step - first)

@@ -152,7 +152,11 @@ class StudentTask(Task):
         if identity:
             # A slightly different crop each time, or the network learns patterns on the recogniser's pixel grid.
             matrices = augment.random_affine(len(whole), generator, degrees=3, scale=0.03, shift=0.015)
-            seen, _ = self.encoder(augment.warp_images(whole, matrices))
+            shown = augment.warp_images(whole, matrices)
+            if grey := self.config.identity_grey:
+                # What sees no colour rewards shapes, not tinted eyes.
+                shown = augment.remove_colour(shown, augment.chance(len(shown), grey, generator))
+            seen, _ = self.encoder(shown)
             terms["identity"] = identity * losses.identity_loss(seen, embedding)
         if perceptual and self._perceptual is not None:
             with torch.no_grad():
@@ -179,13 +183,11 @@ class StudentTask(Task):
         count = self.config.loop.batch
         chosen = torch.randint(len(self._training), (count,), generator=generator, device=self.device)
         target, source, wanted, mask, weight = self._read(self._training[chosen])
-        own = round(self.config.self_pairs * count)
-        if own:  # the source is the target itself: nothing may change
-            source[:own], wanted[:own] = target[:own], target[:own]
-            weight[:own] = sample_weight(
-                torch.full((own,), _SELF_SIMILARITY, device=self.device), torch.ones(own, device=self.device),
-                self.config.reweight,
-            )  # fmt: skip
+        if self.config.self_pairs:  # the source is the target itself: nothing may change
+            own = augment.chance(count, self.config.self_pairs, generator)
+            source, wanted = (torch.where(own[:, None, None, None], target, x) for x in (source, wanted))
+            similar = torch.full((count,), _SELF_SIMILARITY, device=self.device)
+            weight = torch.where(own, sample_weight(similar, torch.ones_like(similar), self.config.reweight), weight)
         colours = augment.random_colours(count, 0.1, generator)
         target, wanted = augment.jitter_colours(target, colours), augment.jitter_colours(wanted, colours)
         source = augment.jitter_colours(source, augment.random_colours(count, 0.1, generator))

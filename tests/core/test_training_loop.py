@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -179,6 +182,48 @@ def test_two_processes_end_with_the_same_mean(tmp_path):
     for worker in workers:
         worker.join(timeout=60)
     assert results == [[[[0.5, 0.5], [0.5, 0.5]], [5.0]]] * 2
+
+
+def _train_in_process(rank: int, store: str, folder: Path, signalled: bool, queue) -> None:
+    import torch.distributed as dist
+
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    ticks = itertools.count()
+    clock = lambda: next(ticks) * (1.0 + 0.7 * rank) + 1000 * rank  # noqa: E731  the second one's runs faster
+    task = Regression()
+    if signalled and rank == 1:
+        inner, calls = task.losses, itertools.count()
+
+        def losses(step, generator):
+            if next(calls) == 5:
+                os.kill(os.getpid(), signal.SIGTERM)  # only one of the two is told to stop
+            return inner(step, generator)
+
+        task.losses = losses
+    options = replace(OPTIONS, steps=1000, minutes=1.0, save_minutes=0.1)
+    result, trainer = _run(folder, options, task, place=Place(rank, 2), clock=clock)
+    queue.put((result.stopped, result.steps, [p.tolist() for p in trainer.task.network.parameters()]))
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("signalled", [False, True])
+def test_two_processes_with_different_clocks_save_and_stop_at_the_same_step(tmp_path, signalled):
+    context = torch.multiprocessing.get_context("fork")
+    queue = context.Queue()
+    (tmp_path / "run").mkdir()
+    arguments = str(tmp_path / "store"), tmp_path / "run", signalled, queue
+    workers = [context.Process(target=_train_in_process, args=(rank, *arguments)) for rank in range(2)]
+    for worker in workers:
+        worker.start()
+    first, second = (queue.get(timeout=60) for _ in workers)
+    for worker in workers:
+        worker.join(timeout=60)
+    assert first == second  # the reason, the step, and every weight: learning rates followed one clock
+    assert first[0] == ("interrupted" if signalled else "minutes used up")
+    assert first[1] == 6 if signalled else first[1] > 20
+    said = [json.loads(line)["kind"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert said.count("validation") == 1 if signalled else said.count("validation") > 3
 
 
 def test_one_process_averages_nothing():

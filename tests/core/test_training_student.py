@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +206,33 @@ def test_losses_switched_off_are_not_computed_and_the_two_expensive_ones_take_tu
     bare = StudentLosses(gradient=0, identity=0, perceptual=0, mask=0, activation=0)
     task = _task(faces, pairs, losses=bare)
     assert set(task.losses(0, batch_generator(1, 0, 0, torch.device("cpu")))) == {"distil"}
+
+
+def test_a_pair_with_oneself_wants_no_change_and_is_as_frequent_as_asked(faces, pairs):
+    def drawn(share: float):
+        task = StudentTask(StudentConfig(loop=replace(LOOP, batch=40), self_pairs=share, crop_px=0), faces, pairs)
+        batch = task.draw(batch_generator(1, 0, 0, torch.device("cpu")))
+        return (batch.target - batch.wanted).abs().flatten(1).amax(1) < 1e-6
+
+    assert not drawn(0.0).any()
+    assert drawn(1.0).all()
+    assert 4 <= drawn(0.4).sum() <= 28  # 16 expected, deviation 3
+
+
+def test_the_identity_loss_sees_grey_pictures_where_asked(faces, pairs):
+    seen = []
+    for share in (0.0, 1.0):
+        task = StudentTask(StudentConfig(loop=LOOP, identity_grey=share, crop_px=0), faces, pairs)
+        encode = task.encoder.__call__
+
+        def watch(crops, encode=encode):
+            seen.append((crops.amax(1) - crops.amin(1)).amax().item())
+            return encode(crops)
+
+        task.encoder = watch  # type: ignore[assignment]
+        task.losses(1, batch_generator(1, 1, 0, torch.device("cpu")))
+    sources, coloured, _, grey = seen
+    assert coloured > 0.05 and grey < 1e-6 and sources > 0.05
 
 
 def test_the_critic_learns_to_tell_the_student_from_the_teacher_and_pulls_it_there(tmp_path, faces, pairs):
