@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobilefaceswap_core.errors import BackendError, NoFaceError, OptionError, SwapError
+from mobilefaceswap_core.errors import NoFaceError, OptionError, SwapError
 from mobilefaceswap_core.types import Face, Image
 
 from .face_region import closest_face, face_region, largest_face, padded
@@ -33,7 +33,9 @@ from .metrics.expression_error import expression_error
 from .metrics.frechet import clean_resize
 from .metrics.id_retrieval import retrieval_rank, top_k
 from .metrics.id_similarity import cosine
+from .metrics.identity_flicker import identity_flicker
 from .metrics.landmark_shape import landmark_shape
+from .metrics.lpips import load_meter
 from .metrics.pose_error import pose_error
 from .metrics.psnr import psnr
 from .metrics.shape_error import shape_error
@@ -104,10 +106,11 @@ class JudgeWorker:
         self._detector = load_detector(options.detector, device=options.device)
         self.judges: list[Judge] = load_judges(options.judges, device=options.device)
         self._gallery = load_gallery(run, [j.info for j in self.judges]) if with_gallery else None
-        self._lpips, self.lpips_status = _load_lpips(options)
+        self._lpips, self.lpips_status = load_meter(options.lpips_backbone, device=options.device)
         self._features = load_features(options.fid_features)
         self._added = load_metrics(options.metrics)
         self._targets: OrderedDict[str, _Measured] = OrderedDict()
+        self._last: dict[str, tuple[int, dict[str, NDArray[np.float64]]]] = {}  # by method: pair, what the judges said
 
     def cards(self) -> dict[str, Any]:
         """Judges, detector and LPIPS state, for the footer of a table."""
@@ -166,6 +169,9 @@ class JudgeWorker:
         self._pixels(record, pair, method, swapped, target)
         vectors = self._vectors(swapped, face) if swapped is not None and face is not None else {}
         self._judged(record, pair, vectors, target)
+        if pair.previous >= 0:
+            self._identity_flicker(record, pair, method, vectors, target)
+        self._last[method] = pair.index, vectors
         record["_feature"] = self._feature(swapped, vectors)
         record["_real"] = target.feature if target is not None else None
         if (not made or face is None) and has_face(target):
@@ -274,6 +280,46 @@ class JudgeWorker:
         if pair.previous >= 0:
             self._flicker(record, pair, method, swapped, target, inside)
 
+    def _identity_flicker(
+        self,
+        record: dict[str, Any],
+        pair: Pair,
+        method: str,
+        vectors: dict[str, NDArray[np.float64]],
+        target: _Measured | None,
+    ) -> None:
+        before: dict[str, NDArray[np.float64]] | None = None
+        for judge in self.judges:
+            if judge.info.kind != "recogniser":
+                continue
+            name = judge.info.name
+            key = f"id_flicker@{name}"
+            if target is None or name not in target.vectors:
+                record["no_reference"].append(key)
+                continue
+            if before is None:
+                before = self._before(pair, method)
+            if name in vectors and name in before:
+                record["values"][key] = identity_flicker(before[name], vectors[name])
+            else:
+                record["worst"].append(key)
+
+    def _before(self, pair: Pair, method: str) -> dict[str, NDArray[np.float64]]:
+        """What the judges say of the swapped frame before; measured again where another worker had it."""
+        index, vectors = self._last.get(method, (-1, {}))
+        if index == pair.previous:
+            return vectors
+        path = self._run / "swapped" / method / f"{pair.previous:06d}.png"
+        try:
+            target = self._target(pair.previous_target)
+            image = read_image(path) if path.is_file() else None
+        except SwapError:
+            return {}
+        if image is None or target.face is None:
+            return {}
+        face = closest_face(self._faces(image), target.face)
+        return self._vectors(image, face) if face is not None else {}
+
     def _flicker(
         self,
         record: dict[str, Any],
@@ -353,15 +399,3 @@ _KEYS = {
 def _shifted(face: Face, by: float) -> Face:
     landmarks = None if face.landmarks is None else face.landmarks + by
     return replace(face, box=face.box + by, five=face.five + by, landmarks=landmarks)
-
-
-def _load_lpips(options: JudgeOptions) -> tuple[Any, str]:
-    """The meter, or ``None`` and the sentence that the table's column shows."""
-    from .metrics.lpips import LpipsMeter, find_backbone
-
-    try:
-        meter = LpipsMeter(find_backbone(options.lpips_backbone), device=options.device)
-    except BackendError as error:
-        return None, str(error)
-    origin = "torchvision's AlexNet" if meter.official else "a backbone that is NOT torchvision's AlexNet"
-    return meter, f"measured with {origin} (SHA-256 {meter.backbone_sha256[:12]})"

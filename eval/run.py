@@ -69,7 +69,7 @@ def prepare(run: Path, options: RunOptions, *, resume: bool, say: Callable[[str]
 
 
 def _new_run(run: Path, options: RunOptions, say: Callable[[str], None]) -> dict[str, Any]:
-    if options.dataset == "builtin":
+    if options.dataset in ("builtin", "builtin-clips"):
         root = run / "inputs"
     elif options.root is None:
         raise OptionError(f"--dataset {options.dataset} needs --root.")

@@ -141,13 +141,14 @@ def _pairs_of(run: Path) -> int:
     return found
 
 
-def columns_of(judges: dict[str, Any], *, flicker: bool) -> tuple[Column, ...]:
+def columns_of(judges: dict[str, Any], *, clips: bool) -> tuple[Column, ...]:
     """The columns that these judges give."""
     columns = []
     for spec in (*METRICS, *(MetricSpec(**card) for card in judges.get("metrics", ()))):
+        if spec.clips_only and not clips:
+            continue
         if spec.judge_kind == "none":
-            if spec.key != "flicker" or flicker:
-                columns.append(Column(spec.key, spec))
+            columns.append(Column(spec.key, spec))
             continue
         for info in judges["judges"]:
             if info["kind"] == spec.judge_kind:
@@ -161,7 +162,7 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
     limit = meta.get("limit") if limit is None else limit
     names = list(meta["methods"])
     cards = {name: read_card(run, name) for name in names}
-    columns = columns_of(judges, flicker=bool(meta.get("has_clips")))
+    columns = columns_of(judges, clips=bool(meta.get("has_clips")))
     frame = load_pairs(run, columns, names, limit)
     names = [n for n in names if n in frame.index.get_level_values(0)]
     cells = []
@@ -281,10 +282,10 @@ def _notes(
         notes.append(
             f"{len(gallery['without_face'])} source images show the judges no face and are not in the gallery."
         )
-    # LPIPS and flicker are empty for reasons of their own, stated elsewhere.
-    faces = table.drop(
-        [k for k in ("frechet", "lpips", "flicker") if k in table.index.get_level_values("key")], level="key"
-    )
+    # LPIPS and what only clips have are empty for reasons of their own, stated elsewhere.
+    apart = {"frechet", "lpips"} | {spec.key for spec in METRICS if spec.clips_only}
+    keys = table.index.get_level_values("key").unique()
+    faces = table.drop([key for key in keys if key.split("@")[0] in apart], level="key")
     unreferenced = int(faces["no_reference"].max())
     if unreferenced:
         notes.append(

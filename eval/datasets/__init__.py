@@ -17,6 +17,12 @@ def _builtin(request: DatasetRequest) -> Dataset:
     return builtin(request)
 
 
+def _builtin_clips(request: DatasetRequest) -> Dataset:
+    from .builtin_clips import builtin_clips
+
+    return builtin_clips(request)
+
+
 def _folders(request: DatasetRequest) -> Dataset:
     from .folders import folders
 
@@ -49,6 +55,7 @@ def _pack(request: DatasetRequest) -> Dataset:
 
 DATASETS: dict[str, Callable[[DatasetRequest], Dataset]] = {
     "builtin": _builtin,
+    "builtin-clips": _builtin_clips,
     "folders": _folders,
     "flat": _flat,
     "pairs": _pairs,

@@ -42,12 +42,12 @@ class DatasetRequest:
     """What every adapter is told.
 
     Attributes:
-        root: the data set's folder; for ``builtin`` the folder to write the images into.
+        root: the data set's folder; for ``builtin`` and ``builtin-clips`` the folder to write the images into.
         count: pairs wanted, or ``None`` for the adapter's default.
         seed: of every draw.
         identities: labels to use, or ``None`` for all.
         pair_file: CSV or official JSON pair list, where the adapter takes one.
-        frames: frames per video, evenly spaced (FaceForensics++).
+        frames: frames per video, evenly spaced (FaceForensics++), or of a clip (``builtin-clips``).
         aligned: whether the images are aligned 112-template crops.
         detector: of the swapping pipeline, which decides whether a source frame shows a usable face (FaceForensics++).
         device: of that detector.

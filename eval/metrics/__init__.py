@@ -15,6 +15,7 @@ from .failures import FAILED
 from .frechet import FRECHET
 from .id_retrieval import TOP1, TOP5
 from .id_similarity import TO_SOURCE, TO_TARGET
+from .identity_flicker import ID_FLICKER
 from .landmark_shape import LANDMARKS
 from .lpips import LPIPS
 from .pose_error import POSE
@@ -46,6 +47,7 @@ METRICS: tuple[MetricSpec, ...] = (
     LPIPS,
     COLOUR,
     FLICKER,
+    ID_FLICKER,
     FRECHET,
     FAILED,
 )

@@ -31,6 +31,7 @@ class MetricSpec:
         scale: factor from record to table (100 for rates printed in per cent).
         decimals: digits printed.
         headline: whether the short table shows it.
+        clips_only: whether only pairs of consecutive frames have it; without any the column is left out.
     """
 
     key: str
@@ -44,6 +45,7 @@ class MetricSpec:
     scale: float = 1.0
     decimals: int = 2
     headline: bool = True
+    clips_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

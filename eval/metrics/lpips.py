@@ -164,3 +164,13 @@ def _load_backbone(net: torch.nn.Module, state: dict[str, torch.Tensor], name: s
             if tensor.shape != parameter.shape:
                 raise WeightsError(f"{name}: {wanted[key]} is {tuple(tensor.shape)}, wanted {tuple(parameter.shape)}.")
             parameter.copy_(tensor)
+
+
+def load_meter(backbone: Path | None, *, device: str = "cpu") -> tuple[LpipsMeter | None, str]:
+    """The meter, or ``None``, and the sentence that tables show about it."""
+    try:
+        meter = LpipsMeter(find_backbone(backbone), device=device)
+    except BackendError as error:
+        return None, str(error)
+    origin = "torchvision's AlexNet" if meter.official else "a backbone that is NOT torchvision's AlexNet"
+    return meter, f"measured with {origin} (SHA-256 {meter.backbone_sha256[:12]})"

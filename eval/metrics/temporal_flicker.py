@@ -19,6 +19,7 @@ FLICKER = MetricSpec(
     "change of the target clip over one frame. Only for pairs of consecutive frames. Failed swap: 255.",
     "Difference of temporal derivatives, as in Lai et al. 2018 without optical flow",
     headline=False,
+    clips_only=True,
 )
 
 

@@ -220,6 +220,22 @@ def test_the_builtin_set_is_the_same_every_time(tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_builtin_clips_are_consecutive_frames_of_a_face_that_stays(tmp_path):
+    data = build_dataset("builtin-clips", DatasetRequest(tmp_path / "a", frames=3, count=5))
+    assert [p.frame for p in data.pairs] == [0, 1, 2, 0, 1, 2]  # 5 is no whole number of clips
+    assert [p.previous for p in data.pairs] == [-1, 0, 1, -1, 3, 4]
+    assert data.pairs[2].previous_target == data.pairs[1].target
+    assert len({(p.source, p.clip) for p in data.pairs}) == 2
+    assert all(p.source_identity != p.target_identity for p in data.pairs)
+    reader = ImageReader(tmp_path / "a")
+    first, second = (reader.read(p.target).astype(int) for p in data.pairs[:2])
+    assert 1 < np.abs(first - second).mean() < 20  # a little movement and noise
+    again = build_dataset("builtin-clips", DatasetRequest(tmp_path / "b", frames=3, count=5))
+    assert (tmp_path / "b" / again.pairs[5].target).read_bytes() == (tmp_path / "a" / data.pairs[5].target).read_bytes()
+    with pytest.raises(OptionError, match="--frames 1"):
+        build_dataset("builtin-clips", DatasetRequest(tmp_path / "c", frames=1))
+
+
 def test_identity_files_are_json_or_text(tmp_path):
     (tmp_path / "a.json").write_text('["x", 7]')
     (tmp_path / "b.txt").write_text("x\n# all\n7 # seven\n\n")

@@ -14,6 +14,7 @@ from eval.metrics.failures import is_failed
 from eval.metrics.frechet import clean_resize, frechet_distance, small_sample_warning
 from eval.metrics.id_retrieval import chance_top_k, retrieval_rank, top_k
 from eval.metrics.id_similarity import cosine
+from eval.metrics.identity_flicker import identity_flicker
 from eval.metrics.landmark_shape import landmark_shape
 from eval.metrics.pose_error import pose_error
 from eval.metrics.psnr import psnr
@@ -180,6 +181,12 @@ def test_flicker_is_zero_for_a_constant_change_and_counts_alternation():
     still = [IMAGE // 2, IMAGE // 2]
     assert temporal_flicker(still[0] + 7, still[1] + 7, *still, MASK) == 0
     assert temporal_flicker(still[0], still[1] + 7, *still, MASK) == pytest.approx(7)
+
+
+def test_identity_flicker_is_zero_for_one_direction_and_one_for_a_right_angle():
+    person = np.array([3.0, 4.0])
+    assert identity_flicker(person, 2 * person) == pytest.approx(0)
+    assert identity_flicker(person, np.array([-4.0, 3.0])) == pytest.approx(1)
 
 
 def test_frechet_distance_of_shifted_and_scaled_normals_has_its_closed_form():

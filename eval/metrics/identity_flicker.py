@@ -1,0 +1,33 @@
+"""Identity flicker: how far the swapped person changes from one frame of a clip to the next."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .base import MetricSpec
+from .id_similarity import cosine
+
+ID_FLICKER = MetricSpec(
+    "id_flicker",
+    "ID flicker",
+    "",
+    False,
+    1.0,
+    "recogniser",
+    "Mean of 1 - cosine between the embeddings of the swapped face in two consecutive frames of a clip; pose, expression and "
+    "light move it too, so read it against the row of the target clip itself. Without a face in either frame: 1.",
+    "Temporal consistency of embeddings (frame-to-frame cosine), as video editing is judged",
+    decimals=3,
+    headline=False,
+    clips_only=True,
+)
+
+
+def identity_flicker(previous: NDArray[np.floating], current: NDArray[np.floating]) -> float:
+    """1 - cosine of two embeddings, in [0, 2]; 0 for the same person seen in the same way.
+
+    >>> round(identity_flicker(np.array([1.0, 0.0]), np.array([1.0, 1.0])), 4)
+    0.2929
+    """
+    return 1.0 - cosine(previous, current)
