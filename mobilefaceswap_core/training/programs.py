@@ -12,6 +12,7 @@ import torch
 
 from ..errors import OptionError
 from ..identity.encoder import load_identity_encoder
+from ..images import write_bytes
 from ..models import load_swapper
 from ..swapper import Swapper
 from ..types import CropSpec
@@ -148,7 +149,7 @@ def _claim(config: Any, folder: Path, place: Place) -> None:
     if program.is_file() and program.read_text().strip() != name:
         raise OptionError(f"{folder} holds a run of the program {program.read_text().strip()}; choose another folder.")
     if place.first:
-        program.write_text(name + "\n")
+        write_bytes(program, f"{name}\n".encode())  # in one step: the other processes read it meanwhile
         save_config(config, folder / "config.json")
 
 

@@ -136,6 +136,24 @@ def test_a_job_that_is_told_to_end_saves_exports_and_frees_its_folder(tmp_path):
     assert CliRunner().invoke(app, [*run, "--steps", "1"]).exit_code == 0, "the folder is free again"
 
 
+def test_two_processes_train_one_student_in_one_folder(tmp_path):
+    write_pack(noise_pack([str(i) for i in range(8)], side=64), tmp_path / "p.npz")
+    options = ["--set", f"data.packs=['{tmp_path / 'p.npz'}']", *SMALL]
+    assert CliRunner().invoke(app, ["cache", "--out", str(tmp_path / "pairs"), *options]).exit_code == 0
+    run = ["student", "--out", str(tmp_path / "run"), *options, "--set", f"pairs={tmp_path / 'pairs'}", "--device", "cpu"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    for steps in ("2", "4"):  # the second time both read what the first one claims the folder with
+        job = subprocess.run(
+            [*launch, "-m", "mobilefaceswap_core.training", *run, "--steps", steps],
+            capture_output=True, text=True, timeout=240, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        assert job.returncode == 0, job.stderr[-2000:]
+        assert job.stdout.count("exported") == 1 and f"after {steps} steps" in job.stdout, "only the first one speaks"
+    assert "start at step 2" in job.stdout
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["processes"] for line in lines if line["kind"] == "start"] == [2, 2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
