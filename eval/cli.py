@@ -64,7 +64,9 @@ def _options(file: Path | None, given: dict[str, Any]) -> RunOptions:
 @app.command()
 def run(
     out: Out,
-    dataset: Annotated[str | None, typer.Option(help="builtin, builtin-clips, folders, flat, pairs, ffpp or pack")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="builtin, builtin-clips, folders, flat, pairs, ffpp or pack")
+    ] = None,
     root: Annotated[str | None, typer.Option(help="the data set's folder (for pack: the .npz file)")] = None,
     identities: Annotated[str | None, typer.Option(help="JSON list or text file of the identities to use")] = None,
     pair_file: Annotated[str | None, typer.Option(help="CSV of pairs, or FaceForensics++ JSON pair list")] = None,

@@ -174,10 +174,14 @@ def _video_frame(path: Path, number: int | None, reference: str) -> Image:
             if wanted and rate and base:
                 container.seek(start + int(wanted / rate / base), stream=stream)
             for frame in container.decode(stream):
-                at = wanted if frame.pts is None or not rate else round(float((frame.pts - start) * base * rate))
+                at = (
+                    wanted
+                    if frame.pts is None or not rate or not base
+                    else round(float((frame.pts - start) * base * rate))
+                )
                 if at >= wanted:
                     _check_frame_size(frame.width, frame.height, reference)
-                    return frame.to_ndarray(format="rgb24")
+                    return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
     except (av.error.FFmpegError, ArithmeticError, IndexError, OSError, ValueError) as error:
         raise ImageError(f"{reference}: the clip cannot be decoded ({error}).") from error
     raise ImageError(f"{reference}: the clip ends before frame {number}.")

@@ -82,11 +82,6 @@ class _Measured:
     feature: list[float] | None = None
 
 
-def has_face(measured: _Measured | None) -> bool:
-    """Whether a reference can be measured against."""
-    return measured is not None and measured.face is not None
-
-
 class JudgeWorker:
     """Holds detector and judges; measures one pair at a time.
 
@@ -174,12 +169,12 @@ class JudgeWorker:
         self._last[method] = pair.index, vectors
         record["_feature"] = self._feature(swapped, vectors)
         record["_real"] = target.feature if target is not None else None
-        if (not made or face is None) and has_face(target):
-            record["worst"].append("landmark_shape")
-        elif not has_face(target):
+        if target is None or target.face is None:
             record["no_reference"].append("landmark_shape")
+        elif face is None:
+            record["worst"].append("landmark_shape")
         else:
-            record["values"]["landmark_shape"] = landmark_shape(face.landmarks, target.face.landmarks)
+            record["values"]["landmark_shape"] = landmark_shape(_landmarks(face), _landmarks(target.face))
         self._add(record, pair, swapped, face, target)
         return record
 
@@ -200,7 +195,7 @@ class JudgeWorker:
         if swapped is None or face is None or swapped.shape != target.image.shape:
             record["worst"] += keys
             return
-        region = face_region(target.face.landmarks, *swapped.shape[:2])
+        region = face_region(_landmarks(target.face), *swapped.shape[:2])
         sample = Sample(source, target.image, swapped, target.face, face, region)
         for metric in self._added:
             try:
@@ -221,35 +216,34 @@ class JudgeWorker:
         """Values of every judge, or the reason there is none. ``vectors`` is empty when there is no face to measure."""
         assert self._gallery is not None  # the driver makes workers with a gallery for pairs
         source = self._gallery.vectors(pair.source)
-        has_target = has_face(target)
+        said = target.vectors if target is not None and target.face is not None else None
         values = record["values"]
         for judge in self.judges:
             name, kind = judge.info.name, judge.info.kind
             needs_source = kind in ("recogniser", "shape")
             keys = [f"{k}@{name}" for k in _KEYS[kind]]
             # A judge with a detector of its own may see no face where the others do.
-            unseen = target is None or (kind != "shape" and name not in target.vectors)
-            if not has_target or unseen or (needs_source and name not in source):
+            if said is None or (kind != "shape" and name not in said) or (needs_source and name not in source):
                 record["no_reference"] += keys
                 continue
             if name not in vectors:
                 record["worst"] += keys
                 continue
             vector = vectors[name]
-            reference = source[name] if kind == "shape" else target.vectors.get(name) if target else None
+            reference = source[name] if kind == "shape" else said[name]
             if kind == "recogniser":
                 rank = retrieval_rank(
                     vector, self._gallery.matrix(name), self._gallery.is_right(pair.source_identity, name)
                 )
                 similarity = cosine(vector, source[name])
                 record[f"rank@{name}"] = rank
-                found = (
+                found = [
                     top_k(rank, 1), top_k(rank, 5), similarity, cosine(vector, reference),
                     is_verified(similarity, self._gallery.threshold(name)),
-                )  # fmt: skip
+                ]  # fmt: skip
             else:
                 measure = {"pose": pose_error, "expression": expression_error, "shape": shape_error}[kind]
-                found = (measure(vector, reference),)
+                found = [measure(vector, reference)]
             values.update(zip(keys, found, strict=True))
 
     def _pixels(
@@ -264,7 +258,7 @@ class JudgeWorker:
             record["worst"] += keys
             return
         values = record["values"]
-        inside = face_region(target.face.landmarks, *swapped.shape[:2])
+        inside = face_region(_landmarks(target.face), *swapped.shape[:2])
         outside = 1.0 - inside
         similarity = ssim_map(swapped, target.image)
         values["ssim_frame"] = float(similarity.mean())
@@ -394,6 +388,11 @@ _KEYS = {
     "expression": ("expression_error",),
     "shape": ("shape_error",),
 }
+
+
+def _landmarks(face: Face) -> NDArray[np.float64]:
+    assert face.landmarks is not None  # JudgeWorker's faces all have them
+    return face.landmarks
 
 
 def _shifted(face: Face, by: float) -> Face:

@@ -140,7 +140,9 @@ class TargetMethod:
         if not self._encode:
             return target
         _, payload = cv2.imencode(".jpg", target[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-        return np.ascontiguousarray(cv2.imdecode(payload, cv2.IMREAD_COLOR)[..., ::-1])
+        decoded = cv2.imdecode(payload, cv2.IMREAD_COLOR)
+        assert decoded is not None  # it was encoded a line above
+        return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
 
 
 class FolderMethod:

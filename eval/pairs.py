@@ -66,8 +66,7 @@ def write_pairs(path: Path, pairs: Sequence[Pair]) -> str:
     buffer = io.StringIO()
     # Python quotes a cell with the line end in use, but not with the other one, which splits the row for readers.
     odd = any("\r" in text for pair in pairs for text in pair_texts(pair))
-    quoting = csv.QUOTE_NONNUMERIC if odd else csv.QUOTE_MINIMAL
-    writer = csv.writer(buffer, lineterminator="\n", quoting=quoting)
+    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC if odd else csv.QUOTE_MINIMAL)
     clips = any(pair.previous >= 0 for pair in pairs)
     writer.writerow(CLIP_COLUMNS if clips else COLUMNS)
     for pair in pairs:

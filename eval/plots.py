@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def write_figures(run: Path, summary: Summary) -> list[Path]:
     ]
     written = []
     # Figures of their own: no window opens, and a notebook that calls this keeps its backend and its open figures.
-    with rc_context(_STYLE):
+    with rc_context(cast(Any, _STYLE)):
         for name, draw in drawings:
             figure = Figure(figsize=(6.4, 4.2), layout="constrained")
             if draw(figure, summary):

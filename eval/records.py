@@ -110,7 +110,8 @@ def read_records(path: Path, *, required: Mapping[str, type] | None = None) -> I
                 raise OptionError(f"{path.name} line {number} is not a record; remove that line and resume.")
             for key, kind in (required or {}).items():
                 value = record.get(key)
-                if not isinstance(value, kind) or isinstance(value, bool) or (kind is int and value < 0):
+                wrong = not isinstance(value, kind) or isinstance(value, bool)
+                if wrong or (isinstance(value, int) and value < 0):
                     raise OptionError(
                         f"{path.name} line {number} has no {key} that can be used; remove that line and resume."
                     )

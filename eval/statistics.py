@@ -104,4 +104,4 @@ def _by_cluster(
         raise OptionError(f"Wanted finite values (N,) with one label each; got {values.shape} and {clusters.shape}.")
     order = np.lexsort((values, clusters))  # the same sum to the last bit whatever order the records came in
     _, index = np.unique(clusters[order], return_inverse=True)
-    return np.bincount(index, values[order]), np.bincount(index).astype(np.float64)
+    return np.bincount(index, values[order]).astype(np.float64), np.bincount(index).astype(np.float64)

@@ -229,7 +229,7 @@ def _significance(frame: pd.DataFrame, columns: tuple[Column, ...], methods: lis
     """Sign-flip tests between all methods on the headline columns; Holm over the pairs of methods of one column."""
     rows = []
     for column in (c for c in columns if c.spec.headline and c.key not in ("frechet", "failed")):
-        found = []
+        found: list[dict[str, Any]] = []
         for a, b in combinations(methods, 2):
             both = frame.loc[a][[column.key, "source_identity"]].join(frame.loc[b][[column.key]], rsuffix=" b").dropna()
             if len(both) >= 2:

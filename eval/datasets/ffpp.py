@@ -108,11 +108,15 @@ def evenly_spaced(clip: Path, root: Path, count: int) -> list[tuple[str, int]]:
     relative = clip.relative_to(root).as_posix()
     if clip.is_dir():
         files = image_files(clip)
-        chosen = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)) if files else []
-        return [(f"{relative}/{files[i].name}", int(i)) for i in chosen]
-    total = video_length(clip)
-    chosen = np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(int)) if total > 0 else []
-    return [(f"{relative}#{i}", int(i)) for i in chosen]
+        return [(f"{relative}/{files[i].name}", i) for i in _spread(len(files), count)]
+    return [(f"{relative}#{i}", i) for i in _spread(video_length(clip), count)]
+
+
+def _spread(total: int, count: int) -> list[int]:
+    """Up to ``count`` numbers from 0 to ``total - 1``, evenly spaced."""
+    if total <= 0:
+        return []
+    return sorted({round(float(x)) for x in np.linspace(0, total - 1, min(count, total))})
 
 
 def _clips(root: Path) -> dict[str, Path]:

@@ -109,6 +109,7 @@ class OnnxNetwork:
     def __call__(self, crop: NDArray[np.number]) -> list[NDArray[np.float64]]:
         """Run one ``(S, S, 3)`` RGB crop in 0-255 units; all outputs, flattened."""
         pixels = crop[..., ::-1] if self._contract.bgr else crop
-        batch = (pixels.astype(np.float32) - np.float32(self._contract.mean)) / np.float32(self._contract.std)
+        mean, std = (np.asarray(value, np.float32) for value in (self._contract.mean, self._contract.std))
+        batch = (pixels.astype(np.float32) - mean) / std
         outputs = self._session.run(None, {self._input: np.ascontiguousarray(batch.transpose(2, 0, 1)[None])})
         return [np.asarray(output, np.float64).reshape(-1) for output in outputs]

@@ -76,7 +76,7 @@ def pnp_pose(landmarks: NDArray[np.float64], shape: NDArray[np.float64]) -> NDAr
     if not found:
         raise OptionError("No head pose fits these landmarks.")
     turned, _ = cv2.Rodrigues(vector)
-    pitch, yaw, roll = euler_degrees(turned)
+    pitch, yaw, roll = euler_degrees(np.asarray(turned, np.float64))
     return np.array([pitch, -yaw, roll])
 
 
