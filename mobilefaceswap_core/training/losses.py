@@ -33,6 +33,17 @@ def gradient_loss(swapped: Tensor, wanted: Tensor) -> Tensor:
     return across.abs().mean() + down.abs().mean()
 
 
+def colour_loss(swapped: Tensor, wanted: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean absolute difference without its grey part (the mean over the channels), each sample times its weight ``(N,)``.
+
+    Errors of light fill an L1 loss on RGB; a tinted iris is a small one there, and the first thing a viewer sees.
+    """
+    difference = swapped.float() - wanted.float()
+    tint = difference - difference.mean(1, keepdim=True)
+    per_sample = tint.abs().flatten(1).mean(1)
+    return (per_sample if weight is None else per_sample * weight).mean()
+
+
 def low_frequency_loss(swapped: Tensor, wanted: Tensor, mask: Tensor, *, cell_px: int) -> Tensor:
     """Mean absolute difference of cell averages, over the masked area only.
 

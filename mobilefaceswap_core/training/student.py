@@ -127,6 +127,8 @@ class StudentTask(Task):
         watch = bool(weights.activation) and step % _ACTIVATION_EVERY == 0
         swapped, logits, squares = self.network(target, embedding, feature_map, activations=watch)
         terms = {"distil": weights.distil * losses.weighted_l1(swapped, wanted, batch.weight)}
+        if weights.colour:
+            terms["colour"] = weights.colour * losses.colour_loss(swapped, wanted, batch.weight)
         if weights.gradient:
             terms["gradient"] = weights.gradient * losses.gradient_loss(swapped, wanted)
         if weights.low_frequency:

@@ -36,6 +36,15 @@ def test_gradient_loss_ignores_a_constant_shift_and_measures_the_slope_of_a_ramp
     assert losses.gradient_loss(both, torch.zeros_like(both)).item() == pytest.approx(0.2, abs=1e-6)
 
 
+def test_the_colour_loss_ignores_light_and_counts_tint():
+    grey = torch.full((2, 3, 4, 4), 0.5)
+    assert losses.colour_loss(grey + 0.2, grey).item() == pytest.approx(0, abs=1e-7)
+    red = grey + torch.tensor([0.3, 0.0, 0.0])[:, None, None]  # less its mean of 0.1: 0.2, -0.1, -0.1
+    assert losses.colour_loss(red, grey).item() == pytest.approx(0.4 / 3)
+    one = torch.stack([red[0], grey[0]])
+    assert losses.colour_loss(one, grey, torch.tensor([3.0, 9.0])).item() == pytest.approx(0.2)  # mean of 3 * 0.4 / 3 and 0
+
+
 def test_low_frequency_loss_sees_shading_but_no_checkerboard_and_only_inside_the_mask():
     checkers = ((torch.arange(8)[:, None] + torch.arange(8)) % 2 * 1.0 - 0.5).expand(1, 3, 8, 8)
     whole = torch.ones(1, 1, 8, 8)
