@@ -42,7 +42,9 @@ def test_the_colour_loss_ignores_light_and_counts_tint():
     red = grey + torch.tensor([0.3, 0.0, 0.0])[:, None, None]  # less its mean of 0.1: 0.2, -0.1, -0.1
     assert losses.colour_loss(red, grey).item() == pytest.approx(0.4 / 3)
     one = torch.stack([red[0], grey[0]])
-    assert losses.colour_loss(one, grey, torch.tensor([3.0, 9.0])).item() == pytest.approx(0.2)  # mean of 3 * 0.4 / 3 and 0
+    assert losses.colour_loss(one, grey, torch.tensor([3.0, 9.0])).item() == pytest.approx(
+        0.2
+    )  # mean of 3 * 0.4 / 3 and 0
 
 
 def test_low_frequency_loss_sees_shading_but_no_checkerboard_and_only_inside_the_mask():

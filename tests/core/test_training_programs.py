@@ -140,7 +140,16 @@ def test_two_processes_train_one_student_in_one_folder(tmp_path):
     write_pack(noise_pack([str(i) for i in range(8)], side=64), tmp_path / "p.npz")
     options = ["--set", f"data.packs=['{tmp_path / 'p.npz'}']", *SMALL]
     assert CliRunner().invoke(app, ["cache", "--out", str(tmp_path / "pairs"), *options]).exit_code == 0
-    run = ["student", "--out", str(tmp_path / "run"), *options, "--set", f"pairs={tmp_path / 'pairs'}", "--device", "cpu"]
+    run = [
+        "student",
+        "--out",
+        str(tmp_path / "run"),
+        *options,
+        "--set",
+        f"pairs={tmp_path / 'pairs'}",
+        "--device",
+        "cpu",
+    ]
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     for steps in ("2", "4"):  # the second time both read what the first one claims the folder with
         job = subprocess.run(
