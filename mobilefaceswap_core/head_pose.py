@@ -65,6 +65,17 @@ _POSE_WEIGHTS = np.ones(68)
 _POSE_WEIGHTS[JAW], _POSE_WEIGHTS[BROWS], _POSE_WEIGHTS[MOUTH] = 0.3, 0.6, 0.5
 
 
+def _camera_from_landmarks() -> Float:
+    weights = np.sqrt(_POSE_WEIGHTS)
+    design = np.hstack([MEAN_68, np.ones((68, 1))])
+    return np.linalg.pinv(design * weights[:, None]) * weights
+
+
+# (4, 68): times (68, 2) landmarks it is the least-squares affine camera, transposed: what x, y and z of the mesh move by in
+# the image, then its origin.
+CAMERA_FROM_LANDMARKS: Float = _camera_from_landmarks()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadPose:
     """A scaled orthographic camera on the mean face.
@@ -100,9 +111,7 @@ def head_pose(landmarks: Points) -> HeadPose:
     Source:
         DeMenthon and Davis 1995 without the iterations: affine camera, then the nearest rotation.
     """
-    weights = np.sqrt(_POSE_WEIGHTS)[:, None]
-    design = np.hstack([MEAN_68, np.ones((68, 1))])
-    camera = np.linalg.lstsq(design * weights, landmarks * weights, rcond=None)[0].T  # (2, 4)
+    camera = (CAMERA_FROM_LANDMARKS @ landmarks).T  # (2, 4)
     left, singular, right = np.linalg.svd(camera[:, :3], full_matrices=False)
     rows = left @ right
     rotation = np.vstack([rows, np.cross(rows[0], rows[1])])

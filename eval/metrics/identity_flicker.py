@@ -11,14 +11,15 @@ from .id_similarity import cosine
 ID_FLICKER = MetricSpec(
     "id_flicker",
     "ID flicker",
-    "",
+    "1e-3",
     False,
     1.0,
     "recogniser",
-    "Mean of 1 - cosine between the embeddings of the swapped face in two consecutive frames of a clip; pose, expression and "
-    "light move it too, so read it against the row of the target clip itself. Without a face in either frame: 1.",
+    "Mean of 1 - cosine between the embeddings of the swapped face in two consecutive frames of a clip, in thousandths; pose, "
+    "expression and light move it too, so read it against the row of the target clip itself. Without a face: 1000.",
     "Temporal consistency of embeddings (frame-to-frame cosine), as video editing is judged",
-    decimals=3,
+    scale=1000.0,
+    decimals=2,
     headline=False,
     clips_only=True,
 )

@@ -132,6 +132,7 @@ class StudentLosses:
     low_frequency: float = 0.0
     mask: float = 2.0
     landmarks: float = 0.0
+    pose: float = 0.0
     adversarial: float = 0.0
     feature_matching: float = 0.0
     r1: float = 4.0

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..head_pose import CAMERA_FROM_LANDMARKS
+
 # Points that move with expression and identity of the inner face: brows, eyes, lips; the jaw is the target's, the nose
 # the source's.
 EXPRESSION_POINTS = (*range(17, 27), *range(36, 68))
@@ -138,6 +140,22 @@ def r1_penalty(scores: Tensor, images: Tensor) -> Tensor:
     """
     (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
     return gradient.float().square().flatten(1).sum(1).mean()
+
+
+def pose_consistency(landmarks: Tensor, wanted: Tensor) -> Tensor:
+    """Mean absolute difference of yaw and pitch, for small angles in radians; both ``(N, 68, 2)``.
+
+    The depth axis of the affine camera of :func:`~..head_pose.head_pose`, relative to its size, before the rotation that
+    is nearest to it is taken: a linear map, so gradients are plain.
+    """
+    fit = torch.from_numpy(CAMERA_FROM_LANDMARKS).to(landmarks.device, torch.float32)
+
+    def tilt(points: Tensor) -> Tensor:
+        camera = fit @ points.float()  # (N, 4, 2): images of the mesh's x, y and z, and of its origin
+        size = camera[:, :2].square().sum((1, 2)).div(2).sqrt()
+        return camera[:, 2] / size[:, None]
+
+    return (tilt(landmarks) - tilt(wanted)).abs().mean()
 
 
 def landmark_consistency(landmarks: Tensor, wanted: Tensor) -> Tensor:

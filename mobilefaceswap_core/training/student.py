@@ -101,7 +101,11 @@ class StudentTask(Task):
         if config.only_mask:
             freeze_all_but_mask(self.network)
         self._perceptual = load_perceptual(config.perceptual, device=device) if config.losses.perceptual else None
-        self._landmarks = load_landmark_net(config.landmarks, device=device) if config.losses.landmarks else None
+        self._landmarks = (
+            load_landmark_net(config.landmarks, device=device)
+            if config.losses.landmarks or config.losses.pose
+            else None
+        )
         weights = config.losses
         self.critic: Critic | None = None
         if (weights.adversarial or weights.feature_matching) and not config.only_mask:
@@ -150,7 +154,10 @@ class StudentTask(Task):
         if self._landmarks is not None:
             with torch.no_grad():
                 still = self._landmarks(batch.target)  # read by the network too, so that its own error cancels
-            terms["landmarks"] = weights.landmarks * losses.landmark_consistency(self._landmarks(whole), still)
+            moved = self._landmarks(whole)
+            terms["landmarks"] = weights.landmarks * losses.landmark_consistency(moved, still)
+            if weights.pose:
+                terms["pose"] = weights.pose * losses.pose_consistency(moved, still)
         if identity:
             # A slightly different crop each time, or the network learns patterns on the recogniser's pixel grid.
             matrices = augment.random_affine(len(whole), generator, degrees=3, scale=0.03, shift=0.015)

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from mobilefaceswap_core.head_pose import MEAN_68
 from mobilefaceswap_core.training import losses
 from mobilefaceswap_core.training.config import ReweightOptions
 from mobilefaceswap_core.training.reweighting import sample_weight
@@ -143,3 +144,18 @@ def test_sample_weights_follow_the_squared_cosine_and_the_quality_and_can_be_swi
     )
     off = ReweightOptions(identity=False, quality=False)
     assert sample_weight(cosine, quality, off).tolist() == [1.0] * 4
+
+
+def test_the_pose_loss_is_the_closed_form_of_a_turned_mean_face_and_ignores_size_and_place():
+    def seen(yaw: float, size: float = 0.3, place: float = 0.5) -> torch.Tensor:
+        x, y, z = (torch.from_numpy(MEAN_68[:, i]) for i in range(3))
+        return torch.stack([math.cos(yaw) * x + math.sin(yaw) * z, y], 1)[None] * size + place
+
+    frontal, turned = seen(0.0), seen(0.2)
+    size = math.sqrt((math.cos(0.2) ** 2 + 1) / 2)
+    expected = math.sin(0.2) / size / 2  # the mean of yaw and pitch, which has not moved
+    assert losses.pose_consistency(turned, frontal).item() == pytest.approx(expected, abs=1e-5)
+    assert losses.pose_consistency(seen(0.2, 0.4, 0.1), turned).item() == pytest.approx(0, abs=1e-5)
+    moved = frontal.float().requires_grad_(True)
+    losses.pose_consistency(moved, turned).backward()
+    assert moved.grad is not None and moved.grad.abs().sum() > 0
