@@ -87,8 +87,8 @@ def load_landmark_net(path: Path | str, *, device: torch.device | str = "cpu") -
     """
     if not str(path):
         raise OptionError(
-            "losses.landmarks needs the file of a landmark network: train one with the program `landmarks` and name it in "
-            "`landmarks`, or set losses.landmarks=0."
+            "losses.landmarks and losses.pose need the file of a landmark network: train one with the program `landmarks` "
+            "and name it in `landmarks`, or set both to 0."
         )
     tensors = read_safetensors([Path(path)])
     first = tensors.get("features.0.weight")

@@ -155,7 +155,8 @@ class StudentTask(Task):
             with torch.no_grad():
                 still = self._landmarks(batch.target)  # read by the network too, so that its own error cancels
             moved = self._landmarks(whole)
-            terms["landmarks"] = weights.landmarks * losses.landmark_consistency(moved, still)
+            if weights.landmarks:
+                terms["landmarks"] = weights.landmarks * losses.landmark_consistency(moved, still)
             if weights.pose:
                 terms["pose"] = weights.pose * losses.pose_consistency(moved, still)
         if identity:
