@@ -178,25 +178,26 @@ def prepare(
 @_friendly
 def export(
     run: Annotated[
-        Path, typer.Argument(help="Folder of a run with a checkpoint, or a file in the flat student layout.")
+        Path, typer.Argument(help="Folder of a run with a checkpoint, or a student file (of the flat layout too).")
     ],
     out: Annotated[Path, typer.Option(help="Safetensors file to write.")],
+    mask_of: Annotated[
+        Path | None, typer.Option(help="Run or student file whose mask head to take instead (see only_mask).")
+    ] = None,
 ) -> None:
-    """Write the averaged network of a student's checkpoint, or a flat-layout file, in the layout that ships."""
-    from ..weights.load import load_into, read_safetensors
-    from .checkpoints import CHECKPOINT, load_checkpoint
-    from .export import tensors_from_flat_layout, write_network
+    """Write the averaged network of a student's checkpoint, or a student file, in the layout that ships."""
+    from ..weights.load import load_into
+    from .export import student_tensors, with_mask_of, write_network
     from .student import LAYOUT, TrainableStudent
 
     network = TrainableStudent()
-    if run.is_dir():
-        state = load_checkpoint(run / CHECKPOINT)
-        tensors, steps = state["average"], str(state["step"])
-    else:
-        tensors, steps = tensors_from_flat_layout(read_safetensors([run])), "unknown"
-    tensors = {name: tensor for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")}
+    tensors, facts = student_tensors(run)
+    if mask_of is not None:
+        mask, others = student_tensors(mask_of)
+        tensors = with_mask_of(tensors, mask)
+        facts |= {f"mask_{name}": value for name, value in others.items()}
     load_into(network, tensors, what=str(run))
-    print(f"exported {write_network(network, out, layout=LAYOUT, facts={'steps': steps})}")
+    print(f"exported {write_network(network, out, layout=LAYOUT, facts=facts)}")
 
 
 @app.command()

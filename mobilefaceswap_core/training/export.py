@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from ..errors import TrainingError
 from ..images import write_bytes
-from ..weights.load import file_sha256
+from ..weights.load import file_sha256, read_safetensors
+from .checkpoints import CHECKPOINT, load_checkpoint
 
 _LARGEST = 65504.0  # of float16
 PART_BYTES = 15 * 2**20  # parts stay below 16 MB, which repositories and forms take without large-file storage
@@ -29,6 +30,7 @@ _FLAT_TRUNK = {
     "n2": "norm2",
 }
 _ENCODER_STAGES = 5
+_MASK_HEAD = "idn.mask."
 
 
 def shipping_tensors(network: nn.Module) -> dict[str, Tensor]:
@@ -132,6 +134,43 @@ def mean_tensors(networks: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
                 "These networks differ in names or shapes of their tensors; average files of one layout."
             )
     return {name: torch.stack([network[name].float() for network in networks]).mean(0) for name in first}
+
+
+def student_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """A student's tensors under the names that ship, and what is known of where they are from.
+
+    Args:
+        path: folder of a run, whose averaged network is taken, or a file in the shipped or the flat layout.
+
+    Raises:
+        TrainingError: a tensor of no student.
+        WeightsError: no checkpoint in the folder, or a file that is missing or damaged.
+    """
+    if path.is_dir():
+        state = load_checkpoint(path / CHECKPOINT)
+        tensors, facts = state["average"], {"steps": str(state["step"])}
+    else:
+        tensors, facts = read_safetensors([path]), {"from": file_sha256(path)[:12]}
+        if not any(name.startswith("idn.") for name in tensors):
+            tensors = tensors_from_flat_layout(tensors)
+    return {name: tensor for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")}, facts
+
+
+def with_mask_of(tensors: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A student's tensors with the mask head of another one, which reads features of the same size.
+
+    A head trained alone (``only_mask``) fits the face it was trained on, and nearly as well one that moved on from it.
+
+    Raises:
+        TrainingError: the other one has no mask head, or one of other tensors.
+    """
+    head = {name: tensor for name, tensor in other.items() if name.startswith(_MASK_HEAD)}
+    wanted = {name for name in tensors if name.startswith(_MASK_HEAD)}
+    if not head or head.keys() != wanted:
+        raise TrainingError(
+            f"Got a mask head of {len(head)} tensors, wanted {len(wanted)}; give a student of this layout."
+        )
+    return {**tensors, **head}
 
 
 def tensors_from_flat_layout(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -7,17 +7,21 @@ import json
 import pytest
 import torch
 from safetensors import safe_open
+from typer.testing import CliRunner
 
 from mobilefaceswap_core.errors import TrainingError, WeightsError
 from mobilefaceswap_core.network import MobileFaceSwapNet
+from mobilefaceswap_core.training.__main__ import app
 from mobilefaceswap_core.training.export import (
     shipping_tensors,
+    student_tensors,
     tensors_from_flat_layout,
+    with_mask_of,
     write_network,
     write_network_parts,
 )
-from mobilefaceswap_core.training.student import TrainableStudent
-from mobilefaceswap_core.weights.load import read_safetensors
+from mobilefaceswap_core.training.student import LAYOUT, TrainableStudent
+from mobilefaceswap_core.weights.load import file_sha256, read_safetensors
 
 torch.set_num_threads(1)
 
@@ -82,3 +86,25 @@ def test_the_flat_layout_maps_one_to_one_onto_the_shipped_one():
     assert renamed.keys() == shipped.keys() and all(torch.equal(renamed[k], shipped[k]) for k in shipped)
     with pytest.raises(TrainingError, match="unheard"):
         tensors_from_flat_layout({"unheard.of": torch.zeros(1)})
+
+
+def test_a_face_gets_the_mask_head_of_another_student_by_the_command(tmp_path):
+    files = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        files.append(write_network(TrainableStudent(), tmp_path / f"{seed}.safetensors", layout=LAYOUT, facts={}))
+    face, mask = (read_safetensors([file]) for file in files)
+    arguments = ["export", str(files[0]), "--mask-of", str(files[1]), "--out", str(tmp_path / "both.safetensors")]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    both = read_safetensors([tmp_path / "both.safetensors"])
+    assert both.keys() == face.keys()
+    assert all(torch.equal(t, (mask if n.startswith("idn.mask.") else face)[n]) for n, t in both.items())
+    assert not torch.equal(both["idn.mask.0.1.weight"], face["idn.mask.0.1.weight"])
+    with safe_open(tmp_path / "both.safetensors", "pt") as file:
+        assert file.metadata()["mask_from"] == file_sha256(files[1])[:12]
+
+
+def test_a_file_without_a_mask_head_gives_none(tmp_path):
+    tensors, _ = student_tensors(write_network(TrainableStudent(), tmp_path / "x.safetensors", layout=LAYOUT, facts={}))
+    with pytest.raises(TrainingError, match="mask head of 0 tensors"):
+        with_mask_of(tensors, {"idn.final.0.weight": torch.zeros(1)})
