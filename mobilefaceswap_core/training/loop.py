@@ -169,6 +169,7 @@ class Trainer:
         budget = self.options.minutes * 60 - 3 * grid_seconds - 2 if self.options.minutes else math.inf
         budget, _ = agree(budget, False, self.place)
         smooth: dict[str, float] = {}
+        terms: dict[str, Tensor] = {}  # the last value of each: some are computed every second or fourth step only
         self.task.network.train()
         stopped, started = "steps used up", self._clock()
         saved, _ = agree(started - began, False, self.place)  # seconds since `began`, as all times below
@@ -185,7 +186,7 @@ class Trainer:
                     progress = self.step / self.options.steps
                     if math.isfinite(budget):
                         progress = max(progress, elapsed / budget)
-                    terms = self._train_step(progress, self.step - first)
+                    terms |= self._train_step(progress, self.step - first)
                     self._watch(smooth, terms, log, last=first)
                     if self.place.first:
                         self.task.progressed(progress, self.average, self.folder)

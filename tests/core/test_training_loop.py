@@ -93,6 +93,21 @@ def test_training_improves_the_average_and_reports_before_and_after(tmp_path):
     assert lines[-1]["error"] == pytest.approx(result.after["error"], abs=1e-5)
 
 
+class Alternating(Regression):
+    """Adds a term that only every second step computes, and that is the step's number."""
+
+    def losses(self, step, generator):
+        terms = super().losses(step, generator)
+        return terms | {"every_second": terms["error"].detach() * 0 + step} if step % 2 == 0 else terms
+
+
+def test_a_term_of_every_second_step_is_logged_as_it_is_and_not_as_it_began(tmp_path):
+    _run(tmp_path, replace(OPTIONS, log_every=4), Alternating())  # lines at steps whose number is odd: no such term
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    logged = [line["every_second"] for line in lines if line["kind"] == "train"]
+    assert len(logged) == 4 and logged[0] == 0 and sorted(set(logged)) == logged
+
+
 def test_a_budget_of_minutes_ends_in_time_with_an_export(tmp_path):
     ticks = itertools.count(step=1.0)  # every look at the clock takes a second
     options = LoopOptions(steps=10_000, minutes=1.0, precision="float32")
