@@ -127,6 +127,7 @@ class StudentLosses:
     distil: float = 25.0
     colour: float = 0.0
     gradient: float = 15.0
+    detail: float = 0.0
     identity: float = 3.0
     perceptual: float = 3.0
     low_frequency: float = 0.0

@@ -13,6 +13,8 @@ from ..head_pose import CAMERA_FROM_LANDMARKS
 # Points that move with expression and identity of the inner face: brows, eyes, lips; the jaw is the target's, the nose
 # the source's.
 EXPRESSION_POINTS = (*range(17, 27), *range(36, 68))
+_DETAIL_CELL_PX, _DETAIL_LEVELS = 16, 2  # cells of about a pupil's size in 224; details of 1 and of 2 pixels
+_DETAIL_FLOOR = 2 / 255  # below two grey levels details are sensor noise, and the root's slope would grow without bound
 _LANDMARK_SCALE = 50.0  # 1/50 of the crop (4.5 px of 224) is where the smooth L1 loss turns from square to linear
 
 
@@ -44,6 +46,26 @@ def colour_loss(swapped: Tensor, wanted: Tensor, weight: Tensor | None = None) -
     tint = difference - difference.mean(1, keepdim=True)
     per_sample = tint.abs().flatten(1).mean(1)
     return (per_sample if weight is None else per_sample * weight).mean()
+
+
+def detail_loss(swapped: Tensor, wanted: Tensor) -> Tensor:
+    """Mean absolute difference of the local strength of fine detail, for images of at least 64 px.
+
+    Strength is the root mean square, over overlapping cells, of what a 3x3 mean takes away; on the picture and on its half.
+    Where an edge could be here or a pixel further, pixelwise losses ask for their mean, which is blur; this one asks for an
+    edge of the right strength wherever it is.
+    """
+    ours, theirs = (x.float().mean(1, keepdim=True) for x in (swapped, wanted))
+    total = ours.new_zeros(())
+    for _ in range(_DETAIL_LEVELS):
+        total = total + (_detail_strength(ours) - _detail_strength(theirs)).abs().mean()
+        ours, theirs = F.avg_pool2d(ours, 2), F.avg_pool2d(theirs, 2)
+    return total
+
+
+def _detail_strength(grey: Tensor) -> Tensor:
+    fine = grey - F.avg_pool2d(F.pad(grey, (1, 1, 1, 1), mode="reflect"), 3, stride=1)
+    return (F.avg_pool2d(fine.square(), _DETAIL_CELL_PX, stride=_DETAIL_CELL_PX // 2) + _DETAIL_FLOOR**2).sqrt()
 
 
 def low_frequency_loss(swapped: Tensor, wanted: Tensor, mask: Tensor, *, cell_px: int) -> Tensor:

@@ -135,6 +135,8 @@ class StudentTask(Task):
             terms["colour"] = weights.colour * losses.colour_loss(swapped, wanted, batch.weight)
         if weights.gradient:
             terms["gradient"] = weights.gradient * losses.gradient_loss(swapped, wanted)
+        if weights.detail:
+            terms["detail"] = weights.detail * losses.detail_loss(swapped, wanted)
         if weights.low_frequency:
             cells = [losses.low_frequency_loss(swapped, wanted, mask, cell_px=side) for side in (4, 8)]
             terms["low_frequency"] = weights.low_frequency * torch.stack(cells).sum()

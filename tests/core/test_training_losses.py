@@ -37,6 +37,24 @@ def test_gradient_loss_ignores_a_constant_shift_and_measures_the_slope_of_a_ramp
     assert losses.gradient_loss(both, torch.zeros_like(both)).item() == pytest.approx(0.2, abs=1e-6)
 
 
+def test_the_detail_loss_of_a_checkerboard_is_eight_ninths_of_its_amplitude():
+    rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    board = torch.where((rows + columns) % 2 == 0, 0.5 + 0.1, 0.5 - 0.1).expand(2, 3, 64, 64)
+    floor = 2 / 255  # halved, the board is flat: only the first level counts
+    wanted = ((0.1 * 8 / 9) ** 2 + floor**2) ** 0.5 - floor
+    flat = torch.full_like(board, 0.5)
+    assert losses.detail_loss(flat, board).item() == pytest.approx(wanted, rel=1e-5)
+    assert losses.detail_loss(board, board).item() == 0
+
+
+def test_the_detail_loss_prefers_an_edge_in_the_wrong_place_to_a_blurred_one():
+    columns = torch.arange(64.0).expand(1, 3, 64, 64)
+    edge, shifted, blurred = ((columns - at) / width for at, width in ((34, 1), (36, 1), (34, 6)))
+    edge, shifted, blurred = (x.add(0.5).clamp(0, 1) for x in (edge, shifted, blurred))
+    assert losses.weighted_l1(blurred, edge) < losses.weighted_l1(shifted, edge)
+    assert losses.detail_loss(shifted, edge) < 0.5 * losses.detail_loss(blurred, edge)
+
+
 def test_the_colour_loss_ignores_light_and_counts_tint():
     grey = torch.full((2, 3, 4, 4), 0.5)
     assert losses.colour_loss(grey + 0.2, grey).item() == pytest.approx(0, abs=1e-7)
