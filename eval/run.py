@@ -11,7 +11,7 @@ from typing import Any
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.types import CropSpec
 
-from .datasets import DatasetRequest, build_dataset, read_identities
+from .datasets import WITHOUT_ROOT, DatasetRequest, build_dataset, read_identities
 from .judge import run_judge
 from .judge_worker import JudgeOptions
 from .judges.pose import package_version
@@ -69,7 +69,7 @@ def prepare(run: Path, options: RunOptions, *, resume: bool, say: Callable[[str]
 
 
 def _new_run(run: Path, options: RunOptions, say: Callable[[str], None]) -> dict[str, Any]:
-    if options.dataset in ("builtin", "builtin-clips"):
+    if options.dataset in WITHOUT_ROOT:
         root = run / "inputs"
     elif options.root is None:
         raise OptionError(f"--dataset {options.dataset} needs --root.")

@@ -8,7 +8,7 @@ from mobilefaceswap_core.errors import OptionError
 
 from .base import Dataset, DatasetRequest, read_identities
 
-__all__ = ["DATASETS", "Dataset", "DatasetRequest", "build_dataset", "read_identities"]
+__all__ = ["DATASETS", "WITHOUT_ROOT", "Dataset", "DatasetRequest", "build_dataset", "read_identities"]
 
 
 def _builtin(request: DatasetRequest) -> Dataset:
@@ -62,6 +62,8 @@ DATASETS: dict[str, Callable[[DatasetRequest], Dataset]] = {
     "ffpp": _ffpp,
     "pack": _pack,
 }
+# These draw their images from installed packages and write them into the run's own folder; the others need a root.
+WITHOUT_ROOT = frozenset({"builtin", "builtin-clips"})
 
 
 def build_dataset(name: str, request: DatasetRequest) -> Dataset:
