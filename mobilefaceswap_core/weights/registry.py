@@ -77,8 +77,8 @@ _SPECS = (
         files=(
             WeightsFile(
                 "student_224.safetensors",
-                "04bdd1a12ba05165a75687be20617ea6c4584a07874730f1c81177083e6a3efc",
-                8314824,
+                "1953db6cc8008ed8ab253753068193feefe2d26d03d0e6f0baf4f7b69e0f8432",
+                8314864,
             ),
         ),
         crop=CropSpec(224, "arcface", "similarity"),
@@ -88,13 +88,14 @@ _SPECS = (
         licence=_RESEARCH_ONLY,
         origin="trained by this project",
         trained=(
-            "24,900 steps of 8 to 16 on a two-core CPU, distilled from the graphics baseline with identity, landmark, pose and "
-            "adversarial losses; mean of three states of the last run, the mask head trained alone (docs/training.md, row 14)"
+            "40,300 steps of 8 to 16 on a two-core CPU, distilled from the graphics baseline with identity, landmark, pose, "
+            "detail and adversarial losses; mean of two states of the last run, the mask head trained alone (docs/training.md, "
+            "row 19)"
         ),
         measured=(
-            "160 pairs of the 41 CelebA identities its last 22,400 steps did not see (those before did), judge dlib ResNet, "
-            "gallery of 41, one crop, no paste back: ID retrieval top-1 0.700, dlib distance to the source 0.620, pose error "
-            "2.32 degrees and landmarks 3.20 px by dlib's landmarks"
+            "160 pairs of the 41 CelebA identities its last 37,800 steps did not see (those before did), judge dlib ResNet, "
+            "gallery of 41, one crop, no paste back: ID retrieval top-1 0.769, dlib distance to the source 0.612, pose error "
+            "2.29 degrees and landmarks 3.15 px by dlib's landmarks"
         ),
     ),
     WeightsSpec(
