@@ -111,8 +111,9 @@ def test_add_a_metric(reader: Reader) -> None:
         for (method, metric), row in reader.table("runs/sharpness").items()
         if metric == "sharpness"
     }
-    # One of the six targets is a soft picture, in which even the student draws more detail than there was: no upper bound.
-    assert means["target"] == pytest.approx(100) and means["student"] > 0 and abs(means["student"] - 100) > 1
+    # Not below the target: one of the two is a small photo, and any face drawn at 224 px has more detail than it. But the
+    # graphics baseline, which draws with the source's own pixels, stays ahead of the network.
+    assert means["target"] == pytest.approx(100) and 0 < means["student"] < means["graphics"]
     assert "sharpness (%)" in reader.said_by("eval run") and "1 passed" in reader.said_by("pytest")
 
 
