@@ -128,6 +128,7 @@ class StudentLosses:
     colour: float = 0.0
     gradient: float = 15.0
     detail: float = 0.0
+    eyes: float = 0.0
     identity: float = 3.0
     perceptual: float = 3.0
     low_frequency: float = 0.0
@@ -158,7 +159,7 @@ class StudentConfig:
         mask_background_only: supervise only the background part of the mask, as the paper does.
         perceptual: see ``perceptual.py``.
         perceptual_px: larger images are averaged down to this side for the perceptual loss, the most expensive one.
-        landmarks: a file of the program ``landmarks``; needed where that loss is not 0.
+        landmarks: a file of the program ``landmarks``; needed where that loss, the pose loss or the eye loss is not 0.
         discriminator_width: channels of the critic's first layer; it is there where ``losses.adversarial`` or
             ``losses.feature_matching`` is not 0, and sees the teacher's outputs as real.
     """

@@ -103,7 +103,7 @@ class StudentTask(Task):
         self._perceptual = load_perceptual(config.perceptual, device=device) if config.losses.perceptual else None
         self._landmarks = (
             load_landmark_net(config.landmarks, device=device)
-            if config.losses.landmarks or config.losses.pose
+            if config.losses.landmarks or config.losses.pose or config.losses.eyes
             else None
         )
         weights = config.losses
@@ -156,6 +156,8 @@ class StudentTask(Task):
         if self._landmarks is not None:
             with torch.no_grad():
                 still = self._landmarks(batch.target)  # read by the network too, so that its own error cancels
+            if weights.eyes:
+                terms["eyes"] = weights.eyes * losses.eye_loss(whole, batch.wanted, still, batch.weight)
             moved = self._landmarks(whole)
             if weights.landmarks:
                 terms["landmarks"] = weights.landmarks * losses.landmark_consistency(moved, still)

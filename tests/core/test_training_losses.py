@@ -55,6 +55,40 @@ def test_the_detail_loss_prefers_an_edge_in_the_wrong_place_to_a_blurred_one():
     assert losses.detail_loss(shifted, edge) < 0.5 * losses.detail_loss(blurred, edge)
 
 
+def _eyes_at(*places: tuple[float, float]) -> torch.Tensor:
+    landmarks = torch.zeros(1, 68, 2)
+    for eye, place in zip((slice(36, 42), slice(42, 48)), places, strict=True):
+        landmarks[:, eye] = torch.tensor(place)
+    return landmarks
+
+
+def test_the_eye_loss_is_a_mean_about_the_eyes_and_nowhere_else():
+    eyes = _eyes_at((0.25, 0.5), (0.75, 0.5))
+    wanted = torch.full((1, 3, 80, 80), 0.5)
+    assert losses.eye_loss(wanted + 0.1, wanted, eyes).item() == pytest.approx(0.1, rel=1e-5)
+    half = wanted.clone()
+    half[..., :40, :] += 0.2  # the upper half of the picture, and so of both eyes
+    assert losses.eye_loss(half, wanted, eyes).item() == pytest.approx(0.1, rel=1e-5)
+    mouth = wanted.clone()
+    mouth[..., 70:, :] += 0.5  # 30 px below, 3.4 deviations of 0.22 * 40 px
+    assert losses.eye_loss(mouth, wanted, eyes).item() < 1e-3
+    one_eye = wanted.clone()
+    one_eye[..., :40] += 0.2
+    assert losses.eye_loss(one_eye, wanted, eyes).item() == pytest.approx(0.1, rel=1e-5)
+
+
+def test_the_eye_loss_weighs_samples_and_pulls_only_the_swapped_image():
+    eyes = _eyes_at((0.3, 0.4), (0.7, 0.4)).expand(2, -1, -1).clone().requires_grad_()
+    wanted = torch.full((2, 3, 32, 32), 0.5)
+    swapped = (wanted + torch.tensor([0.1, 0.2])[:, None, None, None]).requires_grad_()
+    loss = losses.eye_loss(swapped, wanted, eyes, torch.tensor([1.0, 3.0]))
+    assert loss.item() == pytest.approx((0.1 + 0.6) / 2, rel=1e-5)
+    loss.backward()
+    assert eyes.grad is None
+    assert swapped.grad is not None
+    assert swapped.grad[0, 0, 12, 9] > 10 * swapped.grad[0, 0, 28, 16]  # an eye, the chin
+
+
 def test_the_colour_loss_ignores_light_and_counts_tint():
     grey = torch.full((2, 3, 4, 4), 0.5)
     assert losses.colour_loss(grey + 0.2, grey).item() == pytest.approx(0, abs=1e-7)

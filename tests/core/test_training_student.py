@@ -321,11 +321,16 @@ def test_the_landmark_network_feeds_the_consistency_losses(tmp_path, faces, pair
     assert load_landmark_net(result.exported[0])(torch.rand(1, 3, 32, 32)).shape == (1, 68, 2)
     with pytest.raises(OptionError, match="program `landmarks`"):
         TeacherTask(TeacherConfig(loop=LOOP, discriminator_width=4), faces)
-    weights = StudentLosses(landmarks=2.0, identity=0, perceptual=0)
+    for alone in (StudentLosses(eyes=2.0), StudentLosses(pose=2.0)):
+        with pytest.raises(OptionError, match="program `landmarks`"):
+            _task(faces, pairs, losses=alone)
+    weights = StudentLosses(landmarks=2.0, eyes=2.0, identity=0, perceptual=0)
     with pytest.raises(OptionError, match="program `landmarks`"):
         _task(faces, pairs, losses=weights)
     task = _task(faces, pairs, losses=weights, landmarks=str(result.exported[0]))
-    term = task.losses(1, batch_generator(1, 1, 0, torch.device("cpu")))["landmarks"]
+    terms = task.losses(1, batch_generator(1, 1, 0, torch.device("cpu")))
+    assert terms["eyes"] > 0
+    term = terms["landmarks"]
     (gradient,) = torch.autograd.grad(term, next(task.network.idn.final.parameters()))
     assert term > 0 and gradient.abs().max() > 0, "moved landmarks must reach the student's weights"
 
