@@ -115,3 +115,16 @@ def test_matching_moves_the_mean_most_of_the_way_and_ignores_an_empty_mask(frame
     after = target[face].mean() - match_colours(dark, target, disc())[face].mean()
     assert abs(after) < 0.3 * before
     assert match_colours(dark, target, np.zeros((224, 224), np.float32)) is dark
+
+
+def test_more_contrast_leaves_grey_eyes_grey_and_reaches_the_target() -> None:
+    skin, dark = np.array([200, 150, 120]), np.array([60, 60, 60])
+    flat, rich = (np.empty((224, 224, 3), np.uint8) for _ in range(2))
+    flat[:], rich[:] = skin * 0.9, skin
+    flat[80:100], rich[80:100] = dark, dark * 0.3
+    flat[120:140] = rich[120:140] = skin * 1.1
+    matched = match_colours(flat, rich, np.ones((224, 224), np.float32)).astype(int)
+    assert matched[90, 90].max() - matched[90, 90].min() <= 5  # a stretch of each channel left eleven levels here
+    assert matched[90, 90].mean() < 55  # darker, as the target's
+    before, after = flat.mean(2).std(), matched.mean(2).std()
+    assert 0.5 < (after - before) / (rich.mean(2).std() - before) < 1.1
