@@ -222,6 +222,7 @@ def load_conditioned_onnx(
         weights_sha256=json.loads(properties["weights_sha256"]),
         device="cpu / onnxruntime",
         match_colours=properties["match_colours"] == "true",
+        match_detail=properties.get("match_detail") == "true",
     )
     return GraphSwapper(session, info, feed)
 
@@ -264,6 +265,7 @@ def complete_graph(model: onnx.ModelProto, student: Student, *, kind: str) -> No
         "source": info.source,
         "weights_sha256": json.dumps(info.weights_sha256),
         "match_colours": "true" if info.match_colours else "false",
+        "match_detail": "true" if info.match_detail else "false",
     }
     helper.set_model_props(model, properties)
     face = helper.make_tensor_value_info("face", TensorProto.FLOAT, ["batch", 3, "side", "side"])

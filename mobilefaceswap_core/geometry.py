@@ -131,6 +131,11 @@ def transform_points(b_from_a: Matrix, points_a: Points) -> Points:
     return np.asarray(points_a, np.float64) @ b_from_a[:, :2].T + b_from_a[:, 2]
 
 
+def side_in_frame(crop_from_frame: Matrix, size_px: int) -> float:
+    """Side in the frame, in px, of a crop of ``size_px``; for an affine crop that of the square of the same area."""
+    return size_px / float(np.sqrt(abs(np.linalg.det(crop_from_frame[:, :2]))))
+
+
 def align_face(frame: Image, face: Face, spec: CropSpec) -> AlignedFace:
     """Cut a face out of a frame.
 

@@ -22,6 +22,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .colour import match_colours
+from .detail import match_detail
 from .detect import Detector, load_detector
 from .errors import NoFaceError, OptionError
 from .geometry import align_face
@@ -59,20 +60,22 @@ class SwapOptions:
 
     Attributes:
         match_colours: bring the swapped face to the target's colours; ``None`` leaves it to the swapper.
+        match_detail: strengthen its fine detail to the target's; ``None`` leaves it to the swapper.
         mask: how a network's mask becomes a weight.
         limits: where a swap may show besides that.
         min_face_px: faces smaller than this stay as they are.
         max_yaw_deg: faces turned further to a side than this stay as they are; needs 68 landmarks.
-        mark: called with each swapped crop and its weight before it is pasted, to hide a watermark in it. It sees the
-            crop as the reader of the mark will cut it out, whatever contract the swapper's own crop has.
+        mark: called with each swapped crop, its weight and its side in the frame in px before it is pasted, to hide a
+            watermark in it. It sees the crop as the reader of the mark will cut it out, whatever contract the swapper's own crop has.
     """
 
     match_colours: bool | None = None
+    match_detail: bool | None = None
     mask: MaskOptions = field(default_factory=MaskOptions)
     limits: MaskLimits = field(default_factory=MaskLimits)
     min_face_px: float = MIN_FACE_PX
     max_yaw_deg: float | None = None
-    mark: Callable[[Image, Mask], Image] | None = None
+    mark: Callable[[Image, Mask, float], Image] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -262,9 +265,12 @@ class Pipeline:
         paste_back(image, pixels, weight, target.crop_from_frame, out=image)
 
     def finish(self, target: AlignedFace, crop: SwappedCrop, *, options: SwapOptions) -> tuple[Image, Mask]:
-        """Match colours, refine and limit the mask, and mark: the pixels to paste and their weight."""
-        wants_match = self.swapper.info.match_colours if options.match_colours is None else options.match_colours
-        pixels = match_colours(crop.image, target.image, crop.mask) if wants_match else crop.image
+        """Match colours and detail, refine and limit the mask, and mark: the pixels to paste and their weight."""
+        info, pixels = self.swapper.info, crop.image
+        if info.match_colours if options.match_colours is None else options.match_colours:
+            pixels = match_colours(pixels, target.image, crop.mask)
+        if info.match_detail if options.match_detail is None else options.match_detail:
+            pixels = match_detail(pixels, target.image, crop.mask)
         weight = limit_weight(refine_mask(crop.mask, options.mask), target.landmarks, options.limits)
         if options.mark is not None:
             from .marking.crops import mark_aligned

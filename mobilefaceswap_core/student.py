@@ -142,6 +142,7 @@ def load_student(
         licence=spec.licence,
         source="AAAI-22, arXiv 2201.03808; weights of this project",
         weights_sha256=files | {file.name: file.sha256 for file in encoder_spec.files},
+        match_detail=True,
     )
     return Student(network, load_identity_encoder(device), info, backend=backend, device=device, threads=threads)
 

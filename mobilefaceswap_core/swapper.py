@@ -26,6 +26,7 @@ class SwapperInfo:
         device: device and backend really in use, such as ``cpu / onnxruntime``.
         needs_landmarks: whether sources and targets must carry 68 landmarks.
         match_colours: whether the pipeline should match colours after this swapper by default.
+        match_detail: whether it should then strengthen fine detail to the target's by default; for networks that draw soft.
     """
 
     name: str
@@ -37,6 +38,7 @@ class SwapperInfo:
     device: str = "cpu"
     needs_landmarks: bool = False
     match_colours: bool = True
+    match_detail: bool = False
 
 
 @runtime_checkable

@@ -7,18 +7,19 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from ..geometry import compose, crop_from_frame_matrix, invert, template_points, transform_points, warp
+from ..geometry import compose, crop_from_frame_matrix, invert, side_in_frame, template_points, transform_points, warp
 from ..types import CropSpec, Image, Mask, Matrix
 from .carriers import MARK_CROP
 
 
 def mark_aligned(
-    mark: Callable[[Image, Mask], Image], crop: Image, weight: Mask, *, spec: CropSpec, crop_from_frame: Matrix
+    mark: Callable[[Image, Mask, float], Image], crop: Image, weight: Mask, *, spec: CropSpec, crop_from_frame: Matrix
 ) -> Image:
     """Mark a swapped crop at the place where a reader will look for the mark.
 
     Args:
-        mark: such as :func:`~mobilefaceswap_core.marking.mark_crop`; takes a crop of :data:`MARK_CROP` and its weight.
+        mark: such as :func:`~mobilefaceswap_core.marking.mark_crop`; takes a crop of :data:`MARK_CROP`, its weight,
+            and its side in the frame in px.
         crop: ``(S, S, 3)`` RGB uint8.
         weight: ``(S, S)`` float32, what the crop will be pasted with.
         spec: how the crop was cut out.
@@ -29,14 +30,15 @@ def mark_aligned(
         reader's crop, marked there, and the change is carried back; pixels with weight 0 stay as they are.
     """
     if (spec.template, spec.fit) == (MARK_CROP.template, MARK_CROP.fit):
-        return mark(crop, weight)
+        return mark(crop, weight, side_in_frame(crop_from_frame, len(crop)))
     # The five points themselves are gone; where the template lies in the frame they are met but for the fit's residual.
     five = transform_points(invert(crop_from_frame), template_points(spec))
     mark_from_crop = compose(crop_from_frame_matrix(five, MARK_CROP), invert(crop_from_frame))
     size = (MARK_CROP.size_px, MARK_CROP.size_px)
     carried = warp(crop, mark_from_crop, size, border=cv2.BORDER_REPLICATE)
     there = np.clip(warp(weight, mark_from_crop, size), 0, 1)
-    change = mark(carried, there).astype(np.float32) - carried
+    side_px = side_in_frame(compose(mark_from_crop, crop_from_frame), MARK_CROP.size_px)
+    change = mark(carried, there, side_px).astype(np.float32) - carried
     back = warp(change, invert(mark_from_crop), crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     changed = np.clip(np.rint(crop + back), 0, 255).astype(np.uint8)
     return np.where(weight[..., None] > 0, changed, crop)

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import BackendError, OptionError, OutputError, SwapError
+from ..geometry import side_in_frame
 from ..images import LoadedImage, check_image, write_image
 from ..leftovers import hidden_name
 from ..types import Image, Mask, Matrix
 from .badge import draw_badge
+from .carriers import MARK_CROP
 from .metadata import append_xmp_box, embed_metadata, metadata_text, read_metadata, tag_clip
-from .watermark import VIDEO_STRENGTH, embed_crop, embed_frame, payload_for
+from .watermark import embed_crop, embed_frame, payload_for, video_strength
 
 _CLIPS = (".mp4", ".m4v", ".mov")
 _WITHOUT_METADATA = (".bmp",)
@@ -51,16 +53,17 @@ class FinishReport:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def mark_crop(crop: Image, mask: Mask, *, model: str, video: bool = False) -> Image:
+def mark_crop(crop: Image, mask: Mask, side_px: float, *, model: str, video: bool = False) -> Image:
     """Hide the mark in a swapped crop before paste back; what ``SwapOptions.mark`` calls.
 
     Args:
         crop: ``(S, S, 3)`` RGB uint8, aligned by a similarity to the ``arcface`` template.
         mask: ``(S, S)``, the weight it will be pasted with.
+        side_px: of the crop in the frame; matters to clips only.
         model: name of the swapper.
-        video: fixed, higher strength without a search: faster, and video codecs take more away than JPEG does.
+        video: a higher strength without a search: faster, and video codecs take more away than JPEG does.
     """
-    return embed_crop(crop, mask, payload=payload_for(model), strength=VIDEO_STRENGTH if video else None)
+    return embed_crop(crop, mask, payload=payload_for(model), strength=video_strength(side_px) if video else None)
 
 
 def apply_pixels(
@@ -81,16 +84,17 @@ def apply_pixels(
         options: see :class:`MarkOptions`.
         model: name of the swapper.
         masks: ``(224, 224)`` per face: where it was swapped, so that other pixels stay bit for bit.
-        video: fixed, higher strength: video codecs take more away than JPEG does.
+        video: a higher strength without a search: video codecs take more away than JPEG does.
 
     Returns:
         A new image, or ``image`` itself when there is nothing to do.
     """
     image = check_image(image)
     if options.watermark and faces:
-        payload, strength = payload_for(model), VIDEO_STRENGTH if video else None
+        payload = payload_for(model)
         for number, crop_from_frame in enumerate(faces):
             mask = None if masks is None else masks[number]
+            strength = video_strength(side_in_frame(crop_from_frame, MARK_CROP.size_px)) if video else None
             image = embed_frame(image, crop_from_frame, payload=payload, mask=mask, strength=strength)
     return draw_badge(image) if options.badge else image
 

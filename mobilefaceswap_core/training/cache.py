@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..colour import match_colours
+from ..detail import match_detail
 from ..detect import Detector, load_detector
 from ..errors import NoFaceError, OptionError
 from ..geometry import five_from_68
@@ -245,9 +246,11 @@ def _outputs(
             outputs.append(None)
             continue
         swapped = teacher.swap([target], [condition])[0]
-        image = (
-            match_colours(swapped.image, target.image, swapped.mask) if teacher.info.match_colours else swapped.image
-        )
+        image = swapped.image
+        if teacher.info.match_colours:
+            image = match_colours(image, target.image, swapped.mask)
+        if teacher.info.match_detail:
+            image = match_detail(image, target.image, swapped.mask)
         alpha = swapped.mask[..., None]
         blended = np.clip(np.rint(image * alpha + target.image * (1 - alpha)), 0, 255).astype(np.uint8)
         outputs.append(TeacherOutput(blended, swapped.mask, _landmark_error_px(blended, target, detector)))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..colour import match_colours
+from ..detail import match_detail
 from ..errors import NoFaceError, OptionError
 from ..geometry import LEFT_EYE, RIGHT_EYE
 from ..head_pose import head_pose
@@ -88,7 +89,7 @@ def evaluation_pairs(
 
 
 def swap_pairs(swapper: Swapper, faces: Faces, pairs: NDArray[np.int64]) -> list[Image]:
-    """Swapped crops, colours matched where the swapper asks for it, blended by the swapper's own mask."""
+    """Swapped crops, colours and detail matched where the swapper asks for it, blended by the swapper's own mask."""
     swapped = []
     for target_index, source_index in pairs.tolist():
         target = faces.aligned(target_index)
@@ -97,7 +98,11 @@ def swap_pairs(swapper: Swapper, faces: Faces, pairs: NDArray[np.int64]) -> list
         except NoFaceError:
             swapped.append(target.image)
             continue
-        image = match_colours(result.image, target.image, result.mask) if swapper.info.match_colours else result.image
+        image = result.image
+        if swapper.info.match_colours:
+            image = match_colours(image, target.image, result.mask)
+        if swapper.info.match_detail:
+            image = match_detail(image, target.image, result.mask)
         alpha = result.mask[..., None]
         swapped.append(np.clip(np.rint(image * alpha + target.image * (1 - alpha)), 0, 255).astype(np.uint8))
     return swapped

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..detect import Detector, load_detector
 from ..errors import ImageError, OptionError
-from ..geometry import align_face, invert
+from ..geometry import align_face, side_in_frame
 from ..images import read_image
 from ..types import AlignedFace, CropSpec, Image, Points
 from .packs import Pack, pack_from_crops
@@ -164,7 +164,7 @@ def _aligned_faces(image: Image, detector: Detector, spec: CropSpec, *, every: b
 def _bad_crop(face: AlignedFace, landmarks: Points, options: PrepareOptions) -> str:
     from .pairs import pose_signature
 
-    pixels = face.image.shape[0] * float(np.sqrt(abs(np.linalg.det(invert(face.crop_from_frame)[:, :2]))))
+    pixels = side_in_frame(face.crop_from_frame, len(face.image))
     if pixels < options.smallest_px:
         return f"smaller than {options.smallest_px:g} px"
     if abs(pose_signature(landmarks[None])[0, 0]) > options.turned:

@@ -16,6 +16,7 @@ from mobilefaceswap_core.geometry import (
     crop_from_frame_matrix,
     five_from_68,
     invert,
+    side_in_frame,
     similarity_from_points,
     template_points,
     transform_points,
@@ -64,6 +65,13 @@ def test_affine_recovers_a_shear_that_a_similarity_cannot() -> None:
 
 def test_equal_points_give_a_shift_and_no_error() -> None:
     assert np.allclose(similarity_from_points(np.ones((5, 2)), np.full((5, 2), 3.0)), [[1, 0, 2], [0, 1, 2]])
+
+
+def test_a_crop_has_the_side_in_the_frame_that_its_scale_says() -> None:
+    turn = np.radians(30)
+    halved = 0.5 * np.array([[np.cos(turn), -np.sin(turn), 40], [np.sin(turn), np.cos(turn), -9]])
+    assert side_in_frame(halved, 224) == pytest.approx(448)
+    assert side_in_frame(np.array([[2.0, 1.0, 0.0], [0.0, 0.5, 3.0]]), 224) == pytest.approx(224)  # a shear keeps the area
 
 
 def test_inverse_and_composition_are_what_their_names_say() -> None:

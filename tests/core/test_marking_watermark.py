@@ -22,7 +22,7 @@ from mobilefaceswap_core.marking.reading import (
     score_for,
     vote,
 )
-from mobilefaceswap_core.marking.watermark import VIDEO_STRENGTH, embed_crop, embed_frame, payload_for
+from mobilefaceswap_core.marking.watermark import VIDEO_STRENGTH, embed_crop, embed_frame, payload_for, video_strength
 from mobilefaceswap_core.paste import paste_back
 
 PAYLOAD = payload_for("student")
@@ -173,6 +173,12 @@ def test_any_crop_size_carries_the_mark(skin: np.ndarray, side: int) -> None:
     assert read_crop(marked).payload == PAYLOAD
 
 
+def test_small_faces_of_a_clip_carry_a_stronger_mark() -> None:
+    assert video_strength(300) == video_strength(224) == VIDEO_STRENGTH
+    assert video_strength(224 / 1.44) == pytest.approx(1.2 * VIDEO_STRENGTH)
+    assert video_strength(50) == video_strength(90) == 1.5 * VIDEO_STRENGTH
+
+
 def test_a_crop_that_is_no_crop_is_refused() -> None:
     with pytest.raises(ImageError, match="square RGB uint8"):
         embed_crop(np.zeros((10, 20, 3), np.uint8), payload=PAYLOAD)
@@ -209,7 +215,7 @@ def test_a_crop_of_another_fit_is_marked_where_the_reader_looks_and_nowhere_else
     weight = np.zeros((224, 224), np.float32)
     weight[20:210, 20:204] = 1
 
-    def mark(crop: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def mark(crop: np.ndarray, mask: np.ndarray, side_px: float) -> np.ndarray:
         return embed_crop(crop, mask, payload=PAYLOAD)
 
     marked = mark_aligned(mark, aligned.image, weight, spec=spec, crop_from_frame=aligned.crop_from_frame)

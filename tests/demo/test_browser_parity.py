@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from built_page import CHROMIUM, PATIENCE_MS, PORTRAITS, chromium
 
 from mobilefaceswap_core.colour import match_colours
+from mobilefaceswap_core.detail import match_detail
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.detect.lite import LiteDetector
 from mobilefaceswap_core.export import export_baked
@@ -43,7 +45,7 @@ def modules(browser: Any, page_url: str) -> Iterator[Any]:
     page.goto(page_url)
     page.evaluate(
         """async () => {
-            const names = ['align', 'picture', 'colour', 'paste', 'track', 'swap', 'camera', 'runtime'];
+            const names = ['align', 'picture', 'colour', 'detail', 'paste', 'track', 'swap', 'camera', 'runtime'];
             for (const name of names) window[name] = await import(`./${name}.js`);
             window.bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
             window.floats = (text) => new Float32Array(window.bytes(text).buffer);
@@ -160,13 +162,18 @@ def test_the_same_crop_is_swapped_as_python_swaps_it(
         assert levels(want.image, crop) > 40  # something was swapped
 
 
-def test_colours_mask_and_paste_agree(modules: Any, student: Student, person: Any, astronaut: np.ndarray) -> None:
+def test_colours_detail_mask_and_paste_agree(
+    modules: Any, student: Student, person: Any, astronaut: np.ndarray
+) -> None:
     (face,) = load_detector("lite").detect(astronaut)
     target = align_face(astronaut, face, SPEC)
     (swapped,) = student.swap([target], [person])
+    # This target is no sharper than the student; a softer face leaves detail something to do.
+    swapped = replace(swapped, image=cv2.GaussianBlur(swapped.image, (5, 5), 1.0))
     code = """([frame, face, crop, mask, matrix]) => {
         const [into, pixels, weight] = [asPicture(frame), asPicture(face), floats(mask)];
         colour.matchColours(pixels, asPicture(crop), weight);
+        detail.matchDetail(pixels, asPicture(crop), weight);
         const refined = paste.refineMask(weight);
         paste.pasteBack(into, pixels, refined, matrix);
         return [text(pixels.data), text(refined), text(into.data)];
@@ -176,10 +183,12 @@ def test_colours_mask_and_paste_agree(modules: Any, student: Student, person: An
         code, [rgba(astronaut), rgba(swapped.image), rgba(target.image), mask, target.crop_from_frame.ravel().tolist()]
     )
     matched = match_colours(swapped.image, target.image, swapped.mask)
-    assert levels(rgb(pixels, (224, 224)), matched) <= 1
+    detailed = match_detail(matched, target.image, swapped.mask)
+    assert levels(detailed, matched) > 2
+    assert levels(rgb(pixels, (224, 224)), detailed) <= 2  # one for colours, one for detail
     refined = refine_mask(swapped.mask)
     np.testing.assert_allclose(floats(weight).reshape(224, 224), refined, atol=1e-5)
-    wanted = paste_back(astronaut, matched, refined, target.crop_from_frame)
+    wanted = paste_back(astronaut, detailed, refined, target.crop_from_frame)
     got = rgb(frame, astronaut.shape)
     assert levels(got, wanted) <= 4  # OpenCV's cubic weights are tabled in 32 steps a pixel
     assert np.array_equal((got != astronaut).any(2), (wanted != astronaut).any(2)) or (

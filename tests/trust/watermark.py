@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def psnr_db(first: Image, second: Image, where: np.ndarray | None = None) -> flo
 
 def _swapped(pipeline: Pipeline, scene_image: Image, source: Source, marked: bool, video: bool = False) -> Image:
     model = pipeline.swapper.info.name
-    mark = (lambda crop, weight: mark_crop(crop, weight, model=model, video=video)) if marked else None
+    mark = partial(mark_crop, model=model, video=video) if marked else None
     return pipeline.swap(scene_image, source, faces="largest", options=SwapOptions(mark=mark)).image
 
 

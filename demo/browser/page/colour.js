@@ -11,7 +11,7 @@ const MIN_PIXELS_SHARE = 0.001;
 const MIN_LEVEL = 5; // of 255: below it a ratio of means or deviations says nothing
 
 const clamp = (value, [low, high]) => Math.min(Math.max(value, low), high);
-const lumaAt = (data, i) => Math.round(0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2]);
+export const lumaAt = (data, i) => Math.round(0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2]);
 
 /**
  * Move mean colour and contrast of the swapped face towards those of the target's face, in place.

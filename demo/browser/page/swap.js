@@ -6,6 +6,7 @@
  */
 import { CROP_PX, cropFromFrameMatrix } from './align.js';
 import { matchColours } from './colour.js';
+import { matchDetail } from './detail.js';
 import { Detector, largest } from './detect.js';
 import { LandmarkNetwork } from './landmarks.js';
 import { FORMAT, readMetadata } from './onnx_file.js';
@@ -105,6 +106,7 @@ export class Swapper {
     const said = readMetadata(bytes);
     this.model = said.model;
     this.matchesColours = said.match_colours === 'true';
+    this.matchesDetail = said.match_detail === 'true';
     await before?.release();
   }
 
@@ -141,6 +143,7 @@ export class Swapper {
     const { crop, cropFromFrame } = this.align(frame, face);
     const { face: pixels, mask } = await this.swapCrop(crop);
     if (this.matchesColours) matchColours(pixels, crop, mask);
+    if (this.matchesDetail) matchDetail(pixels, crop, mask);
     const weight = refineMask(mask);
     await this.hideMark(pixels, weight);
     pasteBack(frame, pixels, weight, cropFromFrame);
