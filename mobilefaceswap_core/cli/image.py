@@ -186,7 +186,7 @@ def swap_file(
     }
 
 
-def crop_mark(info: SwapperInfo) -> Callable[[Image, Mask], Image]:
+def crop_mark(info: SwapperInfo) -> Callable[[Image, Mask, float], Image]:
     """The watermark put into a crop before it is pasted."""
     from ..marking import mark_crop
 

@@ -324,7 +324,7 @@ class _Job:
         )
 
 
-def watermark_for(model: str) -> Callable[[Image, Mask], Image]:
+def watermark_for(model: str) -> Callable[[Image, Mask, float], Image]:
     """The function that hides this project's mark in a swapped crop of a clip."""
     from ..marking import mark_crop
 

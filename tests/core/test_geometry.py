@@ -71,7 +71,9 @@ def test_a_crop_has_the_side_in_the_frame_that_its_scale_says() -> None:
     turn = np.radians(30)
     halved = 0.5 * np.array([[np.cos(turn), -np.sin(turn), 40], [np.sin(turn), np.cos(turn), -9]])
     assert side_in_frame(halved, 224) == pytest.approx(448)
-    assert side_in_frame(np.array([[2.0, 1.0, 0.0], [0.0, 0.5, 3.0]]), 224) == pytest.approx(224)  # a shear keeps the area
+    assert side_in_frame(np.array([[2.0, 1.0, 0.0], [0.0, 0.5, 3.0]]), 224) == pytest.approx(
+        224
+    )  # a shear keeps the area
 
 
 def test_inverse_and_composition_are_what_their_names_say() -> None:

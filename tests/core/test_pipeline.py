@@ -115,15 +115,18 @@ def test_a_source_of_another_model_is_refused(pipeline, source, group) -> None:
 
 
 def test_the_mark_is_asked_for_each_swapped_crop_with_its_weight(pipeline, source, group) -> None:
-    seen = []
+    seen, sides = [], []
 
-    def mark(crop, weight):
+    def mark(crop, weight, side_px):
         seen.append((crop.shape, weight.shape))
+        sides.append(side_px)
         return 255 - crop
 
     plain = pipeline.swap(group, source, faces=1).image
-    marked = pipeline.swap(group, source, faces=1, options=SwapOptions(mark=mark)).image
+    result = pipeline.swap(group, source, faces=1, options=SwapOptions(mark=mark))
+    marked, size_px = result.image, result.faces[1].size_px
     assert seen == [((224, 224, 3), (224, 224))]
+    assert size_px < sides[0] < 2 * size_px  # the crop holds the face and some of what is about it
     assert (plain != marked).any()
 
 

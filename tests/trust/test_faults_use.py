@@ -65,7 +65,7 @@ def test_thirty_two_users_at_once_get_their_own_faces_whoever_cancels(
             begun = time.perf_counter()
             source = pipeline.prepare_source([people[number]])
 
-            def leave(crop: np.ndarray, mask: np.ndarray) -> np.ndarray:
+            def leave(crop: np.ndarray, mask: np.ndarray, side_px: float) -> np.ndarray:
                 raise Cancelled("The visitor left.")
 
             if chance.random() < 0.4:
