@@ -9,6 +9,7 @@ import pytest
 
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError, SwapError, WeightsError
+from mobilefaceswap_core.geometry import align_face
 from mobilefaceswap_core.models import available_swappers, entries, load_swapper
 from mobilefaceswap_core.pipeline import Pipeline, SwapOptions
 from mobilefaceswap_core.swapper import Swapper, SwapperInfo
@@ -124,9 +125,9 @@ def test_the_mark_is_asked_for_each_swapped_crop_with_its_weight(pipeline, sourc
 
     plain = pipeline.swap(group, source, faces=1).image
     result = pipeline.swap(group, source, faces=1, options=SwapOptions(mark=mark))
-    marked, size_px = result.image, result.faces[1].size_px
+    marked, matrix = result.image, align_face(group, result.faces[1], CropSpec()).crop_from_frame
     assert seen == [((224, 224, 3), (224, 224))]
-    assert size_px < sides[0] < 2 * size_px  # the crop holds the face and some of what is about it
+    assert sides == [pytest.approx(224 / np.hypot(*matrix[:, 0]))]
     assert (plain != marked).any()
 
 
