@@ -20,6 +20,7 @@ _SLOPE = 0.2
 _R1_EVERY, _R1_SAMPLES = 16, 16  # lazy regularisation (StyleGAN2): every 16 steps, 16 times as strong
 _RAMP_STEPS = 300  # of the adversarial loss, while the critic learns
 _PATIENCE_STEPS = 2000  # after which a critic that still answers a constant counts as dead
+_DEAD_READINGS = 5  # in a row; one alone stopped a run whose critic was well, at step 2,520
 
 
 class Discriminator(nn.Module):
@@ -89,7 +90,7 @@ class Critic:
         self.discriminator = Discriminator(width=width).to(device)
         self.optimiser = torch.optim.Adam(self.discriminator.parameters(), learning_rate, betas)
         self.steps = 0  # its own: a run may gain a critic on the way
-        self.loss = 0.0  # of the last reading
+        self.dead_readings = 0  # in a row, at the loss of a constant answer
         self._r1, self._log_every, self._place, self._device = r1, log_every, place, torch.device(device)
 
     def train(self, real: Tensor, fake: Tensor) -> None:
@@ -108,8 +109,13 @@ class Critic:
         average_gradients(self.discriminator, self._place)
         self.optimiser.step()
         if self.steps % self._log_every == 0:
-            self.loss = float(loss.detach())
+            self.note(float(loss.detach()))
         self.steps += 1
+
+    def note(self, loss: float) -> None:
+        """Take down one reading of the loss. A living critic of a good network passes this value now and then."""
+        constant = abs(loss - 2 * Discriminator.SCALES) < 0.01
+        self.dead_readings = self.dead_readings + 1 if constant else 0
 
     def judge(self, fake: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
         """Scores and features of ``fake`` per scale; gradients reach ``fake`` alone."""
@@ -138,7 +144,7 @@ class Critic:
 
     def diverged(self) -> str:
         """Why the run should stop, or nothing."""
-        if self.steps > _PATIENCE_STEPS and abs(self.loss - 2 * Discriminator.SCALES) < 0.01:
+        if self.steps > _PATIENCE_STEPS and self.dead_readings >= _DEAD_READINGS:
             return "the discriminator is dead (its hinge loss stays at the value of a constant answer)."
         return ""
 
