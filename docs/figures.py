@@ -75,7 +75,7 @@ def overview(
         kernels = condition.weights.tensors()[LAYER][0].numpy()
         limit = float(np.abs(kernels).max())
         crop = pipeline.swapper.swap([target], [condition])[0]
-        drawn, weight = mark(crop.image, crop.mask), crop.mask[..., None]
+        drawn, weight = mark(crop.image, crop.mask, float(len(crop.image))), crop.mask[..., None]
         fused = np.rint(drawn * weight + target.image * (1 - weight)).astype(np.uint8)
         show(row[0], face.image, f"source {name}")
         show(row[1], tiled(kernels[:64], 8), "64 of its kernels", cmap="RdBu_r", vmin=-limit, vmax=limit)
