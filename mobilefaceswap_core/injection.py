@@ -4,14 +4,15 @@ Two networks with one interface (:class:`InjectionNetwork`):
 
 * :class:`OfficialInjection`, the layout of the authors' release: 20 M parameters, kernels predicted by convolutions on
   the recogniser's feature map, pointwise kernels modulated by the embedding.
-* :class:`CompactInjection`, the layout of the weights that ship here: 3.6 M parameters, a source-specific low-rank part
-  added to learned base kernels. It trains on small machines, where the official layout gave kernels that hardly depended
+* :class:`CompactInjection`, the layout of the weights that ship here: 3.9 M parameters, a source-specific low-rank part
+  added to learned base kernels, depthwise and pointwise. It trains on small machines, where the official layout gave kernels that hardly depended
   on the source, and its kernels have unit norm times a gain, so activations stay of order 1.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import cast
 
@@ -31,6 +32,8 @@ from .idn import (
 
 EMBEDDING = 512  # length of the identity embedding, and channels of the identity feature map
 MAP_SIDE = 7  # side of the feature map of a 112-px recogniser
+_MIX = "injection.mix."  # state names in a whole network
+_MIXING = (_MIX, "injection.mix_in.", "injection.mix_out.")
 
 
 class InjectionNetwork(nn.Module, ABC):
@@ -50,7 +53,7 @@ def modulate(weight: Tensor, scale: Tensor, *, epsilon: float) -> Tensor:
     """Weights modulation: scale the inputs of a kernel, then bring each output's kernel back to unit norm.
 
     Args:
-        weight: ``(C_out, C_in)`` learned kernel.
+        weight: ``(C_out, C_in)`` learned kernel, or ``(N, C_out, C_in)``, one per source.
         scale: ``(N, C_in)``; 0 leaves the kernel as it is.
 
     Returns:
@@ -62,7 +65,7 @@ def modulate(weight: Tensor, scale: Tensor, *, epsilon: float) -> Tensor:
     >>> modulate(torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2), epsilon=0.0)  # unit norm: 3-4-5
     tensor([[[0.6000, 0.8000]]])
     """
-    modulated = weight[None] * (scale[:, None, :] + 1)
+    modulated = weight * (scale[:, None, :] + 1)
     return modulated * torch.rsqrt(modulated.square().sum(2, keepdim=True) + epsilon)
 
 
@@ -179,9 +182,13 @@ class IdentityTrunk(nn.Module):
 
 
 class CompactInjection(InjectionNetwork):
-    """A small IIN: depthwise kernel = (learned base + low-rank function of the code), at unit norm times a gain."""
+    """A small IIN: kernel = learned base + low-rank function of the code, at unit norm.
 
-    CODE, RANK = 512, 64
+    Depthwise kernels are then multiplied by a gain. Pointwise kernels are also modulated, as in the paper; their low-rank
+    part (``mix``) is this project's: a source may combine channels, not only scale them, at no cost per frame.
+    """
+
+    CODE, RANK, MIX_RANK = 512, 64, 32
     NORM_EPSILON = 1e-4  # keeps the gradient of a vanishing kernel bounded
     MODULATION_EPSILON = 1e-8  # float32-safe form of the official 1e-16
     # (channels, kernel side) of the nine depthwise stages: encoder, then decoder.
@@ -203,6 +210,14 @@ class CompactInjection(InjectionNetwork):
         self.head = nn.ModuleList(nn.Linear(self.RANK, c * k * k, bias=False) for c, k in self.SHAPES)
         self.style = nn.ModuleList(nn.Linear(self.CODE, c) for c, _ in self.SHAPES)
         self.pointwise = nn.ParameterList(nn.Parameter(torch.randn(o, i) * i**-0.5) for i, o in pairs)
+        ranks = [min(self.MIX_RANK, i) for i, _ in pairs]
+        self.mix = nn.ModuleList(nn.Linear(self.CODE, rank, bias=False) for rank in ranks)
+        self.mix_in = nn.ParameterList(
+            nn.Parameter(torch.randn(rank, i) * i**-0.5) for rank, (i, _) in zip(ranks, pairs, strict=True)
+        )
+        self.mix_out = nn.ParameterList(
+            nn.Parameter(torch.randn(o, rank) * rank**-0.5) for rank, (_, o) in zip(ranks, pairs, strict=True)
+        )
         self.initialise()
 
     def initialise(self) -> None:
@@ -214,14 +229,13 @@ class CompactInjection(InjectionNetwork):
             nn.init.zeros_(low.bias)
             nn.init.normal_(style.weight, std=0.35 * self.CODE**-0.5)
             nn.init.zeros_(style.bias)
+        for mix in self.mix:
+            nn.init.zeros_(cast(nn.Linear, mix).weight)  # all sources combine channels alike at first
 
     def forward(self, embedding: Tensor, feature_map: Tensor) -> IdnWeights:
         code = self.trunk(embedding, feature_map)  # (N, 512)
         depthwise = [self._depthwise(i, code) for i in range(len(self.SHAPES))]
-        pointwise = [
-            modulate(weight, style(code), epsilon=self.MODULATION_EPSILON)
-            for weight, style in zip(self.pointwise, self.style, strict=True)
-        ]
+        pointwise = [self._pointwise(i, code) for i in range(len(self.SHAPES))]
         stages = len(ENCODER_CHANNELS) - 1
         return IdnWeights(
             tuple(depthwise[:stages]), tuple(pointwise[:stages]), tuple(depthwise[stages:]), tuple(pointwise[stages:])
@@ -233,3 +247,29 @@ class CompactInjection(InjectionNetwork):
         kernels = self.base[stage][None].float() + own
         kernels = kernels * torch.rsqrt(kernels.square().sum(2, keepdim=True) + self.NORM_EPSILON)
         return (kernels * self.gain[stage][None, :, None]).view(-1, channels, side, side)
+
+    def _pointwise(self, stage: int, code: Tensor) -> Tensor:
+        strength = self.mix[stage](code)  # (N, rank)
+        mixed = self.pointwise[stage] + (self.mix_out[stage] * strength[:, None, :]) @ self.mix_in[stage]
+        return modulate(mixed, self.style[stage](code), epsilon=self.MODULATION_EPSILON)
+
+
+def with_mixing(tensors: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Tensors of a compact student from before its pointwise kernels had a low-rank part, with that part at zero.
+
+    The channels to combine (``mix_in``, ``mix_out``) are drawn, always the same: at zero the part could not be trained.
+
+    Args:
+        tensors: by name; returned as they are if they have the part.
+        network: a module of the full layout, which tells the shapes.
+    """
+    if any(name.startswith(_MIXING) for name in tensors):
+        return dict(tensors)
+    generator = torch.Generator().manual_seed(0)
+    added = {}
+    for name, value in network.state_dict().items():
+        if name.startswith(_MIX):
+            added[name] = torch.zeros(value.shape)
+        elif name.startswith(_MIXING):
+            added[name] = torch.randn(value.shape, generator=generator) * value.shape[1] ** -0.5
+    return {**tensors, **added}

@@ -184,7 +184,12 @@ def _pointwise(graph: Graph, code: str, i: int, injection: CompactInjection) -> 
     """``(C_out, C_in)`` modulated kernels; see :func:`~mobilefaceswap_core.injection.modulate`."""
     scale = _linear(graph, code, f"style.{i}", cast(Any, injection.style[i]))
     scale = graph.add("Add", [scale, graph.constant(f"unscaled.{i}", np.array(1, np.float32))], f"scale.{i}")
-    weight = graph.constant(f"pointwise_base.{i}", injection.pointwise[i].detach().numpy())
+    mixed_out = graph.constant(f"mix_out.{i}", injection.mix_out[i].detach().numpy())
+    mixed_in = graph.constant(f"mix_in.{i}", injection.mix_in[i].detach().numpy())
+    strength = _linear(graph, code, f"mix.{i}", cast(Any, injection.mix[i]))
+    own = graph.add("MatMul", [graph.add("Mul", [mixed_out, strength], f"mix_scaled.{i}"), mixed_in], f"mixed.{i}")
+    base = graph.constant(f"pointwise_base.{i}", injection.pointwise[i].detach().numpy())
+    weight = graph.add("Add", [base, own], f"pointwise_own.{i}")
     scaled = graph.add("Mul", [weight, scale], f"modulated.{i}")
     return _unit_rows(graph, scaled, f"pointwise.{i}", injection.MODULATION_EPSILON)
 

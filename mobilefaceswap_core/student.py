@@ -17,6 +17,7 @@ from .errors import ImageError, OptionError, WeightsError
 from .identity.arcface import ArcFaceIrSe
 from .identity.encoder import ARCFACE_CONTRACT, IdentityEncoder, load_identity_encoder, to_unit_tensor
 from .idn import IdnWeights
+from .injection import with_mixing
 from .network import MobileFaceSwapNet
 from .official import NETWORK_FILE, RECOGNISER_FILE
 from .swapper import SwapperInfo
@@ -133,7 +134,7 @@ def load_student(
         tensors, files = load_tensors(spec.name), {file.name: file.sha256 for file in spec.files}
     else:
         tensors, files = read_safetensors([path]), {path.name: file_sha256(path)}
-    load_into(network, tensors, what=spec.name if path is None else str(path))
+    load_into(network, with_mixing(tensors, network), what=spec.name if path is None else str(path))
     encoder_spec = spec_of("encoder_mobilefacenet")
     info = SwapperInfo(
         name="student",

@@ -186,6 +186,7 @@ def export(
     ] = None,
 ) -> None:
     """Write the averaged network of a student's checkpoint, or a student file, in the layout that ships."""
+    from ..injection import with_mixing
     from ..weights.load import load_into
     from .export import student_tensors, with_mask_of, write_network
     from .student import LAYOUT, TrainableStudent
@@ -196,7 +197,7 @@ def export(
         mask, others = student_tensors(mask_of)
         tensors = with_mask_of(tensors, mask)
         facts |= {f"mask_{name}": value for name, value in others.items()}
-    load_into(network, tensors, what=str(run))
+    load_into(network, with_mixing(tensors, network), what=str(run))
     print(f"exported {write_network(network, out, layout=LAYOUT, facts=facts)}")
 
 
@@ -207,12 +208,14 @@ def average(
     out: Annotated[Path, typer.Option(help="Safetensors file to write.")],
 ) -> None:
     """Write the mean of students: between two of one run often lies one that is better than both."""
+    from ..injection import with_mixing
     from ..weights.load import file_sha256, load_into, read_safetensors
     from .export import mean_tensors, write_network
     from .student import LAYOUT, TrainableStudent
 
     network = TrainableStudent()
-    load_into(network, mean_tensors([read_safetensors([file]) for file in files]), what="the mean")
+    states = [with_mixing(read_safetensors([file]), network) for file in files]
+    load_into(network, mean_tensors(states), what="the mean")
     facts = {"mean_of": ", ".join(file_sha256(file)[:12] for file in files)}
     print(f"exported {write_network(network, out, layout=LAYOUT, facts=facts)}")
 

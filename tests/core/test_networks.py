@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from mobilefaceswap_core.identity.arcface import ArcFaceIrSe
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.idn import ENCODER_CHANNELS, IdnWeights, dynamic_depthwise, dynamic_pointwise
-from mobilefaceswap_core.injection import modulate
+from mobilefaceswap_core.injection import CompactInjection, modulate, with_mixing
 from mobilefaceswap_core.network import MobileFaceSwapNet
 from mobilefaceswap_core.parity import TOLERANCE, seeded_network
 from mobilefaceswap_core.weights import load_tensors
@@ -26,7 +26,7 @@ def count(module: torch.nn.Module) -> int:
 @pytest.fixture(scope="module")
 def net() -> MobileFaceSwapNet:
     network = MobileFaceSwapNet.compact()
-    load_into(network, load_tensors("student_224"), what="student_224")
+    load_into(network, with_mixing(load_tensors("student_224"), network), what="student_224")
     return network.eval().requires_grad_(False)
 
 
@@ -167,6 +167,40 @@ def test_modulation_leaves_each_output_kernel_at_unit_norm_and_ignores_its_scale
     assert torch.allclose(modulated.norm(dim=2), torch.ones(3, 6), atol=1e-5)
     assert torch.allclose(modulate(weight * 10, scale, epsilon=1e-16), modulated, atol=1e-5)
     assert torch.allclose(modulate(weight, torch.zeros(1, 8), epsilon=1e-16)[0], F.normalize(weight, dim=1), atol=1e-5)
+
+
+def test_kernels_of_one_source_each_are_modulated_like_each_alone() -> None:
+    generator = torch.Generator().manual_seed(5)
+    weights, scale = torch.randn(3, 6, 8, generator=generator), torch.randn(3, 8, generator=generator)
+    together = modulate(weights, scale, epsilon=1e-16)
+    for i in range(3):
+        assert torch.allclose(together[i], modulate(weights[i], scale[i : i + 1], epsilon=1e-16)[0], atol=1e-6)
+
+
+def test_the_low_rank_part_of_a_pointwise_kernel_is_added_before_the_modulation(identity) -> None:
+    injection = CompactInjection()
+    before = injection(*identity)
+    torch.nn.init.normal_(injection.mix[2].weight, std=0.05)
+    after = injection(*identity)
+    changed = [not torch.equal(a, b) for a, b in zip(before.encoder_pointwise, after.encoder_pointwise, strict=True)]
+    assert changed == [False, False, True, False, False]
+    code = injection.trunk(*identity)
+    for i, own in enumerate(code @ injection.mix[2].weight.T):
+        mixed = injection.pointwise[2] + injection.mix_out[2] @ torch.diag(own) @ injection.mix_in[2]
+        scaled = mixed * (1 + injection.style[2](code)[i])
+        assert torch.allclose(after.encoder_pointwise[2][i], F.normalize(scaled, dim=1), atol=1e-4)
+
+
+def test_a_file_from_before_the_low_rank_part_is_read_as_the_same_function(identity) -> None:
+    network, other = MobileFaceSwapNet.compact(), MobileFaceSwapNet.compact()
+    for mix in other.injection.mix:
+        torch.nn.init.normal_(mix.weight)
+    state = network.state_dict()
+    old = {name: value for name, value in state.items() if ".mix" not in name and "num_batches" not in name}
+    load_into(other, with_mixing(old, other), what="old")
+    kernels = (net.condition(*identity).tensors().values() for net in (network, other))
+    assert all(torch.equal(a, b) for a, b in zip(*kernels, strict=True))
+    assert with_mixing(state, other).keys() == state.keys()
 
 
 def test_compact_kernels_have_their_gains_as_norms(net, identity) -> None:
