@@ -21,7 +21,7 @@ from .runtime import open_session
 SIZE_PX = 64
 # Crop around the landmarks' own extent, as fractions of it: sides, top, bottom. Chosen from a grid on CelebA crops as
 # the place where the network agrees best with the reference landmarks and repeated looks do not drift.
-_SIDES, _TOP, _BOTTOM = 0.10, 0.15, 0.10
+SIDES, TOP, BOTTOM = 0.10, 0.15, 0.10
 _BOX_GROWTH = 1.1  # of a detector's box, from the network's authors; made square here, which helps tilted heads
 _TURNS = (0, 1, 3, 2)  # quarter turns tried in this order for a face that may lie on its side
 NO_DOUBT = 0.06  # between the doubt of right and wrong ways up; see LandmarkNetwork.track
@@ -122,7 +122,7 @@ def crop_from_landmarks(landmarks: Points) -> Matrix:
     """Map onto the network's crop: eyes level, the landmarks' extent plus the margins filling the square."""
     angle, frame_from_upright, low, high = upright_extent(landmarks)
     extent = np.maximum(high - low, 1.0)
-    low, high = low - extent * [_SIDES, _TOP], high + extent * [_SIDES, _BOTTOM]
+    low, high = low - extent * [SIDES, TOP], high + extent * [SIDES, BOTTOM]
     return crop_from_region(frame_from_upright @ ((low + high) / 2), high - low, angle, SIZE_PX)
 
 

@@ -152,6 +152,9 @@ class StudentConfig:
             the face and cost half.
         alternate: identity and perceptual loss take turns at twice their weight; a step then runs one network, not two.
         self_pairs: chance of a sample that its source is the target itself.
+        recognisers: of the identity loss, taking turns: ``shipped``, or ONNX files (see ``onnx_network.py``). What pleases one
+            alone need not show the source to any other; what pleases two mostly does. The student itself always reads the
+            shipped one.
         identity_grey: chance of a sample that the identity loss sees it without colour. A large identity weight tints eyes
             and lips in ways that please the recogniser; grey pictures do not reward that.
         only_mask: train the mask head alone, on whole crops, everything else frozen. The head reads detached features, so
@@ -174,6 +177,7 @@ class StudentConfig:
     crop_px: int = 0
     alternate: bool = True
     self_pairs: float = 0.125
+    recognisers: tuple[str, ...] = ("shipped",)
     identity_grey: float = 0.0
     only_mask: bool = False
     mask_background_only: bool = False

@@ -1,4 +1,4 @@
-"""Any ONNX file as a differentiable, frozen torch module (through onnx2torch, an extra)."""
+"""Any ONNX file as a differentiable, frozen torch module: plain graphs as they are, others through onnx2torch (an extra)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import BackendError, OptionError
 from ..identity.encoder import INPUT_PX, load_identity_encoder
+from .onnx_layers import OnnxLayers, runs_here
 
 # crops (N, 3, S, S) in [0, 1] -> unit embeddings (N, D) and, where the network gives one, its last map
 Recogniser = Callable[[Tensor], tuple[Tensor, Tensor | None]]
@@ -28,14 +29,9 @@ def network_from_onnx(path: Path, *, outputs: Sequence[str] = (), device: torch.
     """
     if not path.is_file():
         raise OptionError(f"ONNX file {path} does not exist.")
-    try:
-        import onnx
-        import onnx.utils
-        from onnx2torch import convert
-    except Exception as error:  # onnx2torch imports torchvision, which fails in several ways on a wrong wheel
-        raise BackendError(
-            f"Networks from ONNX files need onnx2torch and torchvision ({error}); install both."
-        ) from error
+    import onnx
+    import onnx.utils
+
     model = onnx.load(str(path))
     if outputs:
         known = {name for node in model.graph.node for name in node.output}
@@ -43,6 +39,14 @@ def network_from_onnx(path: Path, *, outputs: Sequence[str] = (), device: torch.
             raise OptionError(f"{path.name} has no value {unknown[0]!r}; look up names with a viewer such as Netron.")
         model = onnx.shape_inference.infer_shapes(model)  # the extractor needs the shapes of the values it cuts at
         model = onnx.utils.Extractor(model).extract_model([model.graph.input[0].name], list(outputs))
+    if runs_here(model.graph):
+        return OnnxLayers(model.graph).to(device).eval()
+    try:
+        from onnx2torch import convert
+    except Exception as error:  # onnx2torch imports torchvision, which fails in several ways on a wrong wheel
+        raise BackendError(
+            f"{path.name} has operators that need onnx2torch and torchvision ({error}); install both."
+        ) from error
     try:
         network = convert(model)
     except NotImplementedError as error:

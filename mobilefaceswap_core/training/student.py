@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from ..identity.encoder import IdentityEncoder, load_identity_encoder
-from ..injection import CompactInjection, IdentityTrunk
+from ..injection import CompactInjection, IdentityTrunk, with_mixing
 from ..network import MobileFaceSwapNet
 from ..types import Image
 from ..weights.load import load_into, load_tensors, read_safetensors
@@ -30,6 +30,7 @@ from .distributed import Place
 from .export import write_network
 from .landmarks import load_landmark_net
 from .loop import Task
+from .onnx_network import load_recogniser
 from .perceptual import load_perceptual
 from .reweighting import sample_weight
 
@@ -97,6 +98,10 @@ class StudentTask(Task):
         self.network: TrainableStudent = build_student(config.start, faces, self.encoder).to(self.device)
         for module in (self.encoder.network, self.network):  # a fifth to a quarter of their time (docs/training.md)
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # None stands for the encoder that every step runs anyway.
+        self._recognisers = [
+            None if name == "shipped" else load_recogniser(name, device=device) for name in config.recognisers
+        ]
         self._training = pairs.training
         if config.only_mask:
             freeze_all_but_mask(self.network)
@@ -158,7 +163,7 @@ class StudentTask(Task):
                 still = self._landmarks(batch.target)  # read by the network too, so that its own error cancels
             if weights.eyes:
                 terms["eyes"] = weights.eyes * losses.eye_loss(whole, batch.wanted, still, batch.weight)
-            moved = self._landmarks(whole)
+            moved = self._landmarks(whole, still)
             if weights.landmarks:
                 terms["landmarks"] = weights.landmarks * losses.landmark_consistency(moved, still)
             if weights.pose:
@@ -170,8 +175,7 @@ class StudentTask(Task):
             if grey := self.config.identity_grey:
                 # What sees no colour rewards shapes, not tinted eyes.
                 shown = augment.remove_colour(shown, augment.chance(len(shown), grey, generator))
-            seen, _ = self.encoder(shown)
-            terms["identity"] = identity * losses.identity_loss(seen, embedding)
+            terms["identity"] = identity * self._identity_term(step, shown, batch.source, embedding)
         if perceptual and self._perceptual is not None:
             with torch.no_grad():
                 features = self._perceptual(_at_most(wanted, self.config.perceptual_px))
@@ -184,6 +188,16 @@ class StudentTask(Task):
             deepest, _ = self.network.idn.encode(batch.target, self.network.condition(embedding, feature_map))
         only = self.config.mask_background_only
         return losses.mask_loss(self.network.idn.mask(deepest), batch.mask, background_only=only)
+
+    def _identity_term(self, step: int, shown: Tensor, source: Tensor, embedding: Tensor) -> Tensor:
+        """Identity loss by the recogniser whose turn it is; ``embedding`` is the source's by the one that ships."""
+        # Every second step has an identity loss where it alternates with the perceptual one.
+        recogniser = self._recognisers[step // 2 % len(self._recognisers)]
+        if recogniser is None:
+            return losses.identity_loss(self.encoder(shown)[0], embedding)
+        with torch.no_grad():
+            wanted, _ = recogniser(source)
+        return losses.identity_loss(recogniser(shown)[0], wanted)
 
     def _turn(self, step: int) -> tuple[float, float]:
         """Weights of the identity and the perceptual loss at this step."""
@@ -295,7 +309,7 @@ def build_student(start: str, faces: Faces, encoder: IdentityEncoder) -> Trainab
         fit_whitening(network, faces, encoder)
         return network
     tensors = load_tensors(NAME) if start == "shipped" else read_safetensors([Path(start)])
-    load_into(network, tensors, what=start)
+    load_into(network, with_mixing(tensors, network), what=start)
     return network
 
 

@@ -74,7 +74,8 @@ class TeacherTask(Task):
         region = face_region(landmarks, target.shape[-1])
         terms["mask"] = weights.mask * losses.mask_loss(logits, region, background_only=False)
         if self._landmarks is not None:
-            terms["landmarks"] = weights.landmarks * losses.landmark_consistency(self._landmarks(swapped), landmarks)
+            moved = self._landmarks(swapped, landmarks)
+            terms["landmarks"] = weights.landmarks * losses.landmark_consistency(moved, landmarks)
         if self._perceptual is not None:
             with torch.no_grad():
                 features_of_target = self._perceptual(target)

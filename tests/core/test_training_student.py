@@ -13,6 +13,7 @@ from training_faces import noise_faces
 
 from mobilefaceswap_core.errors import NoFaceError, OptionError
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
+from mobilefaceswap_core.injection import with_mixing
 from mobilefaceswap_core.network import MobileFaceSwapNet
 from mobilefaceswap_core.swapper import SwapperInfo
 from mobilefaceswap_core.training import losses
@@ -145,8 +146,8 @@ def test_a_failing_teacher_leaves_nothing_behind(tmp_path, faces, encoder):
 
 def test_the_trainable_student_computes_what_the_shipped_class_computes():
     trained, plain = TrainableStudent().eval(), MobileFaceSwapNet.compact().eval()
-    load_into(trained, load_tensors("student_224"), what="shipped")
-    load_into(plain, load_tensors("student_224"), what="shipped")
+    for network in (trained, plain):
+        load_into(network, with_mixing(load_tensors("student_224"), network), what="shipped")
     generator = torch.Generator().manual_seed(0)
     crops = torch.rand(2, 3, 64, 64, generator=generator)
     embedding = torch.nn.functional.normalize(torch.randn(2, 512, generator=generator), dim=1)
@@ -226,6 +227,30 @@ def test_the_identity_loss_sees_grey_pictures_where_asked(faces, pairs):
         task.losses(1, batch_generator(1, 1, 0, torch.device("cpu")))
     sources, coloured, _, grey = seen
     assert coloured > 0.05 and grey < 1e-6 and sources > 0.05
+
+
+def test_recognisers_of_the_identity_loss_take_turns(faces, pairs, monkeypatch):
+    asked = []
+
+    class Brightness:
+        """A recogniser that sees how bright each channel is."""
+
+        def __call__(self, crops):
+            asked.append(len(crops))
+            return torch.nn.functional.normalize(crops.mean((2, 3)) + 0.1, dim=1), None
+
+    monkeypatch.setattr("mobilefaceswap_core.training.student.load_recogniser", lambda name, device: Brightness())
+    weights = StudentLosses(distil=0, gradient=0, perceptual=3.0, mask=0, activation=0)
+    task = _task(faces, pairs, losses=weights, recognisers=("shipped", "other.onnx"))
+    counts = []
+    for step in range(8):
+        terms = task.losses(step, batch_generator(1, step, 0, torch.device("cpu")))
+        counts.append((len(asked), "identity" in terms))
+        asked.clear()
+    # Odd steps have an identity loss; every second of them reads source and result with the other recogniser.
+    assert counts == [(0, False), (0, True), (0, False), (2, True)] * 2
+    terms["identity"].backward()
+    assert task.network.injection.trunk.linear1.weight.grad.abs().sum() > 0
 
 
 def test_the_critic_learns_to_tell_the_student_from_the_teacher_and_pulls_it_there(tmp_path, faces, pairs):
