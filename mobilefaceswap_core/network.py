@@ -18,7 +18,7 @@ class MobileFaceSwapNet(nn.Module):
 
     @classmethod
     def compact(cls) -> MobileFaceSwapNet:
-        """The layout of the weights that ship: 4.1 M parameters, 0.50 M of them used per frame."""
+        """The layout of the weights that ship: 4.4 M parameters, 0.50 M of them used per frame."""
         return cls(CompactInjection())
 
     @classmethod

@@ -152,7 +152,7 @@ class StudentConfig:
             the face and cost half.
         alternate: identity and perceptual loss take turns at twice their weight; a step then runs one network, not two.
         self_pairs: chance of a sample that its source is the target itself.
-        recognisers: of the identity loss, taking turns: ``shipped``, or ONNX files (see ``onnx_network.py``). What pleases one
+        recognisers: of the identity loss, taking turns: ``shipped``, ``second``, or ONNX files (see ``onnx_network.py``). What pleases one
             alone need not show the source to any other; what pleases two mostly does. The student itself always reads the
             shipped one.
         identity_grey: chance of a sample that the identity loss sees it without colour. A large identity weight tints eyes
@@ -162,7 +162,7 @@ class StudentConfig:
         mask_background_only: supervise only the background part of the mask, as the paper does.
         perceptual: see ``perceptual.py``.
         perceptual_px: larger images are averaged down to this side for the perceptual loss, the most expensive one.
-        landmarks: a file of the program ``landmarks``; needed where that loss, the pose loss or the eye loss is not 0.
+        landmarks: ``shipped`` or a file of the program ``landmarks``; needed where that loss, the pose loss or the eye loss is not 0.
         discriminator_width: channels of the critic's first layer; it is there where ``losses.adversarial`` or
             ``losses.feature_matching`` is not 0, and sees the teacher's outputs as real.
     """
@@ -207,8 +207,8 @@ class TeacherConfig:
 
     Attributes:
         start: ``shipped``, ``scratch``, or a safetensors file.
-        recogniser: of the identity loss: ``shipped`` or an ONNX file. The generator itself always reads the shipped one.
-        landmarks: a file of the program ``landmarks``; needed unless that loss is 0.
+        recogniser: of the identity loss: ``shipped``, ``second`` or an ONNX file. The generator itself always reads the shipped one.
+        landmarks: ``shipped`` or a file of the program ``landmarks``; needed unless that loss is 0.
         same_identity: fraction of a batch whose source is another photo of the target's person.
         snapshots: generators kept over the run for the quality network.
         width: channels of the generator; another than this starts from scratch only.
@@ -234,7 +234,7 @@ class TeacherConfig:
 
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
-    """Program ``encoder``: a small recogniser distilled from ``recogniser`` (``shipped`` or an ONNX file)."""
+    """Program ``encoder``: a small recogniser distilled from ``recogniser`` (``shipped``, ``second`` or an ONNX file)."""
 
     loop: LoopOptions = field(default_factory=lambda: LoopOptions(batch=64, learning_rate=3e-3, ema=0.999))
     data: DataOptions = field(default_factory=DataOptions)

@@ -54,7 +54,9 @@ _OPERATORS: dict[str, Operator] = {
     "GlobalAveragePool": lambda attributes, x: x.mean((2, 3), keepdim=True),
     "Flatten": lambda attributes, x: x.flatten(1),
     "Identity": lambda attributes, x: x,
+    "Cast": lambda attributes, x: x,  # to float32 only, which all constants are here
 }
+_FLOAT32 = 1  # onnx.TensorProto.FLOAT
 
 
 def runs_here(graph: Any) -> bool:
@@ -68,13 +70,15 @@ def runs_here(graph: Any) -> bool:
             return False
         if node.op_type == "Conv" and attributes.get("auto_pad", b"NOTSET") != b"NOTSET":
             return False
+        if node.op_type == "Cast" and attributes["to"] != _FLOAT32:
+            return False
         return node.op_type in _OPERATORS and len(node.output) == 1
 
     return len(_inputs(graph)) == len(graph.output) == 1 and all(plain(node) for node in graph.node)
 
 
 class OnnxLayers(nn.Module):
-    """A graph for which :func:`runs_here` is true; initialisers become buffers.
+    """A graph for which :func:`runs_here` is true; initialisers become float32 buffers.
 
     Args:
         graph: an ``onnx.GraphProto``.
@@ -87,7 +91,7 @@ class OnnxLayers(nn.Module):
         names: dict[str, str] = {}
         for number, constant in enumerate(graph.initializer):
             names[constant.name] = f"constant_{number}"
-            self.register_buffer(names[constant.name], torch.from_numpy(numpy_helper.to_array(constant).copy()))
+            self.register_buffer(names[constant.name], torch.from_numpy(numpy_helper.to_array(constant).copy()).float())
         self._constants = names
         self._input, self._output = _inputs(graph)[0], graph.output[0].name
         self._steps: list[tuple[Operator, Attributes, tuple[str, ...], str]] = [

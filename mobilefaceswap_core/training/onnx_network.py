@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from ..errors import BackendError, OptionError
 from ..identity.encoder import INPUT_PX, load_identity_encoder
+from ..weights.load import weights_path
 from .onnx_layers import OnnxLayers, runs_here
 
+SECOND = "recogniser_mobilefacenet_192"
 # crops (N, 3, S, S) in [0, 1] -> unit embeddings (N, D) and, where the network gives one, its last map
 Recogniser = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
@@ -60,11 +62,12 @@ def load_recogniser(name: str, *, device: torch.device | str = "cpu") -> Recogni
     """A recogniser for identity losses.
 
     Args:
-        name: ``shipped``, or an ONNX file that reads 112 x 112 RGB as ``(rgb255 - 127.5) / 127.5`` (InsightFace's form).
+        name: ``shipped`` (the student's encoder), ``second`` (another MobileFaceNet that ships for this loss alone), or an
+            ONNX file that reads 112 x 112 RGB as ``(rgb255 - 127.5) / 127.5`` (InsightFace's form).
     """
     if name == "shipped":
         return load_identity_encoder(device)
-    network = network_from_onnx(Path(name), device=device)
+    network = network_from_onnx(weights_path(SECOND) if name == "second" else Path(name), device=device)
 
     def recognise(crops: Tensor) -> tuple[Tensor, Tensor | None]:
         small = F.interpolate(crops, size=(INPUT_PX, INPUT_PX), mode="area")

@@ -109,6 +109,18 @@ def test_a_recogniser_from_a_file_gives_unit_embeddings_of_112_px_crops_between_
         load_recogniser(str(tmp_path / "missing.onnx"))
 
 
+def test_the_second_recogniser_that_ships_knows_a_person_again() -> None:
+    faces = faces_from_packs([builtin_pack()], (1.0,))
+    images = faces.images(torch.arange(len(faces)))
+    recognise = load_recogniser("second")
+    with torch.no_grad():
+        one, other = recognise(images)[0], recognise(images.flip(3))[0]
+    alike = one @ other.T
+    assert alike.shape == (len(faces),) * 2 and torch.allclose(one.norm(dim=1), torch.ones(len(faces)), atol=1e-5)
+    same = faces.identity[:, None] == faces.identity[None]
+    assert alike[same].min() > alike[~same].max(), "a mirrored photo is its person's before anybody else's"
+
+
 # The landmark network that ships
 
 
