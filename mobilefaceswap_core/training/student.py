@@ -237,7 +237,11 @@ class StudentTask(Task):
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
         """On pairs of held-out people, in float32: identity cosines by the encoder that ships (it was trained with; the
-        judge of ``evaluate`` was not), and the distance to the teacher relative to that of no swap, inside the mask."""
+        judge of ``evaluate`` was not), and the distance to the teacher relative to that of no swap, inside the mask.
+
+        A run on windows also says how like the source its windows are: what it learnt there holds in whole crops, which a
+        student reads in use, only after it has trained on them.
+        """
         chosen = self.pairs.validation
         if not len(chosen):
             return {}
@@ -247,23 +251,20 @@ class StudentTask(Task):
             embedding, feature_map = self.encoder(source)
             swapped, _, _ = network(target, embedding, feature_map)
             seen, own = self.encoder(swapped)[0], self.encoder(target)[0]
-            rows.append(
-                torch.stack(
-                    [
-                        (seen * embedding).sum(1),
-                        (seen * own).sum(1),
-                        ((swapped - wanted).abs() * mask).sum((1, 2, 3)),
-                        ((target - wanted).abs() * mask).sum((1, 2, 3)),
-                    ],
-                    1,
-                )
-            )
-        source_cosine, target_cosine, error, unswapped = torch.cat(rows).double().mean(0).tolist()
-        return {
-            "source_cosine": source_cosine,
-            "target_cosine": target_cosine,
-            "teacher_error": error / max(unswapped, 1e-9),
-        }
+            figures = {
+                "source_cosine": (seen * embedding).sum(1),
+                "target_cosine": (seen * own).sum(1),
+                "error": ((swapped - wanted).abs() * mask).sum((1, 2, 3)),
+                "unswapped": ((target - wanted).abs() * mask).sum((1, 2, 3)),
+            }
+            if len(view := _window(self.config.crop_px, target.shape[-1])) > 1:
+                pasted = target.clone()
+                pasted[view] = network(target[view].contiguous(), embedding, feature_map)[0]
+                figures["source_cosine_windows"] = (self.encoder(pasted)[0] * embedding).sum(1)
+            rows.append(figures)
+        means = {name: float(torch.cat([row[name] for row in rows]).double().mean()) for name in rows[0]}
+        error = means.pop("error") / max(means.pop("unswapped"), 1e-9)
+        return means | {"teacher_error": error}
 
     @torch.no_grad()
     def grid(self, network: nn.Module) -> Image | None:
@@ -338,15 +339,18 @@ def fit_whitening(network: MobileFaceSwapNet, faces: Faces, encoder: IdentityEnc
     trunk.get_buffer("map_std").copy_(reduced.std(0, correction=0) + 0.05)
 
 
-def _window(side: int, whole: int, generator: Generator) -> tuple[slice | EllipsisType, ...]:
-    """Where the losses look: the whole crop, or a window of ``side`` pixels about the face, moved a little."""
+def _window(side: int, whole: int, generator: Generator | None = None) -> tuple[slice | EllipsisType, ...]:
+    """Where the losses look: the whole crop, or a window of ``side`` pixels about the face, moved a little at random."""
     if not side or side >= whole:
         return (...,)
-    low, span = -_WINDOW_MOVE_PX, 2 * _WINDOW_MOVE_PX + 1
-    move = torch.randint(0, span, (2,), generator=generator, device=generator.device).tolist()
+    down, across = 0, 0
+    if generator is not None:
+        low, span = -_WINDOW_MOVE_PX, 2 * _WINDOW_MOVE_PX + 1
+        moves = torch.randint(0, span, (2,), generator=generator, device=generator.device).tolist()
+        down, across = low + moves[0], low + moves[1]
     middle = (whole - side) // 2
-    top = min(max(middle + round(_WINDOW_DOWN * whole) + low + move[0], 0), whole - side)
-    left = min(max(middle + low + move[1], 0), whole - side)
+    top = min(max(middle + round(_WINDOW_DOWN * whole) + down, 0), whole - side)
+    left = min(max(middle + across, 0), whole - side)
     return (..., slice(top, top + side), slice(left, left + side))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training_faces import noise_faces
+from training_faces import noise_faces, noise_pack
 
 from mobilefaceswap_core.errors import NoFaceError, OptionError
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
@@ -30,6 +30,7 @@ from mobilefaceswap_core.training.config import (
     TeacherConfig,
     TeacherLosses,
 )
+from mobilefaceswap_core.training.data import faces_from_packs
 from mobilefaceswap_core.training.loop import Trainer, batch_generator
 from mobilefaceswap_core.training.student import StudentTask, TrainableStudent, build_student, freeze_all_but_mask
 from mobilefaceswap_core.types import CropSpec, SwappedCrop
@@ -190,6 +191,17 @@ def _dict(options) -> dict:
     from dataclasses import asdict
 
     return asdict(options)
+
+
+def test_a_run_on_windows_says_what_its_windows_are_worth_beside_whole_crops(faces, pairs):
+    whole, windows = (_task(faces, pairs, crop_px=side) for side in (0, 32))
+    assert whole.validate(whole.network.eval()) == windows.validate(windows.network.eval()), "32 is the whole crop here"
+    large = faces_from_packs([noise_pack([str(i) for i in range(10)], side=64)], [1.0], size_px=64)
+    task = _task(large, replace(pairs, swapped=large.crops[pairs.source]), crop_px=32)
+    figures = task.validate(lambda crops, embedding, feature_map: (crops, None, None))  # a network that swaps nothing
+    assert figures["source_cosine_windows"] == figures["source_cosine"] < 0.9 and figures["teacher_error"] == 1.0
+    figures = task.validate(lambda crops, embedding, feature_map: (torch.full_like(crops, 0.5), None, None))
+    assert figures["source_cosine_windows"] != pytest.approx(figures["source_cosine"], abs=1e-3)
 
 
 def test_losses_switched_off_are_not_computed_and_the_two_expensive_ones_take_turns(faces, pairs):
