@@ -98,7 +98,15 @@ class Upsample(nn.Module):
     """Bilinear x2 with aligned corners, as everywhere in the official network."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+        return upsample(x)
+
+
+def upsample(x: Tensor) -> Tensor:
+    """Bilinear x2 with aligned corners. On a GPU in channels-last memory: PyTorch's other kernel has one thread a position
+    for all samples and channels, and took a third of a training step."""
+    if x.device.type == "cuda":
+        x = x.contiguous(memory_format=torch.channels_last)
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
 
 
 class Idn(nn.Module):
@@ -169,7 +177,7 @@ class Idn(nn.Module):
         ):
             if i:
                 y = torch.cat([y, skips[-i]], 1)  # (B, 512, S/16), (B, 256, S/8), (B, 128, S/4)
-            y = F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=True)
+            y = upsample(y)
             y = F.leaky_relu(dynamic_pointwise(dynamic_depthwise(y, depthwise, stride=1), pointwise), SLOPE)
             stages.append(y)
         return stages

@@ -189,7 +189,7 @@ def export(
     from ..injection import with_mixing
     from ..weights.load import load_into
     from .export import student_tensors, with_mask_of, write_network
-    from .student import LAYOUT, TrainableStudent
+    from .student_network import LAYOUT, TrainableStudent
 
     network = TrainableStudent()
     tensors, facts = student_tensors(run)
@@ -211,7 +211,7 @@ def average(
     from ..injection import with_mixing
     from ..weights.load import file_sha256, load_into, read_safetensors
     from .export import mean_tensors, write_network
-    from .student import LAYOUT, TrainableStudent
+    from .student_network import LAYOUT, TrainableStudent
 
     network = TrainableStudent()
     states = [with_mixing(read_safetensors([file]), network) for file in files]

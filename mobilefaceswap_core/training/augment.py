@@ -72,7 +72,9 @@ def remove_colour(images: Tensor, chosen: Tensor) -> Tensor:
 
 def random_colours(count: int, strength: float, generator: Generator) -> Tensor:
     """Contrast, brightness and saturation of each sample, ``(count, 3)``; brightness moves half as far."""
-    return uniform((count, 3), generator) * strength * torch.tensor([1.0, 0.5, 1.0], device=generator.device)
+    colours = uniform((count, 3), generator) * strength
+    colours[:, 1] *= 0.5
+    return colours
 
 
 def jitter_colours(images: Tensor, colours: Tensor) -> Tensor:

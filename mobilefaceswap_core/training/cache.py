@@ -8,9 +8,13 @@ output and mask together.
 from __future__ import annotations
 
 import json
+import multiprocessing
+import pickle
 import shutil
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +33,7 @@ from ..errors import NoFaceError, OptionError
 from ..geometry import five_from_68
 from ..identity.encoder import IdentityEncoder
 from ..swapper import Swapper
+from ..teachers.graphics import GraphicsSwapper
 from ..types import AlignedFace, Face, Image, Mask
 from .config import PairOptions
 from .data import Faces, split
@@ -37,12 +42,15 @@ from .pairs import choose_pairs
 
 MASK_PX = 56  # side of the stored mask; it is smooth
 _CHUNK = 16  # pairs per task of a worker
+_CHUNKS_FOR_PROCESSES = 24  # a process begins in about the time it needs for 50 pairs
 VALIDATION_PAIRS = 64  # at most
 UNUSABLE = -2.0  # similarity of a pair that no teacher could swap; such pairs are never drawn
 # An output whose brows, eyes and lips moved this far (pixels of 224) counts 1/e as good; the graphics baseline's mean
 # landmark error is 1.7 to 2.2.
 _LANDMARK_TOLERANCE_PX = 4.0
 
+Columns = dict[str, NDArray[Any]]
+Run = Callable[[Faces, NDArray[np.int64]], "Future[tuple[NDArray[np.uint8], Columns]]"]
 # (N, 3, S, S) in [0, 1] -> (N,) quality in [0, 1]
 Quality = Callable[[Tensor], Tensor]
 
@@ -129,7 +137,8 @@ def make_pairs(
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        columns = _compute(faces, teachers, encoder, pairs, part, options.workers, quality, report)
+        tools = _Tools(tuple(teachers), encoder, load_detector("lite"), quality)
+        columns = _compute(faces, pairs, tools, part, options.workers, report)
         columns |= {"target": pairs[:, 0], "source": pairs[:, 1], "held": held}
         np.savez(part / "pairs.npz", **columns)  # type: ignore[arg-type]
         about = {
@@ -189,48 +198,118 @@ def _draw_pairs(
     return np.concatenate(drawn), held
 
 
+@dataclass(frozen=True, eq=False)
+class _Tools:
+    """What makes outputs from faces; one for each worker process, or one for all threads."""
+
+    teachers: tuple[Swapper, ...]
+    encoder: IdentityEncoder
+    detector: Detector
+    quality: Quality | None
+
+
 def _compute(
-    faces: Faces,
-    teachers: Sequence[Swapper],
-    encoder: IdentityEncoder,
-    pairs: NDArray[np.int64],
-    folder: Path,
-    workers: int,
-    quality: Quality | None,
-    report: Callable[[str], None],
+    faces: Faces, pairs: NDArray[np.int64], tools: _Tools, folder: Path, workers: int, report: Callable[[str], None]
 ) -> dict[str, NDArray[Any]]:
     count, side = len(pairs), faces.crops.shape[-1]
     swapped = np.lib.format.open_memmap(folder / "swapped.npy", "w+", np.uint8, (count, 3, side, side))
-    columns: dict[str, NDArray[Any]] = {
-        "masks": np.zeros((count, MASK_PX, MASK_PX), np.uint8),
-        "similarity": np.zeros(count, np.float32),
-        "quality": np.ones(count, np.float32),
-        "landmark_error_px": np.zeros(count, np.float32),
-        "teacher": np.zeros(count, np.int64),
-    }
-    detector = load_detector("lite")
-
-    def chunk(start: int) -> None:
-        chosen = pairs[start : start + _CHUNK]
-        outputs = [_outputs(faces, teacher, chosen, detector) for teacher in teachers]
-        sources = faces.images(torch.from_numpy(chosen[:, 1]).to(faces.device)).to(encoder.device)
-        best = take_best(outputs, sources, encoder, quality)
-        for place, (teacher, similarity, score) in enumerate(zip(*best, strict=True), start=start):
-            columns["similarity"][place], columns["quality"][place] = similarity, score
-            output = outputs[teacher][place - start]
-            if output is None:
-                continue
-            swapped[place] = output.image.transpose(2, 0, 1)
-            small = cv2.resize(output.mask, (MASK_PX, MASK_PX), interpolation=cv2.INTER_AREA)
-            columns["masks"][place] = np.clip(np.rint(small * 255), 0, 255)
-            columns["landmark_error_px"][place], columns["teacher"][place] = output.landmark_error_px, teacher
-
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        for number, _ in enumerate(pool.map(chunk, range(0, count, _CHUNK)), start=1):
+    starts = range(0, count, _CHUNK)
+    parts = []
+    with _workers(tools, workers, len(starts)) as run:
+        chunks = (_chunk_faces(faces, pairs[start : start + _CHUNK]) for start in starts)
+        for number, (start, images, columns) in enumerate(_in_order(run, starts, chunks, ahead=4 * workers), start=1):
+            swapped[start : start + len(images)] = images
+            parts.append(columns)
             if number % 25 == 0:
                 report(f"{min(number * _CHUNK, count)} of {count} pairs")
     swapped.flush()
-    return columns
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _in_order(
+    run: Run, starts: Iterable[int], chunks: Iterable[tuple[Faces, NDArray[np.int64]]], *, ahead: int
+) -> Iterator[tuple[int, NDArray[np.uint8], Columns]]:
+    """Results in order; only a few chunks are under way or waiting, so that memory stays small."""
+    waiting: deque[tuple[int, Future[tuple[NDArray[np.uint8], Columns]]]] = deque()
+    for start, (faces, pairs) in zip(starts, chunks, strict=True):
+        waiting.append((start, run(faces, pairs)))
+        if len(waiting) > ahead:
+            first, future = waiting.popleft()
+            yield first, *future.result()
+    for first, future in waiting:
+        yield first, *future.result()
+
+
+@contextmanager
+def _workers(tools: _Tools, count: int, chunks: int) -> Iterator[Run]:
+    """Processes for the graphics baseline, which is Python code for a good part; networks bring threads of their own.
+
+    A process needs seconds to begin, so few pairs are left to threads.
+    """
+    alone = all(isinstance(teacher, GraphicsSwapper) for teacher in tools.teachers) and tools.quality is None
+    if count > 1 and alone and tools.encoder.device.type == "cpu" and chunks >= _CHUNKS_FOR_PROCESSES:
+        # Spawned, not forked: torch's threads do not survive a fork. Pickled here, so that nothing takes shared memory.
+        content = pickle.dumps((tools.teachers, tools.encoder))
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(count, context, _begin_process, (content,)) as processes:
+            yield lambda faces, pairs: processes.submit(_chunk_in_process, pickle.dumps((faces, pairs)))
+        return
+    with ThreadPoolExecutor(max(1, count)) as threads:
+        yield lambda faces, pairs: threads.submit(_chunk, tools, faces, pairs)
+
+
+_IN_PROCESS: list[_Tools] = []  # of a worker process: set once when it begins, then only read
+
+
+def _begin_process(content: bytes) -> None:
+    torch.set_num_threads(1)  # the other cores are taken by the other processes
+    cv2.setNumThreads(1)
+    teachers, encoder = pickle.loads(content)
+    _IN_PROCESS.append(_Tools(teachers, encoder, load_detector("lite", device="cpu"), None))
+
+
+def _chunk_in_process(content: bytes) -> tuple[NDArray[np.uint8], Columns]:
+    return _chunk(_IN_PROCESS[0], *pickle.loads(content))
+
+
+def _chunk_faces(faces: Faces, pairs: NDArray[np.int64]) -> tuple[Faces, NDArray[np.int64]]:
+    """The faces of some pairs alone, on the CPU, and the pairs as indices into them."""
+    used, places = np.unique(pairs, return_inverse=True)
+    chosen = torch.from_numpy(used).to(faces.device)
+    few = Faces(
+        faces.crops[chosen].cpu(),
+        faces.landmarks[chosen].cpu(),
+        faces.identity[chosen].cpu(),
+        faces.weight[chosen].cpu(),
+        tuple(faces.names[index] for index in used.tolist()),
+        faces.fingerprint,
+    )
+    return few, places.reshape(pairs.shape)
+
+
+def _chunk(tools: _Tools, faces: Faces, pairs: NDArray[np.int64]) -> tuple[NDArray[np.uint8], Columns]:
+    """Outputs ``(N, 3, S, S)`` of some pairs, black where there is none, and their other columns."""
+    outputs = [_outputs(faces, teacher, pairs, tools.detector) for teacher in tools.teachers]
+    sources = faces.images(torch.from_numpy(pairs[:, 1])).to(tools.encoder.device)
+    teachers, similarity, quality = take_best(outputs, sources, tools.encoder, tools.quality)
+    count, side = len(pairs), faces.crops.shape[-1]
+    images = np.zeros((count, 3, side, side), np.uint8)
+    columns: Columns = {
+        "masks": np.zeros((count, MASK_PX, MASK_PX), np.uint8),
+        "similarity": np.array(similarity, np.float32),
+        "quality": np.array(quality, np.float32),
+        "landmark_error_px": np.zeros(count, np.float32),
+        "teacher": np.zeros(count, np.int64),
+    }
+    for place, teacher in enumerate(teachers):
+        output = outputs[teacher][place]
+        if output is None:
+            continue
+        images[place] = output.image.transpose(2, 0, 1)
+        small = cv2.resize(output.mask, (MASK_PX, MASK_PX), interpolation=cv2.INTER_AREA)
+        columns["masks"][place] = np.clip(np.rint(small * 255), 0, 255)
+        columns["landmark_error_px"][place], columns["teacher"][place] = output.landmark_error_px, teacher
+    return images, columns
 
 
 def _outputs(

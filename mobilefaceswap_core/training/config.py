@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from ..errors import OptionError
 
@@ -39,6 +39,8 @@ class LoopOptions:
         ema: decay of the averaged weights, which are what is exported.
         precision: ``auto`` takes bfloat16 on CUDA and on CPUs that multiply it, ``float32`` is bit-exact on resume.
         compile: run the network through ``torch.compile``.
+        record: on one CUDA device, record the student's steps as CUDA graphs: a step is then one launch instead of some
+            thousands.
         seed: of initialisation, batches and augmentation; batch k of a run depends on (seed, k) alone.
         log_every: steps between lines of the log.
         save_minutes: between checkpoints; every checkpoint is exported too.
@@ -56,6 +58,7 @@ class LoopOptions:
     ema: float = 0.998
     precision: str = "auto"
     compile: bool = False
+    record: bool = True
     seed: int = 1
     log_every: int = 20
     save_minutes: float = 10.0
@@ -73,6 +76,8 @@ class DataOptions:
             pack keeps the others' hold-out.
         limit: at most this many crops of each pack; 0 means all.
         size_px: side of the crops in memory.
+        sharpness: crops softer than this are never drawn: the standard deviation of the Laplacian over the inner face, in
+            levels of 255 at the crop's size in memory. A soft source makes a soft teacher output. 0 draws all.
     """
 
     packs: tuple[str, ...] = ("builtin",)
@@ -80,6 +85,7 @@ class DataOptions:
     hold_out: float = 0.05
     limit: int = 0
     size_px: int = 224
+    sharpness: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ class PairOptions:
         source_pitch: the same, up and down.
         frontal: largest yaw signature of a usable face.
         quality: weights of a quality network (``quality`` program), or empty.
-        workers: threads.
+        workers: processes for the graphics baseline alone on a CPU, threads otherwise and for few pairs.
     """
 
     count: int = 8000
@@ -164,7 +170,9 @@ class StudentConfig:
         perceptual_px: larger images are averaged down to this side for the perceptual loss, the most expensive one.
         landmarks: ``shipped`` or a file of the program ``landmarks``; needed where that loss, the pose loss or the eye loss is not 0.
         discriminator_width: channels of the critic's first layer; it is there where ``losses.adversarial`` or
-            ``losses.feature_matching`` is not 0, and sees the teacher's outputs as real.
+            ``losses.feature_matching`` is not 0.
+        critic_real: what the critic takes for real: ``teacher``, its outputs of the same pairs, or ``photos``, the targets as
+            they are; a teacher's seams and softness are then nothing to be learnt from the critic.
     """
 
     loop: LoopOptions = field(default_factory=LoopOptions)
@@ -185,6 +193,7 @@ class StudentConfig:
     perceptual_px: int = 128
     landmarks: str = ""
     discriminator_width: int = 32
+    critic_real: Literal["teacher", "photos"] = "teacher"
 
 
 @dataclass(frozen=True, slots=True)

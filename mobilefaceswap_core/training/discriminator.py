@@ -69,7 +69,6 @@ class Critic:
     Args:
         width: see :class:`Discriminator`.
         r1: weight of the R1 penalty on real images, 0 for none.
-        log_every: steps between readings of its loss, which tell whether it is dead.
         device: of the discriminator.
         learning_rate: constant; the default is that of the teacher's run.
         betas: of Adam, likewise.
@@ -81,24 +80,28 @@ class Critic:
         *,
         width: int,
         r1: float,
-        log_every: int,
         device: torch.device | str,
         learning_rate: float = 3e-4,
         betas: tuple[float, float] = (0.0, 0.99),
         place: Place = Place(),
     ) -> None:
         self.discriminator = Discriminator(width=width).to(device)
-        self.optimiser = torch.optim.Adam(self.discriminator.parameters(), learning_rate, betas)
+        cuda = torch.device(device).type == "cuda"
+        self.optimiser = torch.optim.Adam(
+            self.discriminator.parameters(), learning_rate, betas, fused=cuda, capturable=cuda
+        )
         self.steps = 0  # its own: a run may gain a critic on the way
+        self._steps = torch.zeros((), device=device)  # the same, counted by recorded steps too
+        self._loss: Tensor | None = None
         self.dead_readings = 0  # in a row, at the loss of a constant answer
-        self._r1, self._log_every, self._place, self._device = r1, log_every, place, torch.device(device)
+        self._r1, self._place, self._device = r1, place, torch.device(device)
 
     def train(self, real: Tensor, fake: Tensor) -> None:
         """One step on images ``(N, 3, H, W)`` in [0, 1]; ``fake`` is read without its graph."""
         scores, _ = self.discriminator(torch.cat([real, fake.detach()]))
         halves = [score.chunk(2) for score in scores]
         loss = losses.discriminator_hinge([r for r, _ in halves], [f for _, f in halves])
-        if self._r1 and self.steps % _R1_EVERY == 0:
+        if self.regularises:
             with torch.autocast(self._device.type, enabled=False):  # second derivatives lose too much in bfloat16
                 images = real[:_R1_SAMPLES].detach().float().requires_grad_(True)
                 means = [score.mean((1, 2, 3)) for score in self.discriminator(images)[0]]
@@ -108,9 +111,14 @@ class Critic:
         loss.backward()
         average_gradients(self.discriminator, self._place)
         self.optimiser.step()
-        if self.steps % self._log_every == 0:
-            self.note(float(loss.detach()))
+        self._loss = loss.detach()
+        self._steps += 1
         self.steps += 1
+
+    @property
+    def regularises(self) -> bool:
+        """Whether the next step has the R1 penalty."""
+        return bool(self._r1) and self.steps % _R1_EVERY == 0
 
     def note(self, loss: float) -> None:
         """Take down one reading of the loss. A living critic of a good network passes this value now and then."""
@@ -124,17 +132,24 @@ class Critic:
         self.discriminator.requires_grad_(True)
         return scores, features
 
-    def terms(self, fake: Tensor, real: Tensor, *, adversarial: float, feature_matching: float) -> dict[str, Tensor]:
-        """One step of the critic, then the weighted losses of ``fake``; a weight of 0 leaves its term out."""
+    def terms(
+        self, fake: Tensor, real: Tensor, *, adversarial: float, feature_matching: float, wanted: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """One step of the critic, then the weighted losses of ``fake``; a weight of 0 leaves its term out.
+
+        Args:
+            wanted: whose features ``fake`` is to have; ``real`` if not given.
+        """
         self.train(real, fake)
         scores, features = self.judge(fake)
         terms = {}
         if adversarial:
-            terms["adversarial"] = adversarial * self.ramp * losses.generator_hinge(scores)
+            ramp = (self._steps / _RAMP_STEPS).clamp(max=1.0)  # the property, but on the device
+            terms["adversarial"] = adversarial * ramp * losses.generator_hinge(scores)
         if feature_matching:
             with torch.no_grad():
-                _, wanted = self.discriminator(real)
-            terms["feature_matching"] = feature_matching * losses.feature_matching(features, wanted)
+                _, aim = self.discriminator(real if wanted is None else wanted)
+            terms["feature_matching"] = feature_matching * losses.feature_matching(features, aim)
         return terms
 
     @property
@@ -143,7 +158,9 @@ class Critic:
         return min(1.0, self.steps / _RAMP_STEPS)
 
     def diverged(self) -> str:
-        """Why the run should stop, or nothing."""
+        """Why the run should stop, or nothing; asked at the log's lines, where its loss is read."""
+        if self._loss is not None:
+            self.note(float(self._loss))
         if self.steps > _PATIENCE_STEPS and self.dead_readings >= _DEAD_READINGS:
             return "the discriminator is dead (its hinge loss stays at the value of a constant answer)."
         return ""
@@ -161,3 +178,4 @@ class Critic:
         self.discriminator.load_state_dict(state["discriminator"])
         self.optimiser.load_state_dict(state["critic_optimiser"])
         self.steps = int(state["critic_steps"])
+        self._steps.fill_(self.steps)

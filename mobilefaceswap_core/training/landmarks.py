@@ -24,7 +24,7 @@ from .loop import Task
 from .onnx_network import network_from_onnx
 
 INPUT_PX = 112
-_LUMA = torch.tensor([0.299, 0.587, 0.114])  # of OpenCV's grey, which the network that ships was trained on
+_LUMA = (0.299, 0.587, 0.114)  # of OpenCV's grey, which the network that ships was trained on
 # Mean extent of the 68 landmarks in aligned crops, measured on 300 CelebA crops; where the first look goes.
 _USUAL_EXTENT = [[0.139, 0.350], [0.869, 1.063]]
 LAYOUT = "mobilefaceswap_core.training.landmarks.LandmarkNet"
@@ -92,9 +92,19 @@ class LandmarksTask(Task):
 class TightLandmarks(nn.Module):
     """The landmark network that ships, as a function of aligned crops: it reads a tight grey crop of the face."""
 
+    luma: Tensor
+    usual: Tensor
+    above: Tensor
+    below: Tensor
+
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
+        # Buffers: a constant made in each call would be copied to the GPU each time, and the GPU would wait for it.
+        self.register_buffer("luma", torch.tensor(_LUMA)[:, None, None], persistent=False)
+        self.register_buffer("usual", torch.tensor(_USUAL_EXTENT), persistent=False)
+        self.register_buffer("above", torch.tensor([SIDES, TOP]), persistent=False)
+        self.register_buffer("below", torch.tensor([SIDES, BOTTOM]), persistent=False)
 
     def forward(self, crops: Tensor, near: Tensor | None = None) -> Tensor:
         """Landmarks as fractions of the crop; gradients reach the pixels, not the place where it looks.
@@ -105,12 +115,12 @@ class TightLandmarks(nn.Module):
                 aligned crops, and then a second look there, if not given.
         """
         small = F.interpolate(crops, size=(INPUT_PX, INPUT_PX), mode="area")
-        grey = (small * _LUMA.to(small)[:, None, None]).sum(1, keepdim=True)
+        grey = (small * self.luma.to(small)).sum(1, keepdim=True)
         if near is None:
-            usual = torch.tensor(_USUAL_EXTENT).to(grey).expand(len(grey), 2, 2)
+            usual = self.usual.to(grey).expand(len(grey), 2, 2)
             with torch.no_grad():
-                near = self._look(grey, _around(usual))
-        return self._look(grey, _around(near.detach()))
+                near = self._look(grey, self._around(usual))
+        return self._look(grey, self._around(near.detach()))
 
     def _look(self, grey: Tensor, box: Tensor) -> Tensor:
         low, size = box[:, :1], box[:, 1:] - box[:, :1]  # (N, 1, 2)
@@ -123,12 +133,11 @@ class TightLandmarks(nn.Module):
         points = self.network(crop * (255 / 256))  # the network's own scale of grey levels
         return low + points.float().view(-1, 68, 2) * size
 
-
-def _around(points: Tensor) -> Tensor:
-    """``(N, 2, 2)`` low and high corner of the crop that the network wants around points ``(N, P, 2)``."""
-    low, high = points.amin(1), points.amax(1)
-    size = high - low
-    return torch.stack([low - size * size.new_tensor([SIDES, TOP]), high + size * size.new_tensor([SIDES, BOTTOM])], 1)
+    def _around(self, points: Tensor) -> Tensor:
+        """``(N, 2, 2)`` low and high corner of the crop that the network wants around points ``(N, P, 2)``."""
+        low, high = points.amin(1), points.amax(1)
+        size = high - low
+        return torch.stack([low - size * self.above.to(size), high + size * self.below.to(size)], 1)
 
 
 def load_landmark_net(path: Path | str, *, device: torch.device | str = "cpu") -> LandmarkNet | TightLandmarks:

@@ -27,6 +27,7 @@ from .checkpoints import CHECKPOINT, load_checkpoint, save_checkpoint
 from .config import LoopOptions
 from .distributed import Place, agree, average_buffers, average_gradients, signals_noted
 from .logs import RunLog
+from .recorder import Recordable, Recorder
 
 _SMOOTHING = 0.97  # of the logged losses, per step
 
@@ -144,6 +145,9 @@ class Trainer:
         trained = [p for p in task.network.parameters() if p.requires_grad]
         self.optimiser = torch.optim.Adam(trained, 1.0, options.betas, fused=fused)
         self.step = 0
+        self._recorder: Recorder | None = None
+        if options.record and fused and place.processes == 1 and isinstance(task, Recordable):
+            self._recorder = Recorder(task, self._backward, trained, say=say)
         if options.compile:
             task.network.compile()
 
@@ -203,12 +207,11 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         generator = batch_generator(self.options.seed, self.step, self.place.rank, self.device)
-        low = self.dtype == torch.bfloat16
-        with torch.autocast(self.device.type, dtype=torch.bfloat16) if low else nullcontext():
-            terms = self.task.losses(self.step, generator)
-        total = torch.stack([term.float() for term in terms.values()]).sum()
-        self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
+        if self._recorder is not None:
+            terms = self._recorder.step(self.step, generator)
+        else:
+            self.optimiser.zero_grad(set_to_none=True)
+            terms = self._backward(lambda: self.task.losses(self.step, generator))
         average_gradients(self.task.network, self.place)
         norm = nn.utils.clip_grad_norm_(self.task.network.parameters(), self.options.clip_norm)
         if self.device.type != "cuda":  # on a GPU reading it would wait for the step; there the log's lines are checked
@@ -220,6 +223,15 @@ class Trainer:
         update_average(self.average, self.task.network, decay)
         extra = {"gradient_norm": norm.detach(), "rate": torch.tensor(rate)}
         return {name: term.detach() for name, term in terms.items()} | extra
+
+    def _backward(self, losses: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Compute loss terms in the run's precision, and add their gradients to the parameters'."""
+        low = self.dtype == torch.bfloat16
+        with torch.autocast(self.device.type, dtype=torch.bfloat16) if low else nullcontext():
+            terms = losses()
+        total = torch.stack([term.float() for term in terms.values()]).sum()
+        total.backward()
+        return terms
 
     def _check_finite(self, norm: float) -> None:
         if not math.isfinite(norm):

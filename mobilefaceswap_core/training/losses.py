@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -79,7 +80,8 @@ def eye_loss(swapped: Tensor, wanted: Tensor, landmarks: Tensor, weight: Tensor 
         landmarks: ``(N, 68, 2)`` as fractions of the crop, of the target: a swap leaves eyes in their places.
     """
     height, width = swapped.shape[-2:]
-    points = landmarks.detach().float() * landmarks.new_tensor([width, height]).float()
+    x, y = landmarks.detach().float().unbind(2)
+    points = torch.stack([x * width, y * height], 2)
     eyes = torch.stack([points[:, eye].mean(1) for eye in _EYES], 1)  # (N, 2, xy), px
     spread = (eyes[:, 0] - eyes[:, 1]).norm(dim=1).clamp(min=1.0) * _EYE_SPREAD
     x = torch.arange(width, device=eyes.device) + 0.5
@@ -189,13 +191,18 @@ def r1_penalty(scores: Tensor, images: Tensor) -> Tensor:
     return gradient.float().square().flatten(1).sum(1).mean()
 
 
+@functools.cache
+def _camera_from_landmarks(device: torch.device) -> Tensor:
+    return torch.from_numpy(CAMERA_FROM_LANDMARKS).to(device, torch.float32)
+
+
 def pose_consistency(landmarks: Tensor, wanted: Tensor) -> Tensor:
     """Mean absolute difference of yaw and pitch, for small angles in radians; both ``(N, 68, 2)``.
 
     The depth axis of the affine camera of :func:`~..head_pose.head_pose`, relative to its size, before the rotation that
     is nearest to it is taken: a linear map, so gradients are plain.
     """
-    fit = torch.from_numpy(CAMERA_FROM_LANDMARKS).to(landmarks.device, torch.float32)
+    fit = _camera_from_landmarks(landmarks.device)
 
     def tilt(points: Tensor) -> Tensor:
         camera = fit @ points.float()  # (N, 4, 2): images of the mesh's x, y and z, and of its origin
@@ -207,6 +214,10 @@ def pose_consistency(landmarks: Tensor, wanted: Tensor) -> Tensor:
 
 def landmark_consistency(landmarks: Tensor, wanted: Tensor) -> Tensor:
     """Smooth L1 distance of brows, eyes and lips; both ``(N, 68, 2)`` as fractions of the crop."""
-    points = list(EXPRESSION_POINTS)
-    difference = (landmarks.float() - wanted.float())[:, points] * _LANDMARK_SCALE
+    brows, rest = (
+        slice(17, 27),
+        slice(36, 68),
+    )  # EXPRESSION_POINTS; a list of numbers would be copied to the GPU each time
+    difference = landmarks.float() - wanted.float()
+    difference = torch.cat([difference[:, brows], difference[:, rest]], 1) * _LANDMARK_SCALE
     return F.smooth_l1_loss(difference, torch.zeros_like(difference))

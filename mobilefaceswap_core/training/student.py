@@ -16,11 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from ..identity.encoder import IdentityEncoder, load_identity_encoder
-from ..injection import CompactInjection, IdentityTrunk, with_mixing
-from ..network import MobileFaceSwapNet
+from ..identity.encoder import load_identity_encoder
 from ..types import Image
-from ..weights.load import load_into, load_tensors, read_safetensors
 from . import augment, losses
 from .cache import StoredPairs
 from .config import StudentConfig
@@ -30,11 +27,11 @@ from .distributed import Place
 from .export import write_network
 from .landmarks import load_landmark_net
 from .loop import Task
-from .onnx_network import load_recogniser
+from .onnx_network import Recogniser, load_recogniser
 from .perceptual import load_perceptual
 from .reweighting import sample_weight
+from .student_network import LAYOUT, NAME, TrainableStudent, build_student, freeze_all_but_mask
 
-NAME = "student_224"
 _WINDOW_DOWN = 20 / 224  # the face's centre lies this far below the crop's (template: eyes at 0.46, mouth at 0.82)
 _WINDOW_MOVE_PX = 8
 _SELF_SIMILARITY = 0.8  # weighs a self pair like a very good teacher output (cos^2 / .36 reaches the upper clamp)
@@ -42,36 +39,45 @@ _ACTIVATION_EVERY = 4  # the penalty moves slowly; every fourth step at four tim
 _GRID_COLUMNS = 8
 
 
-class TrainableStudent(MobileFaceSwapNet):
-    """The student with the values its losses read beside the result; the same tensors under the same names."""
-
-    def __init__(self) -> None:
-        super().__init__(CompactInjection())
-
-    def forward(  # type: ignore[override]
-        self, crops: Tensor, embedding: Tensor, feature_map: Tensor, *, activations: bool = False
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Blended result ``(B, 3, S, S)`` float32, mask logits, and mean squares ``(9,)`` of all stages if asked for."""
-        weights = self.condition(embedding, feature_map)
-        deepest, skips = self.idn.encode(crops, weights)
-        stages = self.idn.decode_stages(deepest, skips, weights)
-        face = (1 + self.idn.draw(stages[-1]).float()) / 2
-        # Detached as in the official network: the mask reads the features and does not shape them.
-        logits = self.idn.mask(deepest.detach()).float()
-        mask = torch.sigmoid(logits)
-        squares = [x.float().square().mean() for x in (*skips, deepest, *stages)] if activations else None
-        return face * mask + crops * (1 - mask), logits, None if squares is None else torch.stack(squares)
-
-
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Augmented samples: images ``(B, 3, S, S)`` in [0, 1], mask ``(B, 1, S, S)``, weight ``(B,)``."""
+    """Augmented samples, and whatever else of a step is random.
+
+    Attributes:
+        target, source, wanted: ``(B, 3, S, S)`` in [0, 1].
+        mask: ``(B, 1, S, S)``.
+        weight: ``(B,)``.
+        shaken: ``(B, 2, 3)`` matrices by which the identity loss sees the results moved.
+        grey: ``(B,)`` whether it sees them without colour.
+        view: where the other losses look.
+    """
 
     target: Tensor
     source: Tensor
     wanted: Tensor
     mask: Tensor
     weight: Tensor
+    shaken: Tensor
+    grey: Tensor
+    view: tuple[slice | EllipsisType, ...] = (...,)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a step computes.
+
+    Attributes:
+        identity, perceptual: weights of the two expensive losses.
+        recogniser: whose turn it is.
+        activations: whether the penalty on them is computed.
+        critic: whether its step is one with the R1 penalty.
+    """
+
+    identity: float
+    perceptual: float
+    recogniser: int
+    activations: bool
+    critic: bool
 
 
 class StudentTask(Task):
@@ -117,24 +123,45 @@ class StudentTask(Task):
             self.critic = Critic(
                 width=config.discriminator_width,
                 r1=weights.r1,
-                log_every=config.loop.log_every,
                 device=device,
                 place=place,
             )
 
     def losses(self, step: int, generator: Generator) -> dict[str, Tensor]:
+        return self.terms(self.turn(step), self.prepare(step, generator))
+
+    def turn(self, step: int) -> Turn:
+        identity, perceptual = self.config.losses.identity, self.config.losses.perceptual
+        if self.config.alternate and identity and perceptual:
+            identity, perceptual = (2 * identity, 0.0) if step % 2 else (0.0, 2 * perceptual)
+        return Turn(
+            identity,
+            perceptual,
+            # Every second step has an identity loss where it alternates with the perceptual one.
+            recogniser=step // 2 % len(self._recognisers),
+            activations=bool(self.config.losses.activation) and step % _ACTIVATION_EVERY == 0,
+            critic=self.critic is not None and self.critic.regularises,
+        )
+
+    def can_record(self, turn: Turn) -> bool:
+        # Windows move by numbers that Python reads; the R1 penalty's second derivatives are rare enough as they are.
+        return self.device.type == "cuda" and not (self.config.crop_px or turn.critic)
+
+    def replayed(self) -> None:
+        if self.critic is not None:
+            self.critic.steps += 1
+
+    def terms(self, turn: Turn, batch: Batch) -> dict[str, Tensor]:
         weights = self.config.losses
-        batch = self.draw(generator)
         with torch.no_grad():
             embedding, feature_map = self.encoder(batch.source)
         if self.config.only_mask:
             return {"mask": weights.mask * self._mask_term(batch, embedding, feature_map)}
-        view = _window(self.config.crop_px, batch.target.shape[-1], generator)
+        view = batch.view
         target, wanted, mask = (
             x[view].contiguous(memory_format=torch.channels_last) for x in (batch.target, batch.wanted, batch.mask)
         )
-        watch = bool(weights.activation) and step % _ACTIVATION_EVERY == 0
-        swapped, logits, squares = self.network(target, embedding, feature_map, activations=watch)
+        swapped, logits, squares = self.network(target, embedding, feature_map, activations=turn.activations)
         terms = {"distil": weights.distil * losses.weighted_l1(swapped, wanted, batch.weight)}
         if weights.colour:
             terms["colour"] = weights.colour * losses.colour_loss(swapped, wanted, batch.weight)
@@ -151,11 +178,13 @@ class StudentTask(Task):
         if squares is not None:
             terms["activation"] = weights.activation * _ACTIVATION_EVERY * losses.activation_penalty(squares)
         if self.critic is not None:
-            # Real is what the teacher drew of the same pair, in the same window.
             terms |= self.critic.terms(
-                swapped, wanted, adversarial=weights.adversarial, feature_matching=weights.feature_matching
+                swapped,
+                target if self.config.critic_real == "photos" else wanted,
+                wanted=wanted,
+                adversarial=weights.adversarial,
+                feature_matching=weights.feature_matching,
             )
-        identity, perceptual = self._turn(step)
         whole = batch.wanted.clone()
         whole[view] = swapped
         if self._landmarks is not None:
@@ -168,19 +197,18 @@ class StudentTask(Task):
                 terms["landmarks"] = weights.landmarks * losses.landmark_consistency(moved, still)
             if weights.pose:
                 terms["pose"] = weights.pose * losses.pose_consistency(moved, still)
-        if identity:
+        if turn.identity:
             # A slightly different crop each time, or the network learns patterns on the recogniser's pixel grid.
-            matrices = augment.random_affine(len(whole), generator, degrees=3, scale=0.03, shift=0.015)
-            shown = augment.warp_images(whole, matrices)
-            if grey := self.config.identity_grey:
-                # What sees no colour rewards shapes, not tinted eyes.
-                shown = augment.remove_colour(shown, augment.chance(len(shown), grey, generator))
-            terms["identity"] = identity * self._identity_term(step, shown, batch.source, embedding)
-        if perceptual and self._perceptual is not None:
+            shown = augment.warp_images(whole, batch.shaken)
+            if self.config.identity_grey:  # what sees no colour rewards shapes, not tinted eyes
+                shown = augment.remove_colour(shown, batch.grey)
+            own = self._identity_term(self._recognisers[turn.recogniser], shown, batch.source, embedding)
+            terms["identity"] = turn.identity * own
+        if turn.perceptual and self._perceptual is not None:
             with torch.no_grad():
                 features = self._perceptual(_at_most(wanted, self.config.perceptual_px))
             seen_features = self._perceptual(_at_most(swapped, self.config.perceptual_px))
-            terms["perceptual"] = perceptual * losses.perceptual_distance(seen_features, features)
+            terms["perceptual"] = turn.perceptual * losses.perceptual_distance(seen_features, features)
         return terms
 
     def _mask_term(self, batch: Batch, embedding: Tensor, feature_map: Tensor) -> Tensor:
@@ -189,24 +217,15 @@ class StudentTask(Task):
         only = self.config.mask_background_only
         return losses.mask_loss(self.network.idn.mask(deepest), batch.mask, background_only=only)
 
-    def _identity_term(self, step: int, shown: Tensor, source: Tensor, embedding: Tensor) -> Tensor:
-        """Identity loss by the recogniser whose turn it is; ``embedding`` is the source's by the one that ships."""
-        # Every second step has an identity loss where it alternates with the perceptual one.
-        recogniser = self._recognisers[step // 2 % len(self._recognisers)]
+    def _identity_term(self, recogniser: Recogniser | None, shown: Tensor, source: Tensor, embedding: Tensor) -> Tensor:
+        """Identity loss by a recogniser, or by the one that ships, whose embedding of the source is ``embedding``."""
         if recogniser is None:
             return losses.identity_loss(self.encoder(shown)[0], embedding)
         with torch.no_grad():
             wanted, _ = recogniser(source)
         return losses.identity_loss(recogniser(shown)[0], wanted)
 
-    def _turn(self, step: int) -> tuple[float, float]:
-        """Weights of the identity and the perceptual loss at this step."""
-        identity, perceptual = self.config.losses.identity, self.config.losses.perceptual
-        if not (self.config.alternate and identity and perceptual):
-            return identity, perceptual
-        return (2 * identity, 0.0) if step % 2 else (0.0, 2 * perceptual)
-
-    def draw(self, generator: Generator) -> Batch:
+    def prepare(self, step: int, generator: Generator) -> Batch:
         """A random, augmented batch of training pairs."""
         count = self.config.loop.batch
         chosen = torch.randint(len(self._training), (count,), generator=generator, device=self.device)
@@ -223,7 +242,16 @@ class StudentTask(Task):
         matrices = augment.random_affine(count, generator, degrees=12, scale=0.1, shift=0.04)
         target, wanted, mask = augment.warp_images(together, matrices).split([3, 3, 1], 1)
         source = augment.flip_images(source, augment.coin(count, generator))
-        return Batch(target.contiguous(), source, wanted.contiguous(), mask.contiguous(), weight)
+        return Batch(
+            target.contiguous(),
+            source,
+            wanted.contiguous(),
+            mask.contiguous(),
+            weight,
+            shaken=augment.random_affine(count, generator, degrees=3, scale=0.03, shift=0.015),
+            grey=augment.chance(count, self.config.identity_grey, generator),
+            view=_window(self.config.crop_px, target.shape[-1], generator),
+        )
 
     def _read(self, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         pairs = self.pairs
@@ -288,55 +316,6 @@ class StudentTask(Task):
     def load_state(self, state: dict[str, Any]) -> None:
         if self.critic is not None and state:  # a run may gain a critic on the way
             self.critic.load_state(state)
-
-
-LAYOUT = "mobilefaceswap_core.network.MobileFaceSwapNet.compact"
-
-
-def freeze_all_but_mask(network: MobileFaceSwapNet) -> None:
-    """Leave gradients and moving statistics to the mask head alone."""
-    network.requires_grad_(False)
-    network.idn.mask.requires_grad_(True)
-
-
-def build_student(start: str, faces: Faces, encoder: IdentityEncoder) -> TrainableStudent:
-    """A student to train.
-
-    Args:
-        start: ``shipped``, ``scratch`` or a safetensors file. From scratch the trunk whitens with statistics of ``faces``.
-    """
-    network = TrainableStudent()
-    if start == "scratch":
-        fit_whitening(network, faces, encoder)
-        return network
-    tensors = load_tensors(NAME) if start == "shipped" else read_safetensors([Path(start)])
-    load_into(network, with_mixing(tensors, network), what=start)
-    return network
-
-
-@torch.no_grad()
-def fit_whitening(network: MobileFaceSwapNet, faces: Faces, encoder: IdentityEncoder, *, count: int = 2700) -> None:
-    """Set the trunk's statistics, and its map reduction to principal components, from up to ``count`` faces.
-
-    Without whitening what all faces share fills the input, and after 800 steps the kernels hardly depend on the source.
-    """
-    chosen = torch.linspace(0, len(faces) - 1, min(count, len(faces)), device=faces.device).long()
-    parts = [encoder(faces.images(part)) for part in chosen.split(64)]
-    embeddings, maps = torch.cat([e for e, _ in parts]).cpu(), torch.cat([m for _, m in parts]).cpu()
-    trunk = network.injection.trunk
-    assert isinstance(trunk, IdentityTrunk)  # the compact layout
-    trunk.get_buffer("embedding_mean").copy_(embeddings.mean(0))
-    # Few faces give unsure deviations: a floor keeps a rare direction from filling the input.
-    deviation = embeddings.std(0, correction=0)
-    trunk.get_buffer("embedding_std").copy_(deviation.clamp(min=float(deviation.mean()) * 0.5 + 1e-6))
-    vectors = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
-    vectors = vectors - vectors.mean(0)
-    directions = torch.linalg.eigh(vectors.T @ vectors)[1].flip(1)[:, : trunk.MAP_CHANNELS]  # largest variance first
-    trunk.reduce.weight.copy_(directions.T[:, :, None, None])
-    nn.init.zeros_(trunk.reduce.bias)  # type: ignore[arg-type]
-    reduced = trunk.reduce(maps)
-    trunk.get_buffer("map_mean").copy_(reduced.mean(0))
-    trunk.get_buffer("map_std").copy_(reduced.std(0, correction=0) + 0.05)
 
 
 def _window(side: int, whole: int, generator: Generator | None = None) -> tuple[slice | EllipsisType, ...]:

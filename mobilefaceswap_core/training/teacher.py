@@ -44,7 +44,7 @@ class TeacherTask(Task):
         )
         self.critic = Critic(
             width=config.discriminator_width, learning_rate=config.loop.learning_rate, betas=config.loop.betas,
-            r1=config.losses.r1, log_every=config.loop.log_every, device=device, place=place,
+            r1=config.losses.r1, device=device, place=place,
         )  # fmt: skip
         self.encoder = load_identity_encoder(device)
         self.recogniser = load_recogniser(config.recogniser, device=device)

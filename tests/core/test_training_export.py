@@ -20,7 +20,7 @@ from mobilefaceswap_core.training.export import (
     write_network,
     write_network_parts,
 )
-from mobilefaceswap_core.training.student import LAYOUT, TrainableStudent
+from mobilefaceswap_core.training.student_network import LAYOUT, TrainableStudent
 from mobilefaceswap_core.weights.load import file_sha256, read_safetensors
 
 torch.set_num_threads(1)

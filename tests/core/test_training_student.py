@@ -1,4 +1,4 @@
-"""Stored pairs, the student's task, and the other tasks' one step."""
+"""The student's task, and the other tasks' one step."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from training_faces import noise_faces, noise_pack
+from training_faces import LOOSE, Copier, noise_faces, noise_pack
 
-from mobilefaceswap_core.errors import NoFaceError, OptionError
+from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.injection import with_mixing
 from mobilefaceswap_core.network import MobileFaceSwapNet
-from mobilefaceswap_core.swapper import SwapperInfo
-from mobilefaceswap_core.training import losses
-from mobilefaceswap_core.training.cache import UNUSABLE, TeacherOutput, load_pairs, make_pairs, take_best
+from mobilefaceswap_core.training.cache import load_pairs, make_pairs
 from mobilefaceswap_core.training.checkpoints import load_checkpoint
 from mobilefaceswap_core.training.config import (
     EncoderConfig,
     LandmarksConfig,
     LoopOptions,
-    PairOptions,
     QualityConfig,
     StudentConfig,
     StudentLosses,
@@ -32,30 +28,12 @@ from mobilefaceswap_core.training.config import (
 )
 from mobilefaceswap_core.training.data import faces_from_packs
 from mobilefaceswap_core.training.loop import Trainer, batch_generator
-from mobilefaceswap_core.training.student import StudentTask, TrainableStudent, build_student, freeze_all_but_mask
-from mobilefaceswap_core.types import CropSpec, SwappedCrop
+from mobilefaceswap_core.training.student import StudentTask
+from mobilefaceswap_core.training.student_network import TrainableStudent, build_student, freeze_all_but_mask
 from mobilefaceswap_core.weights.load import load_into, load_tensors, read_safetensors
 
 torch.set_num_threads(1)
 LOOP = LoopOptions(steps=2, batch=2, precision="float32", log_every=1, warmup_steps=1)
-LOOSE = PairOptions(count=12, workers=1)
-
-
-class _Copier:
-    """A teacher that returns the source, and refuses sources darker than a limit."""
-
-    def __init__(self, name: str, *, refuses: float = 0.0) -> None:
-        self.info = SwapperInfo(name, name, CropSpec(32), "none", "test", match_colours=False)
-        self._refuses = refuses
-
-    def condition(self, sources):
-        if sources[0].image.mean() < self._refuses:
-            raise NoFaceError("covered")
-        return sources[0].image
-
-    def swap(self, targets, conditions):
-        ones = np.ones(targets[0].image.shape[:2], np.float32)
-        return [SwappedCrop(condition, ones) for condition in conditions]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +49,7 @@ def faces():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, faces, encoder) -> Path:
     path = tmp_path_factory.mktemp("stored") / "pairs"
-    make_pairs(faces, [_Copier("swaps")], encoder, path, LOOSE, hold_out=0.3, seed=1)
+    make_pairs(faces, [Copier("swaps")], encoder, path, LOOSE, hold_out=0.3, seed=1)
     return path
 
 
@@ -83,66 +61,6 @@ def pairs(folder, faces):
 def _task(faces, pairs, **changes) -> StudentTask:
     values = {"loop": LOOP, "losses": StudentLosses(perceptual=0.0)} | changes
     return StudentTask(StudentConfig(**values), faces, pairs)
-
-
-# Stored pairs
-
-
-def test_a_stored_pair_is_the_teachers_output_with_its_mask(pairs, faces):
-    assert pairs.about["teachers"] == [{"name": "swaps", "weights_sha256": {}}]
-    assert all(torch.equal(pairs.swapped[k], faces.crops[pairs.source[k]]) for k in range(len(pairs)))
-    assert (pairs.masks == 255).all() and (pairs.similarity > 0.99).all()
-
-
-def test_of_several_outputs_identity_then_expression_decide_and_a_refusal_never_wins(faces, encoder):
-    source, other = (faces.aligned(k).image for k in (0, 1))
-    mask = np.ones((32, 32), np.float32)
-    teachers = [
-        [TeacherOutput(other, mask, 1.0), TeacherOutput(source, mask, 8.0), None],
-        [TeacherOutput(source, mask, 1.0), TeacherOutput(source, mask, 2.0), TeacherOutput(other, mask, 9.0)],
-    ]
-    sources = faces.images(torch.tensor([0, 0, 0]))
-    chosen, similarity, quality = take_best(teachers, sources, encoder, None)
-    assert chosen == [1, 1, 1] and similarity[:2] == pytest.approx([1.0, 1.0], abs=1e-4) and quality == [1.0] * 3
-    artefacts = iter([torch.tensor([1.0, 1.0, 1.0]), torch.tensor([0.1, 0.1, 0.1])])
-    chosen, _, _ = take_best(teachers, sources, encoder, lambda images: next(artefacts))
-    assert chosen == [0, 0, 1], "a bad quality outweighs identity and expression, and what was refused stays refused"
-    assert take_best([[None]], sources[:1], encoder, None)[1] == [UNUSABLE]
-
-
-def test_pairs_for_validation_are_of_held_out_people_alone(pairs, faces):
-    held = set(faces.identity[torch.cat([pairs.target[pairs.validation], pairs.source[pairs.validation]])].tolist())
-    trained = set(faces.identity[torch.cat([pairs.target[pairs.training], pairs.source[pairs.training]])].tolist())
-    assert held and trained and not held & trained
-    assert len(pairs.training) == 12 and 0 < len(pairs.validation) <= 6
-
-
-def test_stored_pairs_refuse_other_faces_another_hold_out_and_an_existing_folder(folder, faces, encoder):
-    with pytest.raises(OptionError, match="another faces"):
-        load_pairs(folder, noise_faces(["a", "b"]), hold_out=0.3, seed=1)
-    with pytest.raises(OptionError, match="another hold_out"):
-        load_pairs(folder, faces, hold_out=0.2, seed=1)
-    with pytest.raises(OptionError, match="exists"):
-        make_pairs(faces, [_Copier("x")], encoder, folder, LOOSE, hold_out=0.3, seed=1)
-
-
-def test_a_source_that_every_teacher_refuses_is_never_drawn(tmp_path, faces, encoder):
-    means = faces.crops.float().mean((1, 2, 3))
-    limit = float(means.median())
-    make_pairs(faces, [_Copier("x", refuses=limit)], encoder, tmp_path / "p", LOOSE, hold_out=0.0, seed=1)
-    stored = load_pairs(tmp_path / "p", faces, hold_out=0.0, seed=1)
-    assert 0 < len(stored.training) < len(stored) and (means[stored.source[stored.training]] >= limit - 0.5).all()
-
-
-def test_a_failing_teacher_leaves_nothing_behind(tmp_path, faces, encoder):
-    teacher = _Copier("x")
-    teacher.swap = lambda targets, conditions: 1 / 0
-    with pytest.raises(ZeroDivisionError):
-        make_pairs(faces, [teacher], encoder, tmp_path / "p", LOOSE, hold_out=0.0, seed=1)
-    assert list(tmp_path.iterdir()) == []
-
-
-# The student
 
 
 def test_the_trainable_student_computes_what_the_shipped_class_computes():
@@ -217,7 +135,7 @@ def test_losses_switched_off_are_not_computed_and_the_two_expensive_ones_take_tu
 def test_a_pair_with_oneself_wants_no_change_and_is_as_frequent_as_asked(faces, pairs):
     def drawn(share: float):
         task = StudentTask(StudentConfig(loop=replace(LOOP, batch=40), self_pairs=share, crop_px=0), faces, pairs)
-        batch = task.draw(batch_generator(1, 0, 0, torch.device("cpu")))
+        batch = task.prepare(0, batch_generator(1, 0, 0, torch.device("cpu")))
         return (batch.target - batch.wanted).abs().flatten(1).amax(1) < 1e-6
 
     assert not drawn(0.0).any()
@@ -263,49 +181,6 @@ def test_recognisers_of_the_identity_loss_take_turns(faces, pairs, monkeypatch):
     assert counts == [(0, False), (0, True), (0, False), (2, True)] * 2
     terms["identity"].backward()
     assert task.network.injection.trunk.linear1.weight.grad.abs().sum() > 0
-
-
-def test_the_critic_learns_to_tell_the_student_from_the_teacher_and_pulls_it_there(tmp_path, faces, pairs):
-    weights = StudentLosses(
-        distil=0, gradient=0, identity=0, perceptual=0, mask=0, activation=0, adversarial=1.0, r1=0.0
-    )
-    task = _task(faces, pairs, losses=weights, discriminator_width=4)
-    critic = task.critic
-    assert critic is not None and critic.ramp == 0.0
-    real, fake = torch.full((4, 3, 32, 32), 0.9), torch.full((4, 3, 32, 32), 0.1, requires_grad=True)
-    for _ in range(40):
-        critic.train(real, fake)
-    scores, _ = critic.judge(fake)
-    assert losses.generator_hinge(critic.judge(real)[0]) < losses.generator_hinge(scores)
-    assert fake.grad is None, "the critic's own step leaves the student alone"
-    losses.generator_hinge(scores).backward()
-    assert fake.grad.sum() < 0, "going against the gradient makes the image brighter, like the real ones"
-    assert all(p.grad is None or p.requires_grad for p in critic.discriminator.parameters())
-    terms = task.losses(3, batch_generator(1, 3, 0, torch.device("cpu")))
-    assert 0 < critic.ramp < 1 and set(terms) == {"distil", "adversarial"}, "a weight of 0 leaves its term out"
-    both = critic.terms(fake.detach(), real, adversarial=1.0, feature_matching=2.0)
-    assert set(both) == {"adversarial", "feature_matching"} and both["feature_matching"] > 0
-    again = _task(faces, pairs, losses=weights, discriminator_width=4)
-    again.load_state(task.state())
-    assert again.critic.steps == critic.steps
-    assert torch.equal(again.critic.judge(real)[0][0], critic.judge(real)[0][0])
-    again.load_state({})  # a checkpoint from before there was a critic
-
-
-def test_a_critic_that_answers_a_constant_for_long_stops_the_run(faces, pairs):
-    critic = _task(faces, pairs, losses=StudentLosses(adversarial=1.0), discriminator_width=4).critic
-    critic.steps = 5000
-    for loss in (4.0, 3.996, 4.003, 4.0, 3.9, 4.0):  # one that lives passes this value now and then
-        critic.note(loss)
-        assert critic.diverged() == ""
-    for _ in range(4):
-        critic.note(4.0)
-    assert "dead" in critic.diverged()
-    critic.steps = 100
-    assert critic.diverged() == ""
-    critic.steps = 5000
-    critic.note(3.0)
-    assert critic.diverged() == ""
 
 
 def test_training_the_mask_alone_leaves_the_face_as_it_is(tmp_path, faces, pairs):

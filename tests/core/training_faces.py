@@ -1,12 +1,18 @@
-"""Small packs of noise with the landmarks of a schematic face, for the training tests."""
+"""Small packs of noise with the landmarks of a schematic face, and a teacher of them, for the training tests."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
+from mobilefaceswap_core.errors import NoFaceError
+from mobilefaceswap_core.swapper import SwapperInfo
+from mobilefaceswap_core.training.config import PairOptions
 from mobilefaceswap_core.training.data import Faces, faces_from_packs
 from mobilefaceswap_core.training.packs import Pack, pack_from_crops
+from mobilefaceswap_core.types import CropSpec, SwappedCrop
+
+LOOSE = PairOptions(count=12, workers=1)
 
 
 def schematic_face() -> np.ndarray:
@@ -38,3 +44,20 @@ def noise_pack(labels: list[str], name: str = "p", side: int = 32) -> Pack:
 
 def noise_faces(labels: list[str], name: str = "p") -> Faces:
     return faces_from_packs([noise_pack(labels, name)], [1.0], size_px=32)
+
+
+class Copier:
+    """A teacher that returns the source, and refuses sources darker than a limit."""
+
+    def __init__(self, name: str, *, refuses: float = 0.0) -> None:
+        self.info = SwapperInfo(name, name, CropSpec(32), "none", "test", match_colours=False)
+        self._refuses = refuses
+
+    def condition(self, sources):
+        if sources[0].image.mean() < self._refuses:
+            raise NoFaceError("covered")
+        return sources[0].image
+
+    def swap(self, targets, conditions):
+        ones = np.ones(targets[0].image.shape[:2], np.float32)
+        return [SwappedCrop(condition, ones) for condition in conditions]
