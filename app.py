@@ -34,3 +34,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    from demo.keeping import leave
+
+    leave()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from mobilefaceswap_core.errors import OutputError
 
@@ -143,6 +145,18 @@ def stop_in_order() -> None:
     """End on a termination request as on the keyboard's interrupt: the server closes and files are taken away."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def leave() -> NoReturn:
+    """End the process once the server is closed: exit handlers run, output is written, the interpreter is not torn down.
+
+    A swap that is still under way in a native library would, when it comes back to an interpreter that ends, be ended by
+    it in the middle of C++ code, and that aborts the process (exit code -6 under load).
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _is_running(process: int) -> bool:

@@ -134,6 +134,7 @@ def served(temporary: Path, **settings: object) -> Iterator[Server]:
         "TMPDIR": str(temporary),
         "MOBILEFACESWAP_CONFIG": str(temporary.parent / "config"),
         "OMP_NUM_THREADS": "1",
+        "PYTHONFAULTHANDLER": "1",  # a crash leaves its threads in the log
     }
     environment |= {"MFS_MODEL": "student", "MFS_DETECTOR": "lite", "MFS_DEVICE": "cpu"}
     environment |= {f"MFS_{name.upper()}": str(value) for name, value in settings.items()}
@@ -182,6 +183,8 @@ def measure(clients: int, visits: int) -> Crowd:
                     seconds.append(time.monotonic() - begun)
             visited = _all_at_once(server, sources, target, visits)
             stop_s, code = _stop_at_work(server, sources, target)
+            if code:
+                print((folder / "server.log").read_text(errors="replace")[-4000:])
         results = [visit["image"] for visit in visited if visit["image"] is not None]
         owners = [visit["number"] for visit in visited if visit["image"] is not None]
         differences = [
