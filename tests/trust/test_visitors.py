@@ -12,7 +12,7 @@ import pytest
 
 from mobilefaceswap_core.images import write_image
 
-from .visitors import Server, measure, served
+from .visitors import _ROOT, Server, measure, served
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("gradio")
@@ -120,6 +120,19 @@ def test_uploads_and_results_are_gone_after_the_hosts_time(tmp_path: Path, monke
         assert examples, "the page's own examples stay"
     finally:
         page.close()
+
+
+def test_leaving_runs_exit_handlers_and_waits_for_no_thread() -> None:
+    import subprocess
+    import sys
+
+    program = (
+        "import atexit, threading, time; from demo.keeping import leave\n"
+        "atexit.register(print, 'handled'); threading.Thread(target=time.sleep, args=(300,)).start()\n"
+        "print('last words'); leave()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=_ROOT, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "last words\nhandled\n", "")
 
 
 def test_files_of_a_killed_page_are_deleted_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
