@@ -16,8 +16,8 @@ from .plugins import SWAPPERS, is_reference, make, package_of, registered
 from .swapper import Swapper
 from .weights.download import cache_folder
 
-# The defaults are the ones that measure and look best today (figures in the model card): for stills the graphics
-# baseline has the higher ID retrieval, for video and live only the student is fast enough.
+# The student has the better figures (model card), and only it is fast enough for video and live. For stills the graphics
+# baseline looks best today: it draws at any size, where the student's 224 px show on large faces.
 DEFAULT_FOR_STILLS = "graphics"
 DEFAULT_FOR_VIDEO = "student"
 
