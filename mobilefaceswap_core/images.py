@@ -70,7 +70,7 @@ _MODES_OF_FORMAT = {
 }
 _TOO_LITTLE = "There is too little memory to decode it. Scale it down or close other programs."
 # What decoders raise for damaged files; Pillow has no common base class for it.
-_UNREADABLE = (
+UNREADABLE = (
     ArithmeticError,
     AttributeError,
     EOFError,
@@ -174,7 +174,7 @@ def read_image(source: PathOrBytes, *, max_pixels: int = MAX_PIXELS, max_bytes: 
         ) from error
     except MemoryError as error:
         raise ImageError(f"{name}: {_TOO_LITTLE}") from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ImageError(
             f"{name}: {_what_it_is(data)}. Wanted JPEG, PNG, WebP, TIFF or BMP; convert it first."
         ) from error
@@ -191,7 +191,7 @@ def read_image(source: PathOrBytes, *, max_pixels: int = MAX_PIXELS, max_bytes: 
             raise ImageError(f"{name}: {error}") from error
         except MemoryError as error:
             raise ImageError(f"{name}: {width} x {height} pixels. {_TOO_LITTLE}") from error
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise ImageError(
                 f"{name}: the {picture.format} file is damaged or truncated ({error}). Download or copy it again."
             ) from error

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import count as counting
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import av
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import UnidentifiedImageError
 
 from ..errors import VideoError
-from ..images import MAX_PIXELS, read_image
+from ..images import MAX_PIXELS, UNREADABLE, read_image
 from .picture import Picture, RgbPicture, Stamp, picture_of
 
 Kind = Literal["clip", "animation", "images"]
@@ -251,7 +250,7 @@ class Animation:
             self._picture = PillowImage.open(path, formats=("GIF", "WEBP", "PNG"))  # Pillow also knows EPS
         except PillowImage.DecompressionBombError as error:
             raise VideoError(f"{path}: {error} Scale the animation down first.") from error
-        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, struct.error) as error:
+        except UNREADABLE as error:
             raise VideoError(
                 f"{path} cannot be opened as an animation ({error}). Download or copy it again."
             ) from error
@@ -262,13 +261,12 @@ class Animation:
             self._picture.close()
             raise
         self.durations_ms: list[int] = []
-        frames = int(getattr(self._picture, "n_frames", 1))
-        for index in range(frames):
+        for index in self._frame_numbers(path):
             try:
                 self._picture.seek(index)
                 if self._picture.format == "WEBP":
                     self._picture.load()  # Pillow knows a WebP frame's duration only once it is decoded
-            except (EOFError, OSError, SyntaxError, ValueError):
+            except UNREADABLE:
                 self.truncated = True
                 break
             self.durations_ms.append(int(self._picture.info.get("duration") or _ANIMATION_MS))
@@ -279,6 +277,15 @@ class Animation:
             loop=int(self._picture.info.get("loop", 1)),
         )  # fmt: skip
 
+    def _frame_numbers(self, path: Path) -> Iterable[int]:
+        try:
+            return range(int(getattr(self._picture, "n_frames", 1)))
+        except UNREADABLE:  # Pillow counts by reading on: of a GIF that breaks off, take what can be reached
+            self.truncated = True
+            self._picture.close()
+            self._picture = PillowImage.open(path, formats=("GIF", "WEBP", "PNG"))
+            return counting()
+
     def pictures(self, on_packet: Callable[[Any], None] | None = None) -> Iterator[Picture]:
         """See :meth:`Clip.pictures`. Transparent pictures keep their alpha."""
         pts = 0
@@ -286,7 +293,7 @@ class Animation:
             try:
                 self._picture.seek(index)
                 pixels = np.asarray(self._picture.convert("RGBA"))
-            except (EOFError, OSError, SyntaxError, ValueError):
+            except UNREADABLE:
                 self.truncated = True
                 return
             alpha = None if (pixels[..., 3] == 255).all() else np.ascontiguousarray(pixels[..., 3])

@@ -230,6 +230,17 @@ def test_damaged_clips_play_as_far_as_they_can_or_are_refused(data, suffix: str,
     assert plays_or_refuses(path) <= 60
 
 
+def test_a_gif_that_breaks_off_anywhere_plays_up_to_there_or_is_refused(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.gif"
+    frames = [PillowImage.fromarray(photo(16) // 2 + 10 * number) for number in range(4)]
+    frames[0].save(whole, save_all=True, append_images=frames[1:])
+    content, path, played = whole.read_bytes(), tmp_path / "clip.gif", []
+    for length in [*range(1, len(content), 5), len(content)]:
+        path.write_bytes(content[:length])
+        played.append(plays_or_refuses(path))
+    assert played == sorted(played) and played[-1] == 4
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".gif", ".webp", ".apng", ".txt"])
 @pytest.mark.parametrize("content", [b"", b"\0" * 500, b"GIF89a", b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\nshowpage\n"])
 def test_files_that_are_no_clip_are_refused_by_any_name(suffix: str, content: bytes, tmp_path: Path) -> None:
