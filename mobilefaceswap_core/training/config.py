@@ -39,7 +39,7 @@ class LoopOptions:
         ema: decay of the averaged weights, which are what is exported.
         precision: ``auto`` takes bfloat16 on CUDA and on CPUs that multiply it, ``float32`` is bit-exact on resume.
         compile: run the network through ``torch.compile``.
-        record: on one CUDA device, record the student's steps as CUDA graphs: a step is then one launch instead of some
+        record: on one CUDA device, record steps of student and teacher as CUDA graphs: one launch each instead of some
             thousands.
         seed: of initialisation, batches and augmentation; batch k of a run depends on (seed, k) alone.
         log_every: steps between lines of the log.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,26 @@ _FOREHEAD = 0.28  # of the way from chin to nose bridge, above the brows
 _VALIDATION_PAIRS = 64
 
 
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Augmented samples, and whatever else of a step is random.
+
+    Attributes:
+        target, source: ``(B, 3, S, S)`` in [0, 1].
+        landmarks: ``(B, 68, 2)`` of the target, fractions of the crop.
+        region: ``(B, 1, S, S)`` the target's face, see :func:`face_region`.
+        same: ``(B,)`` whether both show one person.
+        shaken: ``(B, 2, 3)`` matrices by which the identity loss sees the results moved.
+    """
+
+    target: Tensor
+    source: Tensor
+    landmarks: Tensor
+    region: Tensor
+    same: Tensor
+    shaken: Tensor
+
+
 class TeacherTask(Task):
     """See :class:`~.config.TeacherConfig`."""
 
@@ -54,10 +75,24 @@ class TeacherTask(Task):
         self._snapshots = 0
 
     def losses(self, step: int, generator: Generator) -> dict[str, Tensor]:
-        target, landmarks, source, same = self.draw(generator)
+        return self.terms(self.turn(step), self.prepare(step, generator))
+
+    def turn(self, step: int) -> bool:
+        """Whether the critic's step is one with the R1 penalty: the one thing in which steps differ."""
+        return self._uses_critic and self.critic.regularises
+
+    def can_record(self, turn: bool) -> bool:
+        return self.device.type == "cuda" and not turn
+
+    def replayed(self) -> None:
+        if self._uses_critic:
+            self.critic.steps += 1
+
+    def terms(self, turn: bool, batch: Batch) -> dict[str, Tensor]:
+        target = batch.target
         with torch.no_grad():
-            embedding, _ = self.encoder(source)
-            wanted, _ = self.recogniser(source)
+            embedding, _ = self.encoder(batch.source)
+            wanted, _ = self.recogniser(batch.source)
         face, mask = self.network(target, embedding)
         swapped = face * mask + target * (1 - mask)
         weights = self.config.losses
@@ -66,16 +101,14 @@ class TeacherTask(Task):
             terms |= self.critic.terms(
                 swapped, target, adversarial=weights.adversarial, feature_matching=weights.feature_matching
             )
-        matrices = augment.random_affine(len(target), generator, degrees=4, scale=0.03, shift=0.015)
-        seen, _ = self.recogniser(augment.warp_images(swapped, matrices))
+        seen, _ = self.recogniser(augment.warp_images(swapped, batch.shaken))
         terms["identity"] = weights.identity * losses.identity_loss(seen, wanted)
-        terms["reconstruction"] = weights.reconstruction * losses.reconstruction_loss(swapped, target, same)
+        terms["reconstruction"] = weights.reconstruction * losses.reconstruction_loss(swapped, target, batch.same)
         logits = torch.logit(mask.float(), eps=1e-6)
-        region = face_region(landmarks, target.shape[-1])
-        terms["mask"] = weights.mask * losses.mask_loss(logits, region, background_only=False)
+        terms["mask"] = weights.mask * losses.mask_loss(logits, batch.region, background_only=False)
         if self._landmarks is not None:
-            moved = self._landmarks(swapped, landmarks)
-            terms["landmarks"] = weights.landmarks * losses.landmark_consistency(moved, landmarks)
+            moved = self._landmarks(swapped, batch.landmarks)
+            terms["landmarks"] = weights.landmarks * losses.landmark_consistency(moved, batch.landmarks)
         if self._perceptual is not None:
             with torch.no_grad():
                 features_of_target = self._perceptual(target)
@@ -83,8 +116,8 @@ class TeacherTask(Task):
             terms["perceptual"] = weights.perceptual * distance
         return terms
 
-    def draw(self, generator: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Targets, their landmarks, sources, and whether both show one person."""
+    def prepare(self, step: int, generator: Generator) -> Batch:
+        """A random, augmented batch; a part of it shows one person as target and source."""
         count = self.config.loop.batch
         targets = self.faces.draw(count, generator, among=self._training)
         sources = self.faces.draw(count, generator, among=self._training)
@@ -98,7 +131,14 @@ class TeacherTask(Task):
         landmarks = augment.warp_landmarks(augment.flip_landmarks(self.faces.landmarks[targets], mirrored), matrices)
         source = augment.flip_images(self.faces.images(sources), augment.coin(count, generator))
         source = augment.jitter_colours(source, augment.random_colours(count, 0.1, generator))
-        return target.contiguous(memory_format=torch.channels_last), landmarks, source, same
+        return Batch(
+            target.contiguous(memory_format=torch.channels_last),
+            source,
+            landmarks,
+            face_region(landmarks, target.shape[-1]),
+            same,
+            shaken=augment.random_affine(count, generator, degrees=4, scale=0.03, shift=0.015),
+        )
 
     @property
     def _uses_critic(self) -> bool:

@@ -13,11 +13,18 @@ from training_faces import LOOSE, Copier, noise_faces, noise_pack
 
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.training.cache import load_pairs, make_pairs
-from mobilefaceswap_core.training.config import LoopOptions, StudentConfig, StudentLosses
+from mobilefaceswap_core.training.config import (
+    LoopOptions,
+    StudentConfig,
+    StudentLosses,
+    TeacherConfig,
+    TeacherLosses,
+)
 from mobilefaceswap_core.training.data import faces_from_packs
 from mobilefaceswap_core.training.loop import Trainer, batch_generator
 from mobilefaceswap_core.training.recorder import Recordable, Recorder
 from mobilefaceswap_core.training.student import StudentTask
+from mobilefaceswap_core.training.teacher import TeacherTask
 
 CPU = torch.device("cpu")
 
@@ -144,6 +151,23 @@ def test_windows_penalty_steps_and_cpus_are_not_recorded(tmp_path):
     whole.replayed()
     assert whole.critic.steps == 1 and whole.can_record(whole.turn(1)) and not windows.can_record(windows.turn(1))
     assert len({whole.turn(step) for step in range(40)}) == 3  # recogniser and penalties: few recordings
+
+
+def test_the_teachers_steps_can_be_recorded_but_for_those_with_the_penalty():
+    config = TeacherConfig(
+        loop=LoopOptions(batch=2), start="scratch", width=8, blocks=1, discriminator_width=4, snapshots=0,
+        losses=TeacherLosses(landmarks=0, perceptual=0),
+    )  # fmt: skip
+    task = TeacherTask(config, noise_faces([str(i) for i in range(10)]))
+    assert isinstance(task, Recordable) and task.turn(0) and not task.can_record(False)
+    batch = task.prepare(0, batch_generator(1, 0, 0, CPU))
+    terms, again = (task.terms(True, batch) for _ in range(2))
+    assert terms["identity"] == again["identity"], "nothing is drawn outside of the batch"
+    assert task.critic.steps == 2 and not task.turn(2)
+    task.device = torch.device("cuda")  # nothing is computed here
+    assert task.can_record(False) and not task.can_record(True)
+    task.replayed()
+    assert task.critic.steps == 3
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
