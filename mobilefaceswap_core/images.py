@@ -69,13 +69,12 @@ _MODES_OF_FORMAT = {
     "TIFF": {"L", "LA", "RGB", "RGBA", "CMYK", "L16"},
 }
 _TOO_LITTLE = "There is too little memory to decode it. Scale it down or close other programs."
-# What decoders raise for damaged files; Pillow has no common base class for it.
+# What decoders raise for damaged files; Pillow has no common base class for it. Too little memory is not the file's fault.
 UNREADABLE = (
     ArithmeticError,
     AttributeError,
     EOFError,
     LookupError,
-    MemoryError,
     OSError,
     RuntimeError,
     SyntaxError,

@@ -76,8 +76,8 @@ class DataOptions:
             pack keeps the others' hold-out.
         limit: at most this many crops of each pack; 0 means all.
         size_px: side of the crops in memory.
-        sharpness: crops softer than this are never drawn: the standard deviation of the Laplacian over the inner face, in
-            levels of 255 at the crop's size in memory. A soft source makes a soft teacher output. 0 draws all.
+        sharpness: crops softer than this are never drawn, by the measure of ``prepare``. A soft source makes a soft teacher
+            output. 0 draws all.
     """
 
     packs: tuple[str, ...] = ("builtin",)

@@ -7,19 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from ..errors import OptionError
 from ..types import AlignedFace
 from .config import DataOptions
 from .packs import Pack, read_pack
+from .prepare import sharpness as sharpness_of
 
 BUILTIN = "builtin"
-_INNER_DOWN, _INNER_ACROSS = (0.27, 0.89), (0.22, 0.78)  # brows to chin, cheek to cheek, fractions of an aligned crop
 _NO_MATRIX = np.hstack([np.eye(2), np.zeros((2, 1))])
 
 
@@ -138,7 +136,7 @@ def faces_from_packs(
         landmarks.append(torch.from_numpy(pack.landmarks[:count]))
         names += [f"{pack.name}/{label}" for label in pack.labels[:count]]
         # Not left out: who is held out depends on all names.
-        sharp = [sharpness <= 0 or inner_sharpness(crop) >= sharpness for crop in decoded]
+        sharp = [sharpness <= 0 or sharpness_of(crop.transpose(1, 2, 0)) >= sharpness for crop in decoded]
         drawn.append(torch.tensor(sharp) * float(weight))
         digest.update(pack.buffer[: pack.offsets[count]].tobytes())
     if not names:
@@ -152,14 +150,6 @@ def faces_from_packs(
         tuple(names),
         digest.hexdigest(),
     )
-
-
-def inner_sharpness(crop: NDArray[np.uint8]) -> float:
-    """Standard deviation of the Laplacian over eyes, nose and mouth of a crop ``(3, S, S)``, in levels of 255."""
-    side = crop.shape[-1]
-    grey = cv2.cvtColor(np.ascontiguousarray(crop.transpose(1, 2, 0)), cv2.COLOR_RGB2GRAY)
-    down, across = (slice(round(side * low), round(side * high)) for low, high in (_INNER_DOWN, _INNER_ACROSS))
-    return float(cv2.Laplacian(grey[down, across], cv2.CV_64F).std())
 
 
 def _open(name: str) -> Pack:

@@ -13,7 +13,8 @@ from ..head_pose import CAMERA_FROM_LANDMARKS
 
 # Points that move with expression and identity of the inner face: brows, eyes, lips; the jaw is the target's, the nose
 # the source's.
-EXPRESSION_POINTS = (*range(17, 27), *range(36, 68))
+_EXPRESSION_PARTS = (slice(17, 27), slice(36, 68))
+EXPRESSION_POINTS = tuple(point for part in _EXPRESSION_PARTS for point in range(part.start, part.stop))
 _DETAIL_CELL_PX, _DETAIL_LEVELS = 16, 2  # cells of about a pupil's size in 224; details of 1 and of 2 pixels
 _DETAIL_FLOOR = 2 / 255  # below two grey levels details are sensor noise, and the root's slope would grow without bound
 _EYES = (slice(36, 42), slice(42, 48))  # of the 68 points
@@ -214,10 +215,7 @@ def pose_consistency(landmarks: Tensor, wanted: Tensor) -> Tensor:
 
 def landmark_consistency(landmarks: Tensor, wanted: Tensor) -> Tensor:
     """Smooth L1 distance of brows, eyes and lips; both ``(N, 68, 2)`` as fractions of the crop."""
-    brows, rest = (
-        slice(17, 27),
-        slice(36, 68),
-    )  # EXPRESSION_POINTS; a list of numbers would be copied to the GPU each time
     difference = landmarks.float() - wanted.float()
-    difference = torch.cat([difference[:, brows], difference[:, rest]], 1) * _LANDMARK_SCALE
+    # By slices: a list of numbers would be copied to the GPU each time, and waited for.
+    difference = torch.cat([difference[:, part] for part in _EXPRESSION_PARTS], 1) * _LANDMARK_SCALE
     return F.smooth_l1_loss(difference, torch.zeros_like(difference))

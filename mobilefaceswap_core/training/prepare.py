@@ -141,7 +141,7 @@ def difference_hash(image: Image) -> int:
 def sharpness(image: Image) -> float:
     """Variance of the Laplacian of the crop's middle half, where the face is (Pech-Pacheco 2000)."""
     side = image.shape[0]
-    middle = image[side // 4 : 3 * side // 4, side // 4 : 3 * side // 4]
+    middle = np.ascontiguousarray(image[side // 4 : 3 * side // 4, side // 4 : 3 * side // 4])
     return float(cv2.Laplacian(cv2.cvtColor(middle, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training_faces import LOOSE, Copier, noise_faces, noise_pack
+from training_faces import LOOSE, Copier, noise_faces, noise_pack, stored
 
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
@@ -31,15 +31,13 @@ def faces():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, faces, encoder) -> Path:
-    path = tmp_path_factory.mktemp("stored") / "pairs"
-    make_pairs(faces, [Copier("swaps")], encoder, path, LOOSE, hold_out=0.3, seed=1)
-    return path
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("stored") / "pairs"
 
 
 @pytest.fixture(scope="module")
 def pairs(folder, faces):
-    return load_pairs(folder, faces, hold_out=0.3, seed=1)
+    return stored(folder, faces)
 
 
 def test_a_stored_pair_is_the_teachers_output_with_its_mask(pairs, faces):
@@ -71,7 +69,7 @@ def test_pairs_for_validation_are_of_held_out_people_alone(pairs, faces):
     assert len(pairs.training) == 12 and 0 < len(pairs.validation) <= 6
 
 
-def test_stored_pairs_refuse_other_faces_another_hold_out_and_an_existing_folder(folder, faces, encoder):
+def test_stored_pairs_refuse_other_faces_another_hold_out_and_an_existing_folder(pairs, folder, faces, encoder):
     with pytest.raises(OptionError, match="another faces"):
         load_pairs(folder, noise_faces(["a", "b"]), hold_out=0.3, seed=1)
     with pytest.raises(OptionError, match="another hold_out"):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from training_faces import LOOSE, Copier, noise_faces
+from training_faces import noise_faces, stored
 
-from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.training import losses
-from mobilefaceswap_core.training.cache import load_pairs, make_pairs
 from mobilefaceswap_core.training.config import LoopOptions, StudentConfig, StudentLosses
 from mobilefaceswap_core.training.loop import batch_generator
 from mobilefaceswap_core.training.student import StudentTask
@@ -24,9 +22,7 @@ def faces():
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory, faces):
-    path = tmp_path_factory.mktemp("stored") / "pairs"
-    make_pairs(faces, [Copier("swaps")], load_identity_encoder(), path, LOOSE, hold_out=0.3, seed=1)
-    return load_pairs(path, faces, hold_out=0.3, seed=1)
+    return stored(tmp_path_factory.mktemp("stored") / "pairs", faces)
 
 
 def _task(faces, pairs, **changes) -> StudentTask:

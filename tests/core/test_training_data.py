@@ -20,10 +20,10 @@ from mobilefaceswap_core.training.config import (
     load_config,
     save_config,
 )
-from mobilefaceswap_core.training.data import faces_from_packs, held_out_people, inner_sharpness, split
+from mobilefaceswap_core.training.data import faces_from_packs, held_out_people, split
 from mobilefaceswap_core.training.packs import pack_from_crops, read_pack, write_pack
 from mobilefaceswap_core.training.pairs import choose_pairs, pose_signature
-from mobilefaceswap_core.training.prepare import PrepareOptions, difference_hash, photos_in, prepare
+from mobilefaceswap_core.training.prepare import PrepareOptions, difference_hash, photos_in, prepare, sharpness
 from mobilefaceswap_core.types import Face
 
 torch.set_num_threads(1)
@@ -255,7 +255,7 @@ def test_soft_crops_are_never_drawn_and_the_hold_out_stays():
     fine = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
     crops = [*noise_crops(2, 64), *fine]  # the first two change slowly
     pack = pack_from_crops("p", crops, np.stack([schematic_face()] * 6), [str(i) for i in range(6)])
-    limit = np.mean([inner_sharpness(pack.decode(k, 64).transpose(2, 0, 1)) for k in (1, 2)])
+    limit = np.mean([sharpness(pack.decode(k, 64)) for k in (1, 2)])
     faces = faces_from_packs([pack], [2.0], size_px=64, sharpness=limit)
     every = faces_from_packs([pack], [2.0], size_px=64)
     assert faces.weight.tolist() == [0.0] * 2 + [2.0] * 4 and every.weight.tolist() == [2.0] * 6
@@ -263,9 +263,9 @@ def test_soft_crops_are_never_drawn_and_the_hold_out_stays():
     assert set(faces.draw(200, torch.Generator().manual_seed(0)).tolist()) == {2, 3, 4, 5}
 
 
-def test_the_sharpness_of_a_flat_crop_is_zero_and_grows_with_contrast():
-    checkers = np.tile((np.indices((64, 64)).sum(0) % 2 * 100).astype(np.uint8), (3, 1, 1))
-    assert inner_sharpness(np.full((3, 64, 64), 90, np.uint8)) == 0.0
+def test_the_sharpness_of_a_flat_crop_is_zero_and_grows_with_the_square_of_contrast():
+    checkers = np.repeat((np.indices((64, 64)).sum(0) % 2 * 100).astype(np.uint8)[..., None], 3, 2)
+    assert sharpness(np.full((64, 64, 3), 90, np.uint8)) == 0.0
     # The Laplacian (1, 1, -4, 1, 1) of a checkerboard of 0 and 100 is 400 and -400.
-    assert inner_sharpness(checkers) == pytest.approx(400.0, rel=0.02)
-    assert inner_sharpness(checkers // 2) == pytest.approx(200.0, rel=0.02)
+    assert sharpness(checkers) == pytest.approx(400.0**2, rel=0.02)
+    assert sharpness(checkers // 2) == pytest.approx(200.0**2, rel=0.02)

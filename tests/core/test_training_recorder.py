@@ -9,10 +9,8 @@ from dataclasses import dataclass
 import pytest
 import torch
 from torch import Tensor
-from training_faces import LOOSE, Copier, noise_faces, noise_pack
+from training_faces import noise_faces, noise_pack, stored
 
-from mobilefaceswap_core.identity.encoder import load_identity_encoder
-from mobilefaceswap_core.training.cache import load_pairs, make_pairs
 from mobilefaceswap_core.training.config import (
     LoopOptions,
     StudentConfig,
@@ -135,8 +133,7 @@ def test_where_recording_fails_every_step_still_runs_and_it_says_why(cuda):
 
 def test_windows_penalty_steps_and_cpus_are_not_recorded(tmp_path):
     faces = noise_faces([str(i) for i in range(10)])
-    make_pairs(faces, [Copier("x")], load_identity_encoder(), tmp_path / "p", LOOSE, hold_out=0.0, seed=1)
-    pairs = load_pairs(tmp_path / "p", faces, hold_out=0.0, seed=1)
+    pairs = stored(tmp_path / "p", faces, hold_out=0.0)
 
     def task(**changes):
         weights = StudentLosses(adversarial=1.0)
@@ -174,9 +171,9 @@ def test_the_teachers_steps_can_be_recorded_but_for_those_with_the_penalty():
 def test_a_replayed_step_has_the_terms_and_gradients_of_the_step(tmp_path):
     device = torch.device("cuda")
     faces = faces_from_packs([noise_pack([str(i) for i in range(10)])], [1.0], size_px=32, device=device)
-    make_pairs(faces, [Copier("x")], load_identity_encoder(device), tmp_path / "p", LOOSE, hold_out=0.0, seed=1)
+    pairs = stored(tmp_path / "p", faces, hold_out=0.0)
     config = StudentConfig(loop=LoopOptions(batch=2, precision="float32"), alternate=False)
-    task = StudentTask(config, faces, load_pairs(tmp_path / "p", faces, hold_out=0.0, seed=1), device=device)
+    task = StudentTask(config, faces, pairs, device=device)
     trainer = Trainer(task, config.loop, tmp_path / "run", device=device, say=lambda line: None)
     recorder = trainer._recorder
     assert recorder is not None

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
-from training_faces import LOOSE, Copier, noise_faces, noise_pack
+from training_faces import noise_faces, noise_pack, stored
 
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.injection import with_mixing
 from mobilefaceswap_core.network import MobileFaceSwapNet
-from mobilefaceswap_core.training.cache import load_pairs, make_pairs
 from mobilefaceswap_core.training.checkpoints import load_checkpoint
 from mobilefaceswap_core.training.config import (
     EncoderConfig,
@@ -47,15 +45,8 @@ def faces():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, faces, encoder) -> Path:
-    path = tmp_path_factory.mktemp("stored") / "pairs"
-    make_pairs(faces, [Copier("swaps")], encoder, path, LOOSE, hold_out=0.3, seed=1)
-    return path
-
-
-@pytest.fixture(scope="module")
-def pairs(folder, faces):
-    return load_pairs(folder, faces, hold_out=0.3, seed=1)
+def pairs(tmp_path_factory, faces):
+    return stored(tmp_path_factory.mktemp("stored") / "pairs", faces)
 
 
 def _task(faces, pairs, **changes) -> StudentTask:

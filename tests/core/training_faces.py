@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
 from mobilefaceswap_core.errors import NoFaceError
+from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.swapper import SwapperInfo
+from mobilefaceswap_core.training.cache import StoredPairs, load_pairs, make_pairs
 from mobilefaceswap_core.training.config import PairOptions
 from mobilefaceswap_core.training.data import Faces, faces_from_packs
 from mobilefaceswap_core.training.packs import Pack, pack_from_crops
@@ -44,6 +48,12 @@ def noise_pack(labels: list[str], name: str = "p", side: int = 32) -> Pack:
 
 def noise_faces(labels: list[str], name: str = "p") -> Faces:
     return faces_from_packs([noise_pack(labels, name)], [1.0], size_px=32)
+
+
+def stored(folder: Path, faces: Faces, *, hold_out: float = 0.3) -> StoredPairs:
+    """Pairs of a teacher that copies, made in a folder."""
+    make_pairs(faces, [Copier("swaps")], load_identity_encoder(faces.device), folder, LOOSE, hold_out=hold_out, seed=1)
+    return load_pairs(folder, faces, hold_out=hold_out, seed=1)
 
 
 class Copier:
