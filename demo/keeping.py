@@ -151,9 +151,12 @@ def leave() -> NoReturn:
     """End the process once the server is closed: exit handlers run, output is written, the interpreter is not torn down.
 
     A swap that is still under way in a native library would, when it comes back to an interpreter that ends, be ended by
-    it in the middle of C++ code, and that aborts the process (exit code -6 under load).
+    it in the middle of C++ code, and that aborts the process (exit code -6 under load). What such a swap wrote after the
+    server was closed is deleted first.
     """
     atexit._run_exitfuncs()
+    forget_own()
+    shutil.rmtree(own_uploads(), ignore_errors=True)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
