@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mobilefaceswap_core.errors import SwapError
-from mobilefaceswap_core.threads import share_cores
+from mobilefaceswap_core.runtime.threads import share_cores
 
 
 def main() -> None:

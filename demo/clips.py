@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mobilefaceswap_core.errors import VideoError
+from mobilefaceswap_core.files.media import MEDIA_OPTIONS, check_codec
 from mobilefaceswap_core.pipeline import Source
 from mobilefaceswap_core.video import (
     EncodeOptions,
@@ -21,7 +22,6 @@ from mobilefaceswap_core.video import (
     find_people,
     swap_video,
 )
-from mobilefaceswap_core.video.reader import MEDIA_OPTIONS, check_codec
 
 from .engine import Engine
 from .limits import check_size

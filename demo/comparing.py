@@ -21,7 +21,7 @@ from eval.metrics.id_similarity import cosine
 from eval.metrics.pose_error import pose_error
 from mobilefaceswap_core.detect import Detector, load_detector
 from mobilefaceswap_core.errors import NoFaceError, OptionError
-from mobilefaceswap_core.geometry import crop_from_frame_matrix
+from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix
 from mobilefaceswap_core.marking import MarkOptions, apply_pixels
 from mobilefaceswap_core.types import CropSpec, Face, Image
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from mobilefaceswap_core.audit import AuditLog, content_hash
-from mobilefaceswap_core.blocklist import Blocklist, FaceEmbedder, load_blocklist
 from mobilefaceswap_core.errors import NoFaceError, OptionError
+from mobilefaceswap_core.files.images import LoadedImage, read_image
 from mobilefaceswap_core.identity.encoder import IdentityEncoder, load_identity_encoder
-from mobilefaceswap_core.images import LoadedImage, read_image
 from mobilefaceswap_core.marking import MarkOptions, mark_crop, mark_image_file
 from mobilefaceswap_core.models import DEFAULT_FOR_STILLS, DEFAULT_FOR_VIDEO, available_swappers
 from mobilefaceswap_core.pipeline import Pipeline, Source, SwapOptions
+from mobilefaceswap_core.rules.audit import AuditLog, content_hash
+from mobilefaceswap_core.rules.blocklist import Blocklist, FaceEmbedder, load_blocklist
 from mobilefaceswap_core.types import Face, Image
 
 from .keeping import new_folder, output_folder, sweep
@@ -91,8 +91,8 @@ class Engine:
     def video_pipeline(self, model: str) -> Pipeline:
         """The same for clips and live pictures: a detector that is fast, and cores left for the other stages."""
         from mobilefaceswap_core.detect import load_detector
+        from mobilefaceswap_core.diagnose.video_bench import network_threads
         from mobilefaceswap_core.models import load_swapper
-        from mobilefaceswap_core.video.bench import network_threads
 
         with self._lock:
             key = f"video {model}"

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from mobilefaceswap_core.errors import Cancelled, OptionError, OutputError
-from mobilefaceswap_core.images import read_image
+from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.types import Image
 from mobilefaceswap_core.video.output import FULL_DISK
 

@@ -14,7 +14,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from mobilefaceswap_core.errors import SwapError
-from mobilefaceswap_core.memory import is_out_of_memory
+from mobilefaceswap_core.runtime.memory import is_out_of_memory
 
 from .keeping import output_folder
 from .texts import LANGUAGES, language_of, say

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from eval.cost.formulas import idn_layers
-from mobilefaceswap_core.idn import IdnWeights
-from mobilefaceswap_core.images import read_image
+from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.marking import mark_crop
 from mobilefaceswap_core.pipeline import Pipeline
+from mobilefaceswap_core.student.idn import IdnWeights
 from mobilefaceswap_core.types import AlignedFace, Image
 
 ROOT = Path(__file__).parent.parent

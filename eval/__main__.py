@@ -1,6 +1,6 @@
 """``python -m eval``, and the command ``mobilefaceswap-eval``."""
 
-from mobilefaceswap_core.threads import share_cores
+from mobilefaceswap_core.runtime.threads import share_cores
 
 
 def main() -> int:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from mobilefaceswap_core.faces.landmarks68 import forehead
 from mobilefaceswap_core.types import Face, Image, Mask, Points
 
-# Brows are lifted by this part of the distance from brows to chin: a forehead is about a third of a face.
-_FOREHEAD = 0.45
 # Region grown by this part of the outer eye distance on every side: what a soft mask may touch.
 _GROW = 0.15
 
@@ -26,9 +25,7 @@ def face_region(landmarks: Points, height: int, width: int) -> Mask:
     Returns:
         ``(height, width)`` float32, 1 inside, 0 outside.
     """
-    brows = landmarks[17:27]
-    up = (brows.mean(0) - landmarks[8]) * _FOREHEAD
-    hull = cv2.convexHull(np.concatenate([landmarks, brows + up]).astype(np.float32))
+    hull = cv2.convexHull(np.concatenate([landmarks, forehead(landmarks)]).astype(np.float32))
     region = np.zeros((height, width), np.uint8)
     cv2.fillConvexPoly(region, np.round(hull).astype(np.int32), 1)
     radius = max(1, round(_GROW * float(np.linalg.norm(landmarks[36] - landmarks[45]))))

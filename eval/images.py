@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import ImageError
-from mobilefaceswap_core.images import MAX_PIXELS
-from mobilefaceswap_core.images import read_image as read_photo
-from mobilefaceswap_core.npz import read_npz
+from mobilefaceswap_core.files.images import MAX_PIXELS
+from mobilefaceswap_core.files.images import read_image as read_photo
+from mobilefaceswap_core.files.npz import read_npz
 from mobilefaceswap_core.types import Image, Points
 
 from .records import disk_refused, partial_name
@@ -120,7 +120,7 @@ def read_image(path: Path) -> Image:
     """Read a file as RGB uint8, turned upright by its EXIF orientation.
 
     Raises:
-        ImageError: naming the file, when it cannot be decoded or is over the limits of :mod:`mobilefaceswap_core.images`.
+        ImageError: naming the file, when it cannot be decoded or is over the limits of :mod:`mobilefaceswap_core.files.images`.
     """
     try:
         return read_photo(path).image
@@ -161,7 +161,7 @@ def _video_frame(path: Path, number: int | None, reference: str) -> Image:
     """Decode forward from the keyframe before frame ``number``; exact for constant frame rates."""
     import av
 
-    from mobilefaceswap_core.video.reader import MEDIA_OPTIONS
+    from mobilefaceswap_core.files.media import MEDIA_OPTIONS
 
     try:
         with av.open(str(path), options=MEDIA_OPTIONS) as container:
@@ -200,7 +200,7 @@ def video_length(path: Path) -> int:
     """
     import av
 
-    from mobilefaceswap_core.video.reader import MEDIA_OPTIONS
+    from mobilefaceswap_core.files.media import MEDIA_OPTIONS
 
     try:
         with av.open(str(path), options=MEDIA_OPTIONS) as container:

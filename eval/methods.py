@@ -8,7 +8,7 @@ A method is named on the command line as ``NAME``, or ``LABEL=SPEC`` to choose i
 * a name of ``mobilefaceswap_core.models`` (``student``, ``teacher``, ``graphics``, one that another package registers),
   ``module:factory`` (a function that returns a ``Swapper``; it may take ``device``), or a ``.safetensors`` path.
 * a folder of results named ``source-target.png`` (stems of the two images) or by pair number (``000042.png``).
-* a ``.onnx`` file with one image input and one embedding input, described in :mod:`eval.onnx_swapper`.
+* a ``.onnx`` file with one image input and one embedding input, described in :mod:`mobilefaceswap_core.teachers.onnx_file`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError
-from mobilefaceswap_core.geometry import template_points
+from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.swapper import Swapper, SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, Face, Image, SwappedCrop
 
@@ -116,7 +116,7 @@ def _load_swapper(spec: str, device: str, base: Path) -> Swapper:
     if spec == "source-paste":
         return SourcePaste()
     if spec.endswith(".onnx"):
-        from .onnx_swapper import OnnxSwapper
+        from mobilefaceswap_core.teachers.onnx_file import OnnxSwapper
 
         return OnnxSwapper(base / spec)
     from mobilefaceswap_core.models import load_swapper

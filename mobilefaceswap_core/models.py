@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 
-from .backends import choose_device
 from .errors import OptionError
-from .official import NETWORK_FILE, RECOGNISER_FILE
+from .files.folders import cache_folder
 from .plugins import SWAPPERS, is_reference, make, package_of, registered
+from .runtime.devices import choose_device
+from .student.official import NETWORK_FILE, RECOGNISER_FILE
 from .swapper import Swapper
-from .weights.download import cache_folder
 
 # The student has the better figures (model card), and only it is fast enough for video and live. For stills the graphics
 # baseline looks best today: it draws at any size, where the student's 224 px show on large faces.
@@ -46,13 +46,13 @@ class ModelEntry:
 
 
 def _student(device: torch.device, backend: str, threads: int | None) -> Swapper:
-    from .student import load_student
+    from .student.swapper import load_student
 
     return load_student(device=device, backend=backend, threads=threads)
 
 
 def _official(device: torch.device, backend: str, threads: int | None) -> Swapper:
-    from .student import load_official
+    from .student.swapper import load_official
 
     return load_official(cache_folder() / "official", device=device, backend=backend, threads=threads)
 
@@ -148,7 +148,7 @@ def load_swapper(
             ``.onnx`` file that ``export`` wrote, which holds its source, or ``module:factory``: a function that returns
             a :class:`~mobilefaceswap_core.swapper.Swapper` and may take ``device``, ``backend`` and ``threads``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        backend: for the student; see :func:`~mobilefaceswap_core.backends.choose_backend`.
+        backend: for the student; see :func:`~mobilefaceswap_core.student.backends.choose_backend`.
         threads: CPU threads of the student's backend.
         video: what ``auto`` is chosen for.
 
@@ -160,11 +160,11 @@ def load_swapper(
     if name == "auto":
         name = DEFAULT_FOR_VIDEO if video else DEFAULT_FOR_STILLS
     if name.endswith(".safetensors"):
-        from .student import load_student
+        from .student.swapper import load_student
 
         return load_student(device=where, backend=backend, threads=threads, path=Path(name))
     if name.endswith(".onnx"):
-        from .export import load_conditioned_onnx
+        from .student.export import load_conditioned_onnx
 
         return load_conditioned_onnx(name, threads=threads)
     if is_reference(name):

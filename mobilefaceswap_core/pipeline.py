@@ -1,6 +1,6 @@
 """From photos to a swapped photo: detect, align, condition, swap, match colours, paste back.
 
->>> from mobilefaceswap_core.images import read_image
+>>> from mobilefaceswap_core.files.images import read_image
 >>> from mobilefaceswap_core.pipeline import Pipeline
 >>> pipeline = Pipeline.load("student", device="cpu")
 >>> source = pipeline.prepare_source([read_image("me.jpg").image])
@@ -13,7 +13,6 @@ FrameReport(faces_found=6, faces_swapped=1, skipped={})
 
 from __future__ import annotations
 
-import reprlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,21 +20,22 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .colour import match_colours
-from .detail import match_detail
+from .blend.colour import match_colours
+from .blend.detail import match_detail
+from .blend.limits import MaskLimits, limit_weight
+from .blend.mask import MaskOptions, refine_mask
+from .blend.paste import paste_back
 from .detect import Detector, load_detector
 from .errors import NoFaceError, OptionError
-from .geometry import align_face
-from .head_pose import head_pose
-from .images import check_image
-from .masks import MaskLimits, limit_weight
-from .memory import memory_guard
+from .faces.choose import FaceChoice, choose_faces, largest
+from .faces.geometry import align_face
+from .faces.head_pose import head_pose
+from .files.images import check_image
 from .models import load_swapper
-from .paste import MaskOptions, paste_back, refine_mask
+from .runtime.memory import memory_guard
 from .swapper import Swapper
 from .types import AlignedFace, Face, FrameReport, Image, Mask, Matrix, SwappedCrop
 
-FaceChoice = Literal["all", "largest"] | int | Sequence[int]
 MIN_FACE_PX = 16.0  # below this a 224 crop is more than ten times enlarged and shows nothing of a face
 
 
@@ -290,41 +290,3 @@ def unusable(face: Face, options: SwapOptions) -> str | None:
     if limit is not None and face.landmarks is not None and abs(head_pose(face.landmarks).yaw_deg) > limit:
         return f"turned by more than {limit:.0f} degrees"
     return None
-
-
-def largest(faces: Sequence[Face]) -> int:
-    """Index of the largest face."""
-    return max(range(len(faces)), key=lambda i: faces[i].size_px)
-
-
-def choose_faces(
-    faces: Sequence[Face], source: Source | Mapping[int, Source], choice: FaceChoice = "all"
-) -> dict[int, Source]:
-    """Which source goes on which face.
-
-    Raises:
-        OptionError: a face number that is not there, or a choice of another kind.
-    """
-    if isinstance(source, Mapping):
-        wanted = dict(source)
-    elif choice == "all":
-        wanted = dict.fromkeys(range(len(faces)), source)
-    elif choice == "largest":
-        wanted = {largest(faces): source} if faces else {}
-    else:
-        wanted = dict.fromkeys(_numbers(choice), source)
-    if faces and (missing := [i for i in wanted if not 0 <= i < len(faces)]):
-        raise OptionError(
-            f"Face {missing[0]} was chosen, but the target shows {len(faces)} faces (numbers start at 0)."
-        )
-    return wanted if faces else {}
-
-
-def _numbers(choice: object) -> list[int]:
-    """Face numbers of a choice that names some."""
-    numbers = [choice] if isinstance(choice, int) else choice
-    if not isinstance(numbers, (list, tuple, range)) or not all(type(number) is int for number in numbers):
-        raise OptionError(
-            f"The faces asked for are {reprlib.repr(choice)}; wanted all, largest, or numbers from 0, left to right."
-        )
-    return list(numbers)

@@ -26,7 +26,7 @@ class CropSpec:
 
     Attributes:
         size_px: side of the square crop in pixels.
-        template: name of the five-point template in :mod:`mobilefaceswap_core.geometry`.
+        template: name of the five-point template in :mod:`mobilefaceswap_core.faces.geometry`.
         fit: ``similarity`` (rotation, scale, shift: InsightFace and the weights trained here) or ``affine``
             (least squares, may shear: the official MobileFaceSwap code).
     """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import graphlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,29 @@ FORBIDDEN = {
     "eval": {"demo", "app", "gradio"},
     "demo": {"app"},
 }
+
+# Rooms of the core, lowest first; those of one step may import each other, a circle is forbidden anyway.
+ORDER = (
+    ("errors", "types", "plugins", "swapper"),
+    ("runtime",),
+    ("files",),
+    ("weights",),
+    ("faces",),
+    ("detect",),
+    ("identity",),
+    ("blend",),
+    ("student",),
+    ("teachers",),
+    ("models",),
+    ("marking",),
+    ("pipeline",),
+    ("rules",),
+    ("video",),
+    ("training",),
+    ("diagnose",),
+    ("cli",),
+    ("__main__",),
+)
 
 
 def imported_modules(path: Path) -> set[str]:
@@ -39,19 +64,58 @@ def test_imports_point_from_demo_to_eval_to_core_only(package: str) -> None:
     assert wrong == {}
 
 
-def test_teachers_and_training_are_imported_by_the_core_only_where_a_model_is_chosen() -> None:
-    layers = {"teachers", "training"}
-    wrong = []
-    for path in sorted((ROOT / "mobilefaceswap_core").rglob("*.py")):
-        parts = path.relative_to(ROOT / "mobilefaceswap_core").parts
-        if parts[0] in layers | {"cli", "models.py", "bench.py"}:
+def imported_inside(path: Path, package: str) -> Iterator[tuple[int, str]]:
+    """Line and full name of every module of ``package`` that one of its files imports, those inside functions included."""
+    here = (package, *path.relative_to(ROOT / package).parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = [*here[: len(here) - node.level + 1]] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names = [f"{module}.{alias.name}" for alias in node.names]
+        else:
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                head = node.module.removeprefix("mobilefaceswap_core.").partition(".")[0]
-                if head in layers and (node.level or node.module.startswith("mobilefaceswap_core")):
-                    wrong.append(f"{'/'.join(parts)}:{node.lineno} imports {node.module}")
+        yield from ((node.lineno, name) for name in names if name.startswith(f"{package}."))
+
+
+def room_of(name: str) -> str:
+    """The folder or file right under the core that a full name belongs to."""
+    return name.split(".")[1]
+
+
+def test_every_room_of_the_core_has_its_place_in_the_order() -> None:
+    rooms = {
+        path.stem
+        for path in (ROOT / "mobilefaceswap_core").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    assert rooms - {"__init__"} == {room for step in ORDER for room in step}
+
+
+def test_a_room_of_the_core_imports_only_from_those_before_it() -> None:
+    rank = {room: number for number, step in enumerate(ORDER) for room in step}
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in sorted((ROOT / "mobilefaceswap_core").rglob("*.py"))
+        if (room := path.relative_to(ROOT / "mobilefaceswap_core").parts[0].removesuffix(".py")) != "__init__"
+        for line, name in imported_inside(path, "mobilefaceswap_core")
+        if room_of(name) in rank and rank[room_of(name)] > rank[room]
+    ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+    files = {}
+    for path in (ROOT / package).rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    graph: dict[str, set[str]] = {}
+    for module, path in files.items():
+        named = {name if name in files else name.rpartition(".")[0] for _, name in imported_inside(path, package)}
+        graph[module] = {name for name in named if name in files and name != module}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 def test_importing_the_package_loads_neither_torch_nor_a_detector() -> None:

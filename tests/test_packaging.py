@@ -160,7 +160,7 @@ def run(installed: Path, folder: Path, command: str, *words: str) -> str:
 def test_an_empty_environment_swaps_a_face_with_what_the_wheel_brought(
     installed: Path, tmp_path: Path, astronaut
 ) -> None:
-    from mobilefaceswap_core.images import read_image, write_image
+    from mobilefaceswap_core.files.images import read_image, write_image
 
     write_image(tmp_path / "target.png", astronaut)
     (portrait,) = installed.glob("lib/python*/site-packages/demo/examples/portraits/average_1.webp")

@@ -17,12 +17,12 @@ from markdown_it import MarkdownIt
 
 from mobilefaceswap_core import __version__
 from mobilefaceswap_core.errors import BackendError, OutputError
-from mobilefaceswap_core.export_pair import export_pair
-from mobilefaceswap_core.images import write_bytes
+from mobilefaceswap_core.files.atomic import write_bytes
 from mobilefaceswap_core.marking.metadata import metadata_text
 from mobilefaceswap_core.marking.onnx_watermark import watermark_graph
-from mobilefaceswap_core.onnx_identity import halve
-from mobilefaceswap_core.student import load_student
+from mobilefaceswap_core.student.export_pair import export_pair
+from mobilefaceswap_core.student.identity_graph import halve
+from mobilefaceswap_core.student.swapper import load_student
 from mobilefaceswap_core.weights import weights_path
 
 from ..texts import LANGUAGES, consent_words

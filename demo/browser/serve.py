@@ -11,7 +11,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from mobilefaceswap_core.errors import OptionError
-from mobilefaceswap_core.export_pair import IDENTITY_FILE
+from mobilefaceswap_core.student.export_pair import IDENTITY_FILE
 
 from ..settings import Settings
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
 from mobilefaceswap_core.errors import ImageError
-from mobilefaceswap_core.head_pose import head_pose
+from mobilefaceswap_core.faces.head_pose import head_pose
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.types import Image, Points
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from skimage.data import astronaut
 
-from mobilefaceswap_core.images import read_image
+from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.marking import mark_crop, mark_image_file
 from mobilefaceswap_core.pipeline import Pipeline, SwapOptions
 from mobilefaceswap_core.types import Image

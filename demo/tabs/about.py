@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from mobilefaceswap_core import __version__
-from mobilefaceswap_core.consent import usage_policy
+from mobilefaceswap_core.rules.consent import usage_policy
 
 from ..messages import language, plain_words
 from ..texts import say

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import gradio as gr
 
-from mobilefaceswap_core.audit import AuditLog, content_hash
 from mobilefaceswap_core.errors import OptionError
-from mobilefaceswap_core.export import export_baked
+from mobilefaceswap_core.rules.audit import AuditLog, content_hash
+from mobilefaceswap_core.student.export import export_baked
 
 from ..browser.serve import URL, page_folder, prepares_itself
 from ..engine import Engine

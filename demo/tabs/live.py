@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 
 from mobilefaceswap_core.errors import OptionError
-from mobilefaceswap_core.images import check_image
+from mobilefaceswap_core.files.images import check_image
 from mobilefaceswap_core.video import LiveStats, LiveSwapper
 
 from ..messages import caller, language, plain_words

@@ -6,7 +6,7 @@ import json
 from functools import cache
 from importlib.resources import files
 
-from mobilefaceswap_core.consent import consent_text
+from mobilefaceswap_core.rules.consent import consent_text
 
 LANGUAGES = ("en", "zh-CN")  # the first is the fallback
 

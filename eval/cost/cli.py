@@ -46,7 +46,7 @@ def _cost(
     out: Path | None, as_json: bool, quick: bool, count_only: bool, size: int, threads: int | None, rounds: int | None,
     compiled: bool, run: Path | None, onnx: list[Path],
 ) -> None:  # fmt: skip
-    from mobilefaceswap_core.backends import default_threads
+    from mobilefaceswap_core.runtime.threads import default_threads
 
     from . import report as forms
     from .claims import claims

@@ -80,7 +80,7 @@ def _iresnet(depth: int) -> Cost:
 @cache
 def _mobilefaceswap(layout: Literal["compact", "official"], size: int) -> tuple[Cost, Cost]:
     """Per-frame and injection costs of either layout; the frame's parameters are the predicted kernels and the heads."""
-    from mobilefaceswap_core.network import MobileFaceSwapNet
+    from mobilefaceswap_core.student.network import MobileFaceSwapNet
 
     network = meta(getattr(MobileFaceSwapNet, layout)).eval()
     identity = (meta_tensor(1, 512), meta_tensor(1, 512, 7, 7))

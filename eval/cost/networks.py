@@ -57,8 +57,8 @@ def generators() -> list[Timed]:
 
 def idn_candidates(*, device: str, batches: tuple[int, ...], threads: int) -> Iterator[Candidate]:
     """The student's per-frame network in every backend that is installed."""
-    from mobilefaceswap_core.backends import BACKENDS, choose_backend
-    from mobilefaceswap_core.student import load_student
+    from mobilefaceswap_core.student.backends import BACKENDS, choose_backend
+    from mobilefaceswap_core.student.swapper import load_student
 
     student = load_student(device=device, backend="torch")
     with torch.no_grad():

@@ -66,8 +66,8 @@ def profile_student(*, threads: int, rounds: int, folder: Path) -> list[StageTim
     import onnxruntime
     import torch
 
-    from mobilefaceswap_core.onnx_graph import idn_graph
-    from mobilefaceswap_core.student import load_student
+    from mobilefaceswap_core.student.graph import idn_graph
+    from mobilefaceswap_core.student.swapper import load_student
 
     network = load_student(backend="torch").network
     with torch.inference_mode():

@@ -8,7 +8,7 @@ An ``.npz`` with ``buf`` (uint8) and ``off`` (int64, n + 1): the encoded image o
 from __future__ import annotations
 
 from mobilefaceswap_core.errors import OptionError
-from mobilefaceswap_core.npz import read_npz
+from mobilefaceswap_core.files.npz import read_npz
 from mobilefaceswap_core.types import CropSpec
 
 from ..pairs import draw_pairs

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mobilefaceswap_core.detect import Detector
 from mobilefaceswap_core.errors import ImageError
-from mobilefaceswap_core.head_pose import head_pose
+from mobilefaceswap_core.faces.head_pose import head_pose
 from mobilefaceswap_core.types import Face, Image
 
 from ..face_region import largest_face

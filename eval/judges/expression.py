@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import BackendError, NoFaceError, OptionError
+from mobilefaceswap_core.faces.landmarks68 import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from mobilefaceswap_core.types import Face, Image
 
 from ..pairs import file_sha256
@@ -120,7 +121,7 @@ def landmark_actions(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     Raises:
         OptionError: when the eyes coincide.
     """
-    left_eye, right_eye = landmarks[36:42].mean(0), landmarks[42:48].mean(0)
+    left_eye, right_eye = landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0)
     across = right_eye - left_eye
     eyes = float(np.linalg.norm(across))
     if eyes == 0.0:
@@ -137,8 +138,8 @@ def landmark_actions(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
             x[54] - x[48],
             lips - y[48],
             lips - y[54],
-            y[36:42].mean() - y[17:22].mean(),
-            y[42:48].mean() - y[22:27].mean(),
+            y[LEFT_EYE].mean() - y[LEFT_BROW].mean(),
+            y[RIGHT_EYE].mean() - y[RIGHT_BROW].mean(),
         ]
     )
 

@@ -18,50 +18,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mobilefaceswap_core.faces.landmarks68 import MIRROR_68
+
 from .face_model import FaceModel, pose_from_shape
 from .mean_face import mean_shape_68
 
-# iBUG 300-W order mirrored about the middle of the face.
-MIRROR = np.array(
-    [
-        *range(16, -1, -1),
-        *range(26, 16, -1),
-        *range(27, 31),
-        *range(35, 30, -1),
-        45,
-        44,
-        43,
-        42,
-        47,
-        46,
-        39,
-        38,
-        37,
-        36,
-        41,
-        40,
-        54,
-        53,
-        52,
-        51,
-        50,
-        49,
-        48,
-        59,
-        58,
-        57,
-        56,
-        55,
-        64,
-        63,
-        62,
-        61,
-        60,
-        67,
-        66,
-        65,
-    ]
-)
 _ROUNDS = 6
 # Ridge on a person's offset, against photos of weight one each: one photo's worth of belief in the mean shape.
 _IDENTITY_RIDGE = 1.0
@@ -135,7 +96,7 @@ def action_units(mean: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
 
 
 def _mirrored(field: NDArray[np.float64]) -> NDArray[np.float64]:
-    return field[MIRROR] * [-1, 1, 1]
+    return field[MIRROR_68] * [-1, 1, 1]
 
 
 def build(landmarks: NDArray[np.float64], identities: NDArray[np.str_], *, components: int = 24) -> FaceModel:
@@ -152,7 +113,7 @@ def build(landmarks: NDArray[np.float64], identities: NDArray[np.str_], *, compo
     """
     # A mirrored photo is a photo of a mirrored person: this makes the model symmetric and doubles the people.
     low, high = landmarks.min((1, 2), keepdims=True), landmarks.max((1, 2), keepdims=True)
-    mirrored = landmarks[:, MIRROR] * [-1.0, 1.0] + [1.0, 0.0] * (low + high)
+    mirrored = landmarks[:, MIRROR_68] * [-1.0, 1.0] + [1.0, 0.0] * (low + high)
     points = np.concatenate([landmarks, mirrored])
     labels = np.concatenate([identities, np.char.add(identities.astype(str), "'")])
     _, person = np.unique(labels, return_inverse=True)

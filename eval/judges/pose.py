@@ -166,7 +166,7 @@ def expected_angle(logits: NDArray[np.float64]) -> float:
 
 def box_crop(image: Image, face: Face, size_px: int, *, margin: float) -> Image:
     """The face's box made square, grown by ``margin`` of its side in all, scaled to ``size_px``."""
-    from mobilefaceswap_core.geometry import warp_to_crop
+    from mobilefaceswap_core.faces.geometry import warp_to_crop
 
     left, top, right, bottom = (float(v) for v in face.box)
     side = max(right - left, bottom - top) * (1.0 + margin)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import BackendError, OptionError
-from mobilefaceswap_core.geometry import align_face
+from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.types import CropSpec, Face, Image
 
 from ..pairs import file_sha256

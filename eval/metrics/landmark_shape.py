@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
-from mobilefaceswap_core.geometry import similarity_from_points, transform_points
+from mobilefaceswap_core.faces.geometry import similarity_from_points, transform_points
 
 from .base import MetricSpec
 

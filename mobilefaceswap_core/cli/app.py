@@ -14,8 +14,8 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import BackendError, Cancelled, OptionError, SwapError
-from ..memory import is_out_of_memory
-from ..threads import share_cores
+from ..runtime.memory import is_out_of_memory
+from ..runtime.threads import share_cores
 from . import bench, consent, doctor, image, verify, weights
 from .output import JSON_FLAG, emit_error
 

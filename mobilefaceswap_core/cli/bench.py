@@ -50,7 +50,7 @@ def bench(
         return
     payload: dict[str, Any] = {}
     with library_output_on_stderr():
-        from ..bench import bench_idn, bench_image
+        from ..diagnose.bench import bench_idn, bench_image
 
         if what in ("all", "idn"):
             payload |= bench_idn(threads=threads, runs=runs or 40)

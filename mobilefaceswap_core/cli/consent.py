@@ -20,7 +20,7 @@ def check_consent(given: bool, *, as_json: bool = False) -> None:
     Raises:
         OptionError: not given, not stored, and nobody there to ask, or the answer was no.
     """
-    from ..consent import consent_text, require_consent, store_consent, stored_consent
+    from ..rules.consent import consent_text, require_consent, store_consent, stored_consent
 
     somebody_there = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
     if not given and stored_consent() is None and somebody_there:
@@ -40,8 +40,9 @@ def consent(
     as_json: JsonOption = False,
 ) -> None:
     """Show the consent text and whether it was agreed to; agree or withdraw."""
-    from ..consent import config_folder, consent_text, store_consent, stored_consent, withdraw_consent
     from ..errors import OptionError
+    from ..files.folders import config_folder
+    from ..rules.consent import consent_text, store_consent, stored_consent, withdraw_consent
 
     if agree and withdraw:
         raise OptionError("Got both --agree and --withdraw; give one of them.")

@@ -14,7 +14,7 @@ from .output import JsonOption, emit, library_output_on_stderr
 def doctor(as_json: JsonOption = False) -> None:
     """Show versions, devices, models and hashes, and which backend would be used and why; exit code 1 on a problem."""
     with library_output_on_stderr():
-        from ..doctor import examine
+        from ..diagnose.doctor import examine
 
         found = examine()
     emit(found, *_tables(found), as_json=as_json)

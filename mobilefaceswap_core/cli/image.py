@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import NoFaceError, OptionError, OutputError, SwapError
-from ..leftovers import remove_leftovers
+from ..files.atomic import remove_leftovers
+from ..rules.host import AuditLogOption, BlocklistOption, HostRules
 from .consent import check_consent
-from .host import AuditLogOption, BlocklistOption, HostRules
 from .options import (
     BackendOption,
     ConsentOption,
@@ -29,9 +29,10 @@ from .output import JsonOption, emit, emit_error, emit_json, library_output_on_s
 from .targets import Job, plan_jobs
 
 if TYPE_CHECKING:
-    from ..images import LoadedImage
+    from ..faces.choose import FaceChoice
+    from ..files.images import LoadedImage
     from ..marking import MarkOptions
-    from ..pipeline import FaceChoice, Pipeline, Source, SwapResult
+    from ..pipeline import Pipeline, Source, SwapResult
     from ..swapper import SwapperInfo
     from ..types import Image, Mask
 
@@ -130,7 +131,7 @@ def load_sources(
     pipeline: Pipeline, photos: Mapping[int | None, Sequence[Path]], source_face: int | None, rules: HostRules
 ) -> Source | dict[int, Source]:
     """Read the photos, check them against the host's rules and make a source of each person's."""
-    from ..images import read_image
+    from ..files.images import read_image
     from ..pipeline import Source
 
     face: int | Literal["largest"] = "largest" if source_face is None else source_face
@@ -161,7 +162,7 @@ def swap_file(
     Returns:
         With ``output`` ``None`` when no face could be swapped; nothing is written then.
     """
-    from ..images import read_image
+    from ..files.images import read_image
     from ..pipeline import SwapOptions
 
     started = time.perf_counter()

@@ -11,7 +11,7 @@ import typer
 from ..errors import OptionError
 
 if TYPE_CHECKING:
-    from ..pipeline import FaceChoice
+    from ..faces.choose import FaceChoice
 
 # Written out so that --help needs no import of detectors and backends; tests compare them with DETECTORS and BACKENDS.
 DETECTOR_CHOICES = "auto, insightface, dlib, lite"

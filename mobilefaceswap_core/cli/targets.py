@@ -42,7 +42,7 @@ def plan_jobs(target: Path, out: Path, *, inputs: Sequence[Path]) -> list[Job]:
     else:
         jobs = [Job(target, out / _writable_name(target) if out.is_dir() else out)]
         _check_parent(jobs[0].output)
-    from ..images import format_for
+    from ..files.images import format_for
 
     taken = {path.resolve() for path in [*inputs, *(job.target for job in jobs)]}
     for job in jobs:
@@ -68,7 +68,7 @@ def _jobs_of_folder(folder: Path, out: Path) -> list[Job]:
 
 def _writable_name(photo: Path) -> str:
     """The target's own name; with ``.png`` added where its format can be read but not written."""
-    from ..images import WRITABLE_SUFFIXES
+    from ..files.images import WRITABLE_SUFFIXES
 
     return photo.name if photo.suffix.lower() in WRITABLE_SUFFIXES else f"{photo.name}.png"
 

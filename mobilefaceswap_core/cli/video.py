@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import Cancelled, OptionError, OutputError
+from ..rules.host import AuditLogOption, BlocklistOption, HostRules
 from .consent import check_consent
-from .host import AuditLogOption, BlocklistOption, HostRules
 from .image import in_use, load_sources, photos_by_face
 from .options import (
     BackendOption,
@@ -113,7 +113,7 @@ def video(
         raise OutputError(f"{report}: the folder {report.parent} does not exist. Create it first.")
     check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
-        from ..masks import MaskLimits
+        from ..blend.limits import MaskLimits
         from ..pipeline import SwapOptions
         from ..video import EncodeOptions, VideoOptions, swap_video
 
@@ -150,8 +150,8 @@ def people(
     """List who appears in a clip, to choose from with `video --map`."""
     with library_output_on_stderr():
         from ..detect import load_detector
+        from ..files.images import write_image
         from ..identity.encoder import load_identity_encoder
-        from ..images import write_image
         from ..video import find_people
 
         with stopped_by_signals() as stop:
@@ -260,8 +260,8 @@ def bench_video(
     from rich.table import Table
 
     with library_output_on_stderr():
-        from ..images import read_image
-        from ..video.bench import SIZES, bench_clips, peak_mb
+        from ..diagnose.video_bench import SIZES, bench_clips, peak_mb
+        from ..files.images import read_image
 
         if unknown := [size for size in sizes if size not in SIZES]:
             raise OptionError(f"Unknown picture size {unknown[0]!r}; wanted {', '.join(SIZES)}.")
@@ -316,9 +316,9 @@ def register(app: typer.Typer) -> None:
 def load_for_video(model: str, detector: str, device: str, backend: str, threads: int | None) -> Pipeline:
     """A pipeline set up for clips: the fast detector, and processors left for the other stages."""
     from ..detect import load_detector
+    from ..diagnose.video_bench import network_threads
     from ..models import load_swapper
     from ..pipeline import Pipeline
-    from ..video.bench import network_threads
 
     use_one_opencv_thread()
     swapper = load_swapper(model, device=device, backend=backend, threads=threads or network_threads(), video=True)

@@ -24,7 +24,7 @@ def parity(
     The weights are rebuilt from the seed as an official .pdparams file and read back through the converter.
     """
     with library_output_on_stderr():
-        from ..parity import MAX_UNDETERMINED, TOLERANCE, check_parity
+        from ..student.parity import MAX_UNDETERMINED, TOLERANCE, check_parity
 
         rows = check_parity(file, seed=seed)
     passed = all(row.passed for row in rows)
@@ -72,10 +72,10 @@ def convert(
     The archive's SHA-256 is checked; the file is read without running anything in it.
     """
     with library_output_on_stderr():
+        from ..files.folders import cache_folder
         from ..models import entries
-        from ..official import KNOWN_ARCHIVE
-        from ..official import convert as convert_checkpoint
-        from ..weights.download import cache_folder
+        from ..student.official import KNOWN_ARCHIVE
+        from ..student.official import convert as convert_checkpoint
         from ..weights.load import file_sha256
 
         folder = out or cache_folder() / "official"
@@ -158,10 +158,10 @@ def export(
         raise OptionError("--weights-out needs --dynamic: a file with a source inside has no other inputs.")
     check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
-        from ..export import TOLERANCE, export_baked, export_dynamic
-        from ..images import read_image
+        from ..files.images import read_image
         from ..pipeline import Pipeline
-        from ..student import Student
+        from ..student.export import TOLERANCE, export_baked, export_dynamic
+        from ..student.swapper import Student
 
         photos = [read_image(path).image for path in source]
         pipeline = Pipeline.load(model, detector, "cpu", backend="torch")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError
-from ..geometry import five_from_68
+from ..faces.geometry import five_from_68
 from ..types import Face, Image, Points
 
 Order = Literal["left_to_right", "size"]

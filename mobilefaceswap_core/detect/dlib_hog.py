@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BackendError
-from ..geometry import five_from_68, invert, similarity_from_points, transform_points, warp_to_crop
-from ..images import check_image
+from ..faces.geometry import five_from_68, invert, similarity_from_points, transform_points, warp_to_crop
+from ..files.images import check_image
 from ..types import Face, Image, Points
 from ..weights import file_sha256
 from .detector import DetectorInfo, Order, check_order, enlarge_points, face_from_landmarks, shrink, sort_faces

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import BackendError, WeightsError
-from ..geometry import five_from_68
-from ..images import check_image
+from ..faces.geometry import five_from_68
+from ..files.images import check_image
+from ..runtime.sessions import providers_for
 from ..types import Face, Image, Points
 from ..weights import WEIGHTS, file_sha256, weights_path
 from ..weights.download import DOWNLOADS, Progress, download
 from .detector import DetectorInfo, Order, check_order, sort_faces
 from .landmarks import LandmarkNetwork, upright_extent
-from .runtime import providers_for
 
 PACKS = ("buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc", "antelopev2")  # in the order they are looked for
 LICENCE = "InsightFace model pack {pack}: non-commercial research only"

@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry import LEFT_EYE, RIGHT_EYE, invert, transform_points, warp_to_crop
+from ..faces.geometry import invert, transform_points, warp_to_crop
+from ..faces.landmarks68 import LEFT_EYE, MIRROR_68, RIGHT_EYE
+from ..runtime.sessions import open_session
 from ..types import Image, Matrix, Points
-from .runtime import open_session
 
 SIZE_PX = 64
 # Crop around the landmarks' own extent, as fractions of it: sides, top, bottom. Chosen from a grid on CelebA crops as
@@ -25,18 +26,6 @@ SIDES, TOP, BOTTOM = 0.10, 0.15, 0.10
 _BOX_GROWTH = 1.1  # of a detector's box, from the network's authors; made square here, which helps tilted heads
 _TURNS = (0, 1, 3, 2)  # quarter turns tried in this order for a face that may lie on its side
 NO_DOUBT = 0.06  # between the doubt of right and wrong ways up; see LandmarkNetwork.track
-
-# Index of each landmark's mirror image, iBUG 300-W order.
-MIRROR_68: NDArray[np.int64] = np.concatenate(
-    [
-        np.arange(16, -1, -1),  # jaw
-        np.arange(26, 16, -1),  # brows
-        [27, 28, 29, 30, 35, 34, 33, 32, 31],  # nose
-        [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40],  # eyes
-        [54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55],  # outer lips
-        [64, 63, 62, 61, 60, 67, 66, 65],  # inner lips
-    ]
-)
 
 
 class LandmarkNetwork:

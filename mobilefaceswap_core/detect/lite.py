@@ -17,8 +17,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry import warp_to_crop
-from ..images import check_image
+from ..faces.geometry import warp_to_crop
+from ..files.images import check_image
+from ..runtime.sessions import device_of, open_session
 from ..types import Face, Image, Points
 from ..weights import WEIGHTS, weights_path
 from .detector import (
@@ -32,7 +33,6 @@ from .detector import (
     sort_faces,
 )
 from .landmarks import NO_DOUBT, LandmarkNetwork, crop_from_region, upright_angle, upright_extent
-from .runtime import device_of, open_session
 
 _WIDTH, _HEIGHT = 320, 240  # the network's input
 _MEAN, _STD = 127.0, 128.0

@@ -112,7 +112,7 @@ def _device_note(name: str, device: str) -> str:
     if device in ("auto", "cpu"):
         return ""
     if name != "dlib" and device.startswith("cuda"):
-        from .runtime import providers_for
+        from ..runtime.sessions import providers_for
 
         if providers_for(device)[0] == "CUDAExecutionProvider":
             return ""

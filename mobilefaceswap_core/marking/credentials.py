@@ -88,7 +88,7 @@ def signing_key(*, folder: Path | None = None) -> SigningKey:
             return SigningKey(Path(key_path).read_text(), Path(chain_path).read_text(), self_made=False)
         except OSError as error:
             raise OptionError(f"The signing key or its chain cannot be read ({error}). Check the two paths.") from error
-    from ..consent import config_folder
+    from ..files.folders import config_folder
 
     folder = config_folder() if folder is None else folder
     path = folder / "signing_key.json"

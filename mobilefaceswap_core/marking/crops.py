@@ -7,7 +7,15 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from ..geometry import compose, crop_from_frame_matrix, invert, side_in_frame, template_points, transform_points, warp
+from ..faces.geometry import (
+    compose,
+    crop_from_frame_matrix,
+    invert,
+    side_in_frame,
+    template_points,
+    transform_points,
+    warp,
+)
 from ..types import CropSpec, Image, Mask, Matrix
 from .carriers import MARK_CROP
 

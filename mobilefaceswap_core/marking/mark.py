@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import BackendError, OptionError, OutputError, SwapError
-from ..geometry import side_in_frame
-from ..images import LoadedImage, check_image, write_image
-from ..leftovers import hidden_name
+from ..faces.geometry import side_in_frame
+from ..files.atomic import hidden_name
+from ..files.images import LoadedImage, check_image, write_image
 from ..types import Image, Mask, Matrix
 from .badge import draw_badge
 from .carriers import MARK_CROP
@@ -116,7 +116,7 @@ def mark_image_file(
         image: ``(H, W, 3)`` RGB uint8. The watermark is expected in it already: :func:`mark_crop` or
             :func:`apply_pixels`.
         model: name of the swapper.
-        like: the photo it was made from; see :func:`~mobilefaceswap_core.images.write_image`.
+        like: the photo it was made from; see :func:`~mobilefaceswap_core.files.images.write_image`.
 
     Raises:
         OutputError: the file cannot be written.

@@ -69,7 +69,7 @@ def embed_metadata(data: bytes, *, model: str, version: str) -> bytes:
     An XMP packet that is there already is replaced; other metadata stay.
 
     Raises:
-        OptionError: a format without a place for it (BMP), or one that only :func:`~mobilefaceswap_core.images.write_image`
+        OptionError: a format without a place for it (BMP), or one that only :func:`~mobilefaceswap_core.files.images.write_image`
             can write it to (TIFF).
         ImageError: the file is damaged.
     """
@@ -243,7 +243,7 @@ def tag_clip(source: Path, destination: Path, *, model: str, version: str) -> No
     """
     import av
 
-    from ..video.reader import MEDIA_OPTIONS
+    from ..files.media import MEDIA_OPTIONS
 
     with (
         av.open(str(source), options=MEDIA_OPTIONS) as clip,

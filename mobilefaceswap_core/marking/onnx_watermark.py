@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ..onnx_graph import IR_VERSION, OPSET, Graph
+from ..runtime.graphs import IR_VERSION, OPSET, Graph
 from .carriers import (
     _CLIP,
     _FLOOR,

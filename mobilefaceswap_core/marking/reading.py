@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry import align_face
+from ..faces.geometry import align_face
 from ..types import Face, Image, Matrix
 from .carriers import (
     BITS,

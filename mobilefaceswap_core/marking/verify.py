@@ -14,8 +14,8 @@ import numpy as np
 
 from ..detect import Detector, load_detector
 from ..errors import BackendError, ImageError, VideoError
-from ..geometry import align_face
-from ..images import read_image
+from ..faces.geometry import align_face
+from ..files.images import read_image
 from ..types import Image
 from .carriers import MARK_CROP, codeword
 from .credentials import read_credentials, suffix_by_content
@@ -198,7 +198,7 @@ def _clip_frames(path: Path) -> Iterator[Image]:
         import av
     except ImportError:
         raise BackendError("Reading a clip needs PyAV: pip install av.") from None
-    from ..video.reader import MEDIA_OPTIONS, check_codec
+    from ..files.media import MEDIA_OPTIONS, check_codec
 
     try:
         with av.open(str(path), options=MEDIA_OPTIONS) as clip:

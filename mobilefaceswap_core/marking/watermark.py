@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from ..errors import ImageError
-from ..geometry import compose, invert, transform_points, warp_to_crop
+from ..faces.geometry import compose, invert, transform_points, warp_to_crop
 from ..types import Image, Mask, Matrix
 from .carriers import (
     GRID_PX,

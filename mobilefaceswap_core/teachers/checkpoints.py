@@ -1,7 +1,7 @@
 """Checkpoints of other authors: where they are looked for, how they are read without running them, and strict mapping.
 
 None of these files ships or is downloaded here: their licences forbid it or are not stated. A file is found by name in
-the folder ``teachers`` of :func:`~mobilefaceswap_core.weights.download.cache_folder`, or given by its path.
+the folder ``teachers`` of :func:`~mobilefaceswap_core.files.folders.cache_folder`, or given by its path.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import WeightsError
-from ..weights.download import cache_folder
+from ..files.folders import cache_folder
 from ..weights.load import file_sha256, load_into
 
 

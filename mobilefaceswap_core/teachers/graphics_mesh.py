@@ -13,11 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
-from ..head_pose import (
-    MEAN_68,
-    MIRROR_68,
-    HeadPose,
-)
+from ..faces.head_pose import MEAN_68, HeadPose
+from ..faces.landmarks68 import MIRROR_68
 from ..types import Points
 
 Float = NDArray[np.float64]

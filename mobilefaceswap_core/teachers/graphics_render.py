@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..head_pose import INNER_LIPS, LEFT_EYE, MOUTH, OUTER_LIPS, RIGHT_EYE, HeadPose, head_pose
+from ..faces.head_pose import HeadPose, head_pose
+from ..faces.landmarks68 import BROWS, INNER_LIPS, LEFT_BROW, LEFT_EYE, MOUTH, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from ..types import Image, Mask, Points, SwappedCrop
 from . import graphics_light as light
 from . import graphics_mesh as mesh
@@ -117,13 +118,13 @@ def skin_and_cover(image: Image, points: Points, pose: HeadPose) -> tuple[Mask, 
     like = model.likelihood(lab) * light.smoothness(lab[..., 0], cheeks, 0.02 * unit)
 
     features = np.zeros(shape, np.float32)
-    for part in (LEFT_EYE, RIGHT_EYE, OUTER_LIPS, slice(17, 22), slice(22, 27)):
+    for part in (LEFT_EYE, RIGHT_EYE, OUTER_LIPS, LEFT_BROW, RIGHT_BROW):
         features = np.maximum(features, light.fill(cv2.convexHull(points[part].astype(np.float32))[:, 0], shape))
     grown = cv2.dilate(features, _disc(0.04 * unit))
     skin = model.shaded_likelihood(lab) * (1.0 - light.soften(grown, 0.02 * unit))
 
     lift = pose.project(np.array([0.0, -0.05, 0.0]))
-    tested = light.fill(np.concatenate([points[17:27] + lift, points[mesh.FOREHEAD][::-1]]), shape)
+    tested = light.fill(np.concatenate([points[BROWS] + lift, points[mesh.FOREHEAD][::-1]]), shape)
     for jaw, mouth, nostril, eye, brow in ((range(6), 48, 31, 36, 17), (range(16, 10, -1), 54, 35, 45, 26)):
         rim = points[list(jaw)]
         inner = [rim[4] + 0.45 * (points[mouth] - rim[4]), rim[2] + 0.45 * (points[nostril] - rim[2])]
@@ -140,7 +141,7 @@ def _covered_brows(cover: NDArray[Any], points: Points, pose: HeadPose) -> Mask:
     """Brows under a fringe: where the skin just above a brow is covered, the dark pixels of the brow are hair too."""
     brows = np.zeros_like(cover)
     above, below = pose.project(np.array([[0.0, -0.09, 0.0], [0.0, 0.06, 0.0]]))
-    for brow in (slice(17, 22), slice(22, 27)):
+    for brow in (LEFT_BROW, RIGHT_BROW):
         seen = np.clip(np.rint(points[brow] + above), 0, cover.shape[0] - 1).astype(int)
         if cover[seen[:, 1], seen[:, 0]].mean() >= 0.6:
             band = np.concatenate([points[brow] + above, (points[brow] + below)[::-1]])

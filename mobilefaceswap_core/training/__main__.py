@@ -12,15 +12,13 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import OptionError, SwapError
-from .config import (
-    EncoderConfig,
-    LandmarksConfig,
-    LoopOptions,
-    QualityConfig,
-    StudentConfig,
-    TeacherConfig,
-    load_config,
-)
+from .config import load_config
+from .encoder.options import EncoderConfig
+from .landmarks.options import LandmarksConfig
+from .loop.options import LoopOptions
+from .quality.options import QualityConfig
+from .student.options import StudentConfig
+from .teacher.options import TeacherConfig
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Train MobileFaceSwap.", pretty_exceptions_enable=False
@@ -132,8 +130,8 @@ def cache(
     config: Config = "", changes: Changes = None, device: Device = "auto",
 ) -> None:  # fmt: skip
     """Compute and store teacher outputs for the student's data, teachers and seed."""
-    from .data import load_faces
-    from .distributed import join
+    from .data.faces import load_faces
+    from .loop.distributed import join
     from .programs import store_pairs
 
     options: StudentConfig = _config(StudentConfig, config, None, None, changes)
@@ -157,9 +155,9 @@ def prepare(
     detector: Annotated[str, typer.Option(help="lite, dlib or insightface.")] = "lite",
 ) -> None:
     """Make a pack of aligned crops from photos: no minors, duplicates or bad photos."""
-    from .packs import write_pack
-    from .prepare import PrepareOptions, photos_in
-    from .prepare import prepare as make
+    from ..files.packs import write_pack
+    from .data.prepare import PrepareOptions, photos_in
+    from .data.prepare import prepare as make
 
     if people not in ("folder", "labels", "each_face"):
         raise OptionError(f"Unknown --people {people!r}; wanted folder, labels or each_face.")
@@ -186,10 +184,10 @@ def export(
     ] = None,
 ) -> None:
     """Write the averaged network of a student's checkpoint, or a student file, in the layout that ships."""
-    from ..injection import with_mixing
+    from ..student.injection import with_mixing
     from ..weights.load import load_into
     from .export import student_tensors, with_mask_of, write_network
-    from .student_network import LAYOUT, TrainableStudent
+    from .student.network import LAYOUT, TrainableStudent
 
     network = TrainableStudent()
     tensors, facts = student_tensors(run)
@@ -208,10 +206,10 @@ def average(
     out: Annotated[Path, typer.Option(help="Safetensors file to write.")],
 ) -> None:
     """Write the mean of students: between two of one run often lies one that is better than both."""
-    from ..injection import with_mixing
+    from ..student.injection import with_mixing
     from ..weights.load import file_sha256, load_into, read_safetensors
     from .export import mean_tensors, write_network
-    from .student_network import LAYOUT, TrainableStudent
+    from .student.network import LAYOUT, TrainableStudent
 
     network = TrainableStudent()
     states = [with_mixing(read_safetensors([file]), network) for file in files]
@@ -236,12 +234,13 @@ def evaluate(
     """Compare two checkpoints on the same pairs, judged by dlib."""
     import cv2
 
-    from ..images import write_image
+    from ..files.images import write_image
     from ..models import load_swapper
-    from .config import DataOptions, PairOptions
-    from .data import held_out_people, load_faces
-    from .evaluate import compare, evaluation_pairs, side_by_side, swap_pairs, table
-    from .judge import DlibJudge
+    from .data.faces import held_out_people, load_faces
+    from .data.options import DataOptions
+    from .measure.evaluate import compare, evaluation_pairs, side_by_side, swap_pairs, table
+    from .measure.judge import DlibJudge
+    from .student.options import PairOptions
 
     cv2.setNumThreads(1)
     judge = DlibJudge()

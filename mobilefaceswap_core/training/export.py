@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import TrainingError
-from ..images import write_bytes
+from ..files.atomic import write_bytes
 from ..weights.load import file_sha256, read_safetensors
-from .checkpoints import CHECKPOINT, load_checkpoint
+from .loop.checkpoints import CHECKPOINT, load_checkpoint
 
 _LARGEST = 65504.0  # of float16
 PART_BYTES = 15 * 2**20  # parts stay below 16 MB, which repositories and forms take without large-file storage

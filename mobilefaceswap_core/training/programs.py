@@ -11,25 +11,22 @@ from typing import Any
 import torch
 
 from ..errors import OptionError
+from ..files.atomic import write_bytes
 from ..identity.encoder import load_identity_encoder
-from ..images import write_bytes
 from ..models import load_swapper
 from ..swapper import Swapper
 from ..types import CropSpec
-from .cache import load_pairs, make_pairs
-from .config import (
-    DataOptions,
-    EncoderConfig,
-    LandmarksConfig,
-    PairOptions,
-    QualityConfig,
-    StudentConfig,
-    TeacherConfig,
-    save_config,
-)
-from .data import Faces, load_faces
-from .distributed import Place, join
-from .loop import RunResult, Task, Trainer
+from .config import save_config
+from .data.faces import Faces, load_faces
+from .data.options import DataOptions
+from .encoder.options import EncoderConfig
+from .landmarks.options import LandmarksConfig
+from .loop.distributed import Place, join
+from .loop.trainer import RunResult, Task, Trainer
+from .quality.options import QualityConfig
+from .student.cache import load_pairs, make_pairs
+from .student.options import PairOptions, StudentConfig
+from .teacher.options import TeacherConfig
 
 Say = Callable[[str], None]
 AnyConfig = StudentConfig | TeacherConfig | EncoderConfig | LandmarksConfig | QualityConfig
@@ -63,7 +60,7 @@ def store_pairs(
     data: DataOptions, options: PairOptions, folder: Path, *, seed: int, faces: Faces, device: torch.device, say: Say
 ) -> None:
     """Compute and store teacher outputs; see :func:`~.cache.make_pairs`."""
-    from .quality import load_quality
+    from .quality.task import load_quality
 
     teachers = [_teacher(name, data.size_px, device) for name in options.teachers]
     for teacher in teachers:
@@ -93,7 +90,7 @@ def _teacher(name: str, size_px: int, device: torch.device) -> Swapper:
 def _task(config: AnyConfig, faces: Faces, folder: Path, device: torch.device, place: Place, say: Say) -> Task:
     # Imported here: each program loads only its own networks.
     if isinstance(config, StudentConfig):
-        from .student import StudentTask
+        from .student.task import StudentTask
 
         pairs = Path(config.pairs) if config.pairs else folder / "pairs"
         seed, hold_out = config.loop.seed, config.data.hold_out
@@ -107,18 +104,18 @@ def _task(config: AnyConfig, faces: Faces, folder: Path, device: torch.device, p
         stored = load_pairs(pairs, faces, hold_out=hold_out, seed=seed)
         return StudentTask(config, faces, stored, device=device, place=place)
     if isinstance(config, TeacherConfig):
-        from .teacher import TeacherTask
+        from .teacher.task import TeacherTask
 
         return TeacherTask(config, faces, device=device, place=place)
     if isinstance(config, EncoderConfig):
-        from .encoder import EncoderTask
+        from .encoder.task import EncoderTask
 
         return EncoderTask(config, faces, device=device)
     if isinstance(config, LandmarksConfig):
-        from .landmarks import LandmarksTask
+        from .landmarks.task import LandmarksTask
 
         return LandmarksTask(config, faces, device=device)
-    from .quality import QualityTask
+    from .quality.task import QualityTask
 
     return QualityTask(config, faces, device=device)
 

@@ -15,10 +15,11 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from ..errors import VideoError
-from ..images import write_image
+from ..files.images import write_image
+from ..files.media import MEDIA_OPTIONS
 from .output import encode_error
 from .picture import Picture, RgbPicture
-from .reader import MEDIA_OPTIONS, Animation, Clip, ClipInfo
+from .reader import Animation, Clip, ClipInfo
 
 _WEBP_QUALITY = 90
 

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import OptionError
-from ..images import check_image
+from ..files.images import check_image
 from ..pipeline import Pipeline, Source, SwapOptions
 from ..types import Image
 from .job import watermark_for

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import OutputError, VideoError
-from ..leftovers import hidden_name, remove, remove_leftovers
+from ..files.atomic import hidden_name, remove, remove_leftovers
 
 # What a full or limited disk raises; the last is a file-size limit of the process or file system.
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..detect import Detector
 from ..errors import Cancelled
-from ..geometry import align_face
+from ..faces.geometry import align_face
 from ..identity.encoder import IdentityEncoder
 from ..types import Face, Image
 from .reader import open_clip

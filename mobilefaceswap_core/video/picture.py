@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry import compose, invert, warp
-from ..images import LoadedImage
-from ..paste import paste_back, touched_rectangle
+from ..blend.paste import paste_back, touched_rectangle
+from ..faces.geometry import compose, invert, warp
+from ..files.images import LoadedImage
 from ..types import Image, Mask, Matrix
 from .colourspace import FULL_RANGE, LIMITED_RANGE, SD_HEIGHT, Colourspace, colourspace_of
 
@@ -56,7 +56,7 @@ class Picture(Protocol):
         ...
 
     def paste(self, crop: Image, weight: Mask, crop_from_frame: Matrix) -> None:
-        """Blend a swapped crop in; see :func:`mobilefaceswap_core.paste.paste_back`."""
+        """Blend a swapped crop in; see :func:`mobilefaceswap_core.blend.paste.paste_back`."""
         ...
 
     def video_frame(self, pixel_format: str) -> Any:

@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from ..errors import VideoError
-from ..images import MAX_PIXELS, UNREADABLE, read_image
+from ..files.images import MAX_PIXELS, UNREADABLE, read_image
+from ..files.media import MEDIA_OPTIONS, check_codec
 from .picture import Picture, RgbPicture, Stamp, picture_of
 
 Kind = Literal["clip", "animation", "images"]
@@ -23,13 +24,6 @@ ANIMATIONS = (".gif", ".webp", ".apng")
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _IMAGE_RATE = Fraction(25)  # numbered images carry no time; the rate of PAL, as FFmpeg assumes
 _ANIMATION_MS = 100  # what browsers show for animations whose frames say 0 ms
-# A playlist (HLS, DASH, concat) named like a clip would make FFmpeg open other files and addresses: only containers that
-# hold their pictures themselves, and only from files. Names are those of `ffmpeg -demuxers`.
-MEDIA_OPTIONS = {
-    "protocol_whitelist": "file",
-    "format_whitelist": "mov,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,nut,mxf,mjpeg,m4v,h264,hevc,obu,ivf,yuv4mpegpipe,"
-    "dv,rm,gif,apng,wav,mp3,aac,flac",
-}
 _PATTERN = re.compile(r"%0?\d*d")
 
 
@@ -106,16 +100,6 @@ def open_clip(path: str | Path) -> Clip:
     if path.suffix.lower() in ANIMATIONS:
         return Animation(path)
     return MediaFile(path)
-
-
-def check_codec(stream: Any, name: str) -> None:
-    """Refuse a stream whose codec FFmpeg does not know; PyAV gives it no context to decode with.
-
-    Raises:
-        VideoError: naming the clip.
-    """
-    if stream.codec_context is None:
-        raise VideoError(f"{name} holds pictures of an unknown codec; wanted H.264, VP9 or the like. Convert it first.")
 
 
 class MediaFile:

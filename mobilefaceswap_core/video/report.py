@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ..images import write_bytes
+from ..files.atomic import write_bytes
 from .stages import StageTime
 
 Stage = Literal["people", "swap", "done"]

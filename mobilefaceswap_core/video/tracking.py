@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detect import Detector
-from ..geometry import LEFT_EYE, RIGHT_EYE, five_from_68, similarity_from_points, transform_points, warp_to_crop
+from ..faces.geometry import five_from_68, similarity_from_points, transform_points, warp_to_crop
+from ..faces.landmarks68 import LEFT_EYE, RIGHT_EYE
 from ..types import Face, Image, Points
 from .smoothing import OneEuroFilter
 

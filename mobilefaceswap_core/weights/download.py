@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import WeightsError
+from ..files.folders import cache_folder
 from .load import file_sha256
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all
@@ -53,15 +54,6 @@ DOWNLOADS: dict[str, DownloadSpec] = {
         licence="InsightFace model pack buffalo_l: non-commercial research only",
     ),
 }
-
-
-def cache_folder() -> Path:
-    """Where downloads live: ``MOBILEFACESWAP_HOME``, or ``mobilefaceswap`` in the user's cache folder."""
-    if chosen := os.environ.get("MOBILEFACESWAP_HOME"):
-        return Path(chosen).expanduser()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("mobilefaceswap", appauthor=False)
 
 
 def download(

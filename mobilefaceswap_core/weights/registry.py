@@ -70,7 +70,7 @@ _SPECS = (
         licence="MIT",
         origin=f"{_FACEPLUGIN}, fr_feature.onnx, batch norms folded, stored as float16",
         trained="by its authors; not trained here",
-        measured="float16 against float32: see tests/core/test_networks.py",
+        measured="float16 against float32: see tests/core/student/test_networks.py",
     ),
     WeightsSpec(
         name="recogniser_mobilefacenet_192",
@@ -108,7 +108,7 @@ _SPECS = (
         crop=CropSpec(224, "arcface", "similarity"),
         mean=_HALF,
         std=_HALF,
-        layout="mobilefaceswap_core.network.MobileFaceSwapNet.compact",
+        layout="mobilefaceswap_core.student.network.MobileFaceSwapNet.compact",
         licence=_RESEARCH_ONLY,
         origin="trained by this project",
         trained=(

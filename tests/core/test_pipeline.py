@@ -9,7 +9,7 @@ import pytest
 
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError, SwapError, WeightsError
-from mobilefaceswap_core.geometry import align_face
+from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.models import available_swappers, entries, load_swapper
 from mobilefaceswap_core.pipeline import Pipeline, SwapOptions
 from mobilefaceswap_core.swapper import Swapper, SwapperInfo

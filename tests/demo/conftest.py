@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from built_page import CHROMIUM, PORTRAITS, served
 
 from demo.browser.build import build, fetch_runtime
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.errors import BackendError
-from mobilefaceswap_core.geometry import align_face
-from mobilefaceswap_core.images import read_image
-from mobilefaceswap_core.student import Student, load_student
+from mobilefaceswap_core.faces.geometry import align_face
+from mobilefaceswap_core.files.images import read_image
+from mobilefaceswap_core.student.swapper import Student, load_student
 from mobilefaceswap_core.types import CropSpec
+from tests.fakes.built_page import CHROMIUM, PORTRAITS, served
 
 
 @pytest.fixture(scope="session")

@@ -12,20 +12,20 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from built_page import PATIENCE_MS, PORTRAITS, chromium, swaying, write_camera
 
 from demo.build import build_demo, launch_options
 from demo.engine import Engine
 from demo.settings import Settings
 from mobilefaceswap_core.detect import load_detector
-from mobilefaceswap_core.export import export_baked
-from mobilefaceswap_core.geometry import align_face
+from mobilefaceswap_core.faces.geometry import align_face
+from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
-from mobilefaceswap_core.images import read_image
 from mobilefaceswap_core.marking import verify_file
 from mobilefaceswap_core.models import load_swapper
-from mobilefaceswap_core.student import Student
+from mobilefaceswap_core.student.export import export_baked
+from mobilefaceswap_core.student.swapper import Student
 from mobilefaceswap_core.types import CropSpec
+from tests.fakes.built_page import PATIENCE_MS, PORTRAITS, chromium, swaying, write_camera
 
 pytestmark = pytest.mark.browser
 SPEC = CropSpec()

@@ -11,20 +11,21 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from built_page import CHROMIUM, PATIENCE_MS, PORTRAITS, chromium
 
-from mobilefaceswap_core.colour import match_colours
-from mobilefaceswap_core.detail import match_detail
+from mobilefaceswap_core.blend.colour import match_colours
+from mobilefaceswap_core.blend.detail import match_detail
+from mobilefaceswap_core.blend.mask import refine_mask
+from mobilefaceswap_core.blend.paste import paste_back
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.detect.lite import LiteDetector
-from mobilefaceswap_core.export import export_baked
-from mobilefaceswap_core.geometry import align_face, crop_from_frame_matrix, warp_to_crop
-from mobilefaceswap_core.images import read_image
+from mobilefaceswap_core.faces.geometry import align_face, crop_from_frame_matrix, warp_to_crop
+from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.marking.watermark import VIDEO_STRENGTH, embed_crop, payload_for
-from mobilefaceswap_core.paste import paste_back, refine_mask
-from mobilefaceswap_core.student import Student
+from mobilefaceswap_core.student.export import export_baked
+from mobilefaceswap_core.student.swapper import Student
 from mobilefaceswap_core.types import AlignedFace, CropSpec
 from mobilefaceswap_core.video.smoothing import OneEuroFilter
+from tests.fakes.built_page import CHROMIUM, PATIENCE_MS, PORTRAITS, chromium
 
 pytestmark = pytest.mark.browser
 SPEC = CropSpec()

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from painted import GREY, SIDE, colour_of, is_near, painted_engine, squares
 from PIL import Image as PillowImage
 
 from demo import engine as engine_module
@@ -18,6 +17,7 @@ from demo.settings import Settings
 from demo.tabs.image import people_by_face
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError, RefusedError
 from mobilefaceswap_core.marking.metadata import read_metadata
+from tests.fakes.painted import GREY, SIDE, colour_of, is_near, painted_engine, squares
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 

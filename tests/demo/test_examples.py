@@ -20,10 +20,10 @@ from demo.examples.average_faces import (
 )
 from demo.examples.hero import GAP_PX, PANEL_PX, sheet
 from mobilefaceswap_core.detect import load_detector
-from mobilefaceswap_core.geometry import align_face
-from mobilefaceswap_core.head_pose import MEAN_68
+from mobilefaceswap_core.faces.geometry import align_face
+from mobilefaceswap_core.faces.head_pose import MEAN_68
+from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
-from mobilefaceswap_core.images import read_image
 from mobilefaceswap_core.types import CropSpec
 
 FOLDER = Path(__file__).parents[2] / "demo" / "examples" / "portraits"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from painted import GREY, colour_of, is_near, painted_engine, squares
 from PIL import Image as PillowImage
 
 from demo.build import build_demo, launch_options
+from tests.fakes.painted import GREY, colour_of, is_near, painted_engine, squares
 
 pytest.importorskip("gradio_client")
 VISITORS = 16

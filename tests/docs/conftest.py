@@ -8,7 +8,7 @@ import insightface.data
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.images import read_image, write_image
+from mobilefaceswap_core.files.images import read_image, write_image
 
 from .pages import ROOT
 

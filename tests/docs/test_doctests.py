@@ -37,9 +37,9 @@ def test_the_parts_a_reader_meets_first_have_examples() -> None:
     assert set(modules_with_examples()) >= {
         "mobilefaceswap_core",
         "mobilefaceswap_core.detect",
-        "mobilefaceswap_core.geometry",
-        "mobilefaceswap_core.hub",
-        "mobilefaceswap_core.idn",
+        "mobilefaceswap_core.faces.geometry",
+        "mobilefaceswap_core.student.hub",
+        "mobilefaceswap_core.student.idn",
         "mobilefaceswap_core.pipeline",
         "eval.metrics.id_retrieval",
         "eval.metrics.psnr",

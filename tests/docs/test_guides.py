@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.images import read_image
+from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.marking.verify import verify_file
 
 from .pages import DOCS, ROOT
@@ -137,8 +137,8 @@ def test_use_the_official_weights(reader: Reader, photos: Path) -> None:
 def _write_released_archive(path: Path) -> None:
     """The authors' two files with values of our own: the layout is theirs, the faces it draws are noise."""
     from mobilefaceswap_core.identity.arcface import ArcFaceIrSe
-    from mobilefaceswap_core.official import official_layout
-    from mobilefaceswap_core.parity import seeded_pdparams
+    from mobilefaceswap_core.student.official import official_layout
+    from mobilefaceswap_core.student.parity import seeded_pdparams
 
     random = np.random.default_rng(0)
     layout = official_layout(ArcFaceIrSe()).values()

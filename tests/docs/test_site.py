@@ -67,7 +67,7 @@ def test_the_api_comes_from_the_docstrings(site: Path) -> None:
     swapping = text_of(site / "reference" / "api" / "swapping.html")
     assert "Pixels that" in swapping or "pixels outside the swapped faces are those of the target" in swapping
     assert "exit_code" in text_of(site / "reference" / "errors.html")
-    assert 'href="../reference/api/networks.html#mobilefaceswap_core.idn.Idn"' in (
+    assert 'href="../reference/api/networks.html#mobilefaceswap_core.student.idn.Idn"' in (
         site / "explanation" / "how_the_idn_works.html"
     ).read_text(encoding="utf-8")
 

@@ -28,8 +28,12 @@ def run(tmp_path_factory):
         options = RunOptions(
             **PARTS,
             judges=JUDGES,
-            methods=("target", "average=fake_swappers:average", "grey=fake_swappers:grey"),
-            metrics=("added_metrics:CHANGE", "added_metrics:SHAPES", "added_metrics:EVEN"),
+            methods=("target", "average=tests.fakes.fake_swappers:average", "grey=tests.fakes.fake_swappers:grey"),
+            metrics=(
+                "tests.fakes.added_metrics:CHANGE",
+                "tests.fakes.added_metrics:SHAPES",
+                "tests.fakes.added_metrics:EVEN",
+            ),
         )
         prepare(out, options, resume=False, say=lambda text: None)
         swap_stage(out, options)
@@ -68,7 +72,7 @@ def test_options_take_them_as_words(monkeypatch) -> None:
 
 
 def test_a_registered_metric_is_named_without_its_module(monkeypatch) -> None:
-    entry = EntryPoint("changed", "added_metrics:CHANGE", plugins.METRICS)
+    entry = EntryPoint("changed", "tests.fakes.added_metrics:CHANGE", plugins.METRICS)
     monkeypatch.setattr(plugins, "entry_points", lambda group: [entry] if group == plugins.METRICS else [])
     monkeypatch.syspath_prepend(str(HERE))
     assert [metric.spec.key for metric in load_metrics(["changed"])] == ["change"]
@@ -80,11 +84,11 @@ def test_a_registered_metric_is_named_without_its_module(monkeypatch) -> None:
     ("name", "said"),
     [
         ("touched", "Unknown metric 'touched'"),
-        ("added_metrics:JUDGED", "judge_kind 'pose'"),
-        ("added_metrics:TAKEN", "key 'ssim_frame'"),
-        ("added_metrics:SPACED", "key 'two words'"),
-        ("added_metrics:_spec", "is a function; wanted an eval.metrics.AddedMetric"),
-        ("added_metrics:ABSENT", "cannot be imported"),
+        ("tests.fakes.added_metrics:JUDGED", "judge_kind 'pose'"),
+        ("tests.fakes.added_metrics:TAKEN", "key 'ssim_frame'"),
+        ("tests.fakes.added_metrics:SPACED", "key 'two words'"),
+        ("tests.fakes.added_metrics:_spec", "is a function; wanted an eval.metrics.AddedMetric"),
+        ("tests.fakes.added_metrics:ABSENT", "cannot be imported"),
     ],
 )
 def test_what_is_no_metric_is_refused(monkeypatch, name, said) -> None:
@@ -96,7 +100,7 @@ def test_what_is_no_metric_is_refused(monkeypatch, name, said) -> None:
 def test_a_value_that_is_not_finite_stops_the_run(tmp_path, monkeypatch) -> None:
     monkeypatch.syspath_prepend(str(HERE))
     options = RunOptions(
-        **{**PARTS, "pairs": 1}, judges=JUDGES, methods=("target",), metrics=("added_metrics:NOTHING",)
+        **{**PARTS, "pairs": 1}, judges=JUDGES, methods=("target",), metrics=("tests.fakes.added_metrics:NOTHING",)
     )
     prepare(tmp_path / "run", options, resume=False, say=lambda text: None)
     swap_stage(tmp_path / "run", options)

@@ -17,8 +17,8 @@ from eval.cost.count import NOTHING, Cost, count, meta, meta_tensor, transposed_
 from eval.cost.formulas import breakdown, idn_layers, idn_parameters, official_zero_biases
 from eval.cost.onnx_count import count_onnx
 from mobilefaceswap_core.errors import OptionError, WeightsError
-from mobilefaceswap_core.network import MobileFaceSwapNet
-from mobilefaceswap_core.onnx_graph import idn_graph
+from mobilefaceswap_core.student.graph import idn_graph
+from mobilefaceswap_core.student.network import MobileFaceSwapNet
 from mobilefaceswap_core.teachers.aei import AeiConfig, AeiNet, HearNet
 from mobilefaceswap_core.teachers.ours import TeacherGenerator
 from mobilefaceswap_core.teachers.simswap import SimSwapGenerator

@@ -17,9 +17,9 @@ from eval.cost.measure import Candidate, Latency, best_batch, measure, ratios_to
 from eval.cost.memory import Memory, peak_memory
 from eval.cost.methods import all_methods
 from mobilefaceswap_core.errors import BackendError, OptionError
-from mobilefaceswap_core.idn import IdnWeights
-from mobilefaceswap_core.network import MobileFaceSwapNet
-from mobilefaceswap_core.onnx_graph import idn_graph
+from mobilefaceswap_core.student.graph import idn_graph
+from mobilefaceswap_core.student.idn import IdnWeights
+from mobilefaceswap_core.student.network import MobileFaceSwapNet
 from mobilefaceswap_core.teachers.ours import TeacherGenerator
 
 runner = CliRunner()

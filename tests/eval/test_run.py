@@ -44,9 +44,9 @@ def known(tmp_path_factory):
         methods = (
             "target",
             "source-paste",
-            "nothing=fake_swappers:nothing",
-            "grey=fake_swappers:grey",
-            "refuses=fake_swappers:refuses",
+            "nothing=tests.fakes.fake_swappers:nothing",
+            "grey=tests.fakes.fake_swappers:grey",
+            "refuses=tests.fakes.fake_swappers:refuses",
         )
         go(out, methods=methods, pairs=8)
         render(out)
@@ -171,7 +171,7 @@ def evaluate(out: Path, *arguments: str, **environment: str) -> subprocess.Compl
 def test_killed_in_either_stage_and_resumed_gives_the_same_numbers_bit_for_bit(tmp_path):
     swaps, judged, model = tmp_path / "swaps", tmp_path / "judged", tmp_path / "face_landmarker.task"
     model.write_bytes(b"model")
-    arguments = ("--pairs", "3", "--methods", "target,mix=fake_swappers:killer", "--cost", "none")
+    arguments = ("--pairs", "3", "--methods", "target,mix=tests.fakes.fake_swappers:killer", "--cost", "none")
     arguments += ("--judges", f"dlib,pnp,mediapipe:{model}")
     counters = {"KILL_AFTER": str(swaps), "KILL_JUDGE_AFTER": str(judged)}
 
@@ -216,7 +216,7 @@ def test_lost_records_are_measured_again_to_the_same_bits(known, tmp_path):
 def test_ray_actors_write_the_same_records(tmp_path, monkeypatch):
     ray = pytest.importorskip("ray")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(HERE)]))
-    values = {"pairs": 4, "methods": ("target", "mix=fake_swappers:average"), "judges": ("dlib", "pnp")}
+    values = {"pairs": 4, "methods": ("target", "mix=tests.fakes.fake_swappers:average"), "judges": ("dlib", "pnp")}
     go(tmp_path / "serial", **values)
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)  # joined by all stages
     try:
@@ -258,8 +258,8 @@ def test_a_run_refuses_other_options_and_methods_that_are_none(tmp_path):
     with pytest.raises(OptionError, match="--resume"):
         prepare(tmp_path / "run", options, resume=False, say=lambda text: None)
     for method, word in (
-        ("x=fake_swappers:not_a_swapper", "int"),
-        ("x=fake_swappers:none", "imported"),
+        ("x=tests.fakes.fake_swappers:not_a_swapper", "int"),
+        ("x=tests.fakes.fake_swappers:none", "imported"),
         ("nobody", "Unknown model"),
     ):
         with pytest.raises(OptionError, match=word):

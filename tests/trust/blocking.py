@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mobilefaceswap_core.blocklist import THRESHOLD
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
+from mobilefaceswap_core.rules.blocklist import THRESHOLD
 
 from .photos import crop_224
 

@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mobilefaceswap_core.images import read_image, write_image
+from mobilefaceswap_core.files.images import read_image, write_image
 from mobilefaceswap_core.marking import MarkOptions, mark_crop, mark_image_file
 from mobilefaceswap_core.pipeline import Pipeline, SwapOptions
 

@@ -15,9 +15,9 @@ _TESTS = (
     "tests/trust/test_faults_kill.py",
     "tests/trust/test_faults_memory.py",
     "tests/eval/test_run.py::test_killed_in_either_stage_and_resumed_gives_the_same_numbers_bit_for_bit",
-    "tests/core/test_video_jobs.py::test_what_a_killed_job_leaves_is_hidden_and_removed_by_the_next_one",
-    "tests/core/test_training_loop.py::test_a_run_interrupted_and_resumed_ends_bit_for_bit_like_one_that_was_not",
-    "tests/core/test_download.py",
+    "tests/core/video/test_jobs.py::test_what_a_killed_job_leaves_is_hidden_and_removed_by_the_next_one",
+    "tests/core/training/test_loop.py::test_a_run_interrupted_and_resumed_ends_bit_for_bit_like_one_that_was_not",
+    "tests/core/weights/test_download.py",
     "tests/trust/test_faults_use.py::test_no_connection_is_tried_at_import_or_start",
 )
 

@@ -18,7 +18,7 @@ from mobilefaceswap_core.errors import OptionError, SwapError
 
 def npz(data: bytes, path: Path) -> None:
     """Packs, parity files, caches of embeddings."""
-    from mobilefaceswap_core.npz import read_npz
+    from mobilefaceswap_core.files.npz import read_npz
 
     path.write_bytes(data)
     read_npz(path, error=OptionError, what="archive")
@@ -43,14 +43,14 @@ def metadata(data: bytes, path: Path) -> None:
 
 def pdparams(data: bytes, path: Path) -> None:
     """The authors' pickles."""
-    from mobilefaceswap_core.official import read_pdparams
+    from mobilefaceswap_core.student.official import read_pdparams
 
     read_pdparams(io.BytesIO(data), name="fuzzed")
 
 
 def image(data: bytes, path: Path) -> None:
     """Photos."""
-    from mobilefaceswap_core.images import read_image
+    from mobilefaceswap_core.files.images import read_image
 
     read_image(data, max_pixels=1_000_000)
 

@@ -41,6 +41,6 @@ def face() -> np.ndarray:
 
 def write_face(path: Path) -> Path:
     """The photo as a file."""
-    from mobilefaceswap_core.images import write_image
+    from mobilefaceswap_core.files.images import write_image
 
     return write_image(path, face())

@@ -204,7 +204,7 @@ def whole_run() -> dict[str, bytes]:
 
     from eval.options import resolve
     from eval.run import judge_stage, prepare, swap_stage
-    from mobilefaceswap_core.images import read_image, write_image
+    from mobilefaceswap_core.files.images import read_image, write_image
 
     from .photos import PORTRAITS
 

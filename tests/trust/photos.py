@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from mobilefaceswap_core.geometry import align_face
-from mobilefaceswap_core.images import read_image, write_image
+from mobilefaceswap_core.faces.geometry import align_face
+from mobilefaceswap_core.files.images import read_image, write_image
 from mobilefaceswap_core.types import CropSpec, Image
 
 if TYPE_CHECKING:

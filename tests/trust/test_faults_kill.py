@@ -26,14 +26,16 @@ import pytest
 import torch
 from PIL import Image as PillowImage
 
-from mobilefaceswap_core import images
-from mobilefaceswap_core.audit import AuditLog
-from mobilefaceswap_core.consent import store_consent
 from mobilefaceswap_core.errors import OutputError, WeightsError
-from mobilefaceswap_core.images import read_image, write_image
-from mobilefaceswap_core.leftovers import remove_leftovers
-from mobilefaceswap_core.training.checkpoints import load_checkpoint, save_checkpoint
+from mobilefaceswap_core.files import images
+from mobilefaceswap_core.files.atomic import remove_leftovers
+from mobilefaceswap_core.files.images import read_image, write_image
+from mobilefaceswap_core.rules.audit import AuditLog
+from mobilefaceswap_core.rules.consent import store_consent
+from mobilefaceswap_core.training.loop.checkpoints import load_checkpoint, save_checkpoint
 from mobilefaceswap_core.weights.download import DownloadSpec, download
+from tests.fakes.clips import portrait_frames, write_clip
+from tests.fakes.video_fixtures import RED, painted, painter
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 ROOT = Path(__file__).parents[2]
@@ -48,7 +50,7 @@ def killed(code: str, *arguments: str, after_s: float, cwd: Path) -> str:
         stderr=subprocess.PIPE,
         text=True,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'core'}", "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     )
     assert program.stdout is not None
     first = program.stdout.readline()
@@ -114,7 +116,7 @@ def test_a_checkpoint_is_whole_whenever_training_is_killed(tmp_path: Path) -> No
 SWAP_CLIP = """
 import sys
 from pathlib import Path
-from video_fixtures import RED, painted, painter
+from tests.fakes.video_fixtures import RED, painted, painter
 from mobilefaceswap_core.video import VideoOptions, run_to_end, swap_video
 print("ready")
 while True:
@@ -123,12 +125,6 @@ while True:
 
 
 def test_a_clip_is_whole_whenever_its_job_is_killed_and_the_next_job_cleans_up(tmp_path: Path) -> None:
-    sys.path.insert(0, str(ROOT / "tests" / "core"))
-    try:
-        from clips import portrait_frames, write_clip
-        from video_fixtures import RED, painted, painter
-    finally:
-        sys.path.pop(0)
     from mobilefaceswap_core.video import VideoOptions, run_to_end, swap_video
 
     write_clip(tmp_path / "in.mp4", portrait_frames(12))
@@ -277,8 +273,8 @@ def noise(side: int) -> np.ndarray:
 
 def too_large(folder: Path) -> dict[str, object]:
     """Every writer, with more than the disk takes."""
+    from mobilefaceswap_core.files.packs import pack_from_crops, write_pack
     from mobilefaceswap_core.marking import MarkOptions, mark_image_file
-    from mobilefaceswap_core.training.packs import pack_from_crops, write_pack
 
     crops = [noise(224)] * 12
     return {
@@ -305,8 +301,8 @@ def test_a_full_disk_is_told_and_nothing_is_left(what: str, tiny_disk: Path) -> 
 
 
 def test_a_conversion_on_a_full_disk_is_told_and_nothing_is_left(tiny_disk: Path, tmp_path: Path) -> None:
-    from mobilefaceswap_core.official import convert
-    from mobilefaceswap_core.parity import seeded_pdparams
+    from mobilefaceswap_core.student.official import convert
+    from mobilefaceswap_core.student.parity import seeded_pdparams
 
     (tmp_path / "net.pdparams").write_bytes(seeded_pdparams(seed=1))
     with pytest.raises(OutputError):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mobilefaceswap_core.errors import BackendError, ImageError
-from mobilefaceswap_core.memory import is_out_of_memory, memory_guard
+from mobilefaceswap_core.runtime.memory import is_out_of_memory, memory_guard
 
 from .hostile_files import png_whole
 from .limits import run_limited
@@ -66,7 +66,7 @@ def test_a_swap_and_a_photo_too_large_for_the_memory_are_told_and_the_next_swap_
 
 
 def test_a_photo_without_memory_for_it_is_not_called_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mobilefaceswap_core import images
+    from mobilefaceswap_core.files import images
 
     def refuse(*_: object) -> None:
         raise MemoryError

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mobilefaceswap_core.errors import Cancelled
-from mobilefaceswap_core.geometry import align_face
+from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.types import CropSpec

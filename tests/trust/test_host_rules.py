@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mobilefaceswap_core.audit import AuditLog, content_hash
 from mobilefaceswap_core.cli import app
-from mobilefaceswap_core.images import read_image, write_image
+from mobilefaceswap_core.files.images import read_image, write_image
+from mobilefaceswap_core.rules.audit import AuditLog, content_hash
 
 from .photos import PORTRAITS
 

@@ -18,16 +18,17 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mobilefaceswap_core.audit import AuditLog
-from mobilefaceswap_core.blocklist import load_blocklist
-from mobilefaceswap_core.consent import stored_consent
 from mobilefaceswap_core.errors import ImageError, OptionError, RefusedError, SwapError, WeightsError
-from mobilefaceswap_core.npz import read_npz
-from mobilefaceswap_core.official import NETWORK_MEMBER, RECOGNISER_MEMBER, convert, read_pdparams
-from mobilefaceswap_core.parity import check_parity
-from mobilefaceswap_core.training.checkpoints import load_checkpoint, save_checkpoint
-from mobilefaceswap_core.training.config import StudentConfig, load_config
-from mobilefaceswap_core.training.packs import Pack, pack_from_crops, read_pack, write_pack
+from mobilefaceswap_core.files.npz import read_npz
+from mobilefaceswap_core.files.packs import Pack, pack_from_crops, read_pack, write_pack
+from mobilefaceswap_core.rules.audit import AuditLog
+from mobilefaceswap_core.rules.blocklist import load_blocklist
+from mobilefaceswap_core.rules.consent import stored_consent
+from mobilefaceswap_core.student.official import NETWORK_MEMBER, RECOGNISER_MEMBER, convert, read_pdparams
+from mobilefaceswap_core.student.parity import check_parity
+from mobilefaceswap_core.training.config import load_config
+from mobilefaceswap_core.training.loop.checkpoints import load_checkpoint, save_checkpoint
+from mobilefaceswap_core.training.student.options import StudentConfig
 from mobilefaceswap_core.weights.load import read_safetensors
 
 from .limits import run_limited

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
 from mobilefaceswap_core.errors import ImageError, SwapError, VideoError
-from mobilefaceswap_core.images import check_image, read_image, write_image
+from mobilefaceswap_core.files.images import check_image, read_image, write_image
 from mobilefaceswap_core.marking.metadata import embed_metadata, read_metadata
 from mobilefaceswap_core.video.reader import open_clip
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.images import write_image
+from mobilefaceswap_core.files.images import write_image
 
 from .visitors import _ROOT, Server, measure, served
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from mobilefaceswap_core.images import read_image, write_image
+from mobilefaceswap_core.files.images import read_image, write_image
 from mobilefaceswap_core.pipeline import Pipeline
 from mobilefaceswap_core.types import Image
 
@@ -272,7 +272,7 @@ def _stop_at_work(server: Server, sources: Sequence[Path], target: Path) -> tupl
 
 def identities(pipeline: Pipeline, results: Sequence[Image], owners: Sequence[int], faces: Sequence[Image]) -> dict[str, float]:  # fmt: skip
     """How similar results are to their own callers' sources and to others'."""
-    from mobilefaceswap_core.geometry import align_face
+    from mobilefaceswap_core.faces.geometry import align_face
     from mobilefaceswap_core.identity.encoder import load_identity_encoder
     from mobilefaceswap_core.types import CropSpec
 

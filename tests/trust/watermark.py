@@ -15,7 +15,7 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from mobilefaceswap_core.errors import NoFaceError
-from mobilefaceswap_core.geometry import align_face
+from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.marking.carriers import MARK_CROP, codeword
 from mobilefaceswap_core.marking.mark import mark_crop
 from mobilefaceswap_core.marking.reading import THRESHOLD, Reading, chance_of, read_crop, read_faces, read_together

@@ -1,0 +1,1 @@
+"""Everything between a swapped crop and the frame."""

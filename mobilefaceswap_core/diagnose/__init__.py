@@ -1,0 +1,1 @@
+"""What runs here, how fast, and why: bench, doctor, detectors compared."""

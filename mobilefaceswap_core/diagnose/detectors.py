@@ -1,0 +1,366 @@
+"""Measure detectors beside each other: recall, false detections, landmark error and time.
+
+``python -m mobilefaceswap_core.diagnose.detectors --images PHOTOS CROPS.npz``
+
+Photos (files or folders) show what happens on real pictures. Packs of face crops with reference landmarks (``buf`` and
+``off``: concatenated WebP files and their offsets; ``lm``: ``(N, 68, 2)`` in [0, 1]) are pasted on canvases at known
+sizes, tilts and blurs, which gives recall and error with a known truth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..detect.detector import Detector
+from ..detect.load import load_detector
+from ..errors import ImageError, SwapError
+from ..faces.geometry import five_from_68, similarity_from_points, transform_points, warp_to_crop
+from ..faces.landmarks68 import LEFT_EYE, RIGHT_EYE
+from ..files.images import read_image
+from ..types import Face, Image, Points
+
+CANVAS = (960, 1280)  # height, width in pixels
+SIZES_PX = (24, 32, 48, 96, 200, 400)  # width of the landmarks' extent
+TILTS_DEG = (0, 15, 30, 45)
+BLUR = 0.03  # standard deviation of the blurred cells, as a fraction of the face's size
+_PITCH = 2.2  # distance between pasted faces, in face sizes
+_SELF_PX = 200  # size of the upright, sharp face whose landmarks are the reference for stability
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """An upright face crop and its 68 reference landmarks in pixels of it."""
+
+    image: Image
+    landmarks: Points
+
+    @property
+    def size_px(self) -> float:
+        """Width of the landmarks' extent."""
+        return float(np.ptp(self.landmarks[:, 0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one detector did on faces of one size, tilt and blur.
+
+    Attributes:
+        detector: its name.
+        size_px: width of the landmarks' extent.
+        tilt_deg: rotation in the plane; half of the faces are turned the other way.
+        blur: Gaussian blur as a fraction of the size.
+        faces: how many were pasted.
+        recall: part of them that was found.
+        false: detections that match no pasted face.
+        error: median over found faces of the mean distance to the reference landmarks, by the distance of the eyes.
+        error_five: the same for the five alignment points.
+        drift: median distance to what the detector itself says on the upright, sharp, 200-px face.
+        detect_ms: median time for one 1280 x 960 canvas.
+    """
+
+    detector: str
+    size_px: int
+    tilt_deg: int
+    blur: float
+    faces: int
+    recall: float
+    false: int
+    error: float
+    error_five: float
+    drift: float
+    detect_ms: float
+
+
+def read_crops(path: Path, *, count: int, seed: int) -> list[Crop]:
+    """A random choice of a pack's crops. Raises ImageError when the file is not such a pack."""
+    try:
+        pack = dict(np.load(path, allow_pickle=False))
+        buffer, offsets, landmarks = pack["buf"], pack["off"], pack["lm"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ImageError(
+            f"{path} is not a pack of face crops ({error}); wanted an .npz with buf, off and lm."
+        ) from error
+    chosen = np.random.default_rng(seed).permutation(len(landmarks))[:count]
+    crops = []
+    for index in chosen.tolist():
+        image = read_image(buffer[offsets[index] : offsets[index + 1]].tobytes()).image
+        scale = np.array([image.shape[1], image.shape[0]], np.float64)
+        crops.append(Crop(image, landmarks[index].astype(np.float64) * scale - 0.5))
+    return crops
+
+
+def eye_distance(landmarks: Points) -> float:
+    """Distance of the eye centres in pixels."""
+    return float(np.linalg.norm(landmarks[LEFT_EYE].mean(0) - landmarks[RIGHT_EYE].mean(0)))
+
+
+def landmark_error(found: Points, truth: Points, *, eyes_px: float) -> float:
+    """Mean distance of corresponding points, by the distance of the eyes."""
+    return float(np.linalg.norm(found - truth, axis=1).mean() / eyes_px)
+
+
+def background(rng: np.random.Generator, shape: tuple[int, int]) -> Image:
+    """Soft coloured noise at several scales: texture without faces."""
+    height, width = shape
+    total = np.full((height, width, 3), 110.0, np.float32)
+    for cells in (4, 16, 64, 256):
+        noise = rng.normal(0, 14, (cells, cells * width // height, 3)).astype(np.float32)
+        total += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(total, 0, 255).astype(np.uint8)
+
+
+def collages(
+    crops: Sequence[Crop], *, size_px: int, tilt_deg: float, blur: float, seed: int
+) -> Iterator[tuple[Image, list[Points], list[int]]]:
+    """Canvases with faces of one size, their true landmarks, and which crop each is."""
+    rng = np.random.default_rng(seed)
+    height, width = CANVAS
+    pitch = size_px * _PITCH
+    columns, rows = max(1, int(width // pitch)), max(1, int(height // pitch))
+    per_canvas = min(columns * rows, 8)
+    for start in range(0, len(crops), per_canvas):
+        canvas, truths = background(rng, CANVAS), []
+        places = rng.permutation(columns * rows)[:per_canvas]
+        indices = list(range(start, min(start + per_canvas, len(crops))))
+        for index, place in zip(indices, places, strict=False):
+            centre = np.array([(place % columns + 0.5) * width / columns, (place // columns + 0.5) * height / rows])
+            angle = np.deg2rad(tilt_deg) * (1 if rng.random() < 0.5 else -1)
+            truths.append(_paste(canvas, crops[index], centre, size_px, angle, blur))
+        yield canvas, truths, indices
+
+
+def _paste(canvas: Image, crop: Crop, centre: Points, size_px: float, angle: float, blur: float) -> Points:
+    """Draw a crop onto the canvas (in place), its border fading out; returns its landmarks there."""
+    scale = size_px / crop.size_px
+    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
+    linear = np.array([[cos, -sin], [sin, cos]])
+    middle = (crop.landmarks.min(0) + crop.landmarks.max(0)) / 2
+    canvas_from_crop = np.hstack([linear, (centre - linear @ middle)[:, None]])
+    side = 2 * int(np.ceil(size_px * 1.6)) + 1
+    left, top = np.round(centre - side / 2).astype(int)
+    tile_from_crop = canvas_from_crop - np.array([[0, 0, left], [0, 0, top]])
+    tile = warp_to_crop(crop.image, tile_from_crop, side)
+    fade = np.zeros(crop.image.shape[:2], np.float32)
+    margin = max(2, min(fade.shape) // 20)
+    fade[margin:-margin, margin:-margin] = 1.0
+    fade = cv2.blur(fade, (2 * margin + 1, 2 * margin + 1))  # type: ignore[assignment]
+    weight = cv2.warpAffine(fade, tile_from_crop, (side, side), flags=cv2.INTER_LINEAR)[..., None]
+    if blur:
+        tile = cv2.GaussianBlur(tile, (0, 0), blur * size_px)  # type: ignore[assignment]
+    low = np.maximum([left, top], 0)
+    high = np.minimum([left + side, top + side], [canvas.shape[1], canvas.shape[0]])
+    on_canvas = np.s_[low[1] : high[1], low[0] : high[0]]
+    on_tile = np.s_[low[1] - top : high[1] - top, low[0] - left : high[0] - left]
+    mixed = tile[on_tile] * weight[on_tile] + canvas[on_canvas] * (1 - weight[on_tile])
+    canvas[on_canvas] = np.round(mixed).astype(np.uint8)
+    return transform_points(canvas_from_crop, crop.landmarks)
+
+
+def match(faces: Sequence[Face], truths: Sequence[Points]) -> dict[int, int]:
+    """Index of the found face for each true face that was found: nearest centre, similar size, each used once."""
+    centres = np.array([(face.box[:2] + face.box[2:]) / 2 for face in faces]).reshape(-1, 2)
+    found: dict[int, int] = {}
+    for index, truth in enumerate(truths):
+        size = float(np.sqrt(np.prod(np.ptp(truth, axis=0))))
+        distances = np.linalg.norm(centres - (truth.min(0) + truth.max(0)) / 2, axis=1)
+        for nearest in np.argsort(distances, kind="stable").tolist():
+            ratio = faces[nearest].size_px / size
+            if distances[nearest] < 0.5 * size and 0.4 < ratio < 2.5 and nearest not in found.values():
+                found[index] = nearest
+                break
+    return found
+
+
+@dataclass(slots=True)
+class _Tally:
+    """One detector's results over the canvases of one cell."""
+
+    faces: int = 0
+    found: int = 0
+    false: int = 0
+    errors: list[float] = field(default_factory=list)
+    errors_five: list[float] = field(default_factory=list)
+    drifts: list[float] = field(default_factory=list)
+    times_ms: list[float] = field(default_factory=list)
+
+
+def measure_crops(
+    detectors: Sequence[Detector], crops: Sequence[Crop], *, seed: int, sizes_px: Sequence[int] = SIZES_PX
+) -> list[Cell]:
+    """All cells: every size at every tilt, sharp, and upright but blurred. Detectors take turns on each canvas."""
+    settings = [(size, tilt, 0.0) for size in sizes_px for tilt in TILTS_DEG] + [(size, 0, BLUR) for size in sizes_px]
+    own = [_own_landmarks(detector, crops, seed=seed) for detector in detectors]
+    cells = []
+    for size, tilt, blur in settings:
+        # Large faces need a canvas each: fewer of them keep the time in bounds.
+        chosen = crops if size < _SELF_PX else crops[: max(1, len(crops) // 2)]
+        tallies = [_Tally() for _ in detectors]
+        for canvas, truths, indices in collages(chosen, size_px=size, tilt_deg=tilt, blur=blur, seed=seed):
+            for detector, tally, reference in zip(detectors, tallies, own, strict=True):
+                start = time.perf_counter()
+                faces = detector.detect(canvas)
+                tally.times_ms.append((time.perf_counter() - start) * 1e3)
+                _count(tally, faces, truths, [(crops[index], reference.get(index)) for index in indices])
+        for detector, tally in zip(detectors, tallies, strict=True):
+            cells.append(_cell(detector.info.name, size, tilt, blur, tally))
+    return cells
+
+
+def _own_landmarks(detector: Detector, crops: Sequence[Crop], *, seed: int) -> dict[int, Points]:
+    """What the detector says on each crop when it is upright, sharp and large, in pixels of the crop."""
+    own: dict[int, Points] = {}
+    for canvas, truths, indices in collages(crops, size_px=_SELF_PX, tilt_deg=0, blur=0, seed=seed):
+        faces = detector.detect(canvas)
+        for place, chosen in match(faces, truths).items():
+            landmarks = faces[chosen].landmarks
+            if landmarks is not None:
+                crop = crops[indices[place]]
+                own[indices[place]] = transform_points(similarity_from_points(truths[place], crop.landmarks), landmarks)
+    return own
+
+
+def _count(
+    tally: _Tally, faces: Sequence[Face], truths: Sequence[Points], crops: Sequence[tuple[Crop, Points | None]]
+) -> None:
+    found = match(faces, truths)
+    tally.faces += len(truths)
+    tally.found += len(found)
+    tally.false += len(faces) - len(found)
+    for place, chosen in found.items():
+        face, truth, (crop, own) = faces[chosen], truths[place], crops[place]
+        eyes_px = eye_distance(truth)
+        tally.errors_five.append(landmark_error(face.five, five_from_68(truth), eyes_px=eyes_px))
+        if face.landmarks is not None:
+            tally.errors.append(landmark_error(face.landmarks, truth, eyes_px=eyes_px))
+            if own is not None:
+                here = transform_points(similarity_from_points(crop.landmarks, truth), own)
+                tally.drifts.append(landmark_error(face.landmarks, here, eyes_px=eyes_px))
+
+
+def _cell(name: str, size_px: int, tilt_deg: int, blur: float, tally: _Tally) -> Cell:
+    def median(values: list[float]) -> float:
+        return statistics.median(values) if values else float("nan")
+
+    return Cell(
+        detector=name,
+        size_px=size_px,
+        tilt_deg=tilt_deg,
+        blur=blur,
+        faces=tally.faces,
+        recall=tally.found / max(tally.faces, 1),
+        false=tally.false,
+        error=median(tally.errors),
+        error_five=median(tally.errors_five),
+        drift=median(tally.drifts),
+        detect_ms=median(tally.times_ms),
+    )
+
+
+def measure_photo(detectors: Sequence[Detector], name: str, image: Image) -> list[dict[str, object]]:
+    """Faces and time of each detector on a photo, and how far its landmarks are from those of the first detector."""
+    rows: list[dict[str, object]] = []
+    first: list[Face] = []
+    for detector in detectors:
+        start = time.perf_counter()
+        faces = detector.detect(image)
+        took_ms = (time.perf_counter() - start) * 1e3
+        if not rows:
+            first = faces
+        known = [face.landmarks for face in first if face.landmarks is not None]
+        distances = []
+        for place, chosen in match(faces, known).items():
+            landmarks = faces[chosen].landmarks
+            if landmarks is not None:
+                distances.append(landmark_error(landmarks, known[place], eyes_px=eye_distance(known[place])))
+        rows.append(
+            {
+                "photo": name,
+                "size": f"{image.shape[1]}x{image.shape[0]}",
+                "detector": detector.info.name,
+                "faces": len(faces),
+                "shared": len(distances),
+                "distance": statistics.median(distances) if distances else float("nan"),
+                "scores": [round(face.score, 3) for face in faces],
+                "detect_ms": took_ms,
+            }
+        )
+    return rows
+
+
+def table(rows: Sequence[dict[str, object]]) -> str:
+    """Rows of equal keys as a Markdown table."""
+    if not rows:
+        return ""
+    lines = ["| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
+    for row in rows:
+        values = [f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()]
+        lines.append("| " + " | ".join(values) + " |")
+    return "\n".join(lines)
+
+
+def photo_files(paths: Sequence[Path]) -> list[Path]:
+    """The files named, and all files directly inside the folders named, in order of name."""
+    files: list[Path] = []
+    for path in paths:
+        files += sorted(child for child in path.iterdir() if child.is_file()) if path.is_dir() else [path]
+    return [file for file in files if file.suffix.lower() != ".npz"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mobilefaceswap_core.diagnose.detectors", description="Compare detectors."
+    )
+    parser.add_argument(
+        "--images", nargs="+", type=Path, required=True, help="photos, folders of photos, packs of crops"
+    )
+    parser.add_argument(
+        "--detectors", nargs="+", default=["lite", "dlib"], help="which to compare (default: lite dlib)"
+    )
+    parser.add_argument("--crops", type=int, default=64, help="crops taken from each pack (default: 64)")
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES_PX, help="widths of the pasted faces in pixels")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice and the canvases (default: 0)")
+    parser.add_argument("--fast", action="store_true", help="compare the settings for video")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    options = parser.parse_args(arguments)
+    try:
+        detectors = [load_detector(name, device="cpu", fast=options.fast) for name in options.detectors]
+        for detector in detectors:  # the first call allocates
+            detector.detect(background(np.random.default_rng(0), CANVAS))
+        photos: list[dict[str, object]] = []
+        for path in photo_files(options.images):
+            try:
+                photos += measure_photo(detectors, path.name, read_image(path).image)
+            except ImageError as error:
+                print(f"left out: {error}", file=sys.stderr)
+        packs = {
+            path.name: [
+                asdict(cell) for cell in measure_crops(detectors, crops, seed=options.seed, sizes_px=options.sizes)
+            ]
+            for path in options.images
+            if path.suffix.lower() == ".npz" and (crops := read_crops(path, count=options.crops, seed=options.seed))
+        }
+    except SwapError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    if options.json:
+        print(json.dumps({"photos": photos, "crops": packs, "seed": options.seed}))
+        return 0
+    print(table(photos))
+    for name, cells in packs.items():
+        print(f"\n{name}\n{table(cells)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

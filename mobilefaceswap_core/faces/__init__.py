@@ -1,0 +1,1 @@
+"""Where a face is and how it is turned: geometry, landmarks, pose, and who gets which source."""

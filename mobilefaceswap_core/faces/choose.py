@@ -1,0 +1,52 @@
+"""Who gets which source: the one rule of stills, clips and live pictures."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeVar
+
+from ..errors import OptionError
+from ..types import Face
+
+Person = TypeVar("Person")
+
+FaceChoice = Literal["all", "largest"] | int | Sequence[int]
+
+
+def largest(faces: Sequence[Face]) -> int:
+    """Index of the largest face."""
+    return max(range(len(faces)), key=lambda i: faces[i].size_px)
+
+
+def choose_faces(
+    faces: Sequence[Face], source: Person | Mapping[int, Person], choice: FaceChoice = "all"
+) -> dict[int, Person]:
+    """Which source goes on which face.
+
+    Raises:
+        OptionError: a face number that is not there, or a choice of another kind.
+    """
+    if isinstance(source, Mapping):
+        wanted = dict(source)
+    elif choice == "all":
+        wanted = dict.fromkeys(range(len(faces)), source)
+    elif choice == "largest":
+        wanted = {largest(faces): source} if faces else {}
+    else:
+        wanted = dict.fromkeys(_numbers(choice), source)
+    if faces and (missing := [i for i in wanted if not 0 <= i < len(faces)]):
+        raise OptionError(
+            f"Face {missing[0]} was chosen, but the target shows {len(faces)} faces (numbers start at 0)."
+        )
+    return wanted if faces else {}
+
+
+def _numbers(choice: object) -> list[int]:
+    """Face numbers of a choice that names some."""
+    numbers = [choice] if isinstance(choice, int) else choice
+    if not isinstance(numbers, (list, tuple, range)) or not all(type(number) is int for number in numbers):
+        raise OptionError(
+            f"The faces asked for are {reprlib.repr(choice)}; wanted all, largest, or numbers from 0, left to right."
+        )
+    return list(numbers)

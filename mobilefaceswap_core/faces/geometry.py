@@ -1,0 +1,204 @@
+"""Face templates, the two fits that map five points onto them, and the maps between frame and crop.
+
+Convention for every matrix here: ``(2, 3)`` float64, ``b_from_a``, acting on column vectors ``(x, y, 1)`` in pixels whose
+origin is the centre of the top left pixel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import AlignedFace, CropSpec, Face, Fit, Image, Matrix, Points
+from .landmarks68 import LEFT_EYE, LEFT_MOUTH, NOSE_TIP, RIGHT_EYE, RIGHT_MOUTH
+
+# Five points on a 112 x 112 crop. Source: insightface `face_align.arcface_dst`; the official MobileFaceSwap code
+# (`utils/align_face.py`) writes the same points as the 96-wide template shifted by 8 px.
+_ARCFACE_112 = np.array(
+    [
+        [38.29459953, 51.69630051],
+        [73.53179932, 51.50139999],
+        [56.02519989, 71.73660278],
+        [41.54930115, 92.3655014],
+        [70.72990036, 92.20410156],
+    ]
+)
+# The frontal one of the five pose templates of SimSwap and GHOST (`face_align_ffhqandnewarc.src3`): a wider crop.
+_FRONTAL_112 = np.array([[39.730, 51.138], [72.270, 51.138], [56.000, 68.493], [42.463, 87.010], [69.537, 87.010]])
+TEMPLATES_112: dict[str, Points] = {
+    "arcface": _ARCFACE_112,
+    "arcface_frontal": _FRONTAL_112,
+    # `insightface.utils.face_align.estimate_norm` at 128: the 112 points unscaled, 8 px further right.
+    "arcface_128": np.add(_ARCFACE_112, [8.0, 0.0]) * (112 / 128),
+}
+
+# iBUG 300-W numbering, zero based.
+
+
+def template_points(spec: CropSpec) -> Points:
+    """The spec's five template points in crop pixels, ``(5, 2)``."""
+    return TEMPLATES_112[spec.template] * (spec.size_px / 112.0)
+
+
+def five_from_68(landmarks: Points) -> Points:
+    """Five alignment points from 68 landmarks: eye centres, nose tip, mouth corners. ``(68, 2)`` -> ``(5, 2)``."""
+    return np.stack(
+        [
+            landmarks[LEFT_EYE].mean(0),
+            landmarks[RIGHT_EYE].mean(0),
+            landmarks[NOSE_TIP],
+            landmarks[LEFT_MOUTH],
+            landmarks[RIGHT_MOUTH],
+        ]
+    )
+
+
+def similarity_from_points(points_a: Points, points_b: Points) -> Matrix:
+    """Least-squares rotation, scale and shift taking ``points_a`` to ``points_b``.
+
+    Args:
+        points_a: ``(N, 2)``.
+        points_b: ``(N, 2)``.
+
+    Returns:
+        ``b_from_a``, ``(2, 3)``; never a reflection. Degenerate input (all points equal) gives a pure shift.
+
+    Source:
+        Umeyama 1991, equations 34-43; closed form in the plane.
+
+    >>> corners = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> similarity_from_points(corners, 2 * corners + [5.0, 3.0]).round(6) + 0.0  # twice as large, shifted
+    array([[2., 0., 5.],
+           [0., 2., 3.]])
+    """
+    a, b = np.asarray(points_a, np.float64), np.asarray(points_b, np.float64)
+    mean_a, mean_b = a.mean(0), b.mean(0)
+    centred_a, centred_b = a - mean_a, b - mean_b
+    spread = float((centred_a**2).sum())
+    if spread == 0.0:
+        return np.array([[1.0, 0.0, mean_b[0] - mean_a[0]], [0.0, 1.0, mean_b[1] - mean_a[1]]])
+    # In the plane a rotation with scale is one complex number: c = sum(conj(a) b) / sum(|a|^2).
+    real = float((centred_a * centred_b).sum()) / spread
+    imag = float((centred_a[:, 0] * centred_b[:, 1] - centred_a[:, 1] * centred_b[:, 0]).sum()) / spread
+    linear = np.array([[real, -imag], [imag, real]])
+    return np.hstack([linear, (mean_b - linear @ mean_a)[:, None]])
+
+
+def affine_from_points(points_a: Points, points_b: Points) -> Matrix:
+    """Least-squares affine map taking ``points_a`` to ``points_b``; it may shear.
+
+    Source:
+        Official MobileFaceSwap, `utils/align_face.py:align_with_five_points`.
+    """
+    a = np.hstack([np.asarray(points_a, np.float64), np.ones((len(points_a), 1))])
+    solution, *_ = np.linalg.lstsq(a, np.asarray(points_b, np.float64), rcond=None)
+    return np.ascontiguousarray(solution.T)
+
+
+def crop_from_frame_matrix(five: Points, spec: CropSpec) -> Matrix:
+    """The map that brings five face points of a frame onto the spec's template."""
+    fits: dict[Fit, object] = {"similarity": similarity_from_points, "affine": affine_from_points}
+    return fits[spec.fit](five, template_points(spec))  # type: ignore[operator]
+
+
+def invert(b_from_a: Matrix) -> Matrix:
+    """``a_from_b`` of an invertible ``(2, 3)`` map.
+
+    >>> invert(np.array([[2.0, 0.0, 10.0], [0.0, 2.0, -4.0]]))
+    array([[ 0.5,  0. , -5. ],
+           [ 0. ,  0.5,  2. ]])
+    """
+    linear = np.linalg.inv(b_from_a[:, :2])
+    return np.hstack([linear, -linear @ b_from_a[:, 2:]])
+
+
+def compose(c_from_b: Matrix, b_from_a: Matrix) -> Matrix:
+    """``c_from_a``: first ``b_from_a``, then ``c_from_b``.
+
+    >>> shift, double = np.array([[1.0, 0, 3], [0, 1.0, 0]]), np.array([[2.0, 0, 0], [0, 2.0, 0]])
+    >>> transform_points(compose(double, shift), np.array([[1.0, 1.0]]))  # shifted first
+    array([[8., 2.]])
+    """
+    linear = c_from_b[:, :2] @ b_from_a[:, :2]
+    return np.hstack([linear, c_from_b[:, :2] @ b_from_a[:, 2:] + c_from_b[:, 2:]])
+
+
+def transform_points(b_from_a: Matrix, points_a: Points) -> Points:
+    """Apply a ``(2, 3)`` map to ``(N, 2)`` points."""
+    return np.asarray(points_a, np.float64) @ b_from_a[:, :2].T + b_from_a[:, 2]
+
+
+def side_in_frame(crop_from_frame: Matrix, size_px: int) -> float:
+    """Side in the frame, in px, of a crop of ``size_px``; for an affine crop that of the square of the same area."""
+    return size_px / float(np.sqrt(abs(np.linalg.det(crop_from_frame[:, :2]))))
+
+
+def align_face(frame: Image, face: Face, spec: CropSpec) -> AlignedFace:
+    """Cut a face out of a frame.
+
+    Args:
+        frame: ``(H, W, 3)`` RGB uint8.
+        face: its points in frame pixels.
+        spec: template, size and fit of the network that will read the crop.
+
+    Returns:
+        The crop, its matrix, and the face's 68 landmarks in crop pixels when the face has them.
+
+    Convention:
+        Bilinear; outside the frame the border pixel is repeated (a black border moves batch statistics and draws an
+        edge that the mask head was never trained on). A face larger than the crop is first halved by area averaging
+        until at most twice too large, so that detail is averaged and not skipped.
+    """
+    crop_from_frame = crop_from_frame_matrix(face.five, spec)
+    landmarks = None if face.landmarks is None else transform_points(crop_from_frame, face.landmarks)
+    image = warp_to_crop(frame, crop_from_frame, spec.size_px)
+    return AlignedFace(image, crop_from_frame, landmarks)
+
+
+def warp_to_crop(frame: Image, crop_from_frame: Matrix, size_px: int) -> Image:
+    """Sample a square crop from a frame; see :func:`align_face` for the convention."""
+    return warp(frame, crop_from_frame, (size_px, size_px), border=cv2.BORDER_REPLICATE)
+
+
+def warp(
+    image: NDArray[Any],
+    out_from_in: Matrix,
+    size_px: tuple[int, int],
+    *,
+    border: int = cv2.BORDER_CONSTANT,
+    interpolation: int = cv2.INTER_LINEAR,
+) -> NDArray[Any]:
+    """Resample an image without skipping detail when it shrinks.
+
+    Args:
+        image: ``(H, W)`` or ``(H, W, C)``, any dtype OpenCV warps.
+        out_from_in: ``(2, 3)``.
+        size_px: width and height of the result.
+        border: OpenCV border mode; constant means zeros.
+        interpolation: OpenCV flag, used where the image does not shrink to less than half.
+
+    Convention:
+        Pixel centres at integers. Where the image shrinks by more than two it is first averaged over areas, only as far
+        as the result needs it.
+    """
+    scale = float(np.sqrt(abs(np.linalg.det(out_from_in[:, :2]))))  # result pixels per image pixel
+    if scale >= 0.5 or scale == 0.0:
+        return cv2.warpAffine(image, out_from_in, size_px, flags=interpolation, borderMode=border)
+    width_out, height_out = size_px
+    corners = np.array([[0, 0], [width_out, 0], [width_out, height_out], [0, height_out]], np.float64)
+    in_image = transform_points(invert(out_from_in), corners)
+    height, width = image.shape[:2]
+    factor = int(2 ** np.floor(np.log2(1.0 / scale)))
+    left, top = np.clip(np.floor(in_image.min(0)) - 2 * factor, 0, [width - 1, height - 1]).astype(int)
+    right, bottom = np.clip(np.ceil(in_image.max(0)) + 2 * factor, [left + 1, top + 1], [width, height]).astype(int)
+    region = image[top:bottom, left:right]
+    small_size = (max(1, region.shape[1] // factor), max(1, region.shape[0] // factor))
+    small = cv2.resize(region, small_size, interpolation=cv2.INTER_AREA)
+    ratio_x, ratio_y = region.shape[1] / small_size[0], region.shape[0] / small_size[1]
+    # Area averaging puts the centre of small pixel i at region coordinate (i + 0.5) * ratio - 0.5.
+    in_from_small = np.array([[ratio_x, 0, left + 0.5 * ratio_x - 0.5], [0, ratio_y, top + 0.5 * ratio_y - 0.5]])
+    out_from_small = compose(out_from_in, in_from_small)
+    return cv2.warpAffine(small, out_from_small, size_px, flags=cv2.INTER_LINEAR, borderMode=border)

@@ -1,0 +1,1 @@
+"""Files in and out: photos, packs, arrays, formats, and writing whole or not at all."""

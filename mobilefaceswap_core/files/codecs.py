@@ -1,0 +1,160 @@
+"""Between encoded files and arrays: the layouts Pillow and OpenCV give for a file, and the files made of them.
+
+Modes here are L, LA, RGB, RGBA, CMYK (uint8) and L16, RGB16, RGBA16 (uint16); see :class:`images.LoadedImage`.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+from PIL import PngImagePlugin
+
+from ..errors import ImageError, OutputError
+from ..types import Image
+
+XMP_KEY = "XML:com.adobe.xmp"  # the key under which PNG stores an XMP packet; used for every format here
+_IMAGE_DESCRIPTION, _ORIENTATION, _TIFF_XMP = 0x010E, 0x0112, 700  # EXIF 2.32 and TIFF tag numbers
+
+
+def native_of(picture: PillowImage.Image) -> tuple[NDArray[Any], str]:
+    """The picture's own pixels and their mode. Raises ImageError for depths that cannot be kept."""
+    mode = picture.mode
+    if mode in ("I;16", "I;16L", "I;16B", "I;16N"):
+        return np.asarray(picture).astype(np.uint16), "L16"
+    if mode == "I":
+        values = np.asarray(picture)
+        if values.size and (values.min() < 0 or values.max() > 65535):
+            raise ImageError(
+                f"got 32-bit grey values from {values.min()} to {values.max()}, wanted 8 or 16 bits. Convert it."
+            )
+        return values.astype(np.uint16), "L16"
+    if mode == "F":
+        raise ImageError("got floating point pixels, wanted 8 or 16 bits per channel. Convert it to a 16-bit PNG.")
+    has_alpha = picture.has_transparency_data
+    if mode == "1":
+        picture, mode = picture.convert("L"), "L"
+    elif mode not in ("L", "LA", "RGB", "RGBA", "CMYK") or (has_alpha and mode in ("L", "RGB")):
+        mode = "RGBA" if has_alpha else "RGB"
+        picture = picture.convert(mode)
+    return np.asarray(picture).copy(), mode
+
+
+def decode_png_rgb16(data: bytes) -> tuple[NDArray[np.uint16], str]:
+    """All 16 bits of a colour PNG."""
+    # Pillow keeps only the high byte of 16-bit colour; OpenCV reads all of it, in BGR.
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
+        raise ValueError("16-bit PNG does not decode")
+    if pixels.shape[2] == 4:
+        return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA), "RGBA16"  # type: ignore[return-value]
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), "RGB16"  # type: ignore[return-value]
+
+
+def rgb_of(native: NDArray[Any], mode: str) -> Image:
+    """``(H, W, 3)`` RGB uint8 view of native pixels; 16 bits are rounded, transparency is dropped."""
+    if mode == "CMYK":
+        return np.asarray(PillowImage.fromarray(native, "CMYK").convert("RGB")).copy()
+    if native.dtype == np.uint16:
+        native = ((native.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if mode in ("L", "L16"):
+        return np.repeat(native[..., None], 3, 2)
+    if mode == "LA":
+        return np.repeat(native[..., :1], 3, 2)
+    return np.ascontiguousarray(native[..., :3])
+
+
+def orientation_of(picture: PillowImage.Image) -> int:
+    """EXIF orientation, 1 to 8; 1 where the tag is missing or nonsense."""
+    value = picture.getexif().get(_ORIENTATION, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Undo an EXIF orientation."""
+    # EXIF 2.32, table 6: where row 0 and column 0 of the stored picture belong.
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
+
+
+def text_of(picture: PillowImage.Image) -> dict[str, str]:
+    """Text chunks, image description and XMP packet of an open file."""
+    text = {str(k): str(v) for k, v in getattr(picture, "text", {}).items()} if picture.format == "PNG" else {}
+    if description := picture.getexif().get(_IMAGE_DESCRIPTION):
+        text["ImageDescription"] = str(description)
+    xmp = picture.info.get("xmp")
+    if isinstance(xmp, (bytes, str)) and XMP_KEY not in text:
+        text[XMP_KEY] = xmp.decode("utf-8", "replace") if isinstance(xmp, bytes) else xmp
+    return text
+
+
+def encode(
+    native: NDArray[Any], mode: str, format_name: str, *, icc_profile: bytes | None, quality: int, text: dict[str, str]
+) -> bytes:
+    """The bytes of a file. Raises OutputError where the encoder refuses the picture."""
+    chunks = PngImagePlugin.PngInfo()
+    if format_name == "PNG":
+        for key, value in text.items():
+            chunks.add_itxt(key, value)
+    if mode in ("RGB16", "RGBA16"):
+        return _encode_png_rgb16(native, icc_profile, chunks)
+    picture = PillowImage.fromarray(native) if mode == "L16" else PillowImage.fromarray(native, mode)
+    options: dict[str, Any] = {"icc_profile": icc_profile} if icc_profile else {}
+    if format_name == "PNG":
+        options.update(pnginfo=chunks, compress_level=4)
+    elif format_name == "JPEG":
+        options.update(quality=quality, subsampling=0)  # not "optimize": fails on noisy pictures
+    elif format_name == "WEBP":
+        options.update(quality=quality, lossless=quality >= 100, exact=True, method=4)
+    elif format_name == "TIFF":
+        options.update(compression="tiff_adobe_deflate")
+    if format_name in ("JPEG", "WEBP", "TIFF"):
+        options.update(_text_options(text, format_name))
+    stream = io.BytesIO()
+    try:
+        picture.save(stream, format_name, **options)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"could not encode {picture.size} {mode} as {format_name} ({error}). Try PNG.") from error
+    return stream.getvalue()
+
+
+def _text_options(text: dict[str, str], format_name: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    lines = [f"{key}: {value}" for key, value in text.items() if key != XMP_KEY]
+    exif = PillowImage.Exif()
+    if lines:
+        exif[_IMAGE_DESCRIPTION] = "\n".join(lines)
+    if XMP_KEY in text:
+        if format_name == "TIFF":
+            exif[_TIFF_XMP] = text[XMP_KEY].encode()
+        else:
+            options["xmp"] = text[XMP_KEY].encode()
+    if len(exif):
+        options["exif"] = exif
+    return options
+
+
+def _encode_png_rgb16(native: NDArray[Any], icc_profile: bytes | None, chunks: PngImagePlugin.PngInfo) -> bytes:
+    # Pillow cannot write 16-bit colour. OpenCV can, but not the profile and the text: these go right after the header.
+    order = cv2.COLOR_RGBA2BGRA if native.shape[2] == 4 else cv2.COLOR_RGB2BGR
+    done, encoded = cv2.imencode(".png", cv2.cvtColor(native, order))
+    if not done:
+        raise OutputError(f"could not encode {native.shape} as a 16-bit PNG. Try an 8-bit photo.")
+    data = encoded.tobytes()
+    header_end = 8 + 25  # signature, then IHDR: length, name, 13 bytes, CRC (PNG specification, 11.2.2)
+    extra = io.BytesIO()
+    if icc_profile:
+        PngImagePlugin.putchunk(extra, b"iCCP", b"ICC Profile\0\0", zlib.compress(icc_profile))
+    for chunk in chunks.chunks:
+        PngImagePlugin.putchunk(extra, chunk[0], chunk[1])
+    return data[:header_end] + extra.getvalue() + data[header_end:]

@@ -1,0 +1,1 @@
+"""What networks run on: devices, threads, sessions, graphs, memory."""

@@ -1,0 +1,20 @@
+"""How the libraries in one process share few cores."""
+
+from __future__ import annotations
+
+import os
+
+
+def share_cores() -> None:
+    """Let idle OpenMP workers sleep instead of spin. Programs call it first: OpenMP reads it when torch is loaded.
+
+    PyTorch's workers spin for a while after each operation and take the cores that ONNX Runtime, decoding and pasting
+    need. Measured on two cores, interleaved: the per-frame network in ONNX Runtime took 9.9 ms beside spinning workers
+    and 6.2 ms beside sleeping ones. A value the user set is left alone.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def default_threads() -> int:
+    """Threads for CPU inference: the processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

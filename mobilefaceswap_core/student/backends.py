@@ -1,0 +1,155 @@
+"""Where the IDN runs: PyTorch, ONNX Runtime or OpenVINO.
+
+A backend bakes one source's kernels into a runner once; a runner is an immutable function of crops and may be called from
+several threads.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import BackendError
+from ..runtime.threads import default_threads
+from .idn import Idn, IdnWeights
+
+Array = NDArray[np.float32]
+BACKENDS = ("torch", "onnxruntime", "openvino")
+
+
+class IdnRunner(Protocol):
+    """Crops ``(N, 3, S, S)`` float32 in [0, 1] -> face ``(N, 3, S, S)`` and mask ``(N, 1, S, S)``, in [0, 1]."""
+
+    def __call__(self, crops: Array) -> tuple[Array, Array]: ...
+
+
+class IdnBackend(Protocol):
+    """Owns what all sources share; ``label`` names the library and device really in use."""
+
+    label: str
+
+    def bake(self, weights: IdnWeights) -> IdnRunner:
+        """A runner for one source."""
+        ...
+
+
+class TorchBackend:
+    """PyTorch on any device; channels-last, kernels of one source shared by the whole batch."""
+
+    def __init__(self, idn: Idn, *, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        own: Idn = idn.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.idn = own.eval().requires_grad_(False)
+        self.label = f"{self.device} / torch"
+
+    def bake(self, weights: IdnWeights) -> IdnRunner:
+        own = weights.to(self.device)
+
+        def run(crops: Array) -> tuple[Array, Array]:
+            with torch.inference_mode():
+                x = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device, memory_format=torch.channels_last)
+                face, logits = self.idn.face_and_mask_logits(x, own)
+                return face.cpu().numpy(), torch.sigmoid(logits).cpu().numpy()
+
+        return run
+
+
+class OnnxRuntimeBackend:
+    """ONNX Runtime on the CPU, one session per source."""
+
+    def __init__(self, idn: Idn, *, threads: int | None = None) -> None:
+        _require("onnxruntime", "onnxruntime")
+        self._idn = idn.cpu().eval().requires_grad_(False)
+        self._threads = threads or default_threads()
+        self.label = "cpu / onnxruntime"
+
+    def bake(self, weights: IdnWeights) -> IdnRunner:
+        import onnxruntime
+
+        from .graph import idn_graph
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Idle workers that spin take the cores that decoding and pasting need.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        model = idn_graph(self._idn, weights.to("cpu"), output="face").SerializeToString()
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+        def run(crops: Array) -> tuple[Array, Array]:
+            face, mask = session.run(["face", "mask"], {"crop": np.ascontiguousarray(crops)})
+            return face, mask
+
+        return run
+
+
+class OpenVinoBackend:
+    """OpenVINO on the CPU, an optional extra; bfloat16 where the processor computes it."""
+
+    def __init__(self, idn: Idn, *, threads: int | None = None) -> None:
+        _require("openvino", "openvino")
+        import openvino
+
+        self._idn = idn.cpu().eval().requires_grad_(False)
+        self._core = openvino.Core()
+        # "BF16" is listed only for processors with AMX or AVX-512 BF16, where it is the faster type.
+        bf16 = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self._config: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
+            "INFERENCE_NUM_THREADS": threads or default_threads(),
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        self.label = f"cpu / openvino {'bf16' if bf16 else 'f32'}"
+
+    def bake(self, weights: IdnWeights) -> IdnRunner:
+        from .graph import idn_graph
+
+        model = self._core.read_model(idn_graph(self._idn, weights.to("cpu"), output="face").SerializeToString())
+        compiled = self._core.compile_model(model, "CPU", self._config)
+
+        def run(crops: Array) -> tuple[Array, Array]:
+            # A request per call keeps the runner free of shared state.
+            result = compiled.create_infer_request().infer({"crop": np.ascontiguousarray(crops)}, share_outputs=False)
+            return np.asarray(result["face"]), np.asarray(result["mask"])
+
+        return run
+
+
+def _require(module: str, package: str) -> None:
+    if find_spec(module) is None:
+        raise BackendError(
+            f"The backend {module!r} is not installed. Run `pip install {package}`, or choose backend 'torch'."
+        )
+
+
+def choose_backend(
+    name: str, idn: Idn, *, device: torch.device | str = "cpu", threads: int | None = None
+) -> IdnBackend:
+    """Make a backend.
+
+    Args:
+        name: ``auto`` (ONNX Runtime on a CPU where it is installed, else PyTorch) or one of :data:`BACKENDS`.
+        idn: the two heads.
+        device: a torch device; ONNX Runtime and OpenVINO run on the CPU here.
+        threads: for CPU inference; all processors this process may use if not given.
+
+    Raises:
+        BackendError: unknown, not installed, or not for this device.
+    """
+    on_cpu = torch.device(device).type == "cpu"
+    if name == "auto":
+        name = "onnxruntime" if on_cpu and find_spec("onnxruntime") is not None else "torch"
+    if name not in BACKENDS:
+        raise BackendError(f"Unknown backend {name!r}; choose auto, {', '.join(BACKENDS)}.")
+    if name == "torch":
+        return TorchBackend(idn, device=device)
+    if not on_cpu:
+        raise BackendError(
+            f"The backend {name!r} runs on the CPU only, got device {device}; use backend 'torch' or device 'cpu'."
+        )
+    return OnnxRuntimeBackend(idn, threads=threads) if name == "onnxruntime" else OpenVinoBackend(idn, threads=threads)

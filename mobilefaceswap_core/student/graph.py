@@ -1,0 +1,149 @@
+"""The IDN as an ONNX graph, written operator by operator from the two heads and a source's kernels.
+
+Built by hand rather than traced so that every constant lands where it is fastest: batch norms are folded into the
+convolution before them, the 1x1 convolution of ``final`` comes before its upsampling, the first depthwise and pointwise
+pair is one dense convolution. The function is that of :class:`~mobilefaceswap_core.student.idn.Idn`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper
+
+from ..runtime.graphs import IR_VERSION, OPSET, Array, Graph, fold_norm
+from .idn import DECODER_IN_CHANNELS, DECODER_OUT_CHANNELS, ENCODER_CHANNELS, SLOPE, Idn, IdnWeights
+
+_STAGES = len(ENCODER_CHANNELS) - 1
+Output = Literal["swapped", "face"]
+
+
+def idn_graph(idn: Idn, weights: IdnWeights | None, *, output: Output = "swapped") -> onnx.ModelProto:
+    """Build the graph.
+
+    Args:
+        idn: the two heads, on the CPU.
+        weights: one source's kernels, baked into the graph; ``None`` makes them inputs named as in
+            :meth:`IdnWeights.tensors`, depthwise ``(C, 1, k, k)``, pointwise ``(C_out, C_in, 1, 1)``.
+        output: ``swapped`` for the blended result, ``face`` for the face before blending.
+
+    Returns:
+        A model with input ``crop (N, 3, S, S)`` in [0, 1], S a multiple of 32, and outputs ``swapped`` or ``face`` and
+        ``mask (N, 1, S, S)``.
+    """
+    graph = Graph()
+    graph.constant("scales", np.array([1, 1, 2, 2], np.float32))
+    kernels, inputs = _kernels(graph, weights)
+    x = graph.add("Mul", ["crop", graph.constant("two", np.array(2, np.float32))], "doubled")
+    x = graph.add("Sub", [x, graph.constant("one", np.array(1, np.float32))], "normalised")
+    skips = []
+    for i in range(_STAGES):
+        if i == 0 and weights is not None:  # 3 channels: one dense convolution beats two thin ones
+            x = graph.conv(x, ["encoder_dense.0"], "encoder.0", kernel=4, stride=2)
+        else:
+            x = graph.conv(x, [kernels[f"encoder_depthwise.{i}"]], f"encoder_depthwise_out.{i}", kernel=4, stride=2,
+                           group=ENCODER_CHANNELS[i])  # fmt: skip
+            x = graph.conv(x, [kernels[f"encoder_pointwise.{i}"]], f"encoder.{i}", kernel=1)
+        x = graph.leaky(x, f"feature.{i}", slope=SLOPE)
+        skips.append(x)
+    mask = _mask_head(graph, idn, x)
+    face = _decoder(graph, idn, x, skips, kernels)
+    if output == "swapped":
+        _blend(graph, face, mask)
+    outputs = [_tensor(output, 3), _tensor("mask", 1)]
+    body = helper.make_graph(graph.nodes, "mobilefaceswap_idn", [_tensor("crop", 3), *inputs], outputs, graph.constants)
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="mobilefaceswap")
+    model.ir_version = IR_VERSION
+    return model
+
+
+def graph_input(name: str, kernel: torch.Tensor) -> Array:
+    """One source's kernel in the shape the dynamic graph's input of that name has."""
+    array = kernel[0].detach().cpu().float().numpy()
+    return array[:, None] if "depthwise" in name else array[:, :, None, None]
+
+
+def _kernels(graph: Graph, weights: IdnWeights | None) -> tuple[dict[str, str], list[onnx.ValueInfoProto]]:
+    shapes = {f"encoder_depthwise.{i}": (ENCODER_CHANNELS[i], 1, 4, 4) for i in range(_STAGES)}
+    shapes |= {f"encoder_pointwise.{i}": (ENCODER_CHANNELS[i + 1], ENCODER_CHANNELS[i], 1, 1) for i in range(_STAGES)}
+    pairs = list(zip(DECODER_IN_CHANNELS, DECODER_OUT_CHANNELS, strict=True))
+    shapes |= {f"decoder_depthwise.{i}": (c, 1, 3, 3) for i, (c, _) in enumerate(pairs)}
+    shapes |= {f"decoder_pointwise.{i}": (o, c, 1, 1) for i, (c, o) in enumerate(pairs)}
+    if weights is None:
+        inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+        return {name: name for name in shapes}, inputs
+    for name, array in source_constants(weights).items():
+        graph.constant(name, array)
+    return {name: name for name in shapes}, []
+
+
+def source_constants(weights: IdnWeights) -> dict[str, Array]:
+    """The constants of a baked graph that belong to its source, by name and in the graph's order."""
+    dense = ("encoder_depthwise.0", "encoder_pointwise.0")
+    others = {n: graph_input(n, kernel) for n, kernel in weights.tensors().items() if n not in dense}
+    return {"encoder_dense.0": _first_stage(weights), **others}
+
+
+def _first_stage(weights: IdnWeights) -> Array:
+    depthwise, pointwise = weights.encoder_depthwise[0][0], weights.encoder_pointwise[0][0]  # (3, 4, 4), (32, 3)
+    return (pointwise[:, :, None, None] * depthwise[None]).detach().cpu().float().numpy()
+
+
+def _mask_head(graph: Graph, idn: Idn, x: str) -> str:
+    *stages, last = cast("list[Any]", list(idn.mask))
+    for i, stage in enumerate(stages):
+        _, depthwise, pointwise, norm, _ = stage
+        kernel, bias = fold_norm(pointwise, norm)
+        # Only a pointwise convolution follows the depthwise bias, so it moves into that one's. In bfloat16 the signal would
+        # ride on it, and the norm's mean takes it away again only after the rounding.
+        bias = bias + kernel[:, :, 0, 0] @ depthwise.bias.detach().numpy()
+        x = graph.upsample(x, f"mask_up.{i}")
+        x = _fixed_conv(graph, x, f"mask_depthwise.{i}", depthwise.weight, None, group=len(depthwise.weight))
+        x = _fixed_conv(graph, x, f"mask_pointwise.{i}", torch.from_numpy(kernel), torch.from_numpy(bias))
+        x = graph.leaky(x, f"mask.{i}", slope=SLOPE)
+    x = _fixed_conv(graph, x, "mask_logits", last.weight, last.bias)
+    return graph.add("Sigmoid", [x], "mask")
+
+
+def _decoder(graph: Graph, idn: Idn, x: str, skips: list[str], kernels: dict[str, str]) -> str:
+    last = len(DECODER_IN_CHANNELS) - 1
+    for i, channels in enumerate(DECODER_IN_CHANNELS):
+        x = graph.upsample(x, f"decoder_up.{i}")
+        x = graph.conv(x, [kernels[f"decoder_depthwise.{i}"]], f"decoder_depthwise_out.{i}", kernel=3, group=channels)
+        x = graph.leaky(
+            graph.conv(x, [kernels[f"decoder_pointwise.{i}"]], f"decoder.{i}", kernel=1), f"decoded.{i}", slope=SLOPE
+        )
+        if i != last:
+            x = graph.add("Concat", [x, skips[-2 - i]], f"joined.{i}", axis=1)
+    _, pointwise, norm1, _, conv2, norm2, _, conv3, _ = cast("list[Any]", list(idn.final))
+    kernel, bias = fold_norm(pointwise, norm1)
+    x = _fixed_conv(graph, x, "final_pointwise", torch.from_numpy(kernel), torch.from_numpy(bias))
+    x = graph.leaky(graph.upsample(x, "final_up"), "final.0", slope=SLOPE)
+    kernel, bias = fold_norm(conv2, norm2)
+    x = graph.leaky(
+        _fixed_conv(graph, x, "final_conv.1", torch.from_numpy(kernel), torch.from_numpy(bias)), "final.1", slope=SLOPE
+    )
+    x = graph.add("Tanh", [_fixed_conv(graph, x, "final_conv.2", conv3.weight, conv3.bias)], "drawn")
+    x = graph.add("Mul", [x, graph.constant("half", np.array(0.5, np.float32))], "halved")
+    return graph.add("Add", [x, "half"], "face")
+
+
+def _fixed_conv(
+    graph: Graph, x: str, name: str, kernel: torch.Tensor, bias: torch.Tensor | None, *, group: int = 1
+) -> str:
+    constants = [graph.constant(f"{name}.weight", kernel.detach().float().numpy())]
+    if bias is not None:
+        constants.append(graph.constant(f"{name}.bias", bias.detach().float().numpy()))
+    return graph.conv(x, constants, name, kernel=kernel.shape[-1], group=group)
+
+
+def _blend(graph: Graph, face: str, mask: str) -> None:
+    shown = graph.add("Mul", [graph.add("Sub", [face, "crop"], "difference"), mask], "shown")
+    graph.add("Add", ["crop", shown], "swapped")
+
+
+def _tensor(name: str, channels: int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", channels, "side", "side"])

@@ -1,0 +1,178 @@
+"""MobileFaceSwap as a swapper: kernels once per source, a small network per frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from ..errors import ImageError, OptionError, WeightsError
+from ..identity.arcface import ArcFaceIrSe
+from ..identity.encoder import ARCFACE_CONTRACT, IdentityEncoder, load_identity_encoder, to_unit_tensor
+from ..swapper import SwapperInfo
+from ..types import AlignedFace, CropSpec, SwappedCrop
+from ..weights.load import file_sha256, load_into, load_tensors, read_safetensors, spec_of
+from .backends import IdnRunner, choose_backend
+from .idn import IdnWeights
+from .injection import with_mixing
+from .network import MobileFaceSwapNet
+from .official import NETWORK_FILE, RECOGNISER_FILE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StudentCondition:
+    """What the photos of one person become.
+
+    Attributes:
+        weights: the predicted kernels, one source.
+        embedding: ``(512,)`` unit embedding they were predicted from, read-only.
+        run: the IDN with these kernels baked in, for the backend in use.
+    """
+
+    weights: IdnWeights
+    embedding: NDArray[np.float32]
+    run: IdnRunner
+
+
+class Student:
+    """A MobileFaceSwap network and its recogniser as a :class:`~mobilefaceswap_core.swapper.Swapper`.
+
+    Args:
+        network: injection network and IDN.
+        encoder: recogniser of the same training.
+        info: description; its device is replaced by the one really in use.
+        backend: see :func:`~mobilefaceswap_core.student.backends.choose_backend`.
+        device: a torch device.
+        threads: CPU threads of the backend.
+    """
+
+    def __init__(
+        self,
+        network: MobileFaceSwapNet,
+        encoder: IdentityEncoder,
+        info: SwapperInfo,
+        *,
+        backend: str = "auto",
+        device: torch.device | str = "cpu",
+        threads: int | None = None,
+    ) -> None:
+        self.device = torch.device(device)
+        self.network = network.to(self.device).eval().requires_grad_(False)
+        self.encoder = encoder
+        self.backend = choose_backend(backend, network.idn, device=self.device, threads=threads)
+        self._info = replace(info, device=self.backend.label)
+
+    @property
+    def info(self) -> SwapperInfo:
+        return self._info
+
+    def condition(self, sources: Sequence[AlignedFace]) -> StudentCondition:
+        """Predict the kernels of one person.
+
+        Several photos are averaged: embeddings at unit length and again brought to unit length, feature maps as they are.
+
+        Raises:
+            ImageError: no photo, or a crop of another size.
+        """
+        if not sources:
+            raise ImageError("No source photo was given; at least one is needed.")
+        with torch.inference_mode():
+            embeddings, maps = self.encoder(to_unit_tensor(torch.from_numpy(self._stack(sources)), self.device))
+            embedding = F.normalize(embeddings.mean(0, keepdim=True), dim=1)
+            weights = self.network.condition(embedding, maps.mean(0, keepdim=True))
+        vector = embedding[0].cpu().numpy().copy()
+        vector.setflags(write=False)
+        return StudentCondition(weights, vector, self.backend.bake(weights))
+
+    def swap(self, targets: Sequence[AlignedFace], conditions: Sequence[StudentCondition]) -> list[SwappedCrop]:
+        """Swap a batch; targets of the same source share one call of the network."""
+        if not targets:
+            return []
+        if len(conditions) not in (1, len(targets)):
+            raise OptionError(
+                f"Got {len(conditions)} conditions for {len(targets)} targets; give one, or one per target."
+            )
+        crops = self._stack(targets).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+        per_target = list(conditions) * (len(targets) if len(conditions) == 1 else 1)
+        swapped: list[SwappedCrop | None] = [None] * len(targets)
+        for condition in {id(c): c for c in per_target}.values():
+            chosen = [i for i, c in enumerate(per_target) if c is condition]
+            faces, masks = condition.run(crops[chosen])
+            images = np.clip(np.rint(faces * 255), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+            for i, image, mask in zip(chosen, images, masks[:, 0], strict=True):
+                swapped[i] = SwappedCrop(np.ascontiguousarray(image), np.ascontiguousarray(mask))
+        return [crop for crop in swapped if crop is not None]
+
+    def _stack(self, faces: Sequence[AlignedFace]) -> NDArray[np.uint8]:
+        side = self._info.crop.size_px
+        for face in faces:
+            if face.image.shape != (side, side, 3) or face.image.dtype != np.uint8:
+                raise ImageError(
+                    f"{self._info.name} reads ({side}, {side}, 3) uint8 crops, got {face.image.shape} {face.image.dtype}; "
+                    "align the face with this swapper's own crop spec."
+                )
+        return np.stack([face.image for face in faces])
+
+
+def load_student(
+    *, device: torch.device | str = "cpu", backend: str = "auto", path: Path | None = None, threads: int | None = None
+) -> Student:
+    """The student that ships, or one trained elsewhere in the same layout.
+
+    Args:
+        path: a safetensors file of :meth:`MobileFaceSwapNet.compact`; the shipped weights if not given.
+    """
+    network = MobileFaceSwapNet.compact()
+    spec = spec_of("student_224")
+    if path is None:
+        tensors, files = load_tensors(spec.name), {file.name: file.sha256 for file in spec.files}
+    else:
+        tensors, files = read_safetensors([path]), {path.name: file_sha256(path)}
+    load_into(network, with_mixing(tensors, network), what=spec.name if path is None else str(path))
+    encoder_spec = spec_of("encoder_mobilefacenet")
+    info = SwapperInfo(
+        name="student",
+        title="MobileFaceSwap, compact injection network, trained by this project",
+        crop=CropSpec(224, "arcface", "similarity"),
+        licence=spec.licence,
+        source="AAAI-22, arXiv 2201.03808; weights of this project",
+        weights_sha256=files | {file.name: file.sha256 for file in encoder_spec.files},
+        match_detail=True,
+    )
+    return Student(network, load_identity_encoder(device), info, backend=backend, device=device, threads=threads)
+
+
+def load_official(
+    folder: Path, *, device: torch.device | str = "cpu", backend: str = "auto", threads: int | None = None
+) -> Student:
+    """The authors' released network from a folder that ``convert`` wrote.
+
+    Raises:
+        WeightsError: a file is missing or holds another network.
+    """
+    network, recogniser = MobileFaceSwapNet.official(), ArcFaceIrSe()
+    modules: dict[str, Any] = {NETWORK_FILE: network, RECOGNISER_FILE: recogniser}
+    for name, module in modules.items():
+        if not (folder / name).is_file():
+            raise WeightsError(
+                f"The official model needs {folder / name}, which is missing. Download checkpoints.tar from the authors' "
+                "README and run `python -m mobilefaceswap_core convert checkpoints.tar`."
+            )
+        load_into(module, read_safetensors([folder / name]), what=name)
+    info = SwapperInfo(
+        name="official",
+        title="MobileFaceSwap, the authors' released 224 px weights",
+        crop=CropSpec(224, "arcface", "affine"),
+        licence="not stated by the authors",
+        source="AAAI-22, arXiv 2201.03808; Seanseattle/MobileFaceSwap",
+        weights_sha256={name: file_sha256(folder / name) for name in modules},
+        match_colours=False,  # as the official code does
+    )
+    encoder = IdentityEncoder(recogniser, ARCFACE_CONTRACT, device=device)
+    return Student(network, encoder, info, backend=backend, device=device, threads=threads)

@@ -1,0 +1,1 @@
+"""Comparing swappers on held-out pairs."""

@@ -1,0 +1,1 @@
+"""Frozen networks of ONNX files that losses look through."""

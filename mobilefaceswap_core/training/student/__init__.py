@@ -1,0 +1,1 @@
+"""Program ``student``, and the teacher outputs it learns from."""

@@ -1,0 +1,71 @@
+"""The built page for tests: what serves it, what its fake camera sees, and Chromium to open it in."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from demo.build import EXAMPLES
+from mobilefaceswap_core.files.images import read_image
+
+CHROMIUM = os.environ.get("MOBILEFACESWAP_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE_MS = 60_000  # two busy cores
+PORTRAITS = {number: EXAMPLES / f"average_{number}.webp" for number in range(1, 7)}
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A static host without any header of its own: what the page must be content with."""
+
+    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {".mjs": "text/javascript"}
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of the page in a folder."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/index.html"
+    server.shutdown()
+
+
+def swaying(frames: int) -> list[np.ndarray]:
+    """A portrait that sways a little on grey, 480 x 360."""
+    portrait = cv2.resize(read_image(PORTRAITS[3]).image, (300, 300), interpolation=cv2.INTER_AREA)
+    shifts = [np.float32([[1, 0, 90 + 8 * np.sin(n / 6)], [0, 1, 30]]) for n in range(frames)]
+    return [cv2.warpAffine(portrait, shift, (480, 360), borderValue=(120, 120, 120)) for shift in shifts]
+
+
+def write_camera(path: Path) -> Path:
+    """What Chromium's fake camera shows, as a file."""
+    with av.open(str(path), "w", format="mjpeg") as output:
+        stream = output.add_stream("mjpeg", rate=15)
+        stream.height, stream.width, stream.pix_fmt, stream.bit_rate = 360, 480, "yuvj420p", 4_000_000
+        for frame in swaying(38):
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        output.mux(stream.encode())
+    return path
+
+
+@contextmanager
+def chromium(*flags: str) -> Iterator[Any]:
+    """Headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *flags])
+        yield opened
+        opened.close()
