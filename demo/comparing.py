@@ -22,7 +22,8 @@ from eval.metrics.pose_error import pose_error
 from mobilefaceswap_core.detect import Detector, load_detector
 from mobilefaceswap_core.errors import NoFaceError, OptionError
 from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix
-from mobilefaceswap_core.marking import MarkOptions, apply_pixels
+from mobilefaceswap_core.marking import UNMARKED, MarkOptions, apply_pixels
+from mobilefaceswap_core.options import SwapOptions
 from mobilefaceswap_core.types import CropSpec, Face, Image
 
 from .engine import Engine
@@ -172,7 +173,7 @@ def _swap(engine: Engine, name: str, source: str | Path, image: Image, wanted: F
     if same is None:
         return replace(row, failure="its detector does not find the face"), image, image
     number = next(i for i, face in enumerate(faces) if face is same)
-    result = pipeline.swap(image, person, faces=number)
+    result = pipeline.swap(image, person, faces=number, options=SwapOptions(marks=UNMARKED))
     if number not in result.crops_from_frame:
         return replace(row, failure=result.report.skipped.get(number, "left alone")), image, image
     # Marks go onto a copy: judges see the swap alone, visitors only the marked one.

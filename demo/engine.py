@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mobilefaceswap_core.errors import NoFaceError, OptionError
+from mobilefaceswap_core.faces.choose import largest
 from mobilefaceswap_core.files.images import LoadedImage, read_image
 from mobilefaceswap_core.identity.encoder import IdentityEncoder, load_identity_encoder
-from mobilefaceswap_core.marking import MarkOptions, mark_crop, mark_image_file
 from mobilefaceswap_core.models import DEFAULT_FOR_STILLS, DEFAULT_FOR_VIDEO, available_swappers
-from mobilefaceswap_core.pipeline import Pipeline, Source, SwapOptions
-from mobilefaceswap_core.rules.audit import AuditLog, content_hash
-from mobilefaceswap_core.rules.blocklist import Blocklist, FaceEmbedder, load_blocklist
+from mobilefaceswap_core.options import swap_options
+from mobilefaceswap_core.pipeline import Pipeline, Source
+from mobilefaceswap_core.rules.host import HostRules
 from mobilefaceswap_core.types import Face, Image
 
 from .keeping import new_folder, output_folder, sweep
@@ -62,7 +61,7 @@ class Engine:
     _pipelines: dict[str, Pipeline] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _encoder: IdentityEncoder | None = None
-    _blocklist: Blocklist | None = None
+    _rules: HostRules | None = None
     _recent: dict[str, deque[float]] = field(default_factory=dict)
 
     def model_names(self) -> list[str]:
@@ -90,10 +89,6 @@ class Engine:
 
     def video_pipeline(self, model: str) -> Pipeline:
         """The same for clips and live pictures: a detector that is fast, and cores left for the other stages."""
-        from mobilefaceswap_core.detect import load_detector
-        from mobilefaceswap_core.diagnose.video_bench import network_threads
-        from mobilefaceswap_core.models import load_swapper
-
         with self._lock:
             key = f"video {model}"
             if key not in self._pipelines:
@@ -101,10 +96,7 @@ class Engine:
                     raise OptionError(
                         f"The model {model!r} is not available here; choose {', '.join(self.model_names())}."
                     )
-                device = self.settings.device
-                swapper = load_swapper(model, device=device, threads=network_threads(), video=True)
-                detector = load_detector(self.settings.detector, device=device, fast=True)
-                self._pipelines[key] = Pipeline(swapper, detector)
+                self._pipelines[key] = Pipeline.load(model, self.settings.detector, self.settings.device, video=True)
             return self._pipelines[key]
 
     def encoder(self) -> IdentityEncoder:
@@ -137,8 +129,8 @@ class Engine:
             raise OptionError(f"Got {len(paths)} source photos, at most {self.settings.max_sources} are used.")
         pipeline = self.video_pipeline(model) if video else self.pipeline(model)
         images = [self.read(path).image for path in paths]
-        self._refuse_protected(pipeline, images, face)
-        return pipeline.prepare_source(images, face="largest" if face is None else face)
+        check = self.rules().checker([Path(path) for path in paths], model=model)
+        return pipeline.prepare_source(images, face="largest" if face is None else face, check=check)
 
     def swap_photo(
         self,
@@ -149,6 +141,8 @@ class Engine:
         faces: str | int | Sequence[int] = "all",
         badge: bool | None = None,
         source_faces: Mapping[int, int] | None = None,
+        choices: Mapping[str, Any] | None = None,
+        found: Sequence[Face] | None = None,
     ) -> SwappedPhoto:
         """Swap one photo and write the marked result.
 
@@ -159,6 +153,8 @@ class Engine:
             faces: as in :meth:`Pipeline.swap`, when ``sources`` is one person.
             badge: draw the visible label.
             source_faces: which face of the photos to take, by face number of the target.
+            choices: values by the names of :data:`~mobilefaceswap_core.choices.CHOICES`.
+            found: the target's faces, where :meth:`find_faces` has looked already.
         """
         started = time.perf_counter()
         name = model or self.default_model()
@@ -169,8 +165,9 @@ class Engine:
             wanted: Source | dict[int, Source] = chosen
         else:
             wanted = self.prepare(name, sources)
-        options = SwapOptions(mark=partial(mark_crop, model=name))
-        result = pipeline.swap(loaded.image, wanted, faces=faces, options=options)  # type: ignore[arg-type]
+        badge = self.settings.badge if badge is None else badge
+        options = swap_options({**(choices or {}), "badge": badge})
+        result = pipeline.swap(loaded.image, wanted, faces=faces, options=options, found=found)  # type: ignore[arg-type]
         if not result.faces:
             raise NoFaceError(
                 "No face was found in the target photo. Use one where faces are visible, not too small and not turned away."
@@ -179,8 +176,7 @@ class Engine:
             reasons = "; ".join(f"face {n + 1}: {reason}" for n, reason in result.report.skipped.items())
             raise NoFaceError(f"No face of the target could be swapped ({reasons or 'none was chosen'}).")
         path = self.new_file("swapped.png")
-        marks = MarkOptions(badge=self.settings.badge if badge is None else badge)
-        mark_image_file(path, result.image, model=name, options=marks, like=loaded)
+        result.save(path, like=loaded)
         self.audit("swap", sources, target, path, name)
         info = pipeline.swapper.info
         return SwappedPhoto(
@@ -228,22 +224,20 @@ class Engine:
         Raises:
             RefusedError: it shows somebody on the host's block list.
         """
-        self._refuse_protected(self.pipeline(self.default_model()), [image], None)
-
-    def _refuse_protected(self, pipeline: Pipeline, images: Sequence[Image], face: int | None) -> None:
         if not self.settings.blocklist:
             return
-        listed, embed = self._protected(), FaceEmbedder(pipeline.detector, self.encoder())
-        for image in images:
-            with contextlib.suppress(NoFaceError):  # preparing the source says so in better words
-                listed.check_source(embed(image, "largest" if face is None else face))
+        faces = self.pipeline(self.default_model()).detect(image)
+        if faces:
+            self.rules().check([image], [faces[largest(faces)]])
 
-    def _protected(self) -> Blocklist:
-        embed = FaceEmbedder(self.pipeline(self.default_model()).detector, self.encoder())
+    def rules(self) -> HostRules:
+        """The host's rules; the protected photos are read once, on first use."""
+        detector = self.pipeline(self.default_model()).detector
         with self._lock:
-            if self._blocklist is None:
-                self._blocklist = load_blocklist(self.settings.blocklist, embed)
-            return self._blocklist
+            if self._rules is None:
+                settings = self.settings
+                self._rules = HostRules.load(detector, blocklist=settings.blocklist, audit_log=settings.audit)
+            return self._rules
 
     def audit(
         self,
@@ -254,14 +248,6 @@ class Engine:
         model: str,
     ) -> None:
         """Note a swap in the host's log, by hashes; does nothing where the host keeps none."""
-        if not self.settings.audit:
-            return
         groups = sources.values() if isinstance(sources, Mapping) else [sources]
-        hashes = [content_hash(Path(path).read_bytes()) for group in groups for path in group]
-        AuditLog(self.settings.audit).append(
-            event,
-            sources=hashes,
-            target=content_hash(Path(target).read_bytes()),
-            output=content_hash(output.read_bytes()),
-            model=model,
-        )
+        paths = [Path(path) for group in groups for path in group]
+        self.rules().record(event, sources=paths, target=Path(target), output=output, model=model)

@@ -25,6 +25,8 @@ import numpy as np
 
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError
 from mobilefaceswap_core.faces.geometry import template_points
+from mobilefaceswap_core.marking import UNMARKED
+from mobilefaceswap_core.options import SwapOptions
 from mobilefaceswap_core.swapper import Swapper, SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, Face, Image, SwappedCrop
 
@@ -38,6 +40,7 @@ REFERENCE_METHODS = {
     "source-paste": "Source crop pasted in (upper bound of identity)",
 }
 _JPEG_QUALITY = 75
+_ALONE = SwapOptions(marks=UNMARKED)  # what is judged is the swap, not the mark in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +222,7 @@ class PipelineMethod:
             return self._swap_crop(pair, reader, source_image, target)
         if self._source is None or self._source[0] != pair.source:
             self._source = (pair.source, self._pipeline.prepare_source([source_image]))
-        result = self._pipeline.swap(target, self._source[1], faces="largest")
+        result = self._pipeline.swap(target, self._source[1], faces="largest", options=_ALONE)
         if result.report.faces_swapped == 0:
             reasons = "; ".join(result.report.skipped.values())
             raise NoFaceError(f"no face of the target was swapped ({reasons or 'none was found'})")
@@ -237,7 +240,7 @@ class PipelineMethod:
         source_face = pipeline.align(source, pipeline.with_landmarks(source, faces[0]))
         condition = pipeline.swapper.condition([source_face])
         prepared = Source(condition, (source_face.image,), pipeline.swapper.info.name)
-        image, report, _, _ = pipeline.swap_faces(target, [faces[1]], {0: prepared})
+        image, report, _, _ = pipeline.swap_faces(target, [faces[1]], {0: prepared}, options=_ALONE)
         if report.faces_swapped == 0:
             raise NoFaceError(f"the aligned target was not swapped ({report.skipped.get(0, 'no reason given')})")
         return image

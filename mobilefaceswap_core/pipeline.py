@@ -9,34 +9,37 @@
 FrameReport(faces_found=6, faces_swapped=1, skipped={})
 >>> result.image.shape, result.image.dtype
 ((886, 1280, 3), dtype('uint8'))
+>>> result.save("swapped.png").applied
+('watermark', 'metadata', 'credentials')
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from .blend.colour import match_colours
-from .blend.detail import match_detail
-from .blend.limits import MaskLimits, limit_weight
-from .blend.mask import MaskOptions, refine_mask
+from .blend.finish import Finishing, Stage, finish, stages
 from .blend.paste import paste_back
 from .detect import Detector, load_detector
 from .errors import NoFaceError, OptionError
 from .faces.choose import FaceChoice, choose_faces, largest
 from .faces.geometry import align_face
 from .faces.head_pose import head_pose
-from .files.images import check_image
+from .files.images import LoadedImage, check_image
+from .marking import UNMARKED, MarkOptions, MarkReport, marking_stage, save_image
 from .models import load_swapper
+from .options import SwapOptions
 from .runtime.memory import memory_guard
+from .runtime.threads import network_threads, use_one_opencv_thread
 from .swapper import Swapper
-from .types import AlignedFace, Face, FrameReport, Image, Mask, Matrix, SwappedCrop
+from .types import AlignedFace, Face, FrameReport, Image, Matrix, SwappedCrop
 
-MIN_FACE_PX = 16.0  # below this a 224 crop is more than ten times enlarged and shows nothing of a face
+Check = Callable[[Sequence[Image], Sequence[Face]], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,30 +57,6 @@ class Source:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class SwapOptions:
-    """Choices of a swap; the defaults are what the demo and the command line use.
-
-    Attributes:
-        match_colours: bring the swapped face to the target's colours; ``None`` leaves it to the swapper.
-        match_detail: strengthen its fine detail to the target's; ``None`` leaves it to the swapper.
-        mask: how a network's mask becomes a weight.
-        limits: where a swap may show besides that.
-        min_face_px: faces smaller than this stay as they are.
-        max_yaw_deg: faces turned further to a side than this stay as they are; needs 68 landmarks.
-        mark: called with each swapped crop, its weight and its side in the frame in px before it is pasted, to hide a
-            watermark in it. It sees the crop as the reader of the mark will cut it out, whatever contract the swapper's own crop has.
-    """
-
-    match_colours: bool | None = None
-    match_detail: bool | None = None
-    mask: MaskOptions = field(default_factory=MaskOptions)
-    limits: MaskLimits = field(default_factory=MaskLimits)
-    min_face_px: float = MIN_FACE_PX
-    max_yaw_deg: float | None = None
-    mark: Callable[[Image, Mask, float], Image] | None = None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class SwapResult:
     """A swapped image and what happened.
@@ -88,6 +67,8 @@ class SwapResult:
         report: counts, and why faces were left alone.
         crops_from_frame: of each swapped face, by its number.
         seconds: by stage: ``detect``, ``swap``, ``paste``.
+        model: name of the swapper.
+        marks: what was chosen to say that the image was swapped; the watermark is in ``image`` already.
     """
 
     image: Image
@@ -95,6 +76,26 @@ class SwapResult:
     report: FrameReport
     crops_from_frame: dict[int, Matrix]
     seconds: dict[str, float]
+    model: str
+    marks: MarkOptions
+
+    def save(self, path: str | os.PathLike[str], *, like: LoadedImage | None = None, quality: int = 95) -> MarkReport:
+        """Write the image with everything that says it was swapped; the file appears whole or not at all.
+
+        Args:
+            path: the extension chooses the format.
+            like: the photo it was made from; mode, depth, transparency and colour profile follow it.
+            quality: see :func:`~mobilefaceswap_core.files.images.write_image`.
+
+        Returns:
+            Which marks the file carries, and why others are left out. A target without a swapped face carries none.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        marks = self.marks if self.report.faces_swapped else UNMARKED
+        saved = save_image(path, self.image, model=self.model, options=marks, like=like, quality=quality)
+        return replace(saved, applied=("watermark", *saved.applied)) if marks.watermark else saved
 
 
 class Pipeline:
@@ -115,9 +116,17 @@ class Pipeline:
         threads: int | None = None,
         video: bool = False,
     ) -> Pipeline:
-        """Load both by name; see :func:`~mobilefaceswap_core.models.load_swapper` and ``load_detector``."""
+        """Load both by name; see :func:`~mobilefaceswap_core.models.load_swapper` and ``load_detector``.
+
+        Args:
+            video: set up for clips and live pictures: the model that ``auto`` means there, a detector that is fast, and
+                processors left for the other stages.
+        """
+        if video:
+            threads = threads or network_threads()
+            use_one_opencv_thread()
         swapper = load_swapper(model, device=device, backend=backend, threads=threads, video=video)
-        return cls(swapper, load_detector(detector, device=device))
+        return cls(swapper, load_detector(detector, device=device, fast=video))
 
     def detect(self, image: Image) -> list[Face]:
         """Faces of an image, left to right, with landmarks where the swapper needs them.
@@ -135,12 +144,16 @@ class Pipeline:
             return face
         return replace(face, landmarks=self.detector.landmarks(image, face))
 
-    def prepare_source(self, images: Sequence[Image], *, face: int | Literal["largest"] = "largest") -> Source:
+    def prepare_source(
+        self, images: Sequence[Image], *, face: int | Literal["largest"] = "largest", check: Check | None = None
+    ) -> Source:
         """Make a source of one or several photos of the same person.
 
         Args:
             images: RGB uint8 photos, each showing at least one face.
             face: which face of each photo, left to right from 0.
+            check: called with the photos and the face chosen in each before anything is made of them; raises to refuse,
+                as :meth:`~mobilefaceswap_core.rules.host.HostRules.check` does.
 
         Raises:
             NoFaceError: a photo shows no face, or not as many as asked for.
@@ -148,7 +161,7 @@ class Pipeline:
         """
         if not images:
             raise OptionError("No source photo was given; at least one is needed.")
-        aligned = []
+        chosen = []
         for number, image in enumerate(images, start=1):
             faces = self.detect(image)
             which = f"source photo {number}" if len(images) > 1 else "the source photo"
@@ -161,8 +174,10 @@ class Pipeline:
                 raise NoFaceError(
                     f"Face {face} was asked for in {which}, which shows {len(faces)} (numbers start at 0)."
                 )
-            chosen = largest(faces) if face == "largest" else face
-            aligned.append(self.align(image, faces[chosen]))
+            chosen.append(faces[largest(faces) if face == "largest" else face])
+        if check is not None:
+            check(images, chosen)
+        aligned = [self.align(image, found) for image, found in zip(images, chosen, strict=True)]
         with memory_guard("Reading the source's identity"):
             condition = self.swapper.condition(aligned)
         return Source(condition, tuple(a.image for a in aligned), self.swapper.info.name)
@@ -178,6 +193,7 @@ class Pipeline:
         *,
         faces: FaceChoice = "all",
         options: SwapOptions = SwapOptions(),
+        found: Sequence[Face] | None = None,
     ) -> SwapResult:
         """Swap faces of a still.
 
@@ -186,7 +202,8 @@ class Pipeline:
             source: one person for every chosen face, or a person by face number.
             faces: which faces one source goes to: ``all``, ``largest``, a number or several (from 0, left to right).
                 With a mapping its keys choose.
-            options: see :class:`SwapOptions`.
+            options: see :class:`~mobilefaceswap_core.options.SwapOptions`.
+            found: the target's faces as :meth:`detect` gave them, where somebody has looked already.
 
         Returns:
             The result. A target without a face comes back unchanged, with ``report.faces_found == 0``.
@@ -195,11 +212,12 @@ class Pipeline:
             OptionError: a chosen face is not there, or a source belongs to another model.
         """
         started = time.perf_counter()
-        found = self.detect(target)
+        found = self.detect(target) if found is None else found
         detected = time.perf_counter()
         wanted = choose_faces(found, source, faces)
         image, report, crops, seconds = self.swap_faces(target, found, wanted, options=options)
-        return SwapResult(image, tuple(found), report, crops, {"detect": detected - started, **seconds})
+        seconds = {"detect": detected - started, **seconds}
+        return SwapResult(image, tuple(found), report, crops, seconds, self.swapper.info.name, options.marks)
 
     def swap_faces(
         self,
@@ -208,6 +226,7 @@ class Pipeline:
         sources: Mapping[int, Source],
         *,
         options: SwapOptions = SwapOptions(),
+        moving: bool = False,
     ) -> tuple[Image, FrameReport, dict[int, Matrix], dict[str, float]]:
         """Swap faces whose places are known; what video does for every frame.
 
@@ -215,6 +234,7 @@ class Pipeline:
             frame: ``(H, W, 3)`` RGB uint8; not changed.
             faces: faces of this frame.
             sources: source by index into ``faces``.
+            moving: the frame is one of a clip or of a live picture; its mark has to outlive a video codec.
 
         Returns:
             Image, report, ``crop_from_frame`` by face number, and seconds by stage.
@@ -223,10 +243,10 @@ class Pipeline:
             BackendError: memory ran out.
         """
         with memory_guard(f"Swapping {len(sources)} faces of {frame.shape[1]} x {frame.shape[0]} px"):
-            return self._swap_faces(frame, faces, sources, options)
+            return self._swap_faces(frame, faces, sources, options, moving)
 
     def _swap_faces(
-        self, frame: Image, faces: Sequence[Face], sources: Mapping[int, Source], options: SwapOptions
+        self, frame: Image, faces: Sequence[Face], sources: Mapping[int, Source], options: SwapOptions, moving: bool
     ) -> tuple[Image, FrameReport, dict[int, Matrix], dict[str, float]]:
         always = options.limits.needs_landmarks or options.max_yaw_deg is not None
         faces = [self.with_landmarks(frame, face, always=always) for face in faces]
@@ -237,9 +257,10 @@ class Pipeline:
         targets = [self.align(frame, faces[i]) for i in chosen]
         swapped = self.swap_aligned(targets, [sources[i] for i in chosen])
         after_swap = time.perf_counter()
-        image = frame.copy()
+        image, steps = frame.copy(), self.stages(options, moving=moving)
         for target, crop in zip(targets, swapped, strict=True):
-            self.paste(image, target, crop, options=options)
+            done = finish(target, crop, steps)
+            paste_back(image, done.pixels, done.weight, done.crop_from_frame, out=image)
         report = FrameReport(len(faces), len(chosen), skipped)
         seconds = {"swap": after_swap - started, "paste": time.perf_counter() - after_swap}
         return image, report, {i: t.crop_from_frame for i, t in zip(chosen, targets, strict=True)}, seconds
@@ -259,25 +280,17 @@ class Pipeline:
             )
         return self.swapper.swap(targets, [source.condition for source in sources])
 
-    def paste(self, image: Image, target: AlignedFace, crop: SwappedCrop, *, options: SwapOptions) -> None:
-        """Finish one crop and blend it into ``image`` in place."""
-        pixels, weight = self.finish(target, crop, options=options)
-        paste_back(image, pixels, weight, target.crop_from_frame, out=image)
+    def stages(self, options: SwapOptions, *, moving: bool = False) -> tuple[Stage, ...]:
+        """What happens to each swapped crop before it is pasted, in order: the stages of :mod:`~.blend.finish`, then the mark."""
+        info = self.swapper.info
+        mark = marking_stage(info, options.marks, moving=moving)
+        return (*stages(info, options), *(() if mark is None else (mark,)))
 
-    def finish(self, target: AlignedFace, crop: SwappedCrop, *, options: SwapOptions) -> tuple[Image, Mask]:
-        """Match colours and detail, refine and limit the mask, and mark: the pixels to paste and their weight."""
-        info, pixels = self.swapper.info, crop.image
-        if info.match_colours if options.match_colours is None else options.match_colours:
-            pixels = match_colours(pixels, target.image, crop.mask)
-        if info.match_detail if options.match_detail is None else options.match_detail:
-            pixels = match_detail(pixels, target.image, crop.mask)
-        weight = limit_weight(refine_mask(crop.mask, options.mask), target.landmarks, options.limits)
-        if options.mark is not None:
-            from .marking.crops import mark_aligned
-
-            spec, place = self.swapper.info.crop, target.crop_from_frame
-            pixels = mark_aligned(options.mark, pixels, weight, spec=spec, crop_from_frame=place)
-        return pixels, weight
+    def finish(
+        self, target: AlignedFace, crop: SwappedCrop, *, options: SwapOptions, moving: bool = False
+    ) -> Finishing:
+        """Run the stages on one crop."""
+        return finish(target, crop, self.stages(options, moving=moving))
 
 
 def unusable(face: Face, options: SwapOptions) -> str | None:

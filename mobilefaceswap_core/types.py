@@ -7,7 +7,7 @@ pixel (OpenCV's convention). Matrices are named ``b_from_a``: ``crop_from_frame 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ Points = NDArray[np.float64]  # (N, 2) x, y in pixels
 Matrix = NDArray[np.float64]  # (2, 3)
 
 Fit = Literal["similarity", "affine"]
+Region = Literal["skin", "brows", "eyes", "nose", "mouth"]  # parts of a face that may be swapped or kept
+REGIONS: tuple[Region, ...] = get_args(Region)
 
 
 @dataclass(frozen=True, slots=True)

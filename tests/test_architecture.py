@@ -19,7 +19,7 @@ FORBIDDEN = {
 
 # Rooms of the core, lowest first; those of one step may import each other, a circle is forbidden anyway.
 ORDER = (
-    ("errors", "types", "plugins", "swapper"),
+    ("errors", "types", "plugins", "swapper", "choices"),
     ("runtime",),
     ("files",),
     ("weights",),
@@ -31,6 +31,7 @@ ORDER = (
     ("teachers",),
     ("models",),
     ("marking",),
+    ("options",),
     ("pipeline",),
     ("rules",),
     ("video",),

@@ -8,7 +8,6 @@ Uses example portraits of nobody and NASA's public-domain photograph of Eileen C
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -16,8 +15,8 @@ import numpy as np
 from skimage.data import astronaut
 
 from mobilefaceswap_core.files.images import read_image
-from mobilefaceswap_core.marking import mark_crop, mark_image_file
-from mobilefaceswap_core.pipeline import Pipeline, SwapOptions
+from mobilefaceswap_core.marking import save_image
+from mobilefaceswap_core.pipeline import Pipeline
 from mobilefaceswap_core.types import Image
 
 HERE = Path(__file__).parent
@@ -46,12 +45,11 @@ def sheet(rows: list[list[Image]]) -> Image:
 
 def make_hero(pipeline: Pipeline, portraits: list[Image], photo: Image) -> Image:
     """Sources above, the target at the left, and below each source the target with its face."""
-    options = SwapOptions(mark=partial(mark_crop, model=pipeline.swapper.info.name))
 
     def head(image: Image) -> Image:
         return image[ASTRONAUT_TOP : ASTRONAUT_TOP + ASTRONAUT_SIDE, ASTRONAUT_LEFT : ASTRONAUT_LEFT + ASTRONAUT_SIDE]
 
-    swapped = [pipeline.swap(photo, pipeline.prepare_source([p]), faces="largest", options=options) for p in portraits]
+    swapped = [pipeline.swap(photo, pipeline.prepare_source([p]), faces="largest") for p in portraits]
     blank = np.full((PANEL_PX, PANEL_PX, 3), 255, np.uint8)
     return sheet([[blank, *portraits], [head(photo), *(head(result.image) for result in swapped)]])
 
@@ -66,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
     portraits = [read_image(HERE / "portraits" / f"average_{number}.webp").image for number in options.portraits]
     page = make_hero(pipeline, portraits, np.ascontiguousarray(astronaut()))
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    mark_image_file(options.out, page, model=pipeline.swapper.info.name, quality=90)
+    save_image(options.out, page, model=pipeline.swapper.info.name, quality=90)
     print(f"{options.out}: {page.shape[1]} x {page.shape[0]} px, model {pipeline.swapper.info.name}")
 
 

@@ -166,10 +166,12 @@ def time_frames(
     import time
 
     from mobilefaceswap_core.detect import load_detector
+    from mobilefaceswap_core.marking import UNMARKED
     from mobilefaceswap_core.models import load_swapper
+    from mobilefaceswap_core.options import SwapOptions
     from mobilefaceswap_core.pipeline import Pipeline
 
-    frame = example_frame()
+    frame, unmarked = example_frame(), SwapOptions(marks=UNMARKED)
     finder = load_detector(detector, device=device, fast=True)
     pipelines = {name: Pipeline(load_swapper(name, device=device, threads=threads), finder) for name in methods}
     sources, source_ms = {}, {}
@@ -181,7 +183,7 @@ def time_frames(
     seconds: dict[str, list[dict[str, float]]] = {name: [] for name in methods}
     for number in range(-1, rounds):
         for name, pipeline in pipelines.items():
-            result = pipeline.swap(frame, sources[name], faces="largest")
+            result = pipeline.swap(frame, sources[name], faces="largest", options=unmarked)
             if result.report.faces_swapped != 1:
                 raise NoFaceError(
                     f"{pipeline.detector.info.name} found no face in the example frame; choose another detector"

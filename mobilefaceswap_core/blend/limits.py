@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -25,10 +24,7 @@ from ..faces.landmarks68 import (
     RIGHT_EYE,
     forehead,
 )
-from ..types import Mask, Points
-
-Region = Literal["skin", "brows", "eyes", "nose", "mouth"]
-REGIONS: tuple[Region, ...] = get_args(Region)
+from ..types import REGIONS, Mask, Points, Region
 
 _BROW_HEIGHT = 0.06  # of the crop's side: thickness of a brow around its line of landmarks
 _EYE_GROWTH, _NOSE_GROWTH = 0.03, 0.02  # of the crop's side: lids and nostrils lie outside the landmarks

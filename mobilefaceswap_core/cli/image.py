@@ -12,10 +12,11 @@ import typer
 
 from ..errors import NoFaceError, OptionError, OutputError, SwapError
 from ..files.atomic import remove_leftovers
-from ..rules.host import AuditLogOption, BlocklistOption, HostRules
 from .consent import check_consent
 from .options import (
+    AuditLogOption,
     BackendOption,
+    BlocklistOption,
     ConsentOption,
     DetectorOption,
     DeviceOption,
@@ -26,15 +27,14 @@ from .options import (
     parse_map,
 )
 from .output import JsonOption, emit, emit_error, emit_json, library_output_on_stderr, note, stderr_console
+from .swap_options import with_swap_options
 from .targets import Job, plan_jobs
 
 if TYPE_CHECKING:
     from ..faces.choose import FaceChoice
-    from ..files.images import LoadedImage
-    from ..marking import MarkOptions
-    from ..pipeline import Pipeline, Source, SwapResult
-    from ..swapper import SwapperInfo
-    from ..types import Image, Mask
+    from ..options import SwapOptions
+    from ..pipeline import Pipeline, Source
+    from ..rules.host import HostRules
 
 
 def image(
@@ -63,13 +63,12 @@ def image(
     no_clobber: Annotated[
         bool, typer.Option("--no-clobber", "-n", help="Leave results that are already there.", show_default=False)
     ] = False,
-    badge: Annotated[
-        bool, typer.Option("--badge", help="Also draw a small visible label on the result.", show_default=False)
-    ] = False,
     blocklist: BlocklistOption = None,
     audit_log: AuditLogOption = None,
     consent: ConsentOption = False,
     as_json: JsonOption = False,
+    *,
+    swap: SwapOptions,
 ) -> None:
     """Swap faces in a photo, or in every photo of a folder.
 
@@ -84,16 +83,17 @@ def image(
     remove_leftovers(jobs[0].output.parent)  # of runs that were killed
     check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
-        from ..marking import MarkOptions
         from ..pipeline import Pipeline
+        from ..rules.host import HostRules
 
         pipeline = Pipeline.load(model, detector, device, backend=backend, threads=threads)
-        rules = HostRules.load(pipeline, blocklist, audit_log)
+        name = pipeline.swapper.info.name
+        rules = HostRules.load(pipeline.detector, blocklist=blocklist, audit_log=audit_log, model=name)
         sources = load_sources(pipeline, photos, source_face, rules)
         record = partial(rules.record, "swap", sources=[path for group in photos.values() for path in group])
-        swap = partial(swap_file, pipeline, sources, faces=faces, marks=MarkOptions(badge=badge), record=record)
+        swap_one = partial(swap_file, pipeline, sources, faces=faces, options=swap, record=record)
         run = _run_folder if target.is_dir() else _run_single
-        payload, error, summary = run(swap, jobs, in_use(pipeline), no_clobber)
+        payload, error, summary = run(swap_one, jobs, in_use(pipeline), no_clobber)
     if as_json:
         emit_json(payload)
     elif summary:
@@ -106,7 +106,7 @@ def image(
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("image")(image)
+    app.command("image")(with_swap_options(image))
 
 
 def photos_by_face(source: Sequence[Path], mapping: Sequence[str], *, model: str) -> dict[int | None, list[Path]]:
@@ -138,10 +138,11 @@ def load_sources(
 
     def person(paths: Sequence[Path]) -> Source:
         images = [read_image(path).image for path in paths]
-        rules.check_source(images, paths, face, pipeline.swapper.info.name)
+        name = pipeline.swapper.info.name
         if not paths:  # an .onnx file with its source inside
-            return Source(pipeline.swapper.condition(()), (), pipeline.swapper.info.name)
-        return pipeline.prepare_source(images, face=face)
+            rules.check((), ())
+            return Source(pipeline.swapper.condition(()), (), name)
+        return pipeline.prepare_source(images, face=face, check=rules.checker(paths, model=name))
 
     if None in photos:
         return person(photos[None])
@@ -154,7 +155,7 @@ def swap_file(
     job: Job,
     *,
     faces: FaceChoice,
-    marks: MarkOptions,
+    options: SwapOptions,
     record: Callable[..., None],
 ) -> dict[str, Any]:
     """Swap one photo, mark it, write and record the result; what the JSON object of a photo holds.
@@ -163,16 +164,15 @@ def swap_file(
         With ``output`` ``None`` when no face could be swapped; nothing is written then.
     """
     from ..files.images import read_image
-    from ..pipeline import SwapOptions
 
     started = time.perf_counter()
     photo = read_image(job.target)
-    result = pipeline.swap(
-        photo.image, sources, faces=faces, options=SwapOptions(mark=crop_mark(pipeline.swapper.info))
-    )
+    result = pipeline.swap(photo.image, sources, faces=faces, options=options)
     written = result.report.faces_swapped > 0
-    marked = write_marked(job.output, result, photo, pipeline.swapper.info, marks) if written else {}
+    marked = {}
     if written:
+        marks = result.save(job.output, like=photo)
+        marked = {"marks": list(marks.applied), "marks_left_out": dict(marks.left_out)}
         record(target=job.target, output=job.output, model=pipeline.swapper.info.name)
     return {
         "target": str(job.target),
@@ -185,23 +185,6 @@ def swap_file(
         "seconds": round(time.perf_counter() - started, 4),
         "seconds_by_stage": {stage: round(value, 4) for stage, value in result.seconds.items()},
     }
-
-
-def crop_mark(info: SwapperInfo) -> Callable[[Image, Mask, float], Image]:
-    """The watermark put into a crop before it is pasted."""
-    from ..marking import mark_crop
-
-    return partial(mark_crop, model=info.name)
-
-
-def write_marked(
-    path: Path, result: SwapResult, photo: LoadedImage, info: SwapperInfo, marks: MarkOptions
-) -> dict[str, Any]:
-    """Write a result with its marks; which layers it carries, and why others are left out."""
-    from ..marking import mark_image_file
-
-    report = mark_image_file(path, result.image, model=info.name, options=marks, like=photo)
-    return {"marks": ["watermark", *report.applied], "marks_left_out": dict(report.left_out)}
 
 
 def in_use(pipeline: Pipeline) -> dict[str, str]:

@@ -54,6 +54,26 @@ ConsentOption = Annotated[
 ]
 
 
+BlocklistOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--blocklist",
+        metavar="FOLDER",
+        envvar="MOBILEFACESWAP_BLOCKLIST",
+        help="Photos of people whose faces are refused as sources.",
+    ),
+]
+AuditLogOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--audit-log",
+        metavar="FILE",
+        envvar="MOBILEFACESWAP_AUDIT_LOG",
+        help="Append what was done to this file: times, hashes, options; no images.",
+    ),
+]
+
+
 def parse_faces(text: str) -> FaceChoice:
     """``all``, ``largest``, or numbers as in ``0`` and ``0,2``.
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import Cancelled, OptionError, OutputError
-from ..rules.host import AuditLogOption, BlocklistOption, HostRules
 from .consent import check_consent
 from .image import in_use, load_sources, photos_by_face
 from .options import (
+    AuditLogOption,
     BackendOption,
+    BlocklistOption,
     ConsentOption,
     DetectorOption,
     DeviceOption,
@@ -25,12 +26,12 @@ from .options import (
     ThreadsOption,
 )
 from .output import JsonOption, emit, emit_json, library_output_on_stderr, note, stderr_console
+from .swap_options import with_swap_options
 
 if TYPE_CHECKING:
-    from ..pipeline import Pipeline
+    from ..options import SwapOptions
     from ..video import VideoEvent, VideoReport
 
-REGION_NAMES = "skin|brows|eyes|nose|mouth"  # typer takes no list of choices; MaskLimits checks the names
 ClipOption = Annotated[
     Path, typer.Option("--target", metavar="CLIP", help="Clip, animation, folder of images, or in/%05d.png.")
 ]
@@ -77,24 +78,6 @@ def video(
     key_interval: Annotated[
         int, typer.Option("--key-interval", min=1, help="Frames from one detection to the next.")
     ] = 4,
-    max_yaw: Annotated[
-        float | None,
-        typer.Option("--max-yaw", min=1, max=90, metavar="DEGREES", help="Leave faces turned further as they are."),
-    ] = None,
-    region: Annotated[
-        list[str] | None,
-        typer.Option("--region", metavar=REGION_NAMES, help="Swap only these parts of the face. Repeat."),
-    ] = None,
-    keep: Annotated[
-        list[str] | None, typer.Option("--keep", metavar=REGION_NAMES, help="Leave these parts as they are. Repeat.")
-    ] = None,
-    box: Annotated[
-        tuple[float, float, float, float],
-        typer.Option(
-            "--box", metavar="L T R B", help="Margins of the face's square that stay, as fractions such as 0.1."
-        ),
-    ] = (0.0, 0.0, 0.0, 0.0),
-    feather: Annotated[float, typer.Option("--feather", min=0, max=0.49, help="Softness of regions and box.")] = 0.02,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write what happened as JSON.")
     ] = None,
@@ -102,6 +85,8 @@ def video(
     audit_log: AuditLogOption = None,
     consent: ConsentOption = False,
     as_json: JsonOption = False,
+    *,
+    swap: SwapOptions,
 ) -> None:
     """Swap faces in a clip; sound and subtitles are copied untouched.
 
@@ -113,20 +98,20 @@ def video(
         raise OutputError(f"{report}: the folder {report.parent} does not exist. Create it first.")
     check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
-        from ..blend.limits import MaskLimits
-        from ..pipeline import SwapOptions
+        from ..pipeline import Pipeline
+        from ..rules.host import HostRules
         from ..video import EncodeOptions, VideoOptions, swap_video
 
-        limits = MaskLimits(tuple(region or ()), tuple(keep or ()), box, feather)  # type: ignore[arg-type]
         options = VideoOptions(
             encode=EncodeOptions(codec, crf, preset, pixel_format),
-            swap=SwapOptions(limits=limits, max_yaw_deg=max_yaw),
+            swap=swap,
             faces=face,
             smooth=smooth,
             key_interval=key_interval,
         )
-        pipeline = load_for_video(model, detector, device, backend, threads)
-        rules = HostRules.load(pipeline, blocklist, audit_log)
+        pipeline = Pipeline.load(model, detector, device, backend=backend, threads=threads, video=True)
+        name = pipeline.swapper.info.name
+        rules = HostRules.load(pipeline.detector, blocklist=blocklist, audit_log=audit_log, model=name)
         sources = load_sources(pipeline, photos, source_face, rules)
         with stopped_by_signals() as stop:
             done = show_progress(swap_video(pipeline, target, out, sources, options=options, stop=stop))
@@ -207,6 +192,8 @@ def live(
     audit_log: AuditLogOption = None,
     consent: ConsentOption = False,
     as_json: JsonOption = False,
+    *,
+    swap: SwapOptions,
 ) -> None:
     """Swap a camera's picture, or a clip played like one, and report its latency."""
     picture = target if camera is None else camera
@@ -215,16 +202,18 @@ def live(
     photos = photos_by_face(source or [], [], model=model)
     check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
-        from ..pipeline import Source
+        from ..pipeline import Pipeline, Source
+        from ..rules.host import HostRules
         from ..video.live import LiveSwapper
         from ..video.play import play
 
-        pipeline = load_for_video(model, detector, device, backend, threads)
-        rules = HostRules.load(pipeline, blocklist, audit_log)
+        pipeline = Pipeline.load(model, detector, device, backend=backend, threads=threads, video=True)
+        name = pipeline.swapper.info.name
+        rules = HostRules.load(pipeline.detector, blocklist=blocklist, audit_log=audit_log, model=name)
         who = load_sources(pipeline, photos, source_face, rules)
         if not isinstance(who, Source):
             raise OptionError("A live picture takes one person: give photos with --source.")
-        swapper = LiveSwapper(pipeline, who, budget_ms=budget_ms, faces=face)
+        swapper = LiveSwapper(pipeline, who, budget_ms=budget_ms, faces=face, options=swap)
         with stopped_by_signals() as stop:
             result = play(swapper, picture, record=out, show=show, seconds=seconds, stop=stop)
     payload = {**result.to_json(), **in_use(pipeline), "output": None if out is None else str(out)}
@@ -265,7 +254,6 @@ def bench_video(
 
         if unknown := [size for size in sizes if size not in SIZES]:
             raise OptionError(f"Unknown picture size {unknown[0]!r}; wanted {', '.join(SIZES)}.")
-        use_one_opencv_thread()
         image = read_image(photo).image
         rows = bench_clips(
             image, models=models, sizes=sizes, frames=frames, repeats=repeats, device=device, backend=backend,
@@ -308,28 +296,9 @@ def bench_video(
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("video")(video)
+    app.command("video")(with_swap_options(video))
     app.command("people")(people)
-    app.command("live")(live)
-
-
-def load_for_video(model: str, detector: str, device: str, backend: str, threads: int | None) -> Pipeline:
-    """A pipeline set up for clips: the fast detector, and processors left for the other stages."""
-    from ..detect import load_detector
-    from ..diagnose.video_bench import network_threads
-    from ..models import load_swapper
-    from ..pipeline import Pipeline
-
-    use_one_opencv_thread()
-    swapper = load_swapper(model, device=device, backend=backend, threads=threads or network_threads(), video=True)
-    return Pipeline(swapper, load_detector(detector, device=device, fast=True))
-
-
-def use_one_opencv_thread() -> None:
-    """The stages of a clip keep all processors busy; OpenCV's own threads would only interrupt them."""
-    import cv2
-
-    cv2.setNumThreads(1)
+    app.command("live")(with_swap_options(live))
 
 
 def show_progress(events: Iterator[VideoEvent]) -> VideoReport:

@@ -191,8 +191,10 @@ def bench_image(
     """
     import torch
 
+    from ..blend.paste import paste_back
     from ..detect import DETECTORS, available_detectors, load_detector
-    from ..pipeline import Pipeline, SwapOptions
+    from ..options import SwapOptions
+    from ..pipeline import Pipeline
     from ..runtime.threads import default_threads
 
     threads = threads or default_threads()
@@ -206,10 +208,15 @@ def bench_image(
     crop = pipeline.swap_aligned([aligned], [source])[0]
     swapper, options = pipeline.swapper.info.device, SwapOptions()
     canvas = photo.copy()
+
+    def paste() -> None:
+        done = pipeline.finish(aligned, crop, options=options)
+        paste_back(canvas, done.pixels, done.weight, done.crop_from_frame, out=canvas)
+
     tasks: dict[str, tuple[str, Callable[[], object]]] = {
         "condition_ms": (swapper, lambda: pipeline.swapper.condition([portrait])),
         "detect_ms": (pipeline.detector.info.device, lambda: pipeline.detect(photo)),
-        "paste_ms": ("cpu / opencv", lambda: pipeline.paste(canvas, aligned, crop, options=options)),
+        "paste_ms": ("cpu / opencv", paste),
         "image_ms": (swapper, lambda: pipeline.swap(photo, source)),
     }
     missing = available_detectors()

@@ -16,12 +16,9 @@ import av
 import cv2
 import numpy as np
 
-from ..detect import load_detector
 from ..errors import NoFaceError
 from ..faces.choose import largest
-from ..models import load_swapper
 from ..pipeline import Pipeline, Source
-from ..runtime.threads import default_threads
 from ..types import Image
 from ..video.job import run_to_end, swap_video
 from ..video.options import VideoOptions
@@ -82,19 +79,14 @@ def bench_clips(
         sizes: names of :data:`SIZES`.
         frames: per clip; a model that takes over a tenth of a second per picture gets a fifth of them.
         repeats: the fastest run of each counts, the others were disturbed.
-        threads: of the per-frame network; see :func:`network_threads`.
+        threads: of the per-frame network; see :func:`~mobilefaceswap_core.runtime.threads.network_threads`.
         told: is given a line of progress now and then.
 
     Raises:
         NoFaceError: the photo shows no face.
     """
-    detector = load_detector("auto", device=device, fast=True)
     pipelines = {
-        name: Pipeline(
-            load_swapper(name, device=device, backend=backend, threads=threads or network_threads(), video=True),
-            detector,
-        )
-        for name in models
+        name: Pipeline.load(name, device=device, backend=backend, threads=threads, video=True) for name in models
     }
     sources = {name: pipeline.prepare_source([photo]) for name, pipeline in pipelines.items()}
     best: dict[tuple[str, str], BenchRow] = {}
@@ -120,14 +112,6 @@ def _measure(size: str, clip: Path, pipeline: Pipeline, source: Source) -> Bench
     )
     cpu_ms = (_cpu_s() - before) / report.frames * 1e3
     return BenchRow(size, report.model, report.device, report.frames, report.fps, cpu_ms, peak_mb(), report.stages)
-
-
-def network_threads() -> int:
-    """Threads of the per-frame network inside the video pipeline.
-
-    The other stages need the other processors: on two, one thread for the network gives the most pictures per second.
-    """
-    return max(1, default_threads() // 2)
 
 
 def write_moving_photo(path: Path, photo: Image, pipeline: Pipeline, size_px: tuple[int, int], frames: int) -> None:

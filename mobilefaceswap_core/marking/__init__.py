@@ -5,18 +5,21 @@ Four layers: metadata, a hidden watermark in each swapped face, signed content c
 
 from __future__ import annotations
 
-from .mark import FinishReport, MarkOptions, apply_pixels, finish_file, mark_crop, mark_image_file
+from .mark import UNMARKED, MarkOptions, MarkReport, apply_pixels, finish_file, mark_crop, save_image
 from .metadata import metadata_text
+from .stage import marking_stage
 from .verify import VerifyReport, verify_file
 
 __all__ = [
-    "FinishReport",
+    "UNMARKED",
     "MarkOptions",
+    "MarkReport",
     "VerifyReport",
     "apply_pixels",
     "finish_file",
     "mark_crop",
-    "mark_image_file",
+    "marking_stage",
     "metadata_text",
+    "save_image",
     "verify_file",
 ]

@@ -6,13 +6,13 @@ import contextlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import BackendError, OptionError, OutputError, SwapError
 from ..faces.geometry import side_in_frame
-from ..files.atomic import hidden_name
-from ..files.images import LoadedImage, check_image, write_image
+from ..files.atomic import hidden_name, written_whole
+from ..files.images import LoadedImage, check_image, format_for, write_image
 from ..types import Image, Mask, Matrix
 from .badge import draw_badge
 from .carriers import MARK_CROP
@@ -20,7 +20,6 @@ from .metadata import append_xmp_box, embed_metadata, metadata_text, read_metada
 from .watermark import embed_crop, embed_frame, payload_for, video_strength
 
 _CLIPS = (".mp4", ".m4v", ".mov")
-_WITHOUT_METADATA = (".bmp",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +39,12 @@ class MarkOptions:
     badge: bool = False
 
 
+UNMARKED = MarkOptions(metadata=False, watermark=False, credentials=False)
+
+
 @dataclass(frozen=True, slots=True)
-class FinishReport:
-    """What :func:`finish_file` did.
+class MarkReport:
+    """Which marks a file carries.
 
     Attributes:
         applied: layers now in the file.
@@ -53,17 +55,17 @@ class FinishReport:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def mark_crop(crop: Image, mask: Mask, side_px: float, *, model: str, video: bool = False) -> Image:
-    """Hide the mark in a swapped crop before paste back; what ``SwapOptions.mark`` calls.
+def mark_crop(crop: Image, mask: Mask, side_px: float, *, model: str, moving: bool = False) -> Image:
+    """Hide the mark in a swapped crop before paste back; what the last stage of finishing a crop calls.
 
     Args:
         crop: ``(S, S, 3)`` RGB uint8, aligned by a similarity to the ``arcface`` template.
         mask: ``(S, S)``, the weight it will be pasted with.
         side_px: of the crop in the frame; matters to clips only.
         model: name of the swapper.
-        video: a higher strength without a search: faster, and video codecs take more away than JPEG does.
+        moving: a higher strength without a search: faster, and video codecs take more away than JPEG does.
     """
-    return embed_crop(crop, mask, payload=payload_for(model), strength=video_strength(side_px) if video else None)
+    return embed_crop(crop, mask, payload=payload_for(model), strength=video_strength(side_px) if moving else None)
 
 
 def apply_pixels(
@@ -73,7 +75,7 @@ def apply_pixels(
     *,
     model: str,
     masks: Sequence[Mask] | None = None,
-    video: bool = False,
+    moving: bool = False,
 ) -> Image:
     """Watermark and badge on a finished frame.
 
@@ -84,7 +86,7 @@ def apply_pixels(
         options: see :class:`MarkOptions`.
         model: name of the swapper.
         masks: ``(224, 224)`` per face: where it was swapped, so that other pixels stay bit for bit.
-        video: a higher strength without a search: video codecs take more away than JPEG does.
+        moving: a higher strength without a search: video codecs take more away than JPEG does.
 
     Returns:
         A new image, or ``image`` itself when there is nothing to do.
@@ -94,12 +96,12 @@ def apply_pixels(
         payload = payload_for(model)
         for number, crop_from_frame in enumerate(faces):
             mask = None if masks is None else masks[number]
-            strength = video_strength(side_in_frame(crop_from_frame, MARK_CROP.size_px)) if video else None
+            strength = video_strength(side_in_frame(crop_from_frame, MARK_CROP.size_px)) if moving else None
             image = embed_frame(image, crop_from_frame, payload=payload, mask=mask, strength=strength)
     return draw_badge(image) if options.badge else image
 
 
-def mark_image_file(
+def save_image(
     path: str | os.PathLike[str],
     image: Image,
     *,
@@ -108,35 +110,33 @@ def mark_image_file(
     like: LoadedImage | None = None,
     quality: int = 95,
     version: str | None = None,
-) -> FinishReport:
-    """Write a swapped still with its badge, metadata and credentials; the file appears whole or not at all.
+) -> MarkReport:
+    """Write a swapped still: pixels, badge, metadata and credentials in one go; the file appears whole or not at all.
 
     Args:
         path: the extension chooses the format.
-        image: ``(H, W, 3)`` RGB uint8. The watermark is expected in it already: :func:`mark_crop` or
-            :func:`apply_pixels`.
+        image: ``(H, W, 3)`` RGB uint8. The watermark is expected in it already, where ``options`` asks for one: the
+            pipeline hides it before it pastes a face, :func:`apply_pixels` in a finished picture.
         model: name of the swapper.
+        options: see :class:`MarkOptions`.
         like: the photo it was made from; see :func:`~mobilefaceswap_core.files.images.write_image`.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    path = Path(path)
-    text = None
-    if options.metadata and path.suffix.lower() not in _WITHOUT_METADATA:
-        text = metadata_text(model=model, version=version or _version())
-    pixels = draw_badge(image) if options.badge else image
-    temporary = hidden_name(path)
-    try:
-        write_image(temporary, pixels, like, quality=quality, text=text)
-        report = finish_file(temporary, model=model, options=options, version=version, title=path.name)
-        _replace(temporary, path)
-    finally:
-        with contextlib.suppress(
-            OSError
-        ):  # a read-only disk refuses this too, and its first refusal is the one to tell
-            temporary.unlink(missing_ok=True)
-    return report
+    path, version = Path(path), version or _version()
+    has_room = format_for(path) != "BMP"
+    text = metadata_text(model=model, version=version) if options.metadata and has_room else None
+    with written_whole(path) as part:
+        write_image(part, draw_badge(image) if options.badge else image, like, quality=quality, text=text)
+        signed = finish_file(
+            part, model=model, options=replace(options, metadata=False), version=version, title=path.name
+        )
+    applied = [*(["metadata"] if text else []), *signed.applied]
+    left_out = dict(signed.left_out)
+    if options.metadata and not has_room:
+        left_out["metadata"] = f"{path.suffix} files have no place for it; write PNG, JPEG, WebP or TIFF."
+    return MarkReport(tuple(applied), left_out)
 
 
 def finish_file(
@@ -146,7 +146,7 @@ def finish_file(
     options: MarkOptions = MarkOptions(),
     version: str | None = None,
     title: str | None = None,
-) -> FinishReport:
+) -> MarkReport:
     """Add metadata, then credentials, to an encoded file, in place and atomically.
 
     No pixel is decoded or changed. A layer that cannot be applied (package missing, format without room) is reported
@@ -192,13 +192,13 @@ def finish_file(
         with contextlib.suppress(OSError):
             for part in parts:
                 part.unlink(missing_ok=True)
-    return FinishReport(tuple(applied), left_out)
+    return MarkReport(tuple(applied), left_out)
 
 
 def _with_metadata(path: Path, part: Path, model: str, version: str) -> Path:
     """Write a copy with metadata; the path of the file that has them."""
     suffix = path.suffix.lower()
-    if suffix in (".tif", ".tiff") and read_metadata(path):  # write_image put it there
+    if suffix in (".tif", ".tiff") and read_metadata(path):  # save_image put it there
         return path
     if suffix not in _CLIPS:
         part.write_bytes(embed_metadata(path.read_bytes(), model=model, version=version))
@@ -219,13 +219,6 @@ def _copy_with_tags(path: Path, part: Path, model: str, version: str) -> None:
         tag_clip(path, part, model=model, version=version)
     except (av.FFmpegError, ValueError):
         shutil.copyfile(path, part)
-
-
-def _replace(source: Path, destination: Path) -> None:
-    try:
-        os.replace(source, destination)
-    except OSError as error:
-        raise OutputError(f"{destination} cannot be written ({error}). Check the folder and permissions.") from error
 
 
 def _version() -> str:

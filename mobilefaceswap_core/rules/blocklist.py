@@ -9,18 +9,17 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..detect import Detector
 from ..errors import NoFaceError, OptionError, RefusedError, SwapError
+from ..faces.choose import largest
+from ..faces.geometry import align_face
 from ..files.npz import read_npz
-from ..types import Image
-
-if TYPE_CHECKING:
-    from ..detect import Detector
-    from ..identity.encoder import IdentityEncoder
+from ..identity.encoder import MOBILEFACENET_CONTRACT, IdentityEncoder
+from ..types import Face, Image
 
 # Cosine of the shipped encoder's embeddings. On CelebA pairs 0.4 refuses 4 of 10,000 other people and misses 14 % of
 # single photos of a protected person (fewer with several photos of each): docs/marking.md.
@@ -81,7 +80,7 @@ class Blocklist:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceEmbedder:
-    """Photo to the embedding of one of its faces, as block lists need it.
+    """Photo to the embedding of a face in it, as block lists need it.
 
     Attributes:
         detector: finds the faces.
@@ -91,25 +90,26 @@ class FaceEmbedder:
     detector: Detector
     encoder: IdentityEncoder
 
-    def __call__(self, image: Image, face: int | Literal["largest"] = "largest") -> NDArray[np.float32]:
-        """Embed a face of a photo.
+    def __call__(self, image: Image) -> NDArray[np.float32]:
+        """Embed the largest face of a photo.
 
         Args:
             image: ``(H, W, 3)`` RGB uint8.
-            face: which one, from 0, left to right; one that is not there stands for the last.
+
+        Returns:
+            ``(512,)`` unit embedding.
 
         Raises:
             NoFaceError: the photo shows none.
         """
-        from ..faces.geometry import align_face
-        from ..identity.encoder import MOBILEFACENET_CONTRACT
-
         faces = self.detector.detect(image)
         if not faces:
             raise NoFaceError("No face was found in this photo, so it cannot be compared with protected people.")
-        sizes = [found.size_px for found in faces]
-        chosen = int(np.argmax(sizes)) if face == "largest" else min(face, len(faces) - 1)
-        crop = align_face(image, faces[chosen], MOBILEFACENET_CONTRACT.crop).image
+        return self.of_face(image, faces[largest(faces)])
+
+    def of_face(self, image: Image, face: Face) -> NDArray[np.float32]:
+        """Embed a face whose place is known."""
+        crop = align_face(image, face, MOBILEFACENET_CONTRACT.crop).image
         return np.asarray(self.encoder.embed([crop])[0], np.float32)
 
 

@@ -1,50 +1,28 @@
-"""The host's rules on the command line: whose faces are protected, and a log of what was done."""
+"""A host's rules: whose faces are protected, and a log of what was done. One implementation for every door."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
+from ..detect import Detector
 from ..errors import OptionError, OutputError, RefusedError
-
-if TYPE_CHECKING:
-    from ..pipeline import Pipeline
-    from ..types import Image
-    from .audit import AuditLog
-    from .blocklist import Blocklist, FaceEmbedder
-
-BlocklistOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--blocklist",
-        metavar="FOLDER",
-        envvar="MOBILEFACESWAP_BLOCKLIST",
-        help="Photos of people whose faces are refused as sources.",
-    ),
-]
-AuditLogOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--audit-log",
-        metavar="FILE",
-        envvar="MOBILEFACESWAP_AUDIT_LOG",
-        help="Append what was done to this file: times, hashes, options; no images.",
-    ),
-]
+from ..identity.encoder import load_identity_encoder
+from ..types import Face, Image
+from ..weights.load import file_sha256
+from .audit import AuditLog
+from .blocklist import Blocklist, FaceEmbedder, load_blocklist
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HostRules:
-    """What a run checks sources against and where it is recorded; either may be missing.
+    """What sources are checked against and where it is recorded; either may be missing. Safe to share between threads.
 
     Attributes:
         blocklist: protected people.
-        embed: face of a photo to an embedding of the block list's encoder.
+        embed: a face of a photo to an embedding of the block list's encoder.
         log: to append to.
     """
 
@@ -53,72 +31,94 @@ class HostRules:
     log: AuditLog | None = None
 
     @classmethod
-    def load(cls, pipeline: Pipeline, blocklist: Path | None, audit_log: Path | None) -> HostRules:
+    def load(
+        cls, detector: Detector, *, blocklist: str | Path | None, audit_log: str | Path | None, model: str | None = None
+    ) -> HostRules:
         """Read the protected photos and try the log.
 
+        Args:
+            detector: finds the faces in protected photos.
+            blocklist: folder of photos of protected people.
+            audit_log: file to append to.
+            model: name of the swapper, for the log's first line.
+
         Raises:
-            OptionError: a protected photo cannot be used, or the swapper brings a source that no photo shows.
+            OptionError: a protected photo cannot be used.
             OutputError: the log cannot be written.
         """
-        from .audit import AuditLog
-
-        log = None if audit_log is None else AuditLog(audit_log)
+        log = AuditLog(audit_log) if audit_log else None
         if log is not None:
-            log.append("start", model=pipeline.swapper.info.name)
-        if blocklist is None:
+            log.append("start", model=model)
+        if not blocklist:
             return cls(log=log)
-        from ..identity.encoder import load_identity_encoder
-        from .blocklist import FaceEmbedder, load_blocklist
-
-        embed = FaceEmbedder(pipeline.detector, load_identity_encoder("cpu"))
+        embed = FaceEmbedder(detector, load_identity_encoder("cpu"))
         return cls(load_blocklist(blocklist, embed), embed, log)
 
-    def check_source(
-        self, images: Sequence[Image], paths: Sequence[Path], face: int | Literal["largest"], model: str
-    ) -> None:
-        """Let one person's photos pass.
+    def check(self, images: Sequence[Image], faces: Sequence[Face]) -> None:
+        """Let one person's photos pass: each of them, and the person that all of them together make.
+
+        Args:
+            images: RGB uint8 photos.
+            faces: the chosen face of each.
 
         Raises:
-            RefusedError: a photo shows a protected person; the log says so.
+            RefusedError: a photo shows a protected person, or their mean does.
             OptionError: there is no photo to check.
         """
         if self.blocklist is None or self.embed is None:
             return
         if not images:
             raise OptionError(
-                "A model that holds its source cannot be checked against --blocklist. Give the source as a photo."
+                "A model that holds its source cannot be checked against a block list. Give the source as a photo."
             )
+        embeddings = [self.embed.of_face(image, face) for image, face in zip(images, faces, strict=True)]
+        for embedding in embeddings:
+            self.blocklist.check_source(embedding)
+        if len(embeddings) > 1:
+            self.blocklist.check_source(sum(embeddings[1:], embeddings[0]))
+
+    def checker(self, sources: Sequence[Path], *, model: str) -> Callable[[Sequence[Image], Sequence[Face]], None]:
+        """:meth:`check` for one person's files, as ``prepare_source`` takes it; a refusal is written to the log."""
+        return partial(self._check_files, tuple(sources), model)
+
+    def _check_files(self, sources: Sequence[Path], model: str, images: Sequence[Image], faces: Sequence[Face]) -> None:
         try:
-            for image in images:
-                self.blocklist.check_source(self.embed(image, face))
+            self.check(images, faces)
         except RefusedError:
-            if self.log is not None:
-                self.log.append("refused", sources=[file_hash(path) for path in paths], model=model)
+            self.note("refused", sources=sources, model=model)
             raise
 
+    def note(
+        self, event: str, *, sources: Sequence[Path] = (), target: Path | None = None, output: Path | None = None,
+        model: str | None = None,
+    ) -> None:  # fmt: skip
+        """Append one line to the log by the files' hashes, where a log is kept.
+
+        Raises:
+            OutputError: the log cannot be written.
+        """
+        if self.log is None:
+            return
+        self.log.append(
+            event,
+            sources=[_hash(path) for path in sources],
+            target=None if target is None else _hash(target),
+            output=None if output is None else _hash(output),
+            model=model,
+        )
+
     def record(self, event: str, *, sources: Sequence[Path], target: Path, output: Path, model: str) -> None:
-        """Note a result by hashes.
+        """Note a result.
 
         Raises:
             OutputError: the log cannot be written any more; the result is there all the same.
         """
-        if self.log is None:
-            return
         try:
-            self.log.append(
-                event,
-                sources=[file_hash(path) for path in sources],
-                target=file_hash(target),
-                output=file_hash(output),
-                model=model,
-            )
+            self.note(event, sources=sources, target=target, output=output, model=model)
         except OutputError as error:
             raise OutputError(f"{output} was written, but not recorded. {error}") from error
 
 
-def file_hash(path: Path) -> str:
+def _hash(path: Path) -> str:
     """SHA-256 of a file's content; empty for a folder of pictures."""
-    if not path.is_file():
-        return ""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return file_sha256(path) if path.is_file() else ""

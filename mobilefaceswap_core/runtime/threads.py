@@ -18,3 +18,18 @@ def share_cores() -> None:
 def default_threads() -> int:
     """Threads for CPU inference: the processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def network_threads() -> int:
+    """Threads of the per-frame network inside the video pipeline.
+
+    The other stages need the other processors: on two, one thread for the network gives the most pictures per second.
+    """
+    return max(1, default_threads() // 2)
+
+
+def use_one_opencv_thread() -> None:
+    """The stages of a clip keep all processors busy; OpenCV's own threads would only interrupt them."""
+    import cv2
+
+    cv2.setNumThreads(1)

@@ -9,12 +9,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from ..blend.finish import finish
 from ..errors import Cancelled, OptionError, OutputError
 from ..identity.encoder import IdentityEncoder
+from ..marking import MarkReport, finish_file
 from ..pipeline import Pipeline, Source, unusable
-from ..types import AlignedFace, FrameReport, Image, Mask, SwappedCrop
+from ..types import AlignedFace, FrameReport, Image, SwappedCrop
 from .options import VideoOptions
 from .output import atomic_output, disk_error
 from .people import Person, PersonFinder, look_for_people
@@ -24,9 +26,6 @@ from .report import VideoEvent, VideoReport
 from .stages import StageTime, run_stages
 from .tracking import TrackedFace, Tracker, follow_largest, same_place
 from .writer import Writer, open_writer
-
-if TYPE_CHECKING:
-    from ..marking import FinishReport
 
 _EVENT_S = 0.2  # progress is told this often
 _DEPTH = 4  # pictures that may wait between two stages: five queues of 4K pictures stay under 1 GB
@@ -102,7 +101,7 @@ def swap_video(
             writer = open_writer(part, output, clip, options.encode)
             try:
                 yield from job.run(writer, stop)
-                signed = _sign(part, output, pipeline, options) if options.mark else None
+                signed = _sign(part, output, pipeline, options)
                 report = job.report(output, writer, signed)
             except OSError as error:
                 raise disk_error(error, output) from error
@@ -137,10 +136,8 @@ class _Job:
         is_mapping = isinstance(source, Mapping)
         self._finder = PersonFinder(people, encoder) if is_mapping and encoder is not None else None
         self._tracker = Tracker(pipeline.detector, key_interval=options.key_interval, smooth=options.smooth)
+        self._steps = pipeline.stages(options.swap, moving=True)
         self._largest: int | None = None
-        self._swap_options = options.swap
-        if options.mark and options.swap.mark is None:
-            self._swap_options = replace(options.swap, mark=watermark_for(pipeline.swapper.info.name))
         on_gpu = pipeline.swapper.info.device.startswith(("cuda", "mps"))
         self._batch = options.batch or (_GPU_BATCH if on_gpu else 1)
         self._counts: collections.Counter[str] = collections.Counter()
@@ -265,8 +262,8 @@ class _Job:
         for work in works:
             work.image = None
             for target, crop in work.crops:
-                pixels, weight = self._pipeline.finish(target, crop, options=self._swap_options)
-                work.picture.paste(pixels, weight, target.crop_from_frame)
+                done = finish(target, crop, self._steps)
+                work.picture.paste(done.pixels, done.weight, done.crop_from_frame)
             work.crops = []
             yield work
 
@@ -287,11 +284,10 @@ class _Job:
         self._reasons.update(report.skipped.values())
         self._people.update(person for person, _, _ in work.chosen if person >= 0)
 
-    def report(self, output: Path, writer: Writer, signed: FinishReport | None) -> VideoReport:
+    def report(self, output: Path, writer: Writer, signed: MarkReport) -> VideoReport:
         info, counts = self._clip.info, self._counts
         notes = [*info.notes, *writer.notes]
-        if signed is not None:
-            notes += [f"{layer} could not be added: {reason}" for layer, reason in signed.left_out.items()]
+        notes += [f"{layer} could not be added: {reason}" for layer, reason in signed.left_out.items()]
         if self._clip.truncated:
             expected = f" of about {info.frames}" if info.frames and info.frames > counts["frames"] else ""
             notes.append(f"the clip is cut off or damaged: {counts['frames']}{expected} pictures could be read")
@@ -311,7 +307,7 @@ class _Job:
             truncated=self._clip.truncated,
             damaged_packets=self._clip.damaged,
             notes=tuple(notes),
-            marked=() if signed is None else ("watermark", *signed.applied),
+            marked=signed.applied,
             model=self._pipeline.swapper.info.name,
             detector=self._pipeline.detector.info.name,
             device=self._pipeline.swapper.info.device,
@@ -324,22 +320,15 @@ class _Job:
         )
 
 
-def watermark_for(model: str) -> Callable[[Image, Mask, float], Image]:
-    """The function that hides this project's mark in a swapped crop of a clip."""
-    from ..marking import mark_crop
-
-    return partial(mark_crop, model=model, video=True)
-
-
-def _sign(part: Path, output: Path, pipeline: Pipeline, options: VideoOptions) -> FinishReport | None:
+def _sign(part: Path, output: Path, pipeline: Pipeline, options: VideoOptions) -> MarkReport:
     """Write into the finished file that it is synthetic; folders of images carry the watermark only."""
-    from ..marking import FinishReport, MarkOptions, finish_file
-
+    marks = options.swap.marks
     if part.is_dir():
-        return FinishReport((), {"metadata": "a folder of images has no place for it"})
-    return finish_file(
-        part, model=pipeline.swapper.info.name, options=MarkOptions(credentials=options.sign), title=output.name
-    )
+        left_out = {"metadata": "a folder of images has no place for it"} if marks.metadata else {}
+        signed = MarkReport((), left_out)
+    else:
+        signed = finish_file(part, model=pipeline.swapper.info.name, options=marks, title=output.name)
+    return MarkReport((*(("watermark",) if marks.watermark else ()), *signed.applied), signed.left_out)
 
 
 def _looking(

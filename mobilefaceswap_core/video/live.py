@@ -6,16 +6,16 @@ import collections
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from ..errors import OptionError
 from ..files.images import check_image
-from ..pipeline import Pipeline, Source, SwapOptions
+from ..options import SwapOptions
+from ..pipeline import Pipeline, Source
 from ..types import Image
-from .job import watermark_for
 from .tracking import TrackedFace, Tracker, follow_largest
 
 BUDGET_MS = 120.0  # eight frames a second, below which a live picture no longer looks like one
@@ -60,7 +60,6 @@ class LiveSwapper:
         faces: ``largest`` or ``all``.
         smooth: calm the landmarks over time.
         options: as for stills.
-        mark: hide the watermark in every swapped face; ``False`` is for evaluation.
         clock: seconds, monotonic.
     """
 
@@ -73,7 +72,6 @@ class LiveSwapper:
         faces: Literal["all", "largest"] = "largest",
         smooth: bool = True,
         options: SwapOptions = SwapOptions(),
-        mark: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if budget_ms <= 0:
@@ -81,8 +79,6 @@ class LiveSwapper:
                 f"A latency budget of {budget_ms} ms was asked for; wanted more than 0, such as {BUDGET_MS:.0f}."
             )
         self._pipeline, self._source, self._budget_ms, self._faces = pipeline, source, budget_ms, faces
-        if mark and options.mark is None:
-            options = replace(options, mark=watermark_for(pipeline.swapper.info.name))
         self._options, self._smooth, self._clock = options, smooth, clock
         self._lock = threading.Lock()
         self._tracker = Tracker(pipeline.detector, smooth=smooth)
@@ -135,7 +131,7 @@ class LiveSwapper:
             faces = [face for face in faces if face.track == self._largest]
         chosen: Mapping[int, Source] = dict.fromkeys(range(len(faces)), self._source)
         image, report, *_ = self._pipeline.swap_faces(
-            frame, [face.face for face in faces], chosen, options=self._options
+            frame, [face.face for face in faces], chosen, options=self._options, moving=True
         )
         return image, report.faces_swapped
 

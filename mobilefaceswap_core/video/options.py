@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from ..pipeline import SwapOptions
+from ..options import SwapOptions
 from .tracking import KEY_INTERVAL
 from .writer import EncodeOptions
 
@@ -21,9 +21,6 @@ class VideoOptions:
         smooth: calm the landmarks over time.
         key_interval: frames from one detection to the next.
         batch: pictures whose faces go through the network together; ``None``: 1 on a CPU, 16 on a GPU.
-        mark: hide the watermark in every swapped face and say in the file that it is synthetic. ``False`` is for
-            evaluation, which must judge the swap alone.
-        sign: with ``mark``, also sign content credentials.
     """
 
     encode: EncodeOptions = field(default_factory=EncodeOptions)
@@ -32,9 +29,7 @@ class VideoOptions:
     smooth: bool = True
     key_interval: int = KEY_INTERVAL
     batch: int | None = None
-    mark: bool = True
-    sign: bool = True
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; the marking function by whether there is one."""
-        return asdict(replace(self, swap=replace(self.swap, mark=None)))
+        """Plain values."""
+        return asdict(self)

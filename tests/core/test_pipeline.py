@@ -10,8 +10,10 @@ import pytest
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError, SwapError, WeightsError
 from mobilefaceswap_core.faces.geometry import align_face
+from mobilefaceswap_core.marking import UNMARKED
 from mobilefaceswap_core.models import available_swappers, entries, load_swapper
-from mobilefaceswap_core.pipeline import Pipeline, SwapOptions
+from mobilefaceswap_core.options import SwapOptions
+from mobilefaceswap_core.pipeline import Pipeline
 from mobilefaceswap_core.swapper import Swapper, SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 
@@ -115,18 +117,22 @@ def test_a_source_of_another_model_is_refused(pipeline, source, group) -> None:
         Pipeline(other, pipeline.detector).swap(group, source)
 
 
-def test_the_mark_is_asked_for_each_swapped_crop_with_its_weight(pipeline, source, group) -> None:
+def test_the_mark_goes_into_each_swapped_crop_with_its_weight_and_its_side_in_the_frame(
+    pipeline, source, group, monkeypatch
+) -> None:
     seen, sides = [], []
 
-    def mark(crop, weight, side_px):
-        seen.append((crop.shape, weight.shape))
+    def mark(crop, weight, side_px, **named):
+        seen.append((crop.shape, weight.shape, named))
         sides.append(side_px)
         return 255 - crop
 
-    plain = pipeline.swap(group, source, faces=1).image
-    result = pipeline.swap(group, source, faces=1, options=SwapOptions(mark=mark))
+    monkeypatch.setattr("mobilefaceswap_core.marking.stage.mark_crop", mark)
+    plain = pipeline.swap(group, source, faces=1, options=SwapOptions(marks=UNMARKED)).image
+    assert seen == []
+    result = pipeline.swap(group, source, faces=1)
     marked, matrix = result.image, align_face(group, result.faces[1], CropSpec()).crop_from_frame
-    assert seen == [((224, 224, 3), (224, 224))]
+    assert seen == [((224, 224, 3), (224, 224), {"model": "paint", "moving": False})]
     assert sides == [pytest.approx(224 / np.hypot(*matrix[:, 0]))]
     assert (plain != marked).any()
 

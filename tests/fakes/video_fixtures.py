@@ -10,12 +10,15 @@ import cv2
 import numpy as np
 
 from mobilefaceswap_core.detect import load_detector
-from mobilefaceswap_core.pipeline import Pipeline, Source, SwapOptions
+from mobilefaceswap_core.marking import UNMARKED
+from mobilefaceswap_core.options import SwapOptions
+from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.swapper import SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 
 RED, BLUE, GREEN = (230, 20, 20), (20, 20, 230), (20, 200, 20)
-PLAIN = SwapOptions(match_colours=False)
+UNMARKED_SWAP = SwapOptions(marks=UNMARKED)
+PLAIN = SwapOptions(match_colours=False, marks=UNMARKED)
 
 
 class Painter:

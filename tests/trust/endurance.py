@@ -9,7 +9,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ import cv2
 import numpy as np
 
 from mobilefaceswap_core.files.images import read_image, write_image
-from mobilefaceswap_core.marking import MarkOptions, mark_crop, mark_image_file
-from mobilefaceswap_core.pipeline import Pipeline, SwapOptions
+from mobilefaceswap_core.pipeline import Pipeline
 
 _TARGET_PX = 256
 
@@ -55,7 +53,6 @@ def measure(swaps: int, *, samples: int = 10, marked_every: int = 20) -> list[Us
 
     photo = skimage.data.astronaut()
     pipeline = Pipeline.load("student", "lite", "cpu", threads=1)
-    model = pipeline.swapper.info.name
     face = np.ascontiguousarray(photo[:224, 112:336])
     target = cv2.resize(face, (_TARGET_PX, _TARGET_PX), interpolation=cv2.INTER_AREA)
     with (
@@ -73,13 +70,12 @@ def measure(swaps: int, *, samples: int = 10, marked_every: int = 20) -> list[Us
                 lit = np.clip(face.astype(np.float32) * (0.8 + 0.4 * ((number // 10) % 7) / 6), 0, 255)
                 source = pipeline.prepare_source([np.rint(lit).astype(np.uint8)])
             loaded = read_image(out / "target.png")
-            options = SwapOptions(mark=partial(mark_crop, model=model))
-            result = pipeline.swap(loaded.image, source, options=options)
+            result = pipeline.swap(loaded.image, source)
             if result.report.faces_swapped != 1:
                 raise RuntimeError(f"swap {number}: {result.report}")
             written = out / f"{number}.png"
             if number % marked_every == 0:
-                mark_image_file(written, result.image, model=model, options=MarkOptions(), like=loaded)
+                result.save(written, like=loaded)
             else:
                 write_image(written, result.image, loaded)
             read_image(written)

@@ -35,7 +35,7 @@ from mobilefaceswap_core.rules.consent import store_consent
 from mobilefaceswap_core.training.loop.checkpoints import load_checkpoint, save_checkpoint
 from mobilefaceswap_core.weights.download import DownloadSpec, download
 from tests.fakes.clips import portrait_frames, write_clip
-from tests.fakes.video_fixtures import RED, painted, painter
+from tests.fakes.video_fixtures import RED, UNMARKED_SWAP, painted, painter
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 ROOT = Path(__file__).parents[2]
@@ -116,11 +116,11 @@ def test_a_checkpoint_is_whole_whenever_training_is_killed(tmp_path: Path) -> No
 SWAP_CLIP = """
 import sys
 from pathlib import Path
-from tests.fakes.video_fixtures import RED, painted, painter
+from tests.fakes.video_fixtures import RED, UNMARKED_SWAP, painted, painter
 from mobilefaceswap_core.video import VideoOptions, run_to_end, swap_video
 print("ready")
 while True:
-    run_to_end(swap_video(painter(), Path("in.mp4"), Path("out.mp4"), painted(RED), options=VideoOptions(mark=False)))
+    run_to_end(swap_video(painter(), Path("in.mp4"), Path("out.mp4"), painted(RED), options=VideoOptions(swap=UNMARKED_SWAP)))
 """
 
 
@@ -135,7 +135,7 @@ def test_a_clip_is_whole_whenever_its_job_is_killed_and_the_next_job_cleans_up(t
             with av.open(str(tmp_path / "out.mp4")) as clip:
                 assert sum(1 for _ in clip.decode(video=0)) == 12
     job = swap_video(
-        painter(), tmp_path / "in.mp4", tmp_path / "out.mp4", painted(RED), options=VideoOptions(mark=False)
+        painter(), tmp_path / "in.mp4", tmp_path / "out.mp4", painted(RED), options=VideoOptions(swap=UNMARKED_SWAP)
     )
     assert run_to_end(job).frames == 12
     assert {path.name for path in tmp_path.iterdir()} == {"in.mp4", "out.mp4"}
@@ -274,14 +274,12 @@ def noise(side: int) -> np.ndarray:
 def too_large(folder: Path) -> dict[str, object]:
     """Every writer, with more than the disk takes."""
     from mobilefaceswap_core.files.packs import pack_from_crops, write_pack
-    from mobilefaceswap_core.marking import MarkOptions, mark_image_file
+    from mobilefaceswap_core.marking import MarkOptions, save_image
 
     crops = [noise(224)] * 12
     return {
         "picture": lambda: write_image(folder / "new.png", noise(400)),
-        "marked picture": lambda: mark_image_file(
-            folder / "new.png", noise(400), model="student", options=MarkOptions()
-        ),
+        "marked picture": lambda: save_image(folder / "new.png", noise(400), model="student", options=MarkOptions()),
         "checkpoint": lambda: save_checkpoint({"x": torch.rand(200_000)}, folder / "new.pt"),
         "pack": lambda: write_pack(pack_from_crops("p", crops, np.zeros((12, 68, 2)), ["a"] * 12), folder / "new.npz"),
     }

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mobilefaceswap_core.blend.mask import MaskOptions
 from mobilefaceswap_core.errors import Cancelled
 from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
+from mobilefaceswap_core.options import SwapOptions
 from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.types import CropSpec
 
@@ -65,14 +67,13 @@ def test_thirty_two_users_at_once_get_their_own_faces_whoever_cancels(
             begun = time.perf_counter()
             source = pipeline.prepare_source([people[number]])
 
-            def leave(crop: np.ndarray, mask: np.ndarray, side_px: float) -> np.ndarray:
-                raise Cancelled("The visitor left.")
+            class Leaves(MaskOptions):
+                def __getattribute__(self, name: str) -> object:
+                    raise Cancelled("The visitor left.")
 
             if chance.random() < 0.4:
-                from mobilefaceswap_core.pipeline import SwapOptions
-
                 with pytest.raises(Cancelled):
-                    pipeline.swap(target, source, options=SwapOptions(mark=leave))
+                    pipeline.swap(target, source, options=SwapOptions(mask=Leaves()))
                 given_up.append(number)
             image = pipeline.swap(target, source).image
             waits.append(time.perf_counter() - begun)

@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,14 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from mobilefaceswap_core.errors import NoFaceError
+from mobilefaceswap_core.faces.choose import choose_faces
 from mobilefaceswap_core.faces.geometry import align_face
+from mobilefaceswap_core.marking import UNMARKED, MarkOptions
 from mobilefaceswap_core.marking.carriers import MARK_CROP, codeword
-from mobilefaceswap_core.marking.mark import mark_crop
 from mobilefaceswap_core.marking.reading import THRESHOLD, Reading, chance_of, read_crop, read_faces, read_together
 from mobilefaceswap_core.marking.watermark import VIDEO_STRENGTH, embed_crop, payload_for
-from mobilefaceswap_core.pipeline import Pipeline, Source, SwapOptions
+from mobilefaceswap_core.options import SwapOptions
+from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.swapper import Swapper
 from mobilefaceswap_core.types import Image
 
@@ -39,10 +40,11 @@ def psnr_db(first: Image, second: Image, where: np.ndarray | None = None) -> flo
     return float(10 * np.log10(255**2 / max(mean, 1e-12)))
 
 
-def _swapped(pipeline: Pipeline, scene_image: Image, source: Source, marked: bool, video: bool = False) -> Image:
-    model = pipeline.swapper.info.name
-    mark = partial(mark_crop, model=model, video=video) if marked else None
-    return pipeline.swap(scene_image, source, faces="largest", options=SwapOptions(mark=mark)).image
+def _swapped(pipeline: Pipeline, scene_image: Image, source: Source, marked: bool, moving: bool = False) -> Image:
+    options = SwapOptions(marks=MarkOptions() if marked else UNMARKED)
+    faces = pipeline.detect(scene_image)
+    chosen = choose_faces(faces, source, "largest")
+    return pipeline.swap_faces(scene_image, faces, chosen, options=options, moving=moving)[0]
 
 
 def _surest(readings: Sequence[Reading]) -> Reading | None:
@@ -191,7 +193,7 @@ def video(pipeline: Pipeline, photos: Sequence[Path], clips: int) -> list[Row]:
         for index in range(VIDEO_FRAMES):
             frame = _on_720p(face, index)
             clean.append(_swapped(pipeline, frame, source, False))
-            marked.append(_swapped(pipeline, frame, source, True, video=True))
+            marked.append(_swapped(pipeline, frame, source, True, moving=True))
         difference = float(np.mean([psnr_db(a, b, (a != b).any(-1)) for a, b in zip(clean, marked, strict=True)]))
         for name, frames, crf in (
             ("crf 23", marked, 23),

@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...blend.colour import match_colours
-from ...blend.detail import match_detail
+from ...blend.finish import swapped_crop
 from ...errors import NoFaceError, OptionError
 from ...faces.head_pose import head_pose
 from ...faces.landmarks68 import LEFT_EYE, RIGHT_EYE
@@ -98,13 +97,7 @@ def swap_pairs(swapper: Swapper, faces: Faces, pairs: NDArray[np.int64]) -> list
         except NoFaceError:
             swapped.append(target.image)
             continue
-        image = result.image
-        if swapper.info.match_colours:
-            image = match_colours(image, target.image, result.mask)
-        if swapper.info.match_detail:
-            image = match_detail(image, target.image, result.mask)
-        alpha = result.mask[..., None]
-        swapped.append(np.clip(np.rint(image * alpha + target.image * (1 - alpha)), 0, 255).astype(np.uint8))
+        swapped.append(swapped_crop(target, result, swapper.info))
     return swapped
 
 

@@ -26,8 +26,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...blend.colour import match_colours
-from ...blend.detail import match_detail
+from ...blend.finish import swapped_crop
 from ...detect import Detector, load_detector
 from ...errors import NoFaceError, OptionError
 from ...faces.geometry import five_from_68
@@ -325,13 +324,7 @@ def _outputs(
             outputs.append(None)
             continue
         swapped = teacher.swap([target], [condition])[0]
-        image = swapped.image
-        if teacher.info.match_colours:
-            image = match_colours(image, target.image, swapped.mask)
-        if teacher.info.match_detail:
-            image = match_detail(image, target.image, swapped.mask)
-        alpha = swapped.mask[..., None]
-        blended = np.clip(np.rint(image * alpha + target.image * (1 - alpha)), 0, 255).astype(np.uint8)
+        blended = swapped_crop(target, swapped, teacher.info)
         outputs.append(TeacherOutput(blended, swapped.mask, _landmark_error_px(blended, target, detector)))
     return outputs
 

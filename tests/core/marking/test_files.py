@@ -20,7 +20,7 @@ from mobilefaceswap_core.marking import (
     apply_pixels,
     credentials,
     finish_file,
-    mark_image_file,
+    save_image,
     verify_file,
 )
 from mobilefaceswap_core.marking.cli import UNMARKED, verify_main
@@ -67,7 +67,7 @@ def frames_of(path: Path) -> list[np.ndarray]:
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
 def test_a_written_still_says_what_it_is(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"result{suffix}"
-    report = mark_image_file(path, PICTURE, model="student", version="1.2")
+    report = save_image(path, PICTURE, model="student", version="1.2")
     assert "metadata" in report.applied
     assert read_metadata(path) == {
         "source_type": DIGITAL_SOURCE_TYPE,
@@ -80,7 +80,7 @@ def test_a_written_still_says_what_it_is(tmp_path: Path, suffix: str) -> None:
 
 def test_bmp_says_plainly_that_it_has_no_room(tmp_path: Path) -> None:
     path = tmp_path / "result.bmp"
-    report = mark_image_file(path, PICTURE, model="student")
+    report = save_image(path, PICTURE, model="student")
     assert report.applied == () and set(report.left_out) == {"metadata", "credentials"}
     np.testing.assert_array_equal(np.asarray(PillowImage.open(path)), PICTURE)
 
@@ -181,7 +181,7 @@ def test_credentials_are_intact_but_untrusted_with_a_self_made_key(tmp_path: Pat
         write_clip(path)
         report = finish_file(path, model="student")
     else:
-        report = mark_image_file(path, PICTURE, model="student")
+        report = save_image(path, PICTURE, model="student")
     assert report.applied == ("metadata", "credentials")
     found = credentials.read_credentials(path)
     assert (found["state"], found["swap"], found["model"], found["problems"]) == ("untrusted", True, "student", [])
@@ -190,7 +190,7 @@ def test_credentials_are_intact_but_untrusted_with_a_self_made_key(tmp_path: Pat
 @needs_c2pa
 def test_a_changed_file_is_reported_as_tampered_and_a_saved_again_one_as_without(tmp_path: Path) -> None:
     path = tmp_path / "result.png"
-    mark_image_file(path, PICTURE, model="student")
+    save_image(path, PICTURE, model="student")
     data = bytearray(path.read_bytes())
     data[data.find(b"IDAT") + 100] ^= 1
     (tmp_path / "changed.png").write_bytes(data)
@@ -211,7 +211,7 @@ def test_a_host_key_with_trusted_authority_is_valid(tmp_path: Path, monkeypatch:
         credentials.signing_key()
     monkeypatch.setenv(credentials.CHAIN_VARIABLE, str(tmp_path / "chain.pem"))
     assert not credentials.signing_key().self_made
-    mark_image_file(tmp_path / "a.jpg", PICTURE, model="student")
+    save_image(tmp_path / "a.jpg", PICTURE, model="student")
     assert credentials.read_credentials(tmp_path / "a.jpg")["state"] == "untrusted"
     monkeypatch.setenv(credentials.TRUST_VARIABLE, str(tmp_path / "authority.pem"))
     assert credentials.read_credentials(tmp_path / "a.jpg")["state"] == "valid"
@@ -231,14 +231,14 @@ def test_the_self_made_key_is_kept_private_and_never_shown(tmp_path: Path) -> No
 
 def test_without_c2pa_the_other_layers_are_still_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials, "available", lambda: False)
-    report = mark_image_file(tmp_path / "a.png", PICTURE, model="student")
+    report = save_image(tmp_path / "a.png", PICTURE, model="student")
     assert report.applied == ("metadata",) and "pip install" in report.left_out["credentials"]
     assert credentials.read_credentials(tmp_path / "a.png")["state"] == "unavailable"
 
 
 def test_layers_that_are_switched_off_are_absent(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
-    report = mark_image_file(path, PICTURE, model="m", options=MarkOptions(metadata=False, credentials=False))
+    report = save_image(path, PICTURE, model="m", options=MarkOptions(metadata=False, credentials=False))
     assert report.applied == () and not report.left_out
     found = verify_file(path, detector=NoFaces())  # type: ignore[arg-type]
     assert not found.marked
@@ -260,7 +260,7 @@ def test_the_badge_fits_any_picture(shape: tuple[int, int, int]) -> None:
 
 
 def test_the_report_is_json_and_the_exit_status_tells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    mark_image_file(tmp_path / "marked.png", PICTURE, model="student")
+    save_image(tmp_path / "marked.png", PICTURE, model="student")
     PillowImage.fromarray(PICTURE).save(tmp_path / "plain.png")
     assert verify_main(tmp_path / "marked.png", json_output=True) == 0
     found = json.loads(capsys.readouterr().out)

@@ -14,7 +14,7 @@ from PIL import Image as PillowImage
 
 from mobilefaceswap_core.detect import Detector, load_detector
 from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix
-from mobilefaceswap_core.marking import MarkOptions, apply_pixels, mark_image_file, verify_file
+from mobilefaceswap_core.marking import MarkOptions, apply_pixels, save_image, verify_file
 from mobilefaceswap_core.marking.carriers import MARK_CROP
 from mobilefaceswap_core.marking.watermark import payload_for
 
@@ -43,7 +43,7 @@ def _own_config(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 
 def test_a_saved_result_is_marked_in_every_layer(tmp_path: Path, marked: np.ndarray, detector: Detector) -> None:
     path = tmp_path / "result.png"
-    mark_image_file(path, marked, model="student")
+    save_image(path, marked, model="student")
     report = verify_file(path, detector=detector)
     assert report.marked and report.metadata.found and report.watermark.found
     assert report.watermark.model == report.metadata.model == "student"
@@ -93,7 +93,7 @@ def test_switching_the_watermark_off_leaves_the_pixels_alone(astronaut: np.ndarr
 
 def test_frames_of_a_clip_are_read_together(tmp_path: Path, photo: np.ndarray, detector: Detector) -> None:
     face = detector.detect(photo, order="size")[0]
-    marked = apply_pixels(photo, [crop_from_frame_matrix(face.five, MARK_CROP)], model="student", video=True)
+    marked = apply_pixels(photo, [crop_from_frame_matrix(face.five, MARK_CROP)], model="student", moving=True)
     path = tmp_path / "clip.mp4"
     with av.open(str(path), "w") as clip:
         stream = clip.add_stream("libx264", rate=25, options={"crf": "28"})

@@ -205,7 +205,7 @@ def test_voting_finds_what_no_frame_shows_alone() -> None:
 
 def test_a_crop_of_another_fit_is_marked_where_the_reader_looks_and_nowhere_else(astronaut: np.ndarray) -> None:
     from mobilefaceswap_core.detect import load_detector
-    from mobilefaceswap_core.marking.crops import mark_aligned
+    from mobilefaceswap_core.marking.stage import mark_aligned
     from mobilefaceswap_core.types import CropSpec
 
     spec = CropSpec(fit="affine")

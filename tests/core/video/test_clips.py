@@ -21,7 +21,7 @@ LOSSLESS = EncodeOptions(crf=0, preset="ultrafast")
 
 
 def swapped(target: Path, output: Path, encode: EncodeOptions = LOSSLESS) -> VideoReport:
-    options = VideoOptions(encode=encode, swap=PLAIN, mark=False)
+    options = VideoOptions(encode=encode, swap=PLAIN)
     return run_to_end(swap_video(painter(), target, output, painted(RED), options=options))
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ from mobilefaceswap_core.video import output as video_output
 from mobilefaceswap_core.video.reader import MediaFile
 from mobilefaceswap_core.video.stages import run_stages
 from tests.fakes import clips
-from tests.fakes.video_fixtures import GREEN, PLAIN, RED, Painter, painted, painter, student
+from tests.fakes.video_fixtures import GREEN, PLAIN, RED, UNMARKED_SWAP, Painter, painted, painter, student
 
-OPTIONS = VideoOptions(swap=PLAIN, mark=False)
+OPTIONS = VideoOptions(swap=PLAIN)
 
 
 @pytest.fixture(scope="module")
@@ -94,14 +95,14 @@ LIMITED = """
 import resource, sys
 sys.path[:0] = {paths!r}
 from pathlib import Path
-from tests.fakes.video_fixtures import RED, painted, painter
+from tests.fakes.video_fixtures import RED, UNMARKED_SWAP, painted, painter
 from mobilefaceswap_core.errors import OutputError
 from mobilefaceswap_core.video import EncodeOptions, VideoOptions, run_to_end, swap_video
 painter()
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
     encode = EncodeOptions(crf=1)
-    run_to_end(swap_video(painter(), Path({clip!r}), Path({out!r}), painted(RED), options=VideoOptions(encode=encode, mark=False)))
+    run_to_end(swap_video(painter(), Path({clip!r}), Path({out!r}), painted(RED), options=VideoOptions(encode=encode, swap=UNMARKED_SWAP)))
 except OutputError as error:
     print("refused:", error)
 """
@@ -121,11 +122,11 @@ KILLED = """
 import sys, time
 sys.path[:0] = {paths!r}
 from pathlib import Path
-from tests.fakes.video_fixtures import RED, painted, painter
+from tests.fakes.video_fixtures import RED, UNMARKED_SWAP, painted, painter
 from mobilefaceswap_core.video import VideoOptions, swap_video
 import mobilefaceswap_core.video.job as job
 job._EVENT_S = 0.0
-for event in swap_video(painter(), Path({clip!r}), Path({out!r}), painted(RED), options=VideoOptions(mark=False)):
+for event in swap_video(painter(), Path({clip!r}), Path({out!r}), painted(RED), options=VideoOptions(swap=UNMARKED_SWAP)):
     print("running", flush=True)
     time.sleep(60)
 """
@@ -172,7 +173,7 @@ def test_frames_without_a_face_pass_unchanged_and_are_counted(tmp_path: Path) ->
     empty = clips.textured((320, 240))
     frames = [*clips.portrait_frames(6), *[empty] * 8, *clips.portrait_frames(4)]
     target = clips.write_clip(tmp_path / "in.mkv", frames, codec="ffv1")
-    options = VideoOptions(encode=EncodeOptions(codec="ffv1"), swap=PLAIN, mark=False)
+    options = VideoOptions(encode=EncodeOptions(codec="ffv1"), swap=PLAIN)
     report = run_to_end(swap_video(painter(), target, tmp_path / "out.mkv", painted(RED), options=options))
     assert (report.frames, report.frames_without_face, report.frames_swapped) == (18, 8, 10)
     assert report.scene_cuts == 2
@@ -188,7 +189,7 @@ def test_a_clip_without_any_face_is_no_error(tmp_path: Path) -> None:
 
 
 def test_the_report_is_written_and_says_what_was_used(clip: Path, tmp_path: Path) -> None:
-    options = VideoOptions(swap=PLAIN, mark=False, key_interval=2, smooth=False)
+    options = VideoOptions(swap=PLAIN, key_interval=2, smooth=False)
     report = run_to_end(swap_video(painter(), clip, tmp_path / "out.mp4", painted(RED), options=options))
     report.write(tmp_path / "report.json")
     read = json.loads((tmp_path / "report.json").read_text())
@@ -216,13 +217,12 @@ def test_progress_rises_and_ends_with_the_report(clip: Path, tmp_path: Path, mon
 
 def test_reasons_for_leaving_faces_alone_are_counted(tmp_path: Path) -> None:
     target = clips.write_clip(tmp_path / "in.mp4", [clips.group()[:, :1280]] * 3)
-    from mobilefaceswap_core.pipeline import SwapOptions
 
-    options = VideoOptions(faces="largest", swap=PLAIN, mark=False)
+    options = VideoOptions(faces="largest", swap=PLAIN)
     report = run_to_end(swap_video(painter(), target, tmp_path / "out.mp4", painted(RED), options=options))
     assert report.faces_found == 18 and report.faces_swapped == 3
     assert report.skipped == {"not the largest face": 15}
-    small = VideoOptions(swap=SwapOptions(match_colours=False, min_face_px=1000), mark=False)
+    small = VideoOptions(swap=replace(PLAIN, min_face_px=1000))
     report = run_to_end(swap_video(painter(), target, tmp_path / "out.mp4", painted(RED), options=small))
     assert report.faces_swapped == 0 and report.skipped == {"smaller than 1000 px": 18}
 
@@ -257,7 +257,7 @@ def test_batches_change_nothing(clip: Path, tmp_path: Path) -> None:
     results = []
     source = student().prepare_source([clips.head(1)])
     for batch in (1, 5):
-        options = VideoOptions(batch=batch, mark=False, encode=EncodeOptions(crf=0, preset="ultrafast"))
+        options = VideoOptions(batch=batch, swap=UNMARKED_SWAP, encode=EncodeOptions(crf=0, preset="ultrafast"))
         run_to_end(swap_video(student(), clip, tmp_path / "out.mp4", source, options=options))
         results.append(clips.read_frames(tmp_path / "out.mp4"))
     for a, b in zip(*results, strict=True):

@@ -43,7 +43,7 @@ class SlowPainter(Painter):
 
 
 def live(pipeline: Pipeline | None = None, colour: tuple[int, int, int] = RED, **options: Any) -> LiveSwapper:
-    return LiveSwapper(pipeline or painter(), painted(colour), options=PLAIN, mark=False, **options)
+    return LiveSwapper(pipeline or painter(), painted(colour), options=PLAIN, **options)
 
 
 def test_every_frame_is_swapped_while_there_is_time() -> None:

@@ -21,7 +21,7 @@ from mobilefaceswap_core.video.people import Person, assign
 from mobilefaceswap_core.video.smoothing import OneEuroFilter
 from mobilefaceswap_core.video.tracking import TrackedFace, Tracker, eye_distance
 from tests.fakes import clips
-from tests.fakes.video_fixtures import BLUE, PLAIN, RED, colour_share, painted, painter, student
+from tests.fakes.video_fixtures import BLUE, PLAIN, RED, UNMARKED_SWAP, colour_share, painted, painter, student
 
 LOSSLESS = EncodeOptions(crf=0, preset="ultrafast")
 RATE = 25
@@ -144,7 +144,7 @@ def test_flicker_is_lower_with_smoothing_than_without(tmp_path: Path) -> None:
     mask[top:bottom, left:right] = 1
     flicker = {}
     for smooth in (True, False):
-        options = VideoOptions(encode=LOSSLESS, smooth=smooth, mark=False)
+        options = VideoOptions(encode=LOSSLESS, smooth=smooth, swap=UNMARKED_SWAP)
         run_to_end(swap_video(student(), target, tmp_path / "out.mp4", source, options=options))
         after = clips.read_frames(tmp_path / "out.mp4")
         pairs = range(5, len(after))
@@ -192,7 +192,7 @@ def test_a_face_that_comes_in_between_key_frames_is_swapped_from_its_first_clear
         frame = clips.laid_over(ground, other, (60, 120))  # keeps the tracker from searching every frame
         frames.append(frame if index < 6 else clips.laid_over(frame, person, (225, 120)))
     target = clips.write_clip(tmp_path / "in.mp4", frames)
-    options = VideoOptions(encode=LOSSLESS, swap=PLAIN, key_interval=8, mark=False)
+    options = VideoOptions(encode=LOSSLESS, swap=PLAIN, key_interval=8)
     report = run_to_end(swap_video(painter(), target, tmp_path / "out.mp4", painted(RED), options=options))
     assert report.scene_cuts == 0 and report.detections == 2  # frames 0 and 8
     red = [colour_share(frame[:, 160:], RED) > 0.01 for frame in clips.read_frames(tmp_path / "out.mp4")]
@@ -208,7 +208,7 @@ def test_one_source_on_the_largest_face_stays_with_it(tmp_path: Path) -> None:
         frame = clips.laid_over(ground, cv2.resize(small, (160, 160)), (110, 120))
         frames.append(clips.laid_over(frame, cv2.resize(clips.head(4), (side, side)), (360, 120)))
     target = clips.write_clip(tmp_path / "in.mp4", frames)
-    options = VideoOptions(encode=LOSSLESS, swap=PLAIN, faces="largest", mark=False)
+    options = VideoOptions(encode=LOSSLESS, swap=PLAIN, faces="largest")
     run_to_end(swap_video(painter(), target, tmp_path / "out.mp4", painted(RED), options=options))
     sides = [
         colour_share(frame[:, :240], RED) > colour_share(frame[:, 240:], RED)
@@ -235,7 +235,7 @@ def test_people_of_a_clip_are_found_with_thumbnails_and_shares(crossing: Path, p
 def test_sources_stay_with_their_people_through_a_crossing(
     crossing: Path, people: list[Person], key_interval: int, tmp_path: Path
 ) -> None:
-    options = VideoOptions(encode=LOSSLESS, swap=PLAIN, key_interval=key_interval, mark=False)
+    options = VideoOptions(encode=LOSSLESS, swap=PLAIN, key_interval=key_interval)
     sources = {0: painted(RED), 1: painted(BLUE)}
     report = run_to_end(
         swap_video(
@@ -254,7 +254,7 @@ def test_sources_stay_with_their_people_through_a_crossing(
 
 
 def test_people_without_a_source_stay_as_they_are(crossing: Path, tmp_path: Path) -> None:
-    options = VideoOptions(encode=LOSSLESS, swap=PLAIN, mark=False)
+    options = VideoOptions(encode=LOSSLESS, swap=PLAIN)
     events = list(
         swap_video(painter(), crossing, tmp_path / "out.mp4", {1: painted(BLUE)}, encoder=encoder(), options=options)
     )

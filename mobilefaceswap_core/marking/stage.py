@@ -1,12 +1,18 @@
-"""The hidden mark in crops of other contracts: the reader cuts faces out by a similarity, so the writer goes there too."""
+"""The hidden mark as the last stage of finishing a crop, and how crops of other contracts get it.
+
+The reader cuts faces out by a similarity, so the writer goes there too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
 
+from ..blend.finish import Finishing, Stage
 from ..faces.geometry import (
     compose,
     crop_from_frame_matrix,
@@ -16,8 +22,29 @@ from ..faces.geometry import (
     transform_points,
     warp,
 )
+from ..swapper import SwapperInfo
 from ..types import CropSpec, Image, Mask, Matrix
 from .carriers import MARK_CROP
+from .mark import MarkOptions, mark_crop
+
+
+def marking_stage(info: SwapperInfo, options: MarkOptions, *, moving: bool = False) -> Stage | None:
+    """Hide the mark in a crop before it is pasted; ``None`` where no watermark was chosen.
+
+    Args:
+        info: of the swapper; the mark names it.
+        options: see :class:`~.mark.MarkOptions`.
+        moving: for a clip or a live picture: stronger, without a search.
+    """
+    if not options.watermark:
+        return None
+    mark = partial(mark_crop, model=info.name, moving=moving)
+
+    def run(face: Finishing) -> Finishing:
+        place = face.crop_from_frame
+        return replace(face, pixels=mark_aligned(mark, face.pixels, face.weight, spec=info.crop, crop_from_frame=place))
+
+    return Stage("mark", run)
 
 
 def mark_aligned(
@@ -28,7 +55,7 @@ def mark_aligned(
     Args:
         mark: such as :func:`~mobilefaceswap_core.marking.mark_crop`; takes a crop of :data:`MARK_CROP`, its weight,
             and its side in the frame in px.
-        crop: ``(S, S, 3)`` RGB uint8.
+        crop: ``(S, S, 3)`` RGB uint8; S may be another than the contract's size.
         weight: ``(S, S)`` float32, what the crop will be pasted with.
         spec: how the crop was cut out.
         crop_from_frame: ``(2, 3)`` matrix that cut it out.

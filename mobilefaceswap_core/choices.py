@@ -1,0 +1,50 @@
+"""What a person or a program may choose about every swap: one table that the command line, the endpoints and the page are made of.
+
+A new choice is a line here and a line in :func:`~mobilefaceswap_core.options.swap_options`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .types import REGIONS
+
+Kind = Literal["parts", "box", "number", "switch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing that a person or a program may choose about every swap.
+
+    Attributes:
+        name: in Python, in the endpoints and, with dashes, on the command line.
+        kind: ``parts`` of the face by name, four margins of a ``box``, a ``number``, or a ``switch``.
+        help: one plain sentence.
+        default: what holds when nobody chooses.
+        low: smallest number.
+        high: largest number.
+        metavar: how the command line names the value.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    default: Any = None
+    low: float | None = None
+    high: float | None = None
+    metavar: str | None = None
+
+
+_PARTS = "|".join(REGIONS)
+CHOICES: tuple[Choice, ...] = (
+    Choice("region", "parts", "Swap only these parts of the face.", (), metavar=_PARTS),
+    Choice("keep", "parts", "Leave these parts of the face as they are.", (), metavar=_PARTS),
+    Choice(
+        "box", "box", "Margins of the face's square that stay, as fractions such as 0.1: left, top, right, bottom.",
+        (0.0, 0.0, 0.0, 0.0), 0, 0.99, "L T R B",
+    ),
+    Choice("feather", "number", "Softness of regions and box, as a fraction of the face's square.", 0.02, 0, 0.49),
+    Choice("max_yaw", "number", "Leave faces turned further to a side as they are.", None, 1, 90, "DEGREES"),
+    Choice("badge", "switch", "Also draw a small visible label on the result.", False),
+)  # fmt: skip

@@ -1,0 +1,76 @@
+"""What was chosen about a swap, as one immutable value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .blend.finish import FinishOptions
+from .blend.limits import MaskLimits
+from .choices import CHOICES, Choice
+from .errors import OptionError
+from .marking.mark import MarkOptions
+from .types import REGIONS
+
+MIN_FACE_PX = 16.0  # below this a 224 crop is more than ten times enlarged and shows nothing of a face
+
+
+@dataclass(frozen=True, slots=True)
+class SwapOptions(FinishOptions):
+    """Choices of a swap; the defaults are what every door uses: the command line, the page, the endpoints and Python.
+
+    Attributes:
+        min_face_px: faces smaller than this stay as they are.
+        max_yaw_deg: faces turned further to a side than this stay as they are; needs 68 landmarks.
+        marks: what says that the result was swapped; all but the badge by default. Evaluation asks for
+            :data:`~mobilefaceswap_core.marking.UNMARKED` pixels, as it must judge the swap alone.
+    """
+
+    min_face_px: float = MIN_FACE_PX
+    max_yaw_deg: float | None = None
+    marks: MarkOptions = field(default_factory=MarkOptions)
+
+
+def swap_options(chosen: Mapping[str, Any]) -> SwapOptions:
+    """Options from values by the names of :data:`CHOICES`; what is missing or ``None`` keeps its default.
+
+    Raises:
+        OptionError: an unknown name, or a value of another kind or out of its range.
+    """
+    known = {choice.name: choice for choice in CHOICES}
+    if unknown := [name for name in chosen if name not in known]:
+        raise OptionError(f"Unknown option {unknown[0]!r}; wanted one of {', '.join(known)}.")
+    values = {
+        name: choice.default if chosen.get(name) is None else _checked(choice, chosen[name])
+        for name, choice in known.items()
+    }
+    limits = MaskLimits(values["region"], values["keep"], values["box"], values["feather"])
+    return SwapOptions(limits=limits, max_yaw_deg=values["max_yaw"], marks=MarkOptions(badge=values["badge"]))
+
+
+def _checked(choice: Choice, value: Any) -> Any:
+    wanted = {
+        "parts": f"names out of {', '.join(REGIONS)}",
+        "box": "four fractions such as 0.1",
+        "switch": "true or false",
+        "number": f"a number from {choice.low} to {choice.high}",
+    }[choice.kind]
+    refusal = OptionError(f"{choice.name}: got {str(value)[:80]!r}, wanted {wanted}.")
+    if choice.kind == "switch":
+        if not isinstance(value, bool):
+            raise refusal
+        return value
+    if choice.kind == "parts":
+        names = [value] if isinstance(value, str) else value
+        if not isinstance(names, (list, tuple)) or not all(name in REGIONS for name in names):
+            raise refusal
+        return tuple(names)
+    low, high = choice.low or 0.0, float("inf") if choice.high is None else choice.high
+    numbers = list(value) if choice.kind == "box" and isinstance(value, (list, tuple)) else [value]
+    if len(numbers) != (4 if choice.kind == "box" else 1):
+        raise refusal
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not low <= number <= high:
+            raise refusal
+    return tuple(float(n) for n in numbers) if choice.kind == "box" else float(value)
