@@ -115,7 +115,8 @@ def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
     graph: dict[str, set[str]] = {}
     for module, path in files.items():
         named = {name if name in files else name.rpartition(".")[0] for _, name in imported_inside(path, package)}
-        graph[module] = {name for name in named if name in files and name != module}
+        # The package itself offers names of its rooms, and loads them when they are used.
+        graph[module] = {name for name in named if name in files and name not in (module, package)}
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 

@@ -69,7 +69,7 @@ def test_only_the_chosen_faces_change(pipeline, source, group, choice, expected)
 
 def test_a_mapping_gives_each_face_its_own_source(pipeline, source, group) -> None:
     other = pipeline.prepare_source([group], face=3)
-    result = pipeline.swap(group, {0: source, 3: other})
+    result = pipeline.swap(group, {0: source, 3: other}, options=SwapOptions(marks=UNMARKED))
     for number, expected in ((0, source), (3, other)):
         x, y = result.faces[number].five[2].round().astype(int)
         assert np.abs(result.image[y, x] - expected.condition).max() <= 1

@@ -35,7 +35,7 @@ def test_the_snippet_of_the_readme_writes_a_result_with_every_mark(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     exec(snippet, {})
     report = verify_file("out.png")
-    assert report.marked and report.watermark.present and report.metadata
+    assert report.marked and report.watermark.found and report.metadata
 
 
 def test_the_statement_stands_in_a_still_once(tmp_path, pipeline, astronaut, group) -> None:

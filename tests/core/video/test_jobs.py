@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from mobilefaceswap_core.errors import Cancelled, OptionError, OutputError, VideoError
+from mobilefaceswap_core.options import SwapOptions
 from mobilefaceswap_core.pipeline import Pipeline
 from mobilefaceswap_core.video import EncodeOptions, VideoOptions, run_to_end, swap_video
 from mobilefaceswap_core.video import output as video_output
@@ -27,6 +28,7 @@ from tests.fakes import clips
 from tests.fakes.video_fixtures import GREEN, PLAIN, RED, UNMARKED_SWAP, Painter, painted, painter, student
 
 OPTIONS = VideoOptions(swap=PLAIN)
+MARKED = VideoOptions(swap=SwapOptions(match_colours=False))
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +272,7 @@ def test_the_student_changes_the_face_and_the_mark_can_be_read_in_every_frame(cl
 
     source = student().prepare_source([clips.head(1)])
     report = run_to_end(swap_video(student(), clip, tmp_path / "out.mp4", source))
-    assert report.faces_swapped == 30 and report.options["mark"] is True
+    assert report.faces_swapped == 30 and report.options["swap"]["marks"]["watermark"] is True
     frames = clips.read_frames(tmp_path / "out.mp4")
     readings = [reading for frame in frames[::5] for reading in read_faces(frame, student().detector.detect(frame))]
     found = vote(readings)
@@ -279,7 +281,7 @@ def test_the_student_changes_the_face_and_the_mark_can_be_read_in_every_frame(cl
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.webp", "frames"])
 def test_marking_is_on_by_default_and_moves_no_frame_and_no_sound(clip: Path, name: str, tmp_path: Path) -> None:
-    report = run_to_end(swap_video(painter(), clip, tmp_path / name, painted(RED), options=VideoOptions(swap=PLAIN)))
+    report = run_to_end(swap_video(painter(), clip, tmp_path / name, painted(RED), options=MARKED))
     assert report.marked[0] == "watermark" and os.listdir(tmp_path) == [name]
     if name == "out.mp4":
         assert "metadata" in report.marked
