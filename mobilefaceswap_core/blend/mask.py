@@ -53,12 +53,12 @@ def refine_mask(mask: Mask, options: MaskOptions = MaskOptions()) -> Mask:
         blend in one step.
     """
     side = len(mask)
-    close, erode = (np.ones((_odd(f * side),) * 2, np.uint8) for f in (options.close, options.erode))
+    close, erode = (np.ones((odd(f * side),) * 2, np.uint8) for f in (options.close, options.erode))
     solid: NDArray[Any] = (mask > options.threshold).astype(np.float32)
     solid = cv2.erode(cv2.dilate(solid, close), close)
     # The crop's outside counts as background, else a mask that fills the crop would not fade at its edge.
     solid = cv2.erode(solid, erode, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    solid = cv2.blur(solid, (_odd(options.blur * side),) * 2)
+    solid = cv2.blur(solid, (odd(options.blur * side),) * 2)
     return mask * solid * _border_fade(side, options)
 
 
@@ -66,8 +66,9 @@ def _border_fade(side: int, options: MaskOptions) -> Mask:
     fade = np.zeros((side, side), np.float32)
     width = max(1, round(options.border * side))
     fade[width:-width, width:-width] = 1.0
-    return np.asarray(cv2.blur(fade, (_odd(options.border_blur * side),) * 2), np.float32)
+    return np.asarray(cv2.blur(fade, (odd(options.border_blur * side),) * 2), np.float32)
 
 
-def _odd(length: float) -> int:
+def odd(length: float) -> int:
+    """The odd whole number next to a length: sides of kernels that have a middle."""
     return max(1, 2 * round((length - 1) / 2) + 1)

@@ -32,3 +32,10 @@ def forehead(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     """``(10, 2)`` points on the upper edge of the forehead, one above each brow point of ``(68, 2)`` landmarks."""
     brows = landmarks[BROWS]
     return brows + (brows.mean(0) - landmarks[CHIN]) * FOREHEAD_RISE
+
+
+def eye_opening(landmarks: NDArray[np.float64], eye: slice) -> float:
+    """Height over width of an eye, about 0.3 when open; of ``(68, 2)`` landmarks at any scale."""
+    outer, top_a, top_b, inner, low_b, low_a = landmarks[eye]
+    height = float(np.linalg.norm(top_a - low_a) + np.linalg.norm(top_b - low_b))
+    return height / max(2 * float(np.linalg.norm(outer - inner)), 1e-6)

@@ -36,10 +36,9 @@ class Graph:
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 
-    def upsample(self, x: str, output: str) -> str:
-        return self.add(
-            "Resize", [x, "", "scales"], output, mode="linear", coordinate_transformation_mode="align_corners"
-        )
+    def upsample(self, x: str, output: str, *, coordinates: str = "align_corners") -> str:
+        """Bilinear, by the constant ``scales``; ``half_pixel`` is torch's ``align_corners=False``."""
+        return self.add("Resize", [x, "", "scales"], output, mode="linear", coordinate_transformation_mode=coordinates)
 
     def leaky(self, x: str, output: str, *, slope: float) -> str:
         return self.add("LeakyRelu", [x], output, alpha=slope)

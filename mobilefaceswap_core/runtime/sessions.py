@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions for the small networks of the detectors."""
+"""ONNX Runtime sessions for small networks: those of the detectors, and the one for occlusion."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any
 from ..errors import BackendError, WeightsError
 
 
-def open_session(path: Path, *, device: str = "cpu") -> Any:
+def open_session(model: Path | bytes, *, device: str = "cpu") -> Any:
     """A session on one CPU thread, or on a CUDA device where ONNX Runtime has it.
 
     One thread: these networks take a few milliseconds, more threads only steal them from the swap, and the order of
     additions stays the same from run to run.
+
+    Args:
+        model: a file, or the bytes of one.
 
     Raises:
         BackendError: ONNX Runtime is not installed.
@@ -29,10 +32,13 @@ def open_session(path: Path, *, device: str = "cpu") -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only: the networks' old opset makes it warn about unused initialisers
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers_for(device))
+        return onnxruntime.InferenceSession(
+            model if isinstance(model, bytes) else str(model), options, providers=providers_for(device)
+        )
     except Exception as error:  # ONNX Runtime has no common base class for what a damaged file raises
         raise WeightsError(
-            f"{path} is not a network that ONNX Runtime can load ({error}). Restore the file."
+            f"{'A graph' if isinstance(model, bytes) else model} is not a network that ONNX Runtime can load ({error}). "
+            "Restore the file."
         ) from error
 
 

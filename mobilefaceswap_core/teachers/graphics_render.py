@@ -13,7 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..faces.head_pose import HeadPose, head_pose
-from ..faces.landmarks68 import BROWS, INNER_LIPS, LEFT_BROW, LEFT_EYE, MOUTH, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
+from ..faces.landmarks68 import (
+    BROWS,
+    INNER_LIPS,
+    LEFT_BROW,
+    LEFT_EYE,
+    MOUTH,
+    OUTER_LIPS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    eye_opening,
+)
 from ..types import Image, Mask, Points, SwappedCrop
 from . import graphics_light as light
 from . import graphics_mesh as mesh
@@ -76,13 +86,6 @@ def ramp(value: NDArray[Any] | float, low: float, high: float) -> NDArray[np.flo
 def lip_gap(points: Points, pose: HeadPose) -> float:
     """Distance of the inner lips at their middle, in mesh units."""
     return float(np.linalg.norm(points[62] - points[66]) / pose.scale_px)
-
-
-def eye_opening(points: Points, eye: slice) -> float:
-    """Height over width of an eye, about 0.3 when open."""
-    outer, top_a, top_b, inner, low_b, low_a = points[eye]
-    height = float(np.linalg.norm(top_a - low_a) + np.linalg.norm(top_b - low_b))
-    return height / max(2 * float(np.linalg.norm(outer - inner)), 1e-6)
 
 
 def usable_pose(landmarks: Points, size_px: int) -> HeadPose | None:

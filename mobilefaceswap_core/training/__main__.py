@@ -16,6 +16,7 @@ from .config import load_config
 from .encoder.options import EncoderConfig
 from .landmarks.options import LandmarksConfig
 from .loop.options import LoopOptions
+from .occlusion.options import OcclusionConfig
 from .quality.options import QualityConfig
 from .student.options import StudentConfig
 from .teacher.options import TeacherConfig
@@ -111,6 +112,16 @@ def landmarks(
 ) -> None:  # fmt: skip
     """Train the landmark network of the teacher's consistency loss."""
     _train(LandmarksConfig, config, out, minutes, steps, changes, device)
+
+
+@app.command()
+@_friendly
+def occlusion(
+    config: Config = "", out: Out = Path("runs/occlusion"), minutes: Minutes = None, steps: Steps = None,
+    changes: Changes = None, device: Device = "auto",
+) -> None:  # fmt: skip
+    """Train the network that finds what hides a face, on faces with things drawn over them."""
+    _train(OcclusionConfig, config, out, minutes, steps, changes, device)
 
 
 @app.command()

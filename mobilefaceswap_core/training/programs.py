@@ -23,13 +23,14 @@ from .encoder.options import EncoderConfig
 from .landmarks.options import LandmarksConfig
 from .loop.distributed import Place, join
 from .loop.trainer import RunResult, Task, Trainer
+from .occlusion.options import OcclusionConfig
 from .quality.options import QualityConfig
 from .student.cache import load_pairs, make_pairs
 from .student.options import PairOptions, StudentConfig
 from .teacher.options import TeacherConfig
 
 Say = Callable[[str], None]
-AnyConfig = StudentConfig | TeacherConfig | EncoderConfig | LandmarksConfig | QualityConfig
+AnyConfig = StudentConfig | TeacherConfig | EncoderConfig | LandmarksConfig | OcclusionConfig | QualityConfig
 
 
 def run_program(config: AnyConfig, folder: Path, *, device: str = "auto", say: Say = print) -> RunResult:
@@ -115,6 +116,10 @@ def _task(config: AnyConfig, faces: Faces, folder: Path, device: torch.device, p
         from .landmarks.task import LandmarksTask
 
         return LandmarksTask(config, faces, device=device)
+    if isinstance(config, OcclusionConfig):
+        from .occlusion.task import OcclusionTask
+
+        return OcclusionTask(config, faces, device=device)
     from .quality.task import QualityTask
 
     return QualityTask(config, faces, device=device)

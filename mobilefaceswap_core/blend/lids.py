@@ -1,0 +1,137 @@
+"""The target's lids come back as its eyes close: a swapper that learnt from open eyes leaves them half open."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import OptionError
+from ..faces.landmarks68 import LEFT_EYE, RIGHT_EYE, eye_opening
+from ..types import Image, Mask, Points
+
+Closing = tuple[float, float]  # left and right eye of the image: 0 open, 1 closed
+
+USUAL_OPENING = 0.32  # height over width of an open eye in the 68 landmarks, for stills and the first frames of a clip
+# Shares of the usual opening: at the first the lids begin to come, at the second they are there. Landmarks of a closed eye
+# still lie a third apart.
+_BEGINS, _ENDS = 0.78, 0.45
+_GROWTH, _BLUR = 1 / 32, 1 / 75  # of the crop's side: lids lie outside of the eye's outline
+_HALF_LIFE_S = 0.03  # a blink takes 0.1 to 0.3 s and must not be averaged away
+_LONGEST_GAP_S = 0.5
+_REMEMBERED = 250  # frames whose opening is the face's usual one, ten seconds
+_USUAL_QUANTILE = 0.9
+_ENOUGH = 12  # frames before a clip's own opening is trusted
+_USUAL_LIMITS = (0.2, 0.45)  # narrow and wide eyes; beyond it the landmarks are wrong
+
+
+def closing(landmarks: Points, *, usual: Closing = (USUAL_OPENING, USUAL_OPENING)) -> Closing:
+    """How far each eye is closed.
+
+    Args:
+        landmarks: ``(68, 2)``, any scale.
+        usual: opening of each eye when it is open, height over width.
+    """
+    shares = (eye_opening(landmarks, eye) / own for eye, own in zip((LEFT_EYE, RIGHT_EYE), usual, strict=True))
+    left, right = (float(np.clip((_BEGINS - share) / (_BEGINS - _ENDS), 0, 1)) for share in shares)
+    return left, right
+
+
+def lids_weight(landmarks: Points, closed: Closing, size_px: int) -> Mask:
+    """Where and how far the target's lids show, ``(S, S)`` float32 in [0, 1].
+
+    Args:
+        landmarks: ``(68, 2)`` px of the crop.
+        closed: see :func:`closing`.
+    """
+    weight = np.zeros((size_px, size_px), np.float32)
+    for eye, share in zip((LEFT_EYE, RIGHT_EYE), closed, strict=True):
+        if share <= 0:
+            continue
+        # An outline of a closed eye has no height: it is given that of an open one, about its own line.
+        outline = cv2.convexHull(np.round(landmarks[eye]).astype(np.int32))
+        own: NDArray[Any] = np.zeros_like(weight)
+        cv2.fillPoly(own, [outline], 1.0)
+        growth = 2 * round(_lid_reach(landmarks, eye, size_px)) + 1
+        own = cv2.dilate(own, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (growth, growth)))
+        weight = np.maximum(weight, np.float32(share) * cv2.GaussianBlur(own, (0, 0), _BLUR * size_px))
+    return weight
+
+
+def bring_back_lids(swapped: Image, target: Image, landmarks: Points, closed: Closing) -> Image:
+    """Blend the target's closing eyes into the swapped face.
+
+    Args:
+        swapped: ``(S, S, 3)`` RGB uint8, colours matched.
+        target: ``(S, S, 3)`` RGB uint8, the same crop.
+        landmarks: ``(68, 2)`` of the target, px of the crop.
+        closed: see :func:`closing`; of a clip, what :class:`SteadyLids` gives.
+
+    Returns:
+        ``(S, S, 3)`` uint8; the input itself while both eyes are open.
+    """
+    if max(closed) <= 0:
+        return swapped
+    weight = lids_weight(landmarks, closed, len(swapped))
+    left, top, width, height = cv2.boundingRect((weight > 0).view(np.uint8))
+    if not width:
+        return swapped
+    part = np.s_[top : top + height, left : left + width]
+    out, share = swapped.copy(), weight[part]
+    out[part] = cv2.blendLinear(swapped[part], target[part], 1 - share, share)
+    return out
+
+
+class SteadyLids:
+    """How far the eyes of one face of a clip are closed, smooth over time; learns how far its eyes usually open."""
+
+    def __init__(self) -> None:
+        self._openings: deque[Closing] = deque(maxlen=_REMEMBERED)
+        self._closed: Closing | None = None
+        self._time_s = 0.0
+
+    def reset(self) -> None:
+        """Forget the face: at a cut, or when it was lost."""
+        self._openings.clear()
+        self._closed = None
+
+    def __call__(self, landmarks: Points, *, time_s: float) -> Closing:
+        """The next frame's closing.
+
+        Args:
+            landmarks: ``(68, 2)`` of the target.
+            time_s: when the frame is shown; not later than the one before, or much later, begins anew.
+
+        Raises:
+            OptionError: landmarks that are not finite.
+        """
+        if not np.isfinite(landmarks).all():
+            raise OptionError("The eyes' landmarks are not finite; leave out faces without landmarks.")
+        self._openings.append((eye_opening(landmarks, LEFT_EYE), eye_opening(landmarks, RIGHT_EYE)))
+        now = closing(landmarks, usual=self.usual)
+        gap_s = time_s - self._time_s
+        self._time_s = time_s
+        if self._closed is not None and 0 < gap_s < _LONGEST_GAP_S:
+            keep = 0.5 ** (gap_s / _HALF_LIFE_S)
+            now = tuple(keep * a + (1 - keep) * b for a, b in zip(self._closed, now, strict=True))  # type: ignore[assignment]
+        self._closed = now
+        return now
+
+    @property
+    def usual(self) -> Closing:
+        """How far each eye opens when it is open: a constant at first, then a high quantile of what was seen."""
+        if len(self._openings) < _ENOUGH:
+            return USUAL_OPENING, USUAL_OPENING
+        left, right = np.clip(np.quantile(np.array(self._openings), _USUAL_QUANTILE, axis=0), *_USUAL_LIMITS)
+        return float(left), float(right)
+
+
+def _lid_reach(landmarks: Points, eye: slice, size_px: int) -> float:
+    """How far lids reach beyond the outline, px: more the less the eye is open, for open ones are what they must cover."""
+    outer, inner = landmarks[eye][0], landmarks[eye][3]
+    width = float(np.linalg.norm(inner - outer))
+    missing = max(USUAL_OPENING - eye_opening(landmarks, eye), 0.0) * width / 2
+    return _GROWTH * size_px + missing

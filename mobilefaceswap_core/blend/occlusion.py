@@ -1,0 +1,217 @@
+"""What hides a face stays the target's: glasses, hands, hair, microphones.
+
+The network looks at the target's crop and says of each pixel how likely it shows no visible face. Hair and background
+count as hidden too; a swapper's own mask excludes them anyway. Beards and moustaches are face: a swap redraws them.
+
+>>> import numpy as np
+>>> visible_weight(np.array([[0.1, 0.5, 0.9]], np.float32)).round(3)
+array([[1. , 0.5, 0. ]], dtype=float32)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ImageError, OptionError
+from ..faces.geometry import compose, invert, warp
+from ..types import Image, Mask, Matrix
+from ..weights.load import load_into, load_tensors, read_safetensors, spec_of
+
+NAME = "occlusion_224"
+# Between the two the target fades in: the network is sure below .3 and above .7 of all but an occluder's edge, and a hard
+# limit would show each wrong pixel whole.
+CERTAINLY_VISIBLE, CERTAINLY_HIDDEN = 0.3, 0.7
+# Of the guided filter, at the probability's own size: a radius of 4 px reaches over the width by which the network's edges
+# are soft, and (0.02)^2 is the variance of luma (of 0 to 1) below which a surface is taken for smooth.
+_GUIDE_RADIUS_PX, _GUIDE_VARIANCE = 4, 0.0004
+# Time in which an old probability loses half of its say. Three frames of a 25 Hz clip: flicker between frames averages out,
+# a hand that enters is there a tenth of a second later.
+HALF_LIFE_S = 0.08
+_LONGEST_GAP_S = 0.5  # after it nothing is known of the face any more
+
+Runner = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (N, 3, S, S) in [0, 1] -> (N, 1, S, S)
+
+
+class OcclusionModel:
+    """Owns the network; calls are pure and may come from several threads.
+
+    Args:
+        run: crops ``(N, 3, 224, 224)`` in [0, 1] -> probabilities ``(N, 1, 224, 224)``.
+        label: library and device really in use.
+    """
+
+    def __init__(self, run: Runner, *, label: str) -> None:
+        crop = spec_of(NAME).crop
+        assert crop is not None  # it reads face crops
+        self.crop, self.label, self._run = crop, label, run
+
+    def __call__(self, target: Image) -> Mask:
+        """The probability that a pixel shows no visible face.
+
+        Args:
+            target: ``(S, S, 3)`` RGB uint8, cut out as :attr:`crop` says; another S is brought to its size first.
+
+        Returns:
+            ``(S, S)`` float32 in [0, 1].
+
+        Raises:
+            ImageError: not a square RGB uint8 crop.
+        """
+        return self.batch([target])[0]
+
+    def batch(self, targets: Sequence[Image]) -> list[Mask]:
+        """:meth:`__call__` of several targets in one run of the network."""
+        if not targets:
+            return []
+        for target in targets:
+            if (
+                target.ndim != 3
+                or target.shape[0] != target.shape[1]
+                or target.shape[2] != 3
+                or target.dtype != np.uint8
+            ):
+                raise ImageError(
+                    f"The occlusion network reads (S, S, 3) uint8 crops, got {target.shape} {target.dtype}; align the face first."
+                )
+        side = self.crop.size_px
+        crops = np.stack([_resized(target, side) for target in targets])
+        hidden = self._run(np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32) / np.float32(255))
+        return [_resized(own, len(target)) for own, target in zip(hidden[:, 0], targets, strict=True)]
+
+
+def load_occlusion(*, device: str = "cpu", path: Path | None = None) -> OcclusionModel:
+    """The network that ships, or one trained elsewhere: in ONNX Runtime on a CPU, in PyTorch elsewhere.
+
+    Args:
+        device: see :func:`~mobilefaceswap_core.runtime.devices.choose_device`.
+        path: a file of the program ``occlusion``; the shipped weights if not given.
+
+    Raises:
+        WeightsError: missing, damaged, or of another network.
+        BackendError: the device or ONNX Runtime is not there.
+    """
+    from ..runtime.devices import choose_device
+    from .occlusion_network import OcclusionNet, occlusion_graph
+
+    network = OcclusionNet().eval().requires_grad_(False)
+    load_into(network, load_tensors(NAME) if path is None else read_safetensors([path]), what=str(path or NAME))
+    where = choose_device(device)
+    if where.type != "cpu":
+        return OcclusionModel(_torch_runner(network.to(where), where), label=f"{where} / torch")
+    from ..runtime.sessions import device_of, open_session
+
+    session = open_session(occlusion_graph(network).SerializeToString())
+    return OcclusionModel(lambda crops: session.run(["hidden"], {"crop": crops})[0], label=device_of(session))
+
+
+def _torch_runner(network: Any, where: Any) -> Runner:
+    import torch
+
+    def run(crops: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            return torch.sigmoid(network(torch.from_numpy(crops).to(where)).float()).cpu().numpy()
+
+    return run
+
+
+def visible_weight(hidden: Mask) -> Mask:
+    """What the mask is multiplied by: 1 where the face is visible, 0 where it is hidden.
+
+    Args:
+        hidden: probability in [0, 1], any shape.
+    """
+    span = CERTAINLY_HIDDEN - CERTAINLY_VISIBLE
+    return np.clip((CERTAINLY_HIDDEN - hidden) / np.float32(span), 0, 1).astype(np.float32, copy=False)
+
+
+def guided(hidden: Mask, guide: Image) -> Mask:
+    """The probability at the size of an image, its edges where those of the image are.
+
+    The fast guided filter: about each pixel the probability is a line of the guide's luma, fitted where the network
+    answered and applied to the full-size luma. So a frame of glasses two pixels wide stays two pixels wide.
+
+    Args:
+        hidden: ``(S, S)`` float32 in [0, 1].
+        guide: ``(T, T, 3)`` RGB uint8, the same crop at its native size, T at least S for a gain.
+
+    Returns:
+        ``(T, T)`` float32 in [0, 1].
+
+    Raises:
+        OptionError: the guide is not square.
+
+    Source:
+        He and Sun, "Fast Guided Filter", arXiv 1505.00996, with a box window.
+    """
+    if guide.shape[0] != guide.shape[1]:
+        raise OptionError(f"The guide is {guide.shape[1]} x {guide.shape[0]} px; wanted the square crop of the face.")
+    luma = cv2.cvtColor(guide, cv2.COLOR_RGB2GRAY)
+    side, full = len(hidden), len(guide)
+    small = _resized(luma, side).astype(np.float32) / np.float32(255)
+    window = (2 * _GUIDE_RADIUS_PX + 1,) * 2
+    mean, mean_hidden = cv2.blur(small, window), cv2.blur(hidden, window)
+    variance = cv2.blur(small * small, window) - mean * mean
+    slope: NDArray[Any] = (cv2.blur(small * hidden, window) - mean * mean_hidden) / (
+        variance + np.float32(_GUIDE_VARIANCE)
+    )
+    offset = cv2.blur(mean_hidden - slope * mean, window)
+    slope = cv2.blur(slope, window) / np.float32(255)
+    result = cv2.multiply(_resized(slope, full), luma, dtype=cv2.CV_32F)
+    return np.clip(cv2.add(result, _resized(offset, full)), 0, 1)  # type: ignore[return-value]
+
+
+class SteadyOcclusion:
+    """The probability of one face of a clip, averaged over time in the crop's own coordinates. One object per face.
+
+    Args:
+        half_life_s: time in which the past loses half of its say.
+    """
+
+    def __init__(self, *, half_life_s: float = HALF_LIFE_S) -> None:
+        if not half_life_s > 0:
+            raise OptionError(f"Got a half life of {half_life_s} s; wanted more than 0.")
+        self._half_life_s = half_life_s
+        self._average: Mask | None = None
+        self._crop_from_frame: Matrix | None = None
+        self._time_s = 0.0
+
+    def reset(self) -> None:
+        """Forget the past: at a cut, or when the face was lost."""
+        self._average = self._crop_from_frame = None
+
+    def __call__(self, hidden: Mask, crop_from_frame: Matrix, *, time_s: float) -> Mask:
+        """The average up to this frame.
+
+        An occluder stands still in the frame more often than in the crop, so what was seen is moved by the change of
+        the crops' matrices first.
+
+        Args:
+            hidden: ``(S, S)`` of this frame.
+            crop_from_frame: ``(2, 3)`` of this frame's crop.
+            time_s: when the frame is shown; not later than the one before, or much later, begins anew.
+        """
+        gap_s = time_s - self._time_s
+        before, place = self._average, self._crop_from_frame
+        self._time_s, self._crop_from_frame = time_s, crop_from_frame
+        if before is None or place is None or before.shape != hidden.shape or not 0 < gap_s < _LONGEST_GAP_S:
+            self._average = hidden
+            return hidden
+        new_from_old = compose(crop_from_frame, invert(place))
+        size = (len(hidden), len(hidden))
+        moved: NDArray[Any] = warp(before, new_from_old, size, border=cv2.BORDER_REPLICATE)
+        keep = 0.5 ** (gap_s / self._half_life_s)
+        average: NDArray[Any] = cv2.addWeighted(moved, keep, hidden, 1 - keep, 0)
+        self._average = average
+        return average
+
+
+def _resized(image: NDArray[Any], side: int) -> NDArray[Any]:
+    if len(image) == side:
+        return image
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if len(image) > side else cv2.INTER_LINEAR)
