@@ -9,18 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import BackendError, OptionError, OutputError, SwapError
+from ..errors import BackendError, OptionError, OutputError, SwapError, VideoError
 from ..faces.geometry import side_in_frame
-from ..files.atomic import hidden_name
+from ..files.atomic import hidden_name, written_whole
+from ..files.formats import format_of
 from ..files.images import LoadedImage, check_image, write_image
 from ..types import Image, Mask, Matrix
 from .badge import draw_badge
 from .carriers import MARK_CROP
 from .metadata import append_xmp_box, embed_metadata, metadata_text, read_metadata, tag_clip
 from .watermark import embed_crop, embed_frame, payload_for, video_strength
-
-_CLIPS = (".mp4", ".m4v", ".mov")
-_WITHOUT_METADATA = (".bmp",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +121,13 @@ def mark_image_file(
     """
     path = Path(path)
     text = None
-    if options.metadata and path.suffix.lower() not in _WITHOUT_METADATA:
+    row = format_of(path)
+    if options.metadata and row is not None and row.statement:
         text = metadata_text(model=model, version=version or _version())
     pixels = draw_badge(image) if options.badge else image
-    temporary = hidden_name(path)
-    try:
+    with written_whole(path) as temporary:
         write_image(temporary, pixels, like, quality=quality, text=text)
-        report = finish_file(temporary, model=model, options=options, version=version, title=path.name)
-        _replace(temporary, path)
-    finally:
-        with contextlib.suppress(
-            OSError
-        ):  # a read-only disk refuses this too, and its first refusal is the one to tell
-            temporary.unlink(missing_ok=True)
-    return report
+        return finish_file(temporary, model=model, options=options, version=version, title=path.name)
 
 
 def finish_file(
@@ -197,10 +188,11 @@ def finish_file(
 
 def _with_metadata(path: Path, part: Path, model: str, version: str) -> Path:
     """Write a copy with metadata; the path of the file that has them."""
-    suffix = path.suffix.lower()
-    if suffix in (".tif", ".tiff") and read_metadata(path):  # write_image put it there
+    row = format_of(path)
+    statement = "" if row is None else row.statement
+    if statement == "while writing" and read_metadata(path):  # write_image put it there
         return path
-    if suffix not in _CLIPS:
+    if statement != "box":
         part.write_bytes(embed_metadata(path.read_bytes(), model=model, version=version))
         return part
     _copy_with_tags(path, part, model, version)
@@ -217,15 +209,8 @@ def _copy_with_tags(path: Path, part: Path, model: str, version: str) -> None:
         return
     try:
         tag_clip(path, part, model=model, version=version)
-    except (av.FFmpegError, ValueError):
+    except (VideoError, av.FFmpegError, ValueError):
         shutil.copyfile(path, part)
-
-
-def _replace(source: Path, destination: Path) -> None:
-    try:
-        os.replace(source, destination)
-    except OSError as error:
-        raise OutputError(f"{destination} cannot be written ({error}). Check the folder and permissions.") from error
 
 
 def _version() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import OptionError, OutputError, RefusedError
+from ..files.digest import file_sha256
 
 if TYPE_CHECKING:
     from ..pipeline import Pipeline
@@ -118,7 +118,4 @@ class HostRules:
 
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's content; empty for a folder of pictures."""
-    if not path.is_file():
-        return ""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return file_sha256(path) if path.is_file() else ""
