@@ -102,7 +102,9 @@ def test_an_embedding_of_another_kind_is_refused_not_waved_through(folder: Path,
         load_blocklist(folder, CountingEmbed()).check_source(source)
 
 
-@pytest.mark.parametrize("name", ["protected.avif", "protected.gif", "protected.jp2", "protected.ppm", "protected.JFIF"])
+@pytest.mark.parametrize(
+    "name", ["protected.avif", "protected.gif", "protected.jp2", "protected.ppm", "protected.JFIF"]
+)
 def test_a_photo_of_any_format_that_is_read_protects(tmp_path: Path, name: str) -> None:
     save(tmp_path / "person" / name, (250, 0, 0))
     blocked = load_blocklist(tmp_path, CountingEmbed())
