@@ -56,10 +56,10 @@ class Format:
 # Only formats that are pixels: Pillow would otherwise hand EPS to Ghostscript. HEIC is read where a plug-in of Pillow is
 # installed. Signatures are tried from top to bottom: MP4's fits AVIF, HEIC and MOV too.
 FORMATS = (
-    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), "image/jpeg", rb"\xff\xd8\xff", ("JPEG", "MPO"),
-           frozenset({"L", "RGB", "CMYK"}), statement="inside", credentials=True),
     Format("PNG", (".png",), "image/png", rb"\x89PNG", ("PNG",),
            frozenset({"L", "LA", "RGB", "RGBA", "L16", "RGB16", "RGBA16"}), statement="inside", credentials=True),
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), "image/jpeg", rb"\xff\xd8\xff", ("JPEG", "MPO"),
+           frozenset({"L", "RGB", "CMYK"}), statement="inside", credentials=True),
     Format("WebP", (".webp",), "image/webp", rb"RIFF....WEBP", ("WEBP",),
            frozenset({"RGB", "RGBA"}), animated=True, statement="inside", credentials=True),
     Format("BMP", (".bmp",), "image/bmp", rb"BM", ("BMP",), frozenset({"L", "RGB"})),
@@ -68,7 +68,7 @@ FORMATS = (
     Format("GIF", (".gif",), "image/gif", rb"GIF8", ("GIF",),
            animated=True, time_unit_ms=10, statement="inside", credentials=True),
     Format("APNG", (".apng",), "image/apng", b"", ("PNG",), animated=True, statement="inside"),
-    Format("MPO", (".mpo",), "image/mpo", b"", ("MPO",)),
+    Format("MPO", (".mpo",), "image/mpo", b"", ("MPO", "JPEG")),
     Format("AVIF", (".avif", ".avifs"), "image/avif", rb"....ftypavi[fs]", ("AVIF",), credentials=True),
     Format("HEIC", (".heic", ".heif"), "image/heic", rb"....ftyp(?:heic|heix|hevc|mif1|msf1)", ("HEIF",),
            credentials=True),
