@@ -103,7 +103,7 @@ def unpack(
         raise OptionError(f"A name in the zip cannot be used ({error.strerror}). Rename the photos.") from error
     except _DAMAGED as error:
         raise OptionError(f"This is not a zip that can be read ({error}). Pack the photos again.") from error
-    photos = photos_in(folder, deep=True)
+    photos = photos_in(folder, deep=True) if folder.is_dir() else []  # a zip without one made no folder
     if not photos:
         raise OptionError("There are no photos in the zip. Pack folders source/ and target/, or one folder per person.")
     for path in photos:

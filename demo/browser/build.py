@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 
 from mobilefaceswap_core import __version__
 from mobilefaceswap_core.errors import BackendError, OutputError
-from mobilefaceswap_core.files.atomic import write_bytes, written_whole
+from mobilefaceswap_core.files.atomic import remove_leftovers, write_bytes, written_whole
 from mobilefaceswap_core.marking.metadata import metadata_text
 from mobilefaceswap_core.marking.onnx_watermark import watermark_graph
 from mobilefaceswap_core.student.export_pair import export_pair
@@ -61,6 +61,7 @@ def build(out: Path = DEFAULT_OUT, *, runtime: Path | None = None, identity: boo
         raise OutputError(f"{out} holds other files and would be replaced; give an empty or new folder.")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(out.parent)
         with tempfile.TemporaryDirectory() as temporary, written_whole(out, replacing=True) as page:
             shutil.copytree(HERE / "page", page)
             _add_runtime(page / "runtime", runtime or fetch_runtime(Path(temporary)))

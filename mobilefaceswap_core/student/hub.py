@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from ..errors import OptionError, WeightsError
-from ..files.atomic import refused, written_whole
+from ..files.atomic import refused, remove_leftovers, written_whole
 from ..files.digest import file_sha256
 from ..weights.load import load_tensors, read_safetensors, spec_of
 from .swapper import Student, load_student
@@ -59,6 +59,7 @@ def save_pretrained(student: Student, folder: str | Path) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise refused(folder, error) from error
+    remove_leftovers(folder.parent)
     with written_whole(folder) as part:
         part.mkdir()
         (part / WEIGHTS_FILE).write_bytes(save(tensors, metadata={"layout": LAYOUT}))
