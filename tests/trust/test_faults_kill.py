@@ -69,6 +69,7 @@ import numpy as np
 from mobilefaceswap_core.files.images import write_image
 pictures = [np.full((700, 700, 3), value, np.uint8) for value in (10, 240)]
 for p in pictures: p[:, ::3] //= 2
+write_image("0.png", pictures[0])
 print("ready")
 number = 0
 while True:
