@@ -138,14 +138,14 @@ def read_pack(path: Path, *, optional: Collection[str] = (), error: type[SwapErr
         raise error(f"Pack {path} does not exist; make one with `python -m mobilefaceswap_core.training prepare`.")
     values = read_npz(path, error=error, what="pack of face crops")
     if missing := [key for key in _KEYS if key not in values and key not in optional]:
-        raise error(f"{path.name} is not a pack: it has no {', '.join(missing)}.")
+        raise error(f"{path.name} is not a pack of face crops: it has no {', '.join(missing)}.")
     buffer, offsets = values["buf"], values["off"]
     count = values["ids"].size if "ids" in values else max(offsets.size - 1, 0)
     labels = values.get("ids", np.arange(count))
     landmarks = values.get("lm", np.full((count, 68, 2), np.nan, np.float32))
     if offsets.shape != (count + 1,) or landmarks.shape != (count, 68, 2) or buffer.ndim != 1 or labels.ndim != 1:
         raise error(
-            f"{path.name} is not a pack: ids {labels.shape}, off {offsets.shape}, lm {landmarks.shape}, buf {buffer.shape}; "
+            f"{path.name} is not a pack of face crops: ids {labels.shape}, off {offsets.shape}, lm {landmarks.shape}, buf {buffer.shape}; "
             "wanted (N,), (N + 1,), (N, 68, 2) and bytes in one row."
         )
     kinds = (
