@@ -145,8 +145,8 @@ def read_pack(path: Path, *, optional: Collection[str] = (), error: type[SwapErr
     landmarks = values.get("lm", np.full((count, 68, 2), np.nan, np.float32))
     if offsets.shape != (count + 1,) or landmarks.shape != (count, 68, 2) or buffer.ndim != 1 or labels.ndim != 1:
         raise error(
-            f"{path.name} is not a pack of face crops: ids {labels.shape}, off {offsets.shape}, lm {landmarks.shape}, buf {buffer.shape}; "
-            "wanted (N,), (N + 1,), (N, 68, 2) and bytes in one row."
+            f"{path.name} is not a pack of face crops: ids {labels.shape}, off {offsets.shape}, lm {landmarks.shape}, buf "
+            f"{buffer.shape}; wanted (N,), (N + 1,), (N, 68, 2) and bytes in one row."
         )
     kinds = (
         buffer.dtype == np.uint8,
