@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mobilefaceswap_core.errors import VideoError
-from mobilefaceswap_core.files.media import MEDIA_OPTIONS, check_codec
+from mobilefaceswap_core.files.media import check_codec, open_media
 from mobilefaceswap_core.pipeline import Source
 from mobilefaceswap_core.video import (
     EncodeOptions,
@@ -60,7 +60,7 @@ def clip_facts(path: str | Path) -> ClipFacts:
     import av
 
     try:
-        with av.open(str(path), options=MEDIA_OPTIONS) as container:
+        with open_media(path, name="This file") as container:
             if not container.streams.video:
                 raise VideoError("This file has no pictures; wanted a video such as MP4 or WebM.")
             stream = container.streams.video[0]
@@ -118,7 +118,7 @@ def trim_clip(path: str | Path, output: Path, start_s: float, end_s: float) -> P
     import av
 
     try:
-        with av.open(str(path), options=MEDIA_OPTIONS) as source, av.open(str(output), "w") as result:
+        with open_media(path, name="This clip") as source, av.open(str(output), "w") as result:
             video = source.streams.video[0]
             kept = [video, *source.streams.audio]
             copies = {stream.index: result.add_stream_from_template(stream) for stream in kept}

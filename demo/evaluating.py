@@ -19,15 +19,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from mobilefaceswap_core.errors import Cancelled, OptionError, OutputError
+from mobilefaceswap_core.files.atomic import FULL_DISK
+from mobilefaceswap_core.files.formats import is_photo, photos_in
 from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.types import Image
-from mobilefaceswap_core.video.output import FULL_DISK
 
 from .limits import check_size
 from .settings import Settings
 
 Stage = Literal["swap", "judge", "report"]
-_IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _MOST_FILES = 2000
 _GROWTH = 4  # a zip of photos hardly shrinks them; more than this is a trap
 _MOST_LIST_BYTES = 1 << 20  # of pairs.csv
@@ -103,7 +103,7 @@ def unpack(
         raise OptionError(f"A name in the zip cannot be used ({error.strerror}). Rename the photos.") from error
     except _DAMAGED as error:
         raise OptionError(f"This is not a zip that can be read ({error}). Pack the photos again.") from error
-    photos = [path for path in folder.rglob("*") if path.suffix.lower() in _IMAGES]
+    photos = photos_in(folder, deep=True) if folder.is_dir() else []  # a zip without one made no folder
     if not photos:
         raise OptionError("There are no photos in the zip. Pack folders source/ and target/, or one folder per person.")
     for path in photos:
@@ -141,7 +141,7 @@ def _check_directory(archive: Path) -> None:
 def _is_wanted(name: str) -> bool:
     path = PurePosixPath(name)
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return not hidden and (path.suffix.lower() in _IMAGES or path.name == "pairs.csv")
+    return not hidden and (is_photo(path) or path.name == "pairs.csv")
 
 
 def _inner_paths(names: Sequence[str]) -> list[tuple[str, ...]]:

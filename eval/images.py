@@ -1,28 +1,25 @@
 """Reading images by reference, so that a pair list can name files, video frames and packed crops alike.
 
 A reference is a path relative to the data set's root, optionally followed by ``#N``: frame ``N`` of a video, or crop
-``N`` of a pack (an ``.npz`` with ``buf`` and ``off``: crop i is the encoded image ``buf[off[i]:off[i + 1]]``).
+``N`` of a pack (:mod:`mobilefaceswap_core.files.packs`; labels and landmarks may be missing).
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mobilefaceswap_core.errors import ImageError
+from mobilefaceswap_core.errors import ImageError, OutputError, VideoError
+from mobilefaceswap_core.files.atomic import written_whole
+from mobilefaceswap_core.files.formats import CLIP_SUFFIXES
 from mobilefaceswap_core.files.images import MAX_PIXELS
 from mobilefaceswap_core.files.images import read_image as read_photo
-from mobilefaceswap_core.files.npz import read_npz
+from mobilefaceswap_core.files.media import open_media
+from mobilefaceswap_core.files.packs import Pack, read_pack
 from mobilefaceswap_core.types import Image, Points
 
-from .records import disk_refused, partial_name
-
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+from .records import disk_refused
 
 
 class ImageReader:
@@ -30,7 +27,7 @@ class ImageReader:
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
-        self._pack: tuple[Path, dict[str, NDArray[np.generic]]] | None = None
+        self._pack: tuple[Path, Pack] | None = None
 
     def read(self, reference: str) -> Image:
         """The image of a reference, ``(H, W, 3)`` RGB uint8.
@@ -51,7 +48,7 @@ class ImageReader:
             )
         if full.suffix.lower() == ".npz":
             return self._crop(full, number, reference)
-        if full.suffix.lower() in VIDEO_SUFFIXES:
+        if full.suffix.lower() in CLIP_SUFFIXES:
             return _video_frame(full, number, reference)
         return read_image(full)
 
@@ -64,29 +61,21 @@ class ImageReader:
         if full is None:
             raise ImageError(f"{_short(reference)}: leads out of the data set's root.")
         pack = self._open_pack(full)
-        if "lm" not in pack:
+        if not pack.has_landmarks:
             return None
-        points = pack["lm"]
-        if points.ndim != 3 or points.shape[1:] != (68, 2) or points.dtype.kind != "f" or number >= len(points):
-            raise ImageError(
-                f"{_short(reference)}: landmarks are {points.dtype} {points.shape}; wanted floats (n, 68, 2)."
-            )
-        return points[number].astype(np.float64) * size_px
+        if number >= len(pack):
+            raise ImageError(f"{_short(reference)}: the pack has landmarks of {len(pack)} crops.")
+        return pack.landmarks[number].astype(np.float64) * size_px
 
     def _crop(self, path: Path, number: int | None, reference: str) -> Image:
         pack = self._open_pack(path)
-        buffer, offsets = pack.get("buf"), pack.get("off")
-        if buffer is None or offsets is None or buffer.dtype != np.uint8 or buffer.ndim != 1:
-            raise ImageError(f"{path.name}: wanted buf (uint8) and off in a pack of face crops.")
-        if offsets.ndim != 1 or offsets.dtype.kind not in "iu":
-            raise ImageError(f"{path.name}: off is {offsets.dtype} {offsets.shape}; wanted n + 1 whole numbers.")
-        if number is None or not 0 <= number < len(offsets) - 1:
-            raise ImageError(f"{reference}: wanted #N with N from 0 to {len(offsets) - 2}.")
-        return decode_image(pack["buf"][int(offsets[number]) : int(offsets[number + 1])].tobytes(), reference)
+        if number is None or not 0 <= number < len(pack):
+            raise ImageError(f"{reference}: wanted #N with N from 0 to {len(pack) - 1}.")
+        return decode_image(pack.encoded(number).tobytes(), reference)
 
-    def _open_pack(self, path: Path) -> dict[str, NDArray[np.generic]]:
+    def _open_pack(self, path: Path) -> Pack:
         if self._pack is None or self._pack[0] != path:
-            self._pack = (path, read_npz(path, error=ImageError, what="pack of face crops"))
+            self._pack = (path, read_pack(path, optional=("lm", "ids"), error=ImageError))
         return self._pack[1]
 
 
@@ -137,34 +126,27 @@ def decode_image(payload: bytes, name: str) -> Image:
 
 
 def write_png(path: Path, image: Image) -> None:
-    """Write a PNG under a temporary name, then rename it into place. The same image gives the same bytes.
+    """Write a PNG whole or not at all. The same image gives the same bytes.
 
     Raises:
         OutputError: the disk refuses; nothing is left behind.
     """
     from PIL import Image as PillowImage
 
-    partial = partial_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as handle:
-            PillowImage.fromarray(image).save(handle, format="PNG", compress_level=4)
-        os.replace(partial, path)
-    except OSError as error:
+        with written_whole(path) as partial:
+            PillowImage.fromarray(image).save(partial, format="PNG", compress_level=4)
+    except (OSError, OutputError) as error:
         raise disk_refused(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def _video_frame(path: Path, number: int | None, reference: str) -> Image:
     """Decode forward from the keyframe before frame ``number``; exact for constant frame rates."""
     import av
 
-    from mobilefaceswap_core.files.media import MEDIA_OPTIONS
-
     try:
-        with av.open(str(path), options=MEDIA_OPTIONS) as container:
+        with open_media(path, name=reference) as container:
             stream = container.streams.video[0]
             if stream.codec_context is None:
                 raise ImageError(f"{reference}: the clip's codec is unknown; convert it first.")
@@ -182,6 +164,8 @@ def _video_frame(path: Path, number: int | None, reference: str) -> Image:
                 if at >= wanted:
                     _check_frame_size(frame.width, frame.height, reference)
                     return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+    except VideoError as error:
+        raise ImageError(str(error)) from error
     except (av.error.FFmpegError, ArithmeticError, IndexError, OSError, ValueError) as error:
         raise ImageError(f"{reference}: the clip cannot be decoded ({error}).") from error
     raise ImageError(f"{reference}: the clip ends before frame {number}.")
@@ -200,13 +184,13 @@ def video_length(path: Path) -> int:
     """
     import av
 
-    from mobilefaceswap_core.files.media import MEDIA_OPTIONS
-
     try:
-        with av.open(str(path), options=MEDIA_OPTIONS) as container:
+        with open_media(path, name=path.name) as container:
             stream = container.streams.video[0]
             if 0 < stream.frames <= path.stat().st_size:
                 return int(stream.frames)
             return sum(1 for _ in container.demux(stream)) - 1
+    except VideoError as error:
+        raise ImageError(str(error)) from error
     except (av.error.FFmpegError, IndexError, OSError, ValueError) as error:
         raise ImageError(f"{path.name}: the clip cannot be opened ({error}).") from error

@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mobilefaceswap_core.files.atomic import remove_leftovers
+
 from .executors import run_jobs
 from .features import store_feature
 from .gallery import Gallery, load_gallery
 from .judge_worker import JudgeOptions, JudgeWorker
 from .pairs import Pair, count_pairs, iterate_pairs
-from .records import OUTCOME, RecordWriter, read_records, remove_partials, write_json
+from .records import OUTCOME, RecordWriter, read_records, write_json
 from .swap import Progress, done_pairs
 
 
@@ -41,7 +43,7 @@ def run_judge(
     Returns:
         Pairs measured.
     """
-    remove_partials(run)
+    remove_leftovers(run, deep=True)
     total = count_pairs(run / "pairs.csv", limit=limit)
     rows = count_pairs(run / "pairs.csv")  # feature files have a row for every pair, whatever the limit
     made = made_images(run, methods, total)

@@ -13,7 +13,6 @@ A method is named on the command line as ``NAME``, or ``LABEL=SPEC`` to choose i
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ import numpy as np
 
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError
 from mobilefaceswap_core.faces.geometry import template_points
+from mobilefaceswap_core.files.formats import PHOTO_SUFFIXES
 from mobilefaceswap_core.marking import UNMARKED
 from mobilefaceswap_core.options import SwapOptions
 from mobilefaceswap_core.swapper import Swapper, SwapperInfo
@@ -163,7 +163,7 @@ class FolderMethod:
         """Read the result; a size other than the target's is refused, since background metrics compare pixels."""
         names = (f"{reference_stem(pair.source)}-{reference_stem(pair.target)}", pair.name, str(pair.index))
         for name in names:
-            for suffix in (".png", ".jpg", ".jpeg", ".webp"):
+            for suffix in PHOTO_SUFFIXES:
                 if (self._folder / (name + suffix)).is_file():
                     image = read_image(self._folder / (name + suffix))
                     wanted = reader.read(pair.target).shape
@@ -276,8 +276,3 @@ class SourcePaste:
         """The source crop with a full mask."""
         chosen = list(conditions) * (len(targets) if len(conditions) == 1 else 1)
         return [SwappedCrop(image, np.ones(image.shape[:2], np.float32)) for image in chosen]
-
-
-def info_digest(info: MethodInfo) -> str:
-    """Short hash of a method's card, to notice on resume that it changed."""
-    return hashlib.sha256(repr((info.name, info.title, sorted(info.details.items()))).encode()).hexdigest()[:16]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.files.digest import file_sha256
 
 from .cells import original_cell, plain_cell
 from .records import write_text
@@ -77,15 +77,6 @@ def write_pairs(path: Path, pairs: Sequence[Pair]) -> str:
         writer.writerow([*row, plain_cell(pair.previous_target)] if clips else row)
     write_text(path, buffer.getvalue())
     return file_sha256(path)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        for block in iter(lambda: handle.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def iterate_pairs(path: Path, *, limit: int | None = None) -> Iterator[Pair]:

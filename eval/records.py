@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mobilefaceswap_core.errors import OptionError, OutputError
+from mobilefaceswap_core.files.atomic import refused, write_bytes
 
 # What every line of manifest.jsonl and records.jsonl says.
 OUTCOME: dict[str, type] = {"method": str, "pair": int, "status": str}
@@ -136,43 +137,25 @@ def repair_tail(path: Path) -> None:
         handle.truncate(0)
 
 
-def partial_name(path: Path) -> Path:
-    """Temporary name beside a file; the process number keeps workers that write the same file apart."""
-    return path.with_name(f"{path.name}.{os.getpid()}.partial")
-
-
-def remove_partials(folder: Path) -> None:
-    """Delete temporary files that a killed run left below a folder. Only while nothing else writes there."""
-    for path in folder.rglob("*.partial"):
-        path.unlink(missing_ok=True)
-
-
 def write_text(path: Path, text: str) -> None:
-    """Write a text file under a temporary name, then rename it into place.
+    """Write a text file whole or not at all.
 
     Raises:
         OutputError: the disk refuses; the file under that name is the old one, and nothing else is left.
     """
-    partial = partial_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-        os.replace(partial, path)
-    except OSError as error:
+        write_bytes(path, text.encode("utf-8", "backslashreplace"))
+    except (OSError, OutputError) as error:
         raise disk_refused(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write readable JSON under a temporary name, then rename it into place."""
+    """Write readable JSON whole or not at all; see :func:`write_text`."""
     write_text(path, json.dumps(_finite(value), indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
-def disk_refused(path: Path, error: OSError) -> OutputError:
+def disk_refused(path: Path, error: OSError | OutputError) -> OutputError:
     """What a refusal of the disk means for the user of a run."""
-    return OutputError(
-        f"{path}: could not be written ({error.strerror or error}). Free some space or check the permissions, then go on "
-        "with --resume."
-    )
+    told = refused(path, error) if isinstance(error, OSError) else error
+    return OutputError(f"{told} Then go on with --resume.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import CropSpec
 
 from .datasets import WITHOUT_ROOT, DatasetRequest, build_dataset, read_identities
@@ -17,7 +18,7 @@ from .judge_worker import JudgeOptions
 from .judges.pose import package_version
 from .methods import parse_method
 from .options import FIXED_ON_RESUME, RunOptions, saved_values
-from .pairs import count_pairs, file_sha256, iterate_pairs, write_pairs
+from .pairs import count_pairs, iterate_pairs, write_pairs
 from .records import write_json, write_text
 from .run_files import read_run
 from .summary import Summary, summarise

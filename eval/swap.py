@@ -16,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import Cancelled, OptionError, SwapError
+from mobilefaceswap_core.files.atomic import remove_leftovers
+from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import CropSpec
 
 from .executors import run_jobs
 from .images import ImageReader, inside, write_png
 from .methods import Method, load_method, parse_method
-from .pairs import Pair, count_pairs, file_sha256, iterate_pairs
-from .records import OUTCOME, RecordWriter, read_records, remove_partials, write_json
+from .pairs import Pair, count_pairs, iterate_pairs
+from .records import OUTCOME, RecordWriter, read_records, write_json
 
 Progress = Callable[[int, int], None]  # pairs done, pairs in all
 
@@ -152,7 +154,7 @@ def run_swap(
 
     todo = int((~done).any(0).sum())
     count = 0
-    remove_partials(run)
+    remove_leftovers(run, deep=True)
     with RecordWriter(manifest) as writer:
         for records in run_jobs(jobs(), _CardWriter, arguments, executor=executor, workers=workers):
             for record in records:

@@ -7,7 +7,6 @@ detector's networks, the student as a pair of ONNX files, and the texts that bel
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -17,7 +16,7 @@ from markdown_it import MarkdownIt
 
 from mobilefaceswap_core import __version__
 from mobilefaceswap_core.errors import BackendError, OutputError
-from mobilefaceswap_core.files.atomic import write_bytes
+from mobilefaceswap_core.files.atomic import remove_leftovers, write_bytes, written_whole
 from mobilefaceswap_core.marking.metadata import metadata_text
 from mobilefaceswap_core.marking.onnx_watermark import watermark_graph
 from mobilefaceswap_core.student.export_pair import export_pair
@@ -62,15 +61,13 @@ def build(out: Path = DEFAULT_OUT, *, runtime: Path | None = None, identity: boo
         raise OutputError(f"{out} holds other files and would be replaced; give an empty or new folder.")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".browser-") as temporary:
-            page = Path(temporary) / "page"
+        remove_leftovers(out.parent)
+        with tempfile.TemporaryDirectory() as temporary, written_whole(out, replacing=True) as page:
             shutil.copytree(HERE / "page", page)
             _add_runtime(page / "runtime", runtime or fetch_runtime(Path(temporary)))
             _add_networks(page / "models", identity=identity)
             _add_texts(page / "data")
             shutil.copytree(_PORTRAITS, page / "portraits")
-            shutil.rmtree(out, ignore_errors=True)
-            os.replace(page, out)
     except OSError as error:
         raise OutputError(f"{out} cannot be written ({error}). Give another folder with --out.") from error
     return out

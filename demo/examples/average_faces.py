@@ -10,8 +10,6 @@ crop. The crops are not shipped; the portraits are. Nothing is drawn at random: 
 from __future__ import annotations
 
 import argparse
-import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -19,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
-from mobilefaceswap_core.errors import ImageError
 from mobilefaceswap_core.faces.head_pose import head_pose
+from mobilefaceswap_core.files.atomic import written_whole
+from mobilefaceswap_core.files.packs import Pack, read_pack
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.types import Image, Points
 
@@ -38,29 +37,6 @@ CROP_LEFT_PX, CROP_TOP_PX = (PORTRAIT_PX - CROP_PX) // 2, 50
 BACKGROUND = np.array([198.0, 197.0, 195.0], np.float32)
 # Frontal, level and with closed lips: what blends without ghosts and makes a good source.
 MAX_YAW_DEG, MAX_PITCH_DEG, MAX_LIP_GAP = 7.0, 10.0, 0.03
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pack:
-    """Encoded crops and their landmarks in [0, 1]."""
-
-    data: NDArray[np.uint8]
-    offsets: NDArray[np.int64]
-    landmarks: NDArray[np.float64]
-
-    @staticmethod
-    def read(path: Path) -> Pack:
-        with np.load(path) as stored:
-            return Pack(stored["buf"], stored["off"], stored["lm"].astype(np.float64))
-
-    def crop(self, index: int, side_px: int) -> Image:
-        bgr = cv2.imdecode(self.data[self.offsets[index] : self.offsets[index + 1]], cv2.IMREAD_COLOR)
-        if bgr is None:
-            raise ImageError(f"Crop {index} of the pack is not a picture; the file is damaged, or is not such a pack.")
-        if bgr.shape[0] != side_px:
-            shrink = bgr.shape[0] > side_px
-            bgr = cv2.resize(bgr, (side_px, side_px), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC)
-        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
 def is_frontal(landmarks: Points) -> bool:
@@ -148,9 +124,9 @@ def finish(mean: Float) -> Image:
 
 def average_face(pack: Pack, members: NDArray[np.int64]) -> Image:
     """The portrait of one group of crops."""
-    landmarks = pack.landmarks[members] * CROP_PX
+    landmarks = pack.landmarks[members].astype(np.float64) * CROP_PX
     shape = landmarks.mean(0)
-    crops = (pack.crop(int(index), CROP_PX).astype(np.float32) for index in members)
+    crops = (pack.decode(int(index), CROP_PX).astype(np.float32) for index in members)
     return finish(refine([warp_to_shape(crop, points, shape) for crop, points in zip(crops, landmarks, strict=True)]))
 
 
@@ -159,17 +135,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("pack", type=Path, help="npz file of synthetic face crops")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "portraits")
     options = parser.parse_args(arguments)
-    pack = Pack.read(options.pack)
-    frontal = np.array([i for i, points in enumerate(pack.landmarks) if is_frontal(points)])
-    embeddings = load_identity_encoder().embed([pack.crop(int(i), 112) for i in frontal])
+    pack = read_pack(options.pack, optional=("ids",))
+    frontal = np.array([i for i, points in enumerate(pack.landmarks.astype(np.float64)) if is_frontal(points)])
+    embeddings = load_identity_encoder().embed([pack.decode(int(i), 112) for i in frontal])
     options.out.mkdir(parents=True, exist_ok=True)
     for number, anchor in enumerate(ANCHORS, start=1):
         row = int(np.flatnonzero(frontal == anchor)[0])
         portrait = average_face(pack, frontal[group_around(row, embeddings, CROPS_PER_PORTRAIT)])
         path = options.out / f"average_{number}.webp"
-        partial = path.with_name(path.stem + ".partial.webp")
-        cv2.imwrite(str(partial), cv2.cvtColor(portrait, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])
-        os.replace(partial, path)
+        with written_whole(path) as part:
+            cv2.imwrite(str(part), cv2.cvtColor(portrait, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])
         print(f"{path}: mean of {CROPS_PER_PORTRAIT} crops, {path.stat().st_size / 1024:.0f} KB")
 
 

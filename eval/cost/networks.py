@@ -96,13 +96,9 @@ def generator_candidates(
 
 def onnx_candidates(timed: Timed, *, batches: tuple[int, ...], threads: int, folder: Path) -> Iterator[Candidate]:
     """One generator in ONNX Runtime on the CPU; its file is written to ``folder``."""
-    import onnxruntime
+    from mobilefaceswap_core.runtime.sessions import open_session
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    path = export_onnx(timed, folder)
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = open_session(export_onnx(timed, folder), threads=threads)
     for batch in batches:
         targets, embedding = (tensor.contiguous().numpy() for tensor in random_inputs(timed.size_px, batch, "cpu"))
         feed = {"targets": targets, "embedding": embedding}

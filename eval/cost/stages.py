@@ -63,9 +63,9 @@ def profile_student(*, threads: int, rounds: int, folder: Path) -> list[StageTim
         rounds: profiled calls; two more are thrown away.
         folder: where the profiler may write.
     """
-    import onnxruntime
     import torch
 
+    from mobilefaceswap_core.runtime.sessions import open_session
     from mobilefaceswap_core.student.graph import idn_graph
     from mobilefaceswap_core.student.swapper import load_student
 
@@ -73,12 +73,8 @@ def profile_student(*, threads: int, rounds: int, folder: Path) -> list[StageTim
     with torch.inference_mode():
         embedding = torch.nn.functional.normalize(torch.ones(1, 512), dim=1)
         weights = network.condition(embedding, torch.zeros(1, 512, 7, 7))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.enable_profiling = True
-    options.profile_file_prefix = str(folder / "profile")
     model = idn_graph(network.idn, weights, output="face").SerializeToString()
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = open_session(model, threads=threads, profile=folder / "profile")
     crop = np.random.default_rng(0).random((1, 3, 224, 224), dtype=np.float32)
     for _ in range(rounds + 2):
         session.run(None, {"crop": crop})

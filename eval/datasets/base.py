@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.files.formats import photos_in
 from mobilefaceswap_core.types import CropSpec
 
-from ..images import IMAGE_SUFFIXES
 from ..pairs import Pair
 
 MAX_LIST_BYTES = 64 << 20  # CelebA's list of 202,599 photos has 3.4 million bytes
@@ -78,8 +78,12 @@ def require_folder(root: Path, wanted: str) -> None:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Image files straight inside a folder, sorted by name."""
-    return sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES)
+    """Photos straight inside a folder, sorted by name; hidden ones are left out.
+
+    Raises:
+        ImageError: the folder cannot be listed.
+    """
+    return photos_in(folder)
 
 
 def keep_identities(images: Mapping[str, list[str]], wanted: Collection[str] | None) -> dict[str, list[str]]:

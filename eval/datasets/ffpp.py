@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from mobilefaceswap_core.errors import ImageError, OptionError
+from mobilefaceswap_core.files.formats import CLIP_SUFFIXES
 
-from ..images import VIDEO_SUFFIXES, ImageReader, video_length
+from ..images import ImageReader, video_length
 from ..pairs import Pair
 from .base import Dataset, DatasetRequest, image_files, read_small_text, require_folder
 from .source_frames import usable_frames
@@ -129,7 +130,7 @@ def _clips(root: Path) -> dict[str, Path]:
     for place in places:
         if place.is_dir():
             for entry in sorted(place.iterdir()):
-                if re.fullmatch(r"\d{3}", entry.stem) and (entry.is_dir() or entry.suffix.lower() in VIDEO_SUFFIXES):
+                if re.fullmatch(r"\d{3}", entry.stem) and (entry.is_dir() or entry.suffix.lower() in CLIP_SUFFIXES):
                     found[entry.stem] = entry
     return found
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import BackendError, NoFaceError, OptionError
 from mobilefaceswap_core.faces.landmarks68 import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
+from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import Face, Image
 
-from ..pairs import file_sha256
 from .base import JudgeInfo, require_landmarks
 from .face_model import MODEL_FILE, fit_face, load_face_model
 from .pose import package_version

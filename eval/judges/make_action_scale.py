@@ -10,12 +10,15 @@ import sys
 
 import numpy as np
 
+from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.files.npz import read_npz
+
 from .expression import ACTIONS, landmark_actions
 
 
 def main(path: str) -> None:
     """Print one number per action."""
-    data = np.load(path, allow_pickle=False)
+    data = read_npz(path, error=OptionError, what="table of landmarks")
     actions = np.stack([landmark_actions(points) for points in data["lm"].astype(np.float64)])
     within = np.concatenate(
         [actions[data["ids"] == p] - actions[data["ids"] == p].mean(0) for p in np.unique(data["ids"])]

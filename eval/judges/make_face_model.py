@@ -10,15 +10,17 @@ components of per-person shapes, found jointly over all photos of a person, so t
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.faces.landmarks68 import MIRROR_68
+from mobilefaceswap_core.files.atomic import write_bytes
+from mobilefaceswap_core.files.digest import bytes_sha256
+from mobilefaceswap_core.files.npz import read_npz
 
 from .face_model import FaceModel, pose_from_shape
 from .mean_face import mean_shape_68
@@ -169,7 +171,7 @@ def main() -> None:
     parser.add_argument("--hold-back", type=int, default=56, help="people left out, for validation")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("face_model_68.json"))
     options = parser.parse_args()
-    data = np.load(options.landmarks, allow_pickle=False)
+    data = read_npz(options.landmarks, error=OptionError, what="table of landmarks")
     landmarks, identities = data["lm"].astype(np.float64), data["ids"].astype(str)
     kept = np.unique(identities)[: -options.hold_back or None]
     use = np.isin(identities, kept)
@@ -177,7 +179,7 @@ def main() -> None:
     record = {
         "origin": options.origin,
         "licence": options.licence,
-        "landmarks_sha256": hashlib.sha256(np.ascontiguousarray(landmarks[use]).tobytes()).hexdigest(),
+        "landmarks_sha256": bytes_sha256(np.ascontiguousarray(landmarks[use]).tobytes()),
         "photos": int(use.sum()),
         "people": len(kept),
         "made_by": "python -m eval.judges.make_face_model",
@@ -187,9 +189,7 @@ def main() -> None:
         "identity": np.round(model.identity, 5).tolist(),
         "expression": np.round(model.expression, 5).tolist(),
     }
-    partial = options.out.with_suffix(".partial")
-    partial.write_text(json.dumps(record), encoding="utf-8")
-    os.replace(partial, options.out)
+    write_bytes(options.out, json.dumps(record).encode())
 
 
 if __name__ == "__main__":

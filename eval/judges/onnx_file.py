@@ -13,9 +13,9 @@ from urllib.parse import parse_qsl
 import numpy as np
 from numpy.typing import NDArray
 
-from mobilefaceswap_core.errors import BackendError, OptionError, WeightsError
-
-from ..pairs import file_sha256
+from mobilefaceswap_core.errors import OptionError, WeightsError
+from mobilefaceswap_core.files.digest import file_sha256
+from mobilefaceswap_core.runtime.sessions import open_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +85,7 @@ class OnnxNetwork:
     def __init__(self, path: Path, contract: OnnxContract) -> None:
         if not path.is_file():
             raise WeightsError(f"No ONNX file at {path}; give the path of the network to judge with.")
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise BackendError("ONNX judges need onnxruntime: pip install onnxruntime.") from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises its own kinds for damaged files
-            raise WeightsError(f"{path.name}: onnxruntime cannot read it ({error}).") from error
+        self._session = open_session(path, name=path.name)
         shape = self._session.get_inputs()[0].shape
         if len(shape) != 4:
             raise WeightsError(f"{path.name}: its input is {shape}; wanted one image (N, 3, H, W).")

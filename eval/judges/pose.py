@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import BackendError, OptionError, WeightsError
+from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import Face, Image
 
-from ..pairs import file_sha256
 from .base import JudgeInfo, require_landmarks
 from .face_model import euler_degrees, pose_from_shape
 from .mean_face import mean_shape_68, mean_shape_file

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import BackendError, OptionError
 from mobilefaceswap_core.faces.geometry import align_face
+from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import CropSpec, Face, Image
 
-from ..pairs import file_sha256
 from .base import JudgeInfo, require_landmarks
 from .onnx_file import OnnxContract, OnnxNetwork, parse_onnx_argument
 

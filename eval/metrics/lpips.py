@@ -6,7 +6,6 @@ had the column says so. ``--lpips-backbone`` takes the file ``alexnet-owt-7be5be
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import re
 import sys
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 
 from mobilefaceswap_core.errors import BackendError, WeightsError
+from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import Image
 
 from .base import MetricSpec, check_image_pair
@@ -118,8 +118,7 @@ class LpipsMeter:
 
     def __init__(self, backbone: Path, *, device: str = "cpu") -> None:
         package = import_lpips()
-        payload = backbone.read_bytes()
-        self.backbone_sha256 = hashlib.sha256(payload).hexdigest()
+        self.backbone_sha256 = file_sha256(backbone)
         self.official = self.backbone_sha256.startswith(_BACKBONE_SHA256_PREFIX)
         state = _read_state(backbone)
         with torch.random.fork_rng():

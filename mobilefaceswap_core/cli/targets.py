@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ImageError, OptionError, OutputError
-
-# Extensions taken from a folder; a single target may have any, its content decides.
-PHOTO_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2", ".ppm", ".heic", ".heif")
-)
+from ..files.formats import PHOTO_SUFFIXES, WRITABLE_SUFFIXES, photos_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +22,8 @@ def plan_jobs(target: Path, out: Path, *, inputs: Sequence[Path]) -> list[Job]:
     """What a run will read and write.
 
     Args:
-        target: a photo, or a folder whose photos are taken in the order of their names (no subfolders).
+        target: a photo, whatever its extension, or a folder whose photos are taken in the order of their names (no
+            subfolders).
         out: a file; a folder that exists gets a file of the target's name; for a folder of targets a folder.
         inputs: source photos, which must not be written over.
 
@@ -57,19 +54,14 @@ def _jobs_of_folder(folder: Path, out: Path) -> list[Job]:
         raise OutputError(f"{out} is a file, but the target is a folder; wanted a folder for the results.")
     if not out.exists():
         _check_parent(out)
-    photos = sorted(
-        path for path in folder.iterdir()
-        if path.is_file() and path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".")
-    )  # fmt: skip
+    photos = photos_in(folder)
     if not photos:
-        raise ImageError(f"{folder} holds no photo; wanted files ending in {', '.join(sorted(PHOTO_SUFFIXES))}.")
+        raise ImageError(f"{folder} holds no photo; wanted files ending in {', '.join(PHOTO_SUFFIXES)}.")
     return [Job(photo, out / _writable_name(photo)) for photo in photos]
 
 
 def _writable_name(photo: Path) -> str:
     """The target's own name; with ``.png`` added where its format can be read but not written."""
-    from ..files.images import WRITABLE_SUFFIXES
-
     return photo.name if photo.suffix.lower() in WRITABLE_SUFFIXES else f"{photo.name}.png"
 
 

@@ -72,11 +72,11 @@ def convert(
     The archive's SHA-256 is checked; the file is read without running anything in it.
     """
     with library_output_on_stderr():
+        from ..files.digest import file_sha256
         from ..files.folders import cache_folder
         from ..models import entries
         from ..student.official import KNOWN_ARCHIVE
         from ..student.official import convert as convert_checkpoint
-        from ..weights.load import file_sha256
 
         folder = out or cache_folder() / "official"
         written = convert_checkpoint(file, folder)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ..errors import BackendError
 from ..faces.geometry import five_from_68, invert, similarity_from_points, transform_points, warp_to_crop
+from ..files.digest import file_sha256
 from ..files.images import check_image
 from ..types import Face, Image, Points
-from ..weights import file_sha256
 from .detector import DetectorInfo, Order, check_order, enlarge_points, face_from_landmarks, shrink, sort_faces
 from .landmarks import crop_from_region
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BackendError, WeightsError
+from ..errors import BackendError, OutputError, WeightsError
 from ..faces.geometry import five_from_68
+from ..files.atomic import write_bytes
+from ..files.digest import file_sha256
 from ..files.images import check_image
 from ..runtime.sessions import providers_for
 from ..types import Face, Image, Points
-from ..weights import WEIGHTS, file_sha256, weights_path
+from ..weights import WEIGHTS, weights_path
 from ..weights.download import DOWNLOADS, Progress, download
 from .detector import DetectorInfo, Order, check_order, sort_faces
 from .landmarks import LandmarkNetwork, upright_extent
@@ -63,10 +65,8 @@ def download_pack(name: str = "buffalo_l", *, progress: Progress | None = None) 
             for member in pack.infolist():
                 file = target / Path(member.filename).name  # the name alone: nothing can be written outside the folder
                 if file.suffix == ".onnx":
-                    part = file.with_suffix(".part")
-                    part.write_bytes(pack.read(member))
-                    os.replace(part, file)
-    except (OSError, zipfile.BadZipFile) as error:
+                    write_bytes(file, pack.read(member))
+    except (OSError, OutputError, zipfile.BadZipFile) as error:
         raise WeightsError(
             f"{archive} could not be unpacked to {target} ({error}). Free some space and try again."
         ) from error

@@ -27,6 +27,7 @@ from ..errors import ImageError, SwapError
 from ..faces.geometry import five_from_68, similarity_from_points, transform_points, warp_to_crop
 from ..faces.landmarks68 import LEFT_EYE, RIGHT_EYE
 from ..files.images import read_image
+from ..files.packs import read_pack
 from ..types import Face, Image, Points
 
 CANVAS = (960, 1280)  # height, width in pixels
@@ -83,19 +84,13 @@ class Cell:
 
 def read_crops(path: Path, *, count: int, seed: int) -> list[Crop]:
     """A random choice of a pack's crops. Raises ImageError when the file is not such a pack."""
-    try:
-        pack = dict(np.load(path, allow_pickle=False))
-        buffer, offsets, landmarks = pack["buf"], pack["off"], pack["lm"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ImageError(
-            f"{path} is not a pack of face crops ({error}); wanted an .npz with buf, off and lm."
-        ) from error
-    chosen = np.random.default_rng(seed).permutation(len(landmarks))[:count]
+    pack = read_pack(path, optional=("ids",), error=ImageError)
+    chosen = np.random.default_rng(seed).permutation(len(pack))[:count]
     crops = []
     for index in chosen.tolist():
-        image = read_image(buffer[offsets[index] : offsets[index + 1]].tobytes()).image
+        image = read_image(pack.encoded(index).tobytes()).image
         scale = np.array([image.shape[1], image.shape[0]], np.float64)
-        crops.append(Crop(image, landmarks[index].astype(np.float64) * scale - 0.5))
+        crops.append(Crop(image, pack.landmarks[index].astype(np.float64) * scale - 0.5))
     return crops
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import SwapError
+from ..runtime.threads import default_threads
 
 # Distribution names; where several provide one module, the first installed is reported.
 _LIBRARIES: dict[str, tuple[str, ...]] = {
@@ -77,7 +78,6 @@ def _devices() -> dict[str, Any]:
     import torch
 
     from ..runtime.devices import choose_device
-    from ..runtime.threads import default_threads
 
     found: dict[str, Any] = {}
     for name in ("cpu", "cuda", "mps"):
@@ -96,7 +96,7 @@ def _device_name(name: str) -> str:
     if name == "cuda":
         return f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
     if name == "cpu":
-        return f"{platform.machine()}, {os.cpu_count()} processors, {torch.backends.cpu.get_cpu_capability()}"
+        return f"{platform.machine()}, {default_threads()} processors, {torch.backends.cpu.get_cpu_capability()}"
     return "Apple GPU"
 
 

@@ -20,30 +20,39 @@ _MARK = "mfs-part"
 _PART = re.compile(rf"\..*\.(?P<host>[0-9a-f]{{8}})-(?P<pid>\d+)-[0-9a-f]{{8}}\.{_MARK}(\..+)?")
 
 
+# What a full or limited disk raises; the last is a file-size limit of the process or file system.
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 @contextlib.contextmanager
-def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+def written_whole(path: str | os.PathLike[str], *, once: bool = False, replacing: bool = False) -> Iterator[Path]:
     """A path to write to; it becomes ``path`` when the block ends, and is removed when the block fails.
 
     What a killed process left is removed by :func:`remove_leftovers`, which programs call for each folder they write to.
 
     Args:
-        path: a file or folder to come; its folder must be there.
+        path: a file or folder to come; the folder it lies in must be there. An empty folder may be there already.
+        once: leave a file that another process wrote in the meantime.
+        replacing: a folder with files in it is replaced, not refused.
 
     Yields:
-        A hidden name in the same folder, with the same extension. Write a file there, or make a folder.
+        A hidden name in the same folder, with the same extension. Write a file there, or make a folder. A block that
+        writes nothing leaves ``path`` as it is.
 
     Raises:
-        OutputError: ``path`` is a folder or lies in none, no permission, or no space; nothing is left behind.
+        OutputError: ``path`` is a folder with something in it or lies in none, no permission, or no space; nothing is
+            left behind.
     """
     path = Path(path)
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; wanted a file name to write to.")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist. Create it first.")
     part = hidden_name(path)
     try:
+        if not replacing and path.is_dir() and any(path.iterdir()):
+            raise OutputError(f"{path} is a folder with files in it; they are not overwritten. Choose a new name.")
         yield part
-        os.replace(part, path)
+        if part.exists():
+            _put(part, path, once=once, replacing=replacing)
     except OSError as error:
         raise refused(path, error) from error
     finally:
@@ -53,20 +62,44 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
             remove(part)
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+def _put(part: Path, path: Path, *, once: bool, replacing: bool) -> None:
+    if part.is_file() and path.is_dir():
+        raise OutputError(f"{path} is a folder; wanted a file name to write to.")
+    if once:
+        try:
+            os.link(part, path)  # fails if the other process was first
+            return
+        except FileExistsError:
+            return
+        except OSError:  # file systems without hard links
+            pass
+    if part.is_dir() and path.is_dir():  # not every system renames over a folder
+        shutil.rmtree(path) if replacing else path.rmdir()
+    os.replace(part, path)
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes, *, private: bool = False, once: bool = False) -> None:
     """Write a file in one step; see :func:`written_whole`.
+
+    Args:
+        private: only its owner may read it.
+        once: as there.
 
     Raises:
         OutputError: as there.
     """
-    with written_whole(path) as part, part.open("xb") as stream:
+
+    def create(name: str, flags: int) -> int:
+        return os.open(name, flags, 0o600 if private else 0o666)
+
+    with written_whole(path, once=once) as part, open(part, "xb", opener=create) as stream:
         stream.write(data)
 
 
 def refused(path: Path, error: OSError) -> OutputError:
     """The error of a file that the system would not take."""
-    advice = "Free some space." if error.errno == errno.ENOSPC else "Check the permissions or choose another place."
-    return OutputError(f"{path}: could not be written ({error.strerror or error}). {advice}")
+    advice = "Free some space." if error.errno in FULL_DISK else "Check the permissions or choose another place."
+    return OutputError(f"{path}: could not be written ({error.strerror or error}); nothing was left behind. {advice}")
 
 
 def hidden_name(path: Path) -> Path:
@@ -74,10 +107,15 @@ def hidden_name(path: Path) -> Path:
     return path.with_name(f".{path.stem[:80]}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.{_MARK}{path.suffix}")
 
 
-def remove_leftovers(folder: Path) -> list[Path]:
-    """Remove what killed jobs of this machine left in a folder; files of running jobs and other machines stay."""
+def remove_leftovers(folder: Path, *, deep: bool = False) -> list[Path]:
+    """Remove what killed jobs of this machine left in a folder; files of running jobs and other machines stay.
+
+    Args:
+        folder: may be missing.
+        deep: look into its sub-folders too.
+    """
     removed = []
-    for path in folder.glob(f".*.{_MARK}*"):
+    for path in list((folder.rglob if deep else folder.glob)(f".*.{_MARK}*")):
         match = _PART.fullmatch(path.name)
         if match and match["host"] == _host() and not _is_running(int(match["pid"])):
             remove(path)

@@ -12,7 +12,7 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,11 @@ from ..runtime.memory import memory_guard
 from ..types import Image
 from .atomic import write_bytes
 from .codecs import XMP_KEY, decode_png_rgb16, encode, native_of, orientation_of, rgb_of, text_of, upright
+from .formats import PILLOW_PHOTOS, SIGNATURE_BYTES, WRITABLE_SUFFIXES, Format, format_of, format_of_content
 
 __all__ = [
     "MAX_BYTES",
     "MAX_PIXELS",
-    "WRITABLE_SUFFIXES",
     "XMP_KEY",
     "LoadedImage",
     "check_image",
@@ -47,25 +47,6 @@ PathOrBytes = str | os.PathLike[str] | bytes | bytearray | memoryview
 MAX_PIXELS = 89_478_485
 MAX_BYTES = 256 * 2**20
 
-# Only formats that are pixels: Pillow would otherwise hand EPS to Ghostscript.
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM", "HEIF")
-_FORMAT_OF_SUFFIX = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
-WRITABLE_SUFFIXES = tuple(_FORMAT_OF_SUFFIX)
-_MODES_OF_FORMAT = {
-    "JPEG": {"L", "RGB", "CMYK"},
-    "PNG": {"L", "LA", "RGB", "RGBA", "L16", "RGB16", "RGBA16"},
-    "WEBP": {"RGB", "RGBA"},
-    "BMP": {"L", "RGB"},
-    "TIFF": {"L", "LA", "RGB", "RGBA", "CMYK", "L16"},
-}
 _TOO_LITTLE = "There is too little memory to decode it. Scale it down or close other programs."
 # What decoders raise for damaged files; Pillow has no common base class for it. Too little memory is not the file's fault.
 UNREADABLE = (
@@ -163,7 +144,7 @@ def read_image(source: PathOrBytes, *, max_pixels: int = MAX_PIXELS, max_bytes: 
     data, name = _read_bytes(source, max_bytes)
     try:
         PillowImage.init()
-        formats = [name for name in _FORMATS if name in PillowImage.OPEN]  # some are optional in Pillow
+        formats = [name for name in PILLOW_PHOTOS if name in PillowImage.OPEN]  # some are optional in Pillow
         picture = PillowImage.open(io.BytesIO(data), formats=formats)
     except (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning) as error:
         raise ImageError(
@@ -223,30 +204,33 @@ def write_image(
     """
     path = Path(path)
     image = check_image(image)
-    format_name = format_for(path)
-    if text and format_name == "BMP":
-        raise OutputError(f"{path}: BMP cannot carry text about its making. Write PNG, JPEG, WebP or TIFF instead.")
+    row = format_for(path)
+    format_name = row.pillow[0]
+    if text and not row.statement:
+        raise OutputError(
+            f"{path}: {row.name} cannot carry text about its making. Write PNG, JPEG, WebP or TIFF instead."
+        )
     native, mode = (image, "RGB") if like is None else native_from_rgb(image, like)
     icc_profile = None if like is None else like.icc_profile
-    if mode not in _MODES_OF_FORMAT[format_name]:
+    if mode not in row.modes:
         if mode == "CMYK":
             icc_profile = None  # it describes inks, and the pixels become RGB
-        native, mode = _nearest_mode(image, native, mode, format_name)
+        native, mode = _nearest_mode(image, native, mode, row.modes)
     with memory_guard(f"Encoding {image.shape[1]} x {image.shape[0]} px as {format_name}"):
         data = encode(native, mode, format_name, icc_profile=icc_profile, quality=quality, text=dict(text or {}))
     write_bytes(path, data)
     return path
 
 
-def format_for(path: str | os.PathLike[str]) -> str:
-    """Format an output path asks for. Raises OutputError for an extension that cannot be written."""
-    suffix = Path(path).suffix.lower()
-    if suffix not in _FORMAT_OF_SUFFIX:
+def format_for(path: str | os.PathLike[str]) -> Format:
+    """Format an output path asks for. Raises OutputError for an extension under which no photo is written."""
+    row = format_of(path)
+    if row is None or not row.modes:
         raise OutputError(
-            f"{path}: cannot write {suffix or 'a file without extension'}; wanted {', '.join(WRITABLE_SUFFIXES)}: "
-            "change the extension."
+            f"{path}: cannot write {Path(path).suffix.lower() or 'a file without extension'}; wanted "
+            f"{', '.join(WRITABLE_SUFFIXES)}: change the extension."
         )
-    return _FORMAT_OF_SUFFIX[suffix]
+    return row
 
 
 def native_from_rgb(image: Image, like: LoadedImage) -> tuple[NDArray[Any], str]:
@@ -322,19 +306,17 @@ def _read_bytes(source: PathOrBytes, max_bytes: int) -> tuple[bytes, str]:
 
 
 def _what_it_is(data: bytes) -> str:
-    if data[4:8] == b"ftyp":
-        brand = data[8:12].decode("latin-1").strip()
-        return f"this is a {'HEIC photo' if brand in ('heic', 'heix', 'mif1', 'hevc') else 'video (' + brand + ')'}"
-    for start, name in (
-        (b"%PDF", "a PDF"),
-        (b"<svg", "an SVG drawing"),
-        (b"<?xml", "an XML file"),
-        (b"\x1aE\xdf\xa3", "a video"),
-    ):
-        if data.startswith(start):
-            return f"this is {name}"
-    known = data.startswith((b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"GIF8"))
-    return "the file is damaged or of a variant that cannot be decoded" if known else "this is not an image"
+    row = format_of_content(data[:SIGNATURE_BYTES])
+    if row is None:
+        named = {b"%PDF": "a PDF", b"<svg": "an SVG drawing", b"<?xml": "an XML file"}
+        return next(
+            (f"this is {name}" for start, name in named.items() if data.startswith(start)), "this is not an image"
+        )
+    if not row.pillow:
+        return f"this is a video ({row.name})"
+    if not any(name in PillowImage.OPEN for name in row.pillow):
+        return f"this is a photo in {row.name}, which is read only with a plug-in of Pillow"
+    return "the file is damaged or of a variant that cannot be decoded"
 
 
 def _decode(picture: PillowImage.Image, data: bytes) -> LoadedImage:
@@ -360,16 +342,16 @@ def _decode(picture: PillowImage.Image, data: bytes) -> LoadedImage:
     )
 
 
-def _nearest_mode(image: Image, native: NDArray[Any], mode: str, format_name: str) -> tuple[NDArray[Any], str]:
-    """The mode closest to ``mode`` that the format can hold, and the pixels in it."""
+def _nearest_mode(image: Image, native: NDArray[Any], mode: str, modes: Collection[str]) -> tuple[NDArray[Any], str]:
+    """The one of ``modes`` that is closest to ``mode``, and the pixels in it."""
     alpha = native[..., -1] if mode in ("LA", "RGBA", "RGBA16") else None
     if alpha is not None and alpha.dtype == np.uint16:
         alpha = ((alpha.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    if alpha is not None and "RGBA" in _MODES_OF_FORMAT[format_name]:
+    if alpha is not None and "RGBA" in modes:
         return np.dstack([image, alpha]), "RGBA"
     if alpha is not None:
         weight = alpha[..., None].astype(np.uint32)
         image = ((image * weight + 255 * (255 - weight) + 127) // 255).astype(np.uint8)
-    if mode in ("L", "LA", "L16") and "L" in _MODES_OF_FORMAT[format_name]:
+    if mode in ("L", "LA", "L16") and "L" in modes:
         return _luma(image), "L"
     return image, "RGB"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ImageError, OptionError
+from ..errors import ImageError, OptionError, SwapError
 from ..types import CropSpec, Image
 from .npz import read_npz
 
@@ -35,8 +35,8 @@ class Pack:
         name: file name without suffix; part of every identity's name.
         buffer: ``(bytes,)`` uint8.
         offsets: ``(N + 1,)`` int64.
-        landmarks: ``(N, 68, 2)`` float32, fractions of the crop.
-        labels: ``(N,)`` str.
+        landmarks: ``(N, 68, 2)`` float32, fractions of the crop; NaN where the file has none.
+        labels: ``(N,)`` str; the crops' numbers where the file has none.
         about: origin, licence and crop spec where the file states them.
     """
 
@@ -50,9 +50,18 @@ class Pack:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def has_landmarks(self) -> bool:
+        """Whether the file states landmarks."""
+        return not bool(np.isnan(self.landmarks).all())
+
+    def encoded(self, index: int) -> NDArray[np.uint8]:
+        """The image file of crop ``index``."""
+        return self.buffer[self.offsets[index] : self.offsets[index + 1]]
+
     def decode(self, index: int, size_px: int) -> Image:
         """Crop ``index`` as ``(size_px, size_px, 3)`` RGB uint8."""
-        data = self.buffer[self.offsets[index] : self.offsets[index + 1]]
+        data = self.encoded(index)
         image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None  # OpenCV asserts on no bytes
         if image is None:
             raise ImageError(
@@ -114,30 +123,44 @@ def write_pack(pack: Pack, path: Path) -> None:
     write_bytes(path, stream.getvalue())
 
 
-def read_pack(path: Path) -> Pack:
+def read_pack(path: Path, *, optional: Collection[str] = (), error: type[SwapError] = OptionError) -> Pack:
     """Read a pack; nothing in it is unpickled.
 
+    Args:
+        path: the file.
+        optional: arrays that it may lack, of ``lm`` and ``ids``.
+        error: class to raise.
+
     Raises:
-        OptionError: no such file, or a file that is not a pack.
+        SwapError: ``error``, for no such file, or a file that is not a pack.
     """
     if not path.is_file():
-        raise OptionError(
-            f"Pack {path} does not exist; make one with `python -m mobilefaceswap_core.training prepare`."
+        raise error(f"Pack {path} does not exist; make one with `python -m mobilefaceswap_core.training prepare`.")
+    values = read_npz(path, error=error, what="pack of face crops")
+    if missing := [key for key in _KEYS if key not in values and key not in optional]:
+        raise error(f"{path.name} is not a pack of face crops: it has no {', '.join(missing)}.")
+    buffer, offsets = values["buf"], values["off"]
+    count = values["ids"].size if "ids" in values else max(offsets.size - 1, 0)
+    labels = values.get("ids", np.arange(count))
+    landmarks = values.get("lm", np.full((count, 68, 2), np.nan, np.float32))
+    if offsets.shape != (count + 1,) or landmarks.shape != (count, 68, 2) or buffer.ndim != 1 or labels.ndim != 1:
+        raise error(
+            f"{path.name} is not a pack of face crops: ids {labels.shape}, off {offsets.shape}, lm {landmarks.shape}, buf "
+            f"{buffer.shape}; wanted (N,), (N + 1,), (N, 68, 2) and bytes in one row."
         )
-    values = read_npz(path, error=OptionError, what="pack of face crops")
-    if missing := [key for key in _KEYS if key not in values]:
-        raise OptionError(f"{path} is not a pack: it has no {', '.join(missing)}.")
-    buffer, offsets, landmarks, count = values["buf"], values["off"], values["lm"], values["ids"].size
-    if offsets.shape != (count + 1,) or landmarks.shape != (count, 68, 2) or buffer.ndim != 1:
-        raise OptionError(f"{path}: {count} identities, offsets {offsets.shape}, landmarks {landmarks.shape}.")
-    kinds = buffer.dtype == np.uint8, offsets.dtype.kind in "iu", landmarks.dtype.kind == "f"
+    kinds = (
+        buffer.dtype == np.uint8,
+        offsets.dtype.kind in "iu",
+        landmarks.dtype.kind == "f",
+        labels.dtype.kind in "USiu",
+    )
     if not all(kinds) or (np.diff(offsets.astype(np.int64), prepend=0, append=len(buffer)) < 0).any():
-        raise OptionError(
-            f"{path}: its offsets do not lie in its buffer, or its arrays have other types than a pack's."
-        )
+        raise error(f"{path.name}: its offsets do not lie in its buffer, or its arrays have other types than a pack's.")
     try:
         about = json.loads(str(values["about"])) if "about" in values else {}
-    except (ValueError, RecursionError) as error:
-        raise OptionError(f"{path}: what it says about itself is not JSON ({error}). Make the pack anew.") from error
-    labels = values["ids"].reshape(-1).astype(np.str_)
-    return Pack(path.stem, values["buf"], values["off"], values["lm"].astype(np.float32), labels, about)
+        texts = labels.astype(np.str_)
+    except (ValueError, RecursionError) as damage:  # UnicodeDecodeError is a ValueError
+        raise error(
+            f"{path.name}: what it says about itself or its labels is no text ({damage}). Make it anew."
+        ) from damage
+    return Pack(path.stem, buffer, offsets, landmarks.astype(np.float32), texts, about)

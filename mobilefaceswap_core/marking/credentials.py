@@ -9,7 +9,6 @@ Requires the optional packages ``c2pa-python`` and, for a self-made key, ``crypt
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import importlib.util
 import json
@@ -19,20 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BackendError, OptionError, OutputError
+from ..files.atomic import write_bytes
+from ..files.formats import FORMATS, SIGNATURE_BYTES, format_of, format_of_content
 from .metadata import DIGITAL_SOURCE_TYPE, SOFTWARE
 
-MIME_OF_SUFFIX = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-    ".tif": "image/tiff",
-    ".tiff": "image/tiff",
-    ".gif": "image/gif",
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/quicktime",
-}
 # No network, no thumbnail: a thumbnail would carry the picture a second time.
 _SETTINGS: dict[str, Any] = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_timestamp_trust": False},
@@ -116,10 +105,11 @@ def sign(source: Path, destination: Path, *, model: str, version: str, title: st
         BackendError: ``c2pa-python`` is missing, or cannot sign this file or with this key.
         OptionError: a format without room for credentials.
     """
-    mime = MIME_OF_SUFFIX.get(source.suffix.lower())
-    if mime is None:
+    row = format_of(source)
+    if row is None or not row.credentials:
+        wanted = ", ".join(suffix for row in FORMATS if row.credentials for suffix in row.suffixes)
         raise OptionError(
-            f"{source.suffix or 'A file without extension'} cannot carry content credentials; wanted one of {', '.join(MIME_OF_SUFFIX)}."
+            f"{source.suffix or 'A file without extension'} cannot carry content credentials; wanted one of {wanted}."
         )
     if not available():
         raise BackendError("Content credentials need the package c2pa-python: pip install c2pa-python cryptography.")
@@ -128,7 +118,7 @@ def sign(source: Path, destination: Path, *, model: str, version: str, title: st
     manifest = {
         "claim_generator_info": [{"name": SOFTWARE, "version": version}],
         "title": title,
-        "format": mime,
+        "format": row.media_type,
         "assertions": [
             {
                 "label": "c2pa.actions.v2",
@@ -152,7 +142,7 @@ def sign(source: Path, destination: Path, *, model: str, version: str, title: st
         with c2pa.Signer.from_info(info) as signer, c2pa.Builder(manifest, context=context) as builder:
             builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
             with source.open("rb") as reader, destination.open("w+b") as writer:
-                builder.sign(signer, mime, reader, writer)
+                builder.sign(signer, row.media_type, reader, writer)
     except c2pa.C2paError as error:
         destination.unlink(missing_ok=True)
         raise BackendError(f"Content credentials could not be written: {error}. Check the file and the key.") from error
@@ -166,8 +156,9 @@ def read_credentials(path: Path) -> dict[str, Any]:
         (the file or the credential was changed), ``absent``, ``unsupported`` (format) or ``unavailable`` (package
         missing); ``swap`` whether a swap is stated; and signer, software, model and problems where there are any.
     """
-    mime = MIME_OF_SUFFIX.get(suffix_by_content(path))
-    if mime is None:
+    with path.open("rb") as stream:
+        row = format_of_content(stream.read(SIGNATURE_BYTES))
+    if row is None or not row.credentials:
         return {"state": "unsupported", "swap": False}
     if not available():
         return {"state": "unavailable", "swap": False, "advice": "pip install c2pa-python"}
@@ -183,7 +174,7 @@ def read_credentials(path: Path) -> dict[str, Any]:
             ) from error
     try:
         context = c2pa.Context.from_dict(settings)
-        with path.open("rb") as stream, c2pa.Reader(mime, stream, context=context) as reader:
+        with path.open("rb") as stream, c2pa.Reader(row.media_type, stream, context=context) as reader:
             store = json.loads(reader.json())
             state = reader.get_validation_state()
     except c2pa.C2paError as error:
@@ -217,26 +208,6 @@ def _summary(store: dict[str, Any], state: str) -> dict[str, Any]:
         "model": (swap or {}).get("parameters", {}).get("model"),
         "problems": problems,
     }
-
-
-def suffix_by_content(path: Path) -> str:
-    """The extension is not believed: the first bytes decide."""
-    with path.open("rb") as stream:
-        head = stream.read(16)
-    for start, suffix in (
-        (b"\x89PNG", ".png"),
-        (b"\xff\xd8\xff", ".jpg"),
-        (b"II*\0", ".tif"),
-        (b"MM\0*", ".tif"),
-        (b"GIF8", ".gif"),
-    ):
-        if head.startswith(start):
-            return suffix
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return ".webp"
-    if head[4:8] == b"ftyp":
-        return ".mov" if head[8:12] == b"qt  " else ".mp4"
-    return ""
 
 
 def _make_key() -> tuple[str, str]:
@@ -303,20 +274,8 @@ def _make_key() -> tuple[str, str]:
 
 def _store_private(path: Path, text: str) -> None:
     """Readable by the owner alone; two processes that start together end up with the same key."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(text)
-        try:
-            os.link(temporary, path)  # fails if the other process was first: then its key is used
-        except FileExistsError:
-            return
-        except OSError:  # file systems without hard links
-            os.replace(temporary, path)
-    except OSError as error:
+        write_bytes(path, text.encode(), private=True, once=True)
+    except (OSError, OutputError) as error:
         raise OutputError(f"The signing key cannot be stored in {path.parent} ({error}). Check permissions.") from error
-    finally:
-        with contextlib.suppress(OSError):  # such as a parent that is no folder
-            temporary.unlink(missing_ok=True)

@@ -9,17 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..errors import BackendError, OptionError, OutputError, SwapError
+from ..errors import BackendError, OptionError, OutputError, SwapError, VideoError
 from ..faces.geometry import side_in_frame
 from ..files.atomic import hidden_name, written_whole
-from ..files.images import LoadedImage, check_image, format_for, write_image
+from ..files.formats import format_of
+from ..files.images import LoadedImage, check_image, write_image
 from ..types import Image, Mask, Matrix
 from .badge import draw_badge
 from .carriers import MARK_CROP
 from .metadata import append_xmp_box, embed_metadata, metadata_text, read_metadata, tag_clip
 from .watermark import embed_crop, embed_frame, payload_for, video_strength
-
-_CLIPS = (".mp4", ".m4v", ".mov")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,8 @@ def save_image(
         OutputError: the file cannot be written.
     """
     path, version = Path(path), version or _version()
-    has_room = format_for(path) != "BMP"
+    row = format_of(path)
+    has_room = row is not None and bool(row.statement)
     text = metadata_text(model=model, version=version) if options.metadata and has_room else None
     with written_whole(path) as part:
         write_image(part, draw_badge(image) if options.badge else image, like, quality=quality, text=text)
@@ -197,10 +197,11 @@ def finish_file(
 
 def _with_metadata(path: Path, part: Path, model: str, version: str) -> Path:
     """Write a copy with metadata; the path of the file that has them."""
-    suffix = path.suffix.lower()
-    if suffix in (".tif", ".tiff") and read_metadata(path):  # save_image put it there
+    row = format_of(path)
+    statement = "" if row is None else row.statement
+    if statement == "while writing" and read_metadata(path):  # write_image put it there
         return path
-    if suffix not in _CLIPS:
+    if statement != "box":
         part.write_bytes(embed_metadata(path.read_bytes(), model=model, version=version))
         return part
     _copy_with_tags(path, part, model, version)
@@ -217,7 +218,7 @@ def _copy_with_tags(path: Path, part: Path, model: str, version: str) -> None:
         return
     try:
         tag_clip(path, part, model=model, version=version)
-    except (av.FFmpegError, ValueError):
+    except (VideoError, av.FFmpegError, ValueError):
         shutil.copyfile(path, part)
 
 

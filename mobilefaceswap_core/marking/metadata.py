@@ -15,6 +15,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from ..errors import ImageError, OptionError
+from ..files.formats import SIGNATURE_BYTES, format_of_content
 
 SOFTWARE = "MobileFaceSwap in PyTorch"
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -74,14 +75,16 @@ def embed_metadata(data: bytes, *, model: str, version: str) -> bytes:
         ImageError: the file is damaged.
     """
     packet = xmp_packet(model=model, version=version).encode()
+    row = format_of_content(data[:SIGNATURE_BYTES])
+    name = "" if row is None else row.name
     try:
-        if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        if name == "PNG":
             return _into_png(data, metadata_text(model=model, version=version))
-        if data.startswith(b"\xff\xd8"):
+        if name == "JPEG":
             return _into_jpeg(data, packet)
-        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        if name == "WebP":
             return _into_webp(data, packet)
-        if data.startswith(b"GIF8"):
+        if name == "GIF":
             return _into_gif(data, packet)
     except (struct.error, IndexError) as error:
         raise ImageError(f"The file is damaged ({error}); metadata were not added. Write it again.") from error
@@ -240,13 +243,16 @@ def tag_clip(source: Path, destination: Path, *, model: str, version: str) -> No
     """Copy a clip's streams and add the tags that players show: ``title`` stays, ``comment`` and ``encoded_by`` are set.
 
     No packet is decoded or changed. Requires PyAV.
+
+    Raises:
+        VideoError: the clip cannot be opened.
     """
     import av
 
-    from ..files.media import MEDIA_OPTIONS
+    from ..files.media import open_media
 
     with (
-        av.open(str(source), options=MEDIA_OPTIONS) as clip,
+        open_media(source) as clip,
         av.open(str(destination), "w", format="mp4", options={"movflags": "use_metadata_tags+faststart"}) as copy,
     ):
         copy.metadata.update(

@@ -15,10 +15,11 @@ import numpy as np
 from ..detect import Detector, load_detector
 from ..errors import BackendError, ImageError, VideoError
 from ..faces.geometry import align_face
+from ..files.formats import SIGNATURE_BYTES, format_of_content
 from ..files.images import read_image
 from ..types import Image
 from .carriers import MARK_CROP, codeword
-from .credentials import read_credentials, suffix_by_content
+from .credentials import read_credentials
 from .metadata import read_metadata
 from .reading import Reading, read_faces, read_together
 from .watermark import payload_for
@@ -121,7 +122,7 @@ def verify_file(path: str | os.PathLike[str], *, detector: Detector | None = Non
         raise ImageError(f"{path} does not exist or is a folder; wanted an image or clip. Check the path.")
     if path.stat().st_size == 0:
         raise ImageError(f"{path} is empty (0 bytes); wanted an image or clip. Copy it again.")
-    clip = suffix_by_content(path) in (".mp4", ".mov") or _is_other_clip(path)
+    clip = _is_clip(path)
     watermark = _watermark(path, clip, detector)  # first: it refuses what is no media file
     statement = read_metadata(path)
     source_type = statement.get("source_type", "").rsplit("/", 1)[-1]
@@ -186,10 +187,10 @@ def _watermark(path: Path, clip: bool, detector: Detector | None) -> WatermarkFi
     return WatermarkFinding(True, faces, frames, confidence, score, reading.payload, model, accuracy)
 
 
-def _is_other_clip(path: Path) -> bool:
+def _is_clip(path: Path) -> bool:
     with path.open("rb") as stream:
-        head = stream.read(12)
-    return head.startswith(b"\x1aE\xdf\xa3") or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+        row = format_of_content(stream.read(SIGNATURE_BYTES))
+    return row is not None and bool(row.demuxer)
 
 
 def _clip_frames(path: Path) -> Iterator[Image]:
@@ -198,10 +199,10 @@ def _clip_frames(path: Path) -> Iterator[Image]:
         import av
     except ImportError:
         raise BackendError("Reading a clip needs PyAV: pip install av.") from None
-    from ..files.media import MEDIA_OPTIONS, check_codec
+    from ..files.media import check_codec, open_media
 
     try:
-        with av.open(str(path), options=MEDIA_OPTIONS) as clip:
+        with open_media(path) as clip:
             if not clip.streams.video:
                 raise VideoError(f"{path} has no video stream; wanted a clip with pictures.")
             stream = clip.streams.video[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError
+from ..files.digest import bytes_sha256
 
 _MAX_LINE = 4096  # one write of this size to a file opened for appending is not interleaved with another's on Linux
 
 
 def content_hash(data: bytes | memoryview) -> str:
     """SHA-256 in hex: enough to recognise a file that turns up later, not enough to restore it."""
-    return hashlib.sha256(data).hexdigest()
+    return bytes_sha256(data)
 
 
 class AuditLog:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detect import Detector
-from ..errors import NoFaceError, OptionError, RefusedError, SwapError
+from ..errors import ImageError, NoFaceError, OptionError, OutputError, RefusedError, SwapError
 from ..faces.choose import largest
 from ..faces.geometry import align_face
+from ..files.atomic import written_whole
+from ..files.digest import bytes_sha256
+from ..files.formats import visible_files
 from ..files.npz import read_npz
 from ..identity.encoder import MOBILEFACENET_CONTRACT, IdentityEncoder
 from ..types import Face, Image
@@ -24,8 +25,7 @@ from ..types import Face, Image
 # Cosine of the shipped encoder's embeddings. On CelebA pairs 0.4 refuses 4 of 10,000 other people and misses 14 % of
 # single photos of a protected person (fewer with several photos of each): docs/marking.md.
 THRESHOLD = 0.4
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-_CACHE = ".embeddings.npz"
+_CACHE = ".embeddings.npz"  # hidden, and so no photo
 _CACHE_FORMAT = 1
 
 Embed = Callable[[Image], NDArray[np.float32]]
@@ -117,7 +117,8 @@ def load_blocklist(folder: str | os.PathLike[str], embed: Embed, *, threshold: f
     """Read a folder of protected photos.
 
     Args:
-        folder: one or more photos per person, any names; sub-folders too.
+        folder: one or more photos per person, any names; sub-folders too. Every file in it must be a photo, whatever its
+            extension; only hidden files and folders (names that begin with a dot) are left out.
         embed: photo (RGB uint8) -> embedding of its face; raises NoFaceError without one.
         threshold: see :class:`Blocklist`.
 
@@ -125,8 +126,8 @@ def load_blocklist(folder: str | os.PathLike[str], embed: Embed, *, threshold: f
         The list. Embeddings are cached in the folder by each photo's SHA-256, so a restart embeds only new photos.
 
     Raises:
-        OptionError: no such folder, or a photo in it that cannot be used: a protection that silently does not protect
-            would be worse than none.
+        OptionError: no such folder, or a file in it that is no photo, shows no face or cannot be reached: a protection
+            that silently does not protect would be worse than none.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -135,9 +136,9 @@ def load_blocklist(folder: str | os.PathLike[str], embed: Embed, *, threshold: f
         )
     known = _read_cache(folder / _CACHE)
     names, digests, vectors = [], [], []
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file()):
-        data = path.read_bytes()
-        digest = hashlib.sha256(data).hexdigest()
+    for path in _files_of(folder):
+        data = _content(path)
+        digest = bytes_sha256(data)
         if digest not in known:
             known[digest] = _embed_photo(path, data, embed)
         names.append(str(path.relative_to(folder)))
@@ -152,13 +153,38 @@ def load_blocklist(folder: str | os.PathLike[str], embed: Embed, *, threshold: f
     return Blocklist(stacked, tuple(names), threshold)
 
 
+def _files_of(folder: Path) -> list[Path]:
+    try:
+        return visible_files(folder)
+    except ImageError as error:
+        raise OptionError(f"The block list cannot be read whole: {error}") from error
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file; links to folders, pipes and files without permission are named instead of passed over."""
+    try:
+        if not path.is_file():
+            raise OptionError(
+                f"{path} in the block list is no file that can be read, but a folder elsewhere, a link to nothing or a "
+                "device. Put the photos themselves into the folder."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise OptionError(
+            f"Protected photo {path} cannot be read ({error.strerror}). Check its permissions."
+        ) from error
+
+
 def _embed_photo(path: Path, data: bytes, embed: Embed) -> NDArray[np.float32]:
     from ..files.images import read_image
 
     try:
         vector = np.asarray(embed(read_image(data).image), np.float32).ravel()
     except SwapError as error:
-        raise OptionError(f"Protected photo {path.name} cannot be used: {error}") from error
+        raise OptionError(
+            f"Protected photo {path} cannot be used: {str(error).removeprefix('image bytes: ')} Only photos may lie in a "
+            "block list."
+        ) from error
     return vector / max(float(np.linalg.norm(vector)), 1e-12)
 
 
@@ -176,13 +202,6 @@ def _read_cache(path: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def _write_cache(path: Path, digests: Sequence[str], vectors: NDArray[np.float32]) -> None:
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("wb") as stream:
-            np.savez(stream, format=np.array(_CACHE_FORMAT), sha256=np.array(digests), embeddings=vectors)
-        os.replace(part, path)
-    except OSError:
-        pass  # a folder mounted read-only works too: the photos are embedded again at each start
-    finally:
-        with contextlib.suppress(OSError):  # such as a parent that is no folder
-            part.unlink(missing_ok=True)
+    # A folder mounted read-only works too: the photos are embedded again at each start.
+    with contextlib.suppress(OutputError), written_whole(path) as part, part.open("xb") as stream:
+        np.savez(stream, format=np.array(_CACHE_FORMAT), sha256=np.array(digests), embeddings=vectors)

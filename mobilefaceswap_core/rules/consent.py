@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import hashlib
 import json
-import os
-import secrets
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from ..errors import OptionError, OutputError
+from ..files.atomic import write_bytes
+from ..files.digest import bytes_sha256
 from ..files.folders import config_folder
 
 CONSENT_VERSION = 1  # raise when the meaning of the text changes: everyone is asked again
@@ -58,20 +56,15 @@ def store_consent(*, folder: Path | None = None) -> Acknowledgement:
     folder = config_folder() if folder is None else folder
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     given = Acknowledgement(now, CONSENT_VERSION, _text_sha256())
-    part = folder / f".{_FILE}.{secrets.token_hex(4)}.part"
+    record = {"given_at": given.given_at, "version": given.version, "text_sha256": given.text_sha256}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        record = {"given_at": given.given_at, "version": given.version, "text_sha256": given.text_sha256}
-        part.write_text(json.dumps(record) + "\n", encoding="utf-8")
-        os.replace(part, folder / _FILE)
-    except OSError as error:
+        write_bytes(folder / _FILE, (json.dumps(record) + "\n").encode())
+    except (OSError, OutputError) as error:
         raise OutputError(
             f"The acknowledgement cannot be stored in {folder} ({error}). Set MOBILEFACESWAP_CONFIG to a folder you can "
             "write to, or give --i-have-consent each time."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):  # such as a parent that is no folder
-            part.unlink(missing_ok=True)
     return given
 
 
@@ -98,4 +91,4 @@ def require_consent(given: bool = False, *, folder: Path | None = None) -> None:
 
 
 def _text_sha256() -> str:
-    return hashlib.sha256(consent_text().encode()).hexdigest()
+    return bytes_sha256(consent_text().encode())

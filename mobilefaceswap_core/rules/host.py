@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ..detect import Detector
 from ..errors import OptionError, OutputError, RefusedError
+from ..files.digest import file_sha256
 from ..identity.encoder import load_identity_encoder
 from ..types import Face, Image
-from ..weights.load import file_sha256
 from .audit import AuditLog
 from .blocklist import Blocklist, FaceEmbedder, load_blocklist
 

@@ -1,24 +1,44 @@
-"""ONNX Runtime sessions for small networks: those of the detectors, and the one for occlusion."""
+"""The one place that makes ONNX Runtime sessions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import BackendError, WeightsError
+from .threads import default_threads
 
 
-def open_session(model: Path | bytes, *, device: str = "cpu") -> Any:
-    """A session on one CPU thread, or on a CUDA device where ONNX Runtime has it.
-
-    One thread: these networks take a few milliseconds, more threads only steal them from the swap, and the order of
-    additions stays the same from run to run.
+def open_session(
+    model: Path | bytes,
+    *,
+    name: str = "",
+    device: str = "cpu",
+    must_have_device: bool = False,
+    threads: int | None = 1,
+    spinning: bool = True,
+    external: Mapping[str, bytes] | None = None,
+    profile: Path | None = None,
+    remedy: str = "Restore the file.",
+) -> Any:
+    """A session that logs errors only, on the CPU or on a CUDA device where ONNX Runtime has it.
 
     Args:
-        model: a file, or the bytes of one.
+        model: an ONNX file, or its bytes.
+        name: what to call it in messages; the path of a file if not given.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``; see :func:`providers_for`.
+        must_have_device: refuse ``cuda`` where ONNX Runtime lacks it, instead of taking the CPU.
+        threads: on the CPU; ``None`` takes all processors that this process may use. One is right for the small networks
+            of the detectors: they take a few milliseconds, more threads only steal them from the swap, and the order of
+            additions stays the same from run to run.
+        spinning: let idle threads spin; without it they leave the processors to decoding and pasting.
+        external: content of the files that the network keeps its weights in, by their names.
+        profile: where the profiler writes, as a prefix; the session profiles if given.
+        remedy: what to do about a file that cannot be loaded, as a sentence.
 
     Raises:
-        BackendError: ONNX Runtime is not installed.
+        BackendError: ONNX Runtime is not installed, or lacks a device that must be there.
         WeightsError: the file is no network it can load.
     """
     try:
@@ -27,19 +47,29 @@ def open_session(model: Path | bytes, *, device: str = "cpu") -> Any:
         raise BackendError(
             f"onnxruntime is not installed ({error}). Install it with `pip install onnxruntime`."
         ) from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only: the networks' old opset makes it warn about unused initialisers
-    try:
-        return onnxruntime.InferenceSession(
-            model if isinstance(model, bytes) else str(model), options, providers=providers_for(device)
+    providers = providers_for(device)
+    if must_have_device and device.startswith("cuda") and "CUDAExecutionProvider" not in providers:
+        raise BackendError(
+            f"This ONNX Runtime offers {onnxruntime.get_available_providers()}, not CUDAExecutionProvider; install "
+            "onnxruntime-gpu, or choose the CPU."
         )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or default_threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only: old opsets make it warn about unused initialisers
+    if not spinning:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if external:
+        contents = list(external.values())
+        options.add_external_initializers_from_files_in_memory(list(external), contents, [len(c) for c in contents])
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
+    content = model if isinstance(model, bytes) else str(model)
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=providers)
     except Exception as error:  # ONNX Runtime has no common base class for what a damaged file raises
-        raise WeightsError(
-            f"{'A graph' if isinstance(model, bytes) else model} is not a network that ONNX Runtime can load ({error}). "
-            "Restore the file."
-        ) from error
+        called = name or ("The network" if isinstance(model, bytes) else str(model))
+        raise WeightsError(f"{called} is not a network that ONNX Runtime can load ({error}). {remedy}") from error
 
 
 def providers_for(device: str) -> list[str]:

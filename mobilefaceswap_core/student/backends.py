@@ -68,18 +68,11 @@ class OnnxRuntimeBackend:
         self.label = "cpu / onnxruntime"
 
     def bake(self, weights: IdnWeights) -> IdnRunner:
-        import onnxruntime
-
+        from ..runtime.sessions import open_session
         from .graph import idn_graph
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Idle workers that spin take the cores that decoding and pasting need.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         model = idn_graph(self._idn, weights.to("cpu"), output="face").SerializeToString()
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = open_session(model, threads=self._threads, spinning=False)
 
         def run(crops: Array) -> tuple[Array, Array]:
             face, mask = session.run(["face", "mask"], {"crop": np.ascontiguousarray(crops)})

@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from ..errors import BackendError, ImageError, OptionError, OutputError, WeightsError
 from ..files.atomic import write_bytes
+from ..files.npz import read_npz
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, CropSpec, SwappedCrop
 
@@ -313,20 +313,9 @@ def _read_graph(path: Path) -> bytes:
 
 
 def _session(model: bytes, path: Path, threads: int | None) -> Any:
-    from ..runtime.threads import default_threads
+    from ..runtime.sessions import open_session
 
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise BackendError(f"onnxruntime is not installed ({error}). Run `pip install onnxruntime`.") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or default_threads()
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has no common base class for what a damaged file raises
-        raise WeightsError(f"{path} is not a network that ONNX Runtime can load ({error}). Export it again.") from error
+    return open_session(model, name=str(path), threads=threads, remedy="Export it again.")
 
 
 def _read_inputs(path: Path, session: Any, graph: Path) -> dict[str, Array]:
@@ -336,13 +325,11 @@ def _read_inputs(path: Path, session: Any, graph: Path) -> dict[str, Array]:
             f"{graph} takes the source's kernels as inputs, and {path} is not there. Write it with "
             f"`python -m mobilefaceswap_core export --dynamic --weights-out {path.name}`."
         )
+    arrays = read_npz(path, error=WeightsError, what="file of a source's inputs")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if (size := sum(entry.file_size for entry in archive.zip.infolist())) > _BYTES_LIMIT:
-                raise WeightsError(f"{path} unpacks to {size} bytes; a source's inputs have about 2 MB.")
-            feed = {name: np.ascontiguousarray(archive[name], np.float32) for name in archive.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path} is not a readable .npz file ({error}). Export it again.") from error
+        feed = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+    except ValueError as error:
+        raise WeightsError(f"{path} holds no numbers ({error}). Export it again.") from error
     if {name: array.shape for name, array in feed.items()} != wanted:
         raise WeightsError(f"{path} does not hold the inputs {graph.name} wants. Export both again, together.")
     return feed

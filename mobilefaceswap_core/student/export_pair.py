@@ -102,18 +102,13 @@ def _pair_difference(student: Student, condition: Any, identity: onnx.ModelProto
     """
     import torch
 
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise BackendError(f"onnxruntime is not installed ({error}). Run `pip install onnxruntime`.") from error
+    from ..runtime.sessions import open_session
+
     batch = crops.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
-    cpu = ["CPUExecutionProvider"]
-    first = onnxruntime.InferenceSession(identity.SerializeToString(), providers=cpu)
+    first = open_session(identity.SerializeToString(), threads=None)
     (kernels,) = first.run(["kernels"], {"photos": batch[:1]})
-    options = onnxruntime.SessionOptions()
     data = np.ascontiguousarray(kernels, "<f4").tobytes()
-    options.add_external_initializers_from_files_in_memory([SOURCE_FILE], [data], [len(data)])
-    second = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=cpu)
+    second = open_session(model.SerializeToString(), threads=None, external={SOURCE_FILE: data})
     got = second.run(["swapped", "mask"], {"crop": batch})
     with torch.inference_mode():
         want = cpu_idn(student)(torch.from_numpy(batch), condition.weights.to("cpu"))

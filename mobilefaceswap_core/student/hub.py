@@ -16,15 +16,15 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..errors import OptionError, OutputError, WeightsError
-from ..weights.load import file_sha256, load_tensors, read_safetensors, spec_of
+from ..errors import OptionError, WeightsError
+from ..files.atomic import refused, remove_leftovers, written_whole
+from ..files.digest import file_sha256
+from ..weights.load import load_tensors, read_safetensors, spec_of
 from .swapper import Student, load_student
 
 FORMAT = 1
@@ -49,7 +49,7 @@ def save_pretrained(student: Student, folder: str | Path) -> Path:
         OptionError: the folder holds something, or the student has another layout or recogniser.
         OutputError: the folder cannot be written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -57,24 +57,15 @@ def save_pretrained(student: Student, folder: str | Path) -> Path:
     tensors = _own_tensors(student)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     except OSError as error:
-        raise OutputError(f"{folder} cannot be written ({error.strerror}). Choose another place.") from error
-    try:
-        save_file(tensors, part / WEIGHTS_FILE, metadata={"layout": LAYOUT})
+        raise refused(folder, error) from error
+    remove_leftovers(folder.parent)
+    with written_whole(folder) as part:
+        part.mkdir()
+        (part / WEIGHTS_FILE).write_bytes(save(tensors, metadata={"layout": LAYOUT}))
         config = _config(student, part / WEIGHTS_FILE)
         (part / CONFIG_FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         (part / CARD_FILE).write_text(_card(config), encoding="utf-8")
-        part.chmod(0o755)  # of mkdtemp it is the owner's alone
-        if folder.exists():
-            folder.rmdir()  # empty; not every system renames over a folder
-        part.replace(folder)
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be written ({error.strerror}). Free some space or choose another."
-        ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return folder
 
 

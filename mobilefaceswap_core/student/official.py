@@ -8,7 +8,6 @@ and ``_variance``, its PReLU slope is ``_weight``.
 from __future__ import annotations
 
 import collections
-import contextlib
 import io
 import os
 import pickle
@@ -24,9 +23,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ..errors import OutputError, WeightsError
+from ..errors import WeightsError
+from ..files.atomic import refused, write_bytes
+from ..files.digest import file_sha256
 from ..identity.arcface import ArcFaceIrSe
-from ..weights.load import file_sha256, load_into
+from ..weights.load import load_into
 from .network import MobileFaceSwapNet
 
 Arrays = dict[str, NDArray[Any]]
@@ -244,8 +245,7 @@ def convert(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> lis
         WeightsError: the file was refused.
         OutputError: the folder cannot be written.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     source_sha256 = file_sha256(path) if Path(path).is_file() else ""
     written = []
@@ -256,15 +256,11 @@ def convert(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> lis
         tensors = tensors_from_official(module, arrays, name=member)
         load_into(module, tensors, what=member)
         target = Path(folder) / (NETWORK_FILE if is_network else RECOGNISER_FILE)
-        temporary = target.with_suffix(".part")
         metadata = {"converted_from": member, "source_sha256": source_sha256, "licence": "not stated by the authors"}
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, temporary, metadata=metadata)
-            os.replace(temporary, target)
-        except (OSError, SafetensorError) as error:  # safetensors reports a full disk in its own class
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise OutputError(f"Cannot write {target}: {error}. Free some space or choose another --out.") from error
+        except OSError as error:
+            raise refused(target, error) from error
+        write_bytes(target, save(tensors, metadata=metadata))
         written.append(target)
     return written

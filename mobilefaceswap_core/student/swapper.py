@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ..errors import ImageError, OptionError, WeightsError
+from ..files.digest import file_sha256
 from ..identity.arcface import ArcFaceIrSe
 from ..identity.encoder import ARCFACE_CONTRACT, IdentityEncoder, load_identity_encoder, to_unit_tensor
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, CropSpec, SwappedCrop
-from ..weights.load import file_sha256, load_into, load_tensors, read_safetensors, spec_of
+from ..weights.load import load_into, load_tensors, read_safetensors, spec_of
 from .backends import IdnRunner, choose_backend
 from .idn import IdnWeights
 from .injection import with_mixing

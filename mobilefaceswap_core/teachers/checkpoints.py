@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import WeightsError
+from ..files.digest import file_sha256
 from ..files.folders import cache_folder
-from ..weights.load import file_sha256, load_into
+from ..weights.load import load_into
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import OptionError
+from ..files.digest import file_sha256
 from ..swapper import SwapperInfo
 from ..types import CropSpec, Image
-from ..weights.load import file_sha256
 from . import checkpoints
 from .aei import AeiConfig, AeiNet
 from .checkpoints import Checkpoint

@@ -19,10 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import BackendError, WeightsError
+from ..errors import WeightsError
+from ..files.digest import file_sha256
+from ..runtime.sessions import open_session
 from ..swapper import SwapperInfo
 from ..types import CropSpec, Image
-from ..weights.load import file_sha256
 from . import checkpoints
 from .checkpoints import Checkpoint
 from .embedding_swapper import EmbeddingSwapper
@@ -112,31 +113,6 @@ def read_emap(path: Path) -> NDArray[np.float32]:
     return np.asarray(emap, np.float32)
 
 
-def open_session(path: Path, *, device: torch.device | str = "cpu") -> Any:
-    """An ONNX Runtime session.
-
-    Raises:
-        BackendError: ONNX Runtime is not installed, or not with the device asked for.
-        WeightsError: the file is not ONNX.
-    """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise BackendError("inswapper needs ONNX Runtime; install onnxruntime, or onnxruntime-gpu for CUDA.") from error
-    provider = "CUDAExecutionProvider" if torch.device(device).type == "cuda" else "CPUExecutionProvider"
-    if provider not in onnxruntime.get_available_providers():
-        raise BackendError(
-            f"this ONNX Runtime offers {onnxruntime.get_available_providers()}, not {provider}; install onnxruntime-gpu, "
-            "or choose the CPU."
-        )
-    try:
-        return onnxruntime.InferenceSession(str(path), providers=[provider])
-    except Exception as error:  # ONNX Runtime's own exception types are not public
-        raise WeightsError(
-            f"{path} is not a readable ONNX file ({type(error).__name__}); download it again."
-        ) from error
-
-
 def load(
     *, device: torch.device | str = "cpu", path: Path | None = None, recogniser_path: Path | None = None
 ) -> EmbeddingSwapper:
@@ -153,8 +129,18 @@ def load(
     """
     generator_file = checkpoints.locate(GENERATOR_FILE, path)
     recogniser_file = checkpoints.locate(RECOGNISER_FILE, recogniser_path)
-    generator = InswapperGenerator(open_session(generator_file, device=device), read_emap(generator_file))
-    recogniser = BuffaloRecogniser(open_session(recogniser_file, device=device))
+    sessions = [
+        open_session(
+            file,
+            device=str(device),
+            must_have_device=True,
+            threads=None,
+            remedy="It is no ONNX file; download it again.",
+        )
+        for file in (generator_file, recogniser_file)
+    ]
+    generator = InswapperGenerator(sessions[0], read_emap(generator_file))
+    recogniser = BuffaloRecogniser(sessions[1])
     info = SwapperInfo(
         name="inswapper",
         title="inswapper 128 (InsightFace)",

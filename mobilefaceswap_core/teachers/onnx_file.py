@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BackendError, ImageError, WeightsError
+from ..files.digest import file_sha256
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, CropSpec, SwappedCrop
-from ..weights.load import file_sha256
 
 
 class OnnxSwapper:

@@ -17,10 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..files.digest import file_sha256
 from ..identity.encoder import load_identity_encoder
 from ..swapper import SwapperInfo
 from ..types import CropSpec
-from ..weights.load import file_sha256, load_into, load_tensors, parts_of, read_safetensors
+from ..weights.load import load_into, load_tensors, parts_of, read_safetensors
 from ..weights.registry import WEIGHTS
 from .embedding_swapper import EmbeddingSwapper, Precision, frozen, resolve_precision
 

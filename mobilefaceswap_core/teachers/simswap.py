@@ -20,11 +20,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..files.digest import file_sha256
 from ..identity.arcface import ArcFaceIrSe
 from ..identity.encoder import ARCFACE_CONTRACT
 from ..swapper import SwapperInfo
 from ..types import CropSpec, Image
-from ..weights.load import file_sha256, load_into
+from ..weights.load import load_into
 from . import checkpoints
 from .checkpoints import Checkpoint
 from .embedding_swapper import EmbeddingSwapper, Precision, crops_to_tensor, frozen, resolve_precision

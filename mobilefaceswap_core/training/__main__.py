@@ -217,8 +217,9 @@ def average(
     out: Annotated[Path, typer.Option(help="Safetensors file to write.")],
 ) -> None:
     """Write the mean of students: between two of one run often lies one that is better than both."""
+    from ..files.digest import file_sha256
     from ..student.injection import with_mixing
-    from ..weights.load import file_sha256, load_into, read_safetensors
+    from ..weights.load import load_into, read_safetensors
     from .export import mean_tensors, write_network
     from .student.network import LAYOUT, TrainableStudent
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from ..errors import TrainingError
 from ..files.atomic import write_bytes
-from ..weights.load import file_sha256, read_safetensors
+from ..files.digest import file_sha256
+from ..weights.load import read_safetensors
 from .loop.checkpoints import CHECKPOINT, load_checkpoint
 
 _LARGEST = 65504.0  # of float16

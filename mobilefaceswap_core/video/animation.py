@@ -10,13 +10,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 from PIL import Image as PillowImage
 
 from ..errors import VideoError
+from ..files.formats import Format
 from ..files.images import write_image
-from ..files.media import MEDIA_OPTIONS
+from ..files.media import open_media
 from .output import encode_error
 from .picture import Picture, RgbPicture
 from .reader import Animation, Clip, ClipInfo
@@ -27,14 +27,10 @@ _WEBP_QUALITY = 90
 class AnimationWriter:
     """GIF, WebP or APNG by Pillow, which pulls pictures from a queue in a thread of its own."""
 
-    def __init__(self, part: Path, suffix: str, clip: Clip) -> None:
+    def __init__(self, part: Path, row: Format, clip: Clip) -> None:
         self.notes = ["sound cannot be stored in an animation"] if _has_sound(clip) else []
-        self._durations_ms = animation_durations(clip, unit_ms=10 if suffix == ".gif" else 1)
-        self._part, self._format, self._loop = (
-            part,
-            {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}[suffix],
-            clip.info.loop,
-        )
+        self._durations_ms = animation_durations(clip, unit_ms=row.time_unit_ms)
+        self._part, self._format, self._loop = part, row.pillow[0], clip.info.loop
         self._queue: queue.Queue[PillowImage.Image | None] = queue.Queue(maxsize=4)
         self._error: Exception | None = None
         self._stop = threading.Event()
@@ -137,7 +133,7 @@ def animation_durations(clip: Clip, *, unit_ms: int) -> list[int]:
     elif clip.container is None:
         times = [n / info.frame_rate for n in range((info.frames or 1) + 1)]
     else:
-        with av.open(str(info.path), options=MEDIA_OPTIONS) as container:
+        with open_media(info.path) as container:
             stream = container.streams.video[0]
             base = Fraction(stream.time_base or 1)
             times = sorted(packet.pts * base for packet in container.demux(stream) if packet.pts is not None)

@@ -15,13 +15,12 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from ..errors import VideoError
+from ..files.formats import ANIMATION_SUFFIXES, PILLOW_ANIMATIONS, photos_in
 from ..files.images import MAX_PIXELS, UNREADABLE, read_image
-from ..files.media import MEDIA_OPTIONS, check_codec
+from ..files.media import check_codec, open_media
 from .picture import Picture, RgbPicture, Stamp, picture_of
 
 Kind = Literal["clip", "animation", "images"]
-ANIMATIONS = (".gif", ".webp", ".apng")
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _IMAGE_RATE = Fraction(25)  # numbered images carry no time; the rate of PAL, as FFmpeg assumes
 _ANIMATION_MS = 100  # what browsers show for animations whose frames say 0 ms
 _PATTERN = re.compile(r"%0?\d*d")
@@ -97,7 +96,7 @@ def open_clip(path: str | Path) -> Clip:
         raise VideoError(f"{path} does not exist; wanted a video file. Check the path.")
     if path.stat().st_size == 0:
         raise VideoError(f"{path} is empty (0 bytes); wanted a video file. Download or copy it again.")
-    if path.suffix.lower() in ANIMATIONS:
+    if path.suffix.lower() in ANIMATION_SUFFIXES:
         return Animation(path)
     return MediaFile(path)
 
@@ -106,13 +105,7 @@ class MediaFile:
     """A clip in a container that PyAV reads."""
 
     def __init__(self, path: Path) -> None:
-        try:
-            self.container: Any = av.open(str(path), options=MEDIA_OPTIONS)
-        except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise VideoError(
-                f"{path} cannot be opened as a video ({_words(error)}). If it plays elsewhere, convert it to MP4; an MP4 "
-                "that was cut off while it was written has lost its index and cannot be read."
-            ) from error
+        self.container: Any = open_media(path)
         self.truncated, self.damaged = False, 0
         pictures = [s for s in self.container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
         if not pictures:
@@ -231,7 +224,7 @@ class Animation:
     def __init__(self, path: Path) -> None:
         self.truncated, self.damaged = False, 0
         try:
-            self._picture = PillowImage.open(path, formats=("GIF", "WEBP", "PNG"))  # Pillow also knows EPS
+            self._picture = PillowImage.open(path, formats=PILLOW_ANIMATIONS)  # Pillow also knows EPS
         except PillowImage.DecompressionBombError as error:
             raise VideoError(f"{path}: {error} Scale the animation down first.") from error
         except UNREADABLE as error:
@@ -267,7 +260,7 @@ class Animation:
         except UNREADABLE:  # Pillow counts by reading on: of a GIF that breaks off, take what can be reached
             self.truncated = True
             self._picture.close()
-            self._picture = PillowImage.open(path, formats=("GIF", "WEBP", "PNG"))
+            self._picture = PillowImage.open(path, formats=PILLOW_ANIMATIONS)
             return counting()
 
     def pictures(self, on_packet: Callable[[Any], None] | None = None) -> Iterator[Picture]:
@@ -337,7 +330,7 @@ class ImageFiles:
 def image_files(path: Path) -> list[Path]:
     """Files of a folder or of a pattern, in the order of the numbers in their names."""
     if path.is_dir():
-        files = [file for file in path.iterdir() if file.suffix.lower() in IMAGES and not file.name.startswith(".")]
+        files = photos_in(path)
     else:
         wanted = re.compile(_PATTERN.sub(r"\\d+", re.escape(path.name).replace(r"\%", "%")))
         folder = path.parent
@@ -355,10 +348,6 @@ def _tagged_seconds(text: str) -> float | None:
     """Seconds of a tag such as ``00:01:02.345000000``."""
     match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", text.strip("\0 "))
     return None if match is None else int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
-
-
-def _words(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
 
 
 def _streams(container: Any) -> str:

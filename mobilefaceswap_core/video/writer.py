@@ -11,21 +11,12 @@ from typing import Any, Protocol
 import av
 
 from ..errors import OptionError, VideoError
+from ..files.formats import ANIMATION_SUFFIXES, WRITABLE_CLIP_SUFFIXES, Format, format_of
 from .animation import AnimationWriter, ImageWriter
 from .output import encode_error
 from .picture import Picture, RgbPicture, YuvPicture, padded
-from .reader import IMAGES, Clip
+from .reader import Clip
 
-CONTAINERS = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".mkv": "matroska",
-    ".webm": "webm",
-    ".avi": "avi",
-    ".ts": "mpegts",
-}
-_CODEC_OF_SUFFIX = {".webm": "libvpx-vp9"}
 _COPIED = ("audio", "subtitle")
 
 
@@ -74,34 +65,35 @@ def open_writer(part: Path, path: Path, clip: Clip, options: EncodeOptions) -> W
     Raises:
         OptionError: unknown extension or encoder.
     """
-    suffix = path.suffix.lower()
-    if suffix in (".gif", ".webp", ".apng"):
-        return AnimationWriter(part, suffix, clip)
-    if not suffix or (suffix in IMAGES and "%" in path.name):
+    row = format_of(path)
+    if not path.suffix or (row is not None and row.modes and "%" in path.name):
         return ImageWriter(part, path, clip)
-    if suffix not in CONTAINERS:
+    if row is not None and row.animated:
+        return AnimationWriter(part, row, clip)
+    if row is None or not row.muxer:
+        wanted = ", ".join((*WRITABLE_CLIP_SUFFIXES, *ANIMATION_SUFFIXES))
         raise OptionError(
-            f"{path}: cannot write {suffix} clips; wanted {', '.join(CONTAINERS)}, .gif, .webp, or a name without extension "
-            "for a folder of images."
+            f"{path}: cannot write {path.suffix.lower()} clips; wanted {wanted}, or a name without extension for a folder "
+            "of images."
         )
-    return MediaWriter(part, suffix, clip, options)
+    return MediaWriter(part, row, clip, options)
 
 
 class MediaWriter:
     """A container of PyAV. Packets of other streams are written unchanged, in step with the pictures."""
 
-    def __init__(self, part: Path, suffix: str, clip: Clip, options: EncodeOptions) -> None:
+    def __init__(self, part: Path, row: Format, clip: Clip, options: EncodeOptions) -> None:
         self.notes: list[str] = []
-        self._clip, self._options, self._suffix = clip, options, suffix
-        self._name = _CODEC_OF_SUFFIX.get(suffix, "libx264") if options.codec == "auto" else options.codec
+        self._clip, self._options, self._row = clip, options, row
+        self._name = row.codec if options.codec == "auto" else options.codec
         try:
             self._codec = av.codec.Codec(self._name, "w")
         except (av.codec.codec.UnknownCodecError, ValueError) as error:
             raise OptionError(
                 f"There is no encoder {self._name!r} here; try libx264, libx265 or libvpx-vp9."
             ) from error
-        flags = {"movflags": "+faststart"} if CONTAINERS[suffix] in ("mp4", "mov") else {}
-        self._out = av.open(str(part), "w", format=CONTAINERS[suffix], options=flags)
+        flags = {"movflags": "+faststart"} if row.demuxer == "mov" else {}
+        self._out = av.open(str(part), "w", format=row.muxer, options=flags)
         self._stream: Any = None
         self._copies: dict[int, Any] = {}
         self._pending: collections.deque[Any] = collections.deque()
@@ -173,7 +165,7 @@ class MediaWriter:
         canonical = other.codec_context.codec.canonical_name
         if not {codec, canonical} & self._out.supported_codecs:
             self._note(
-                f"stream {other.index} ({other.type}, {codec}) cannot be stored in {self._suffix}; write .mkv to keep it"
+                f"stream {other.index} ({other.type}, {codec}) cannot be stored in {self._row.name}; write .mkv to keep it"
             )
             return
         copy = self._out.add_stream_from_template(other)

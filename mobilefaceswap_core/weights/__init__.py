@@ -1,6 +1,6 @@
 """Weights that ship with the package: one spec per network, verified and strictly loaded."""
 
-from .load import file_sha256, load_tensors, weights_path, weights_paths
+from .load import load_tensors, weights_path, weights_paths
 from .registry import WEIGHTS, WeightsFile, WeightsSpec
 
-__all__ = ["WEIGHTS", "WeightsFile", "WeightsSpec", "file_sha256", "load_tensors", "weights_path", "weights_paths"]
+__all__ = ["WEIGHTS", "WeightsFile", "WeightsSpec", "load_tensors", "weights_path", "weights_paths"]

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import WeightsError
+from ..files.digest import file_sha256
 from ..files.folders import cache_folder
-from .load import file_sha256
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all
 
@@ -105,6 +105,7 @@ def _is_whole(path: Path, spec: DownloadSpec) -> bool:
 def _fetch_verified(
     spec: DownloadSpec, path: Path, progress: Progress | None, attempts: int, timeout_s: float, backoff_s: float
 ) -> None:
+    # A name of its own instead of files.atomic's: the next call, of any process, finds it and goes on where this one ended.
     part = path.with_name(f"{path.name}.part")
     resumed = part.exists()
     _fetch(spec, part, progress, attempts, timeout_s, backoff_s)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import WeightsError
+from ..files.digest import file_sha256
 from .registry import WEIGHTS, WeightsFile, WeightsSpec
 
 if TYPE_CHECKING:
@@ -18,18 +17,8 @@ if TYPE_CHECKING:
 
 FILES = Path(__file__).parent / "files"
 SCALE_SUFFIX = "::scale"  # companion of an int8 tensor: float32, broadcast against it (see quantise.py)
-_READ_BYTES = 1 << 20
 _PART = re.compile(r"(?P<name>.+)-\d{5}-of-(?P<count>\d{5})\.safetensors")
 _MOST_PARTS = 100
-
-
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """Hex SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while chunk := stream.read(_READ_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 @lru_cache(maxsize=256)

@@ -9,7 +9,6 @@ output channel (axis 0) beside it as ``NAME::scale``, shaped to broadcast: ``(ou
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +16,9 @@ import torch
 from torch import Tensor
 
 from ..errors import OptionError, WeightsError
-from .load import SCALE_SUFFIX, file_sha256
+from ..files.atomic import write_bytes
+from ..files.digest import file_sha256
+from .load import SCALE_SUFFIX
 
 SHARD_BYTES = 9_500_000  # code hosts warn about, and this repository refuses, files over 10 MB
 SMALLEST = 1024  # below this the saving is nothing and the error is not
@@ -67,17 +68,18 @@ def shards(tensors: Mapping[str, Tensor], *, limit_bytes: int = SHARD_BYTES) -> 
 
 
 def write_shards(tensors: Mapping[str, Tensor], prefix: Path) -> list[Path]:
-    """Write ``prefix-00001-of-0000N.safetensors``...; each file appears complete or not at all."""
-    from safetensors.torch import save_file
+    """Write ``prefix-00001-of-0000N.safetensors``...; each file appears complete or not at all.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    from safetensors.torch import save
 
     parts = shards(tensors)
     written: list[Path] = []
     for index, part in enumerate(parts, start=1):
         path = prefix.with_name(f"{prefix.name}-{index:05d}-of-{len(parts):05d}.safetensors")
-        unfinished = path.with_name(path.name + ".part")
-        save_file(part, unfinished)
-        unfinished.chmod(0o644)  # safetensors makes files that only their owner can read
-        os.replace(unfinished, path)
+        write_bytes(path, save(part))
         written.append(path)
     return written
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,11 +13,12 @@ from PIL import Image
 
 from eval.datasets import DatasetRequest, build_dataset, read_identities
 from eval.images import ImageReader, write_png
-from eval.methods import parse_method, reference_stem
+from eval.methods import load_method, parse_method, reference_stem
 from eval.options import RunOptions, read_option_file, resolve, saved_values
-from eval.pairs import draw_pairs, iterate_pairs, read_foreign_pairs, write_pairs
-from eval.records import RecordWriter, read_records, remove_partials, repair_tail
+from eval.pairs import Pair, draw_pairs, iterate_pairs, read_foreign_pairs, write_pairs
+from eval.records import RecordWriter, read_records, repair_tail
 from mobilefaceswap_core.errors import ImageError, OptionError
+from mobilefaceswap_core.files.atomic import hidden_name, remove_leftovers
 
 
 def picture(path, value=0, size=(8, 8)):
@@ -69,10 +73,18 @@ def test_a_torn_last_line_is_cut_and_a_damaged_middle_is_reported(tmp_path):
         list(read_records(path))
 
 
+def dead_process():
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
 def test_images_are_written_whole_and_leftovers_are_removed(tmp_path):
     write_png(tmp_path / "x" / "a.png", np.zeros((4, 4, 3), np.uint8))
-    (tmp_path / "x" / "b.png.123.partial").write_bytes(b"half")
-    remove_partials(tmp_path)
+    killed = hidden_name(tmp_path / "x" / "b.png")
+    killed.with_name(killed.name.replace(f"-{os.getpid()}-", f"-{dead_process()}-")).write_bytes(b"half")
+    remove_leftovers(tmp_path, deep=True)
     assert [p.name for p in (tmp_path / "x").iterdir()] == ["a.png"]
 
 
@@ -101,6 +113,25 @@ def test_flat_folders_give_every_file_its_own_identity(tmp_path):
         picture(tmp_path / "00" / f"{k}.png")
     data = build_dataset("flat", DatasetRequest(tmp_path, count=5))
     assert len(data.pairs) == 5 and data.pairs[0].source_identity.startswith("00/")
+
+
+@pytest.mark.parametrize("suffix", [".avif", ".gif", ".jp2", ".ppm", ".JFIF"])
+def test_photos_of_every_format_that_is_read_are_found_in_folders(tmp_path, suffix):
+    for person in "ab":
+        picture(tmp_path / "people" / person / f"0{suffix}", value=90)
+    data = build_dataset("folders", DatasetRequest(tmp_path / "people", count=2))
+    assert not data.problems and len(data.pairs) == 2
+    reader = ImageReader(data.root)
+    assert all(abs(int(reader.read(pair.source)[0, 0, 0]) - 90) < 4 for pair in data.pairs)
+    assert len(build_dataset("flat", DatasetRequest(tmp_path / "people", count=2)).pairs) == 2
+
+
+def test_a_method_of_results_finds_them_in_every_format(tmp_path):
+    picture(tmp_path / "target.png", value=90)
+    picture(tmp_path / "results" / "source-target.avif", value=90)
+    method = load_method("theirs=results", detector="lite", device="cpu", aligned=None, base=tmp_path)
+    pair = Pair(0, "source.png", "target.png", "a", "b")
+    assert method.make(pair, ImageReader(tmp_path)).shape == (8, 8, 3)
 
 
 def test_chosen_pairs_keep_rows_with_missing_files_and_report_them(tmp_path):

@@ -66,9 +66,10 @@ def killed(code: str, *arguments: str, after_s: float, cwd: Path) -> str:
 WRITE_PICTURES = """
 import sys
 import numpy as np
-from mobilefaceswap_core.images import write_image
+from mobilefaceswap_core.files.images import write_image
 pictures = [np.full((700, 700, 3), value, np.uint8) for value in (10, 240)]
 for p in pictures: p[:, ::3] //= 2
+write_image("0.png", pictures[0])
 print("ready")
 number = 0
 while True:
@@ -93,7 +94,7 @@ WRITE_CHECKPOINTS = """
 import sys
 from pathlib import Path
 import torch
-from mobilefaceswap_core.training.checkpoints import save_checkpoint
+from mobilefaceswap_core.training.loop.checkpoints import save_checkpoint
 print("ready")
 step = 0
 while True:

@@ -38,7 +38,7 @@ import numpy as np
 import skimage.data
 from pathlib import Path
 from mobilefaceswap_core.errors import BackendError, ImageError
-from mobilefaceswap_core.images import read_image
+from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.pipeline import Pipeline
 pipeline = Pipeline.load("student", "lite", "cpu", threads=1)
 face = np.ascontiguousarray(skimage.data.astronaut()[:224, 112:336])

@@ -138,7 +138,7 @@ import numpy as np, skimage.data
 from demo.build import build_demo, launch_options
 from demo.engine import Engine
 from demo.settings import Settings
-from mobilefaceswap_core.images import write_image
+from mobilefaceswap_core.files.images import write_image
 engine = Engine(Settings(model="student", detector="lite"))
 page, words = build_demo(engine.settings, engine)
 page.launch(**launch_options(engine.settings, words), prevent_thread_lock=True, server_name="127.0.0.1")

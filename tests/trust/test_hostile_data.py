@@ -142,7 +142,7 @@ def test_an_archive_that_expands_out_of_proportion_is_refused_in_little_memory(t
     code = """
 import sys
 from mobilefaceswap_core.errors import OptionError
-from mobilefaceswap_core.npz import read_npz
+from mobilefaceswap_core.files.npz import read_npz
 try:
     read_npz(sys.argv[1], error=OptionError, what="pack")
 except OptionError as error:
@@ -225,7 +225,7 @@ def test_a_memo_index_out_of_proportion_takes_no_memory(tmp_path: Path) -> None:
     code = """
 import sys
 from mobilefaceswap_core.errors import WeightsError
-from mobilefaceswap_core.official import read_pdparams
+from mobilefaceswap_core.student.official import read_pdparams
 try:
     read_pdparams(open(sys.argv[1], "rb"), name="bomb")
 except WeightsError as error:
@@ -322,8 +322,9 @@ def test_any_bytes_in_logs_caches_and_consents_count_as_nothing(content: bytes, 
     log = AuditLog(folder / "audit.jsonl")
     log.append("swap", model="student")
     assert list(log.read())[-1]["event"] == "swap"
-    (folder / ".embeddings.npz").write_bytes(content)
-    assert load_blocklist(folder, lambda image: np.ones(4, np.float32)).names == ()
+    (folder / "protected").mkdir()
+    (folder / "protected" / ".embeddings.npz").write_bytes(content)
+    assert load_blocklist(folder / "protected", lambda image: np.ones(4, np.float32)).names == ()
     (folder / "consent.json").write_bytes(content)
     assert stored_consent(folder=folder) is None
 
@@ -345,7 +346,8 @@ def test_a_protected_photo_that_cannot_be_read_stops_the_start(tmp_path: Path) -
         load_blocklist(tmp_path, lambda image: np.ones(4, np.float32))
     (tmp_path / "broken.png").unlink()
     (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
-    assert load_blocklist(tmp_path, lambda image: np.ones(4, np.float32)).names == ()
+    with pytest.raises(OptionError, match=r"loop\.png"):
+        load_blocklist(tmp_path, lambda image: np.ones(4, np.float32))
 
 
 def test_a_member_that_is_no_array_is_refused(tmp_path: Path) -> None:

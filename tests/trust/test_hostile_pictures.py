@@ -83,7 +83,7 @@ BOMBS = {
 _READ_BOMB = """
 import sys
 from mobilefaceswap_core.errors import ImageError
-from mobilefaceswap_core.images import read_image
+from mobilefaceswap_core.files.images import read_image
 try:
     read_image(sys.argv[1])
 except ImageError as error:

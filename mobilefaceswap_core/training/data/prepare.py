@@ -15,11 +15,11 @@ import numpy as np
 from ...detect import Detector, load_detector
 from ...errors import ImageError, OptionError
 from ...faces.geometry import align_face, side_in_frame
+from ...files.formats import photos_in as photos_in_folder
 from ...files.images import read_image
 from ...files.packs import Pack, pack_from_crops
 from ...types import AlignedFace, CropSpec, Image, Points
 
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic"})
 ADULT_YEARS = 18
 
 
@@ -70,12 +70,17 @@ class _Label:
 
 
 def photos_in(folders: Iterable[Path]) -> list[Path]:
-    """All photos below the folders, in a stable order."""
+    """All photos below the folders, in a stable order; hidden ones are left out.
+
+    Raises:
+        OptionError: no such folder.
+        ImageError: a folder cannot be listed.
+    """
     found = []
     for folder in folders:
         if not folder.is_dir():
             raise OptionError(f"{folder} is not a folder; give folders of photos.")
-        found += sorted(p for p in folder.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file())
+        found += photos_in_folder(folder, deep=True)
     return found
 
 

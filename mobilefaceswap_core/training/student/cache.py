@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import pickle
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -30,6 +29,8 @@ from ...blend.finish import swapped_crop
 from ...detect import Detector, load_detector
 from ...errors import NoFaceError, OptionError
 from ...faces.geometry import five_from_68
+from ...files.atomic import remove_leftovers, written_whole
+from ...files.npz import read_npz
 from ...identity.encoder import IdentityEncoder
 from ...swapper import Swapper
 from ...teachers.graphics import GraphicsSwapper
@@ -128,14 +129,15 @@ def make_pairs(
 
     Raises:
         OptionError: the folder exists, or no pair can be formed.
+        OutputError: the folder cannot be written.
     """
     if folder.exists():
         raise OptionError(f"{folder} exists; remove it, or choose another folder for the stored pairs.")
     pairs, held = _draw_pairs(faces, options, hold_out=hold_out, seed=seed)
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder.parent)
+    with written_whole(folder) as part:
+        part.mkdir()
         tools = _Tools(tuple(teachers), encoder, load_detector("lite"), quality)
         columns = _compute(faces, pairs, tools, part, options.workers, report)
         columns |= {"target": pairs[:, 0], "source": pairs[:, 1], "held": held}
@@ -148,10 +150,6 @@ def make_pairs(
             "faces": faces.fingerprint,
         }
         (part / "about.json").write_text(json.dumps(about, indent=2) + "\n")
-        part.replace(folder)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
 
 
 def load_pairs(folder: Path, faces: Faces, *, hold_out: float, seed: int) -> StoredPairs:
@@ -171,8 +169,8 @@ def load_pairs(folder: Path, faces: Faces, *, hold_out: float, seed: int) -> Sto
                 f"The pairs in {folder} were made with another {key} ({about[key]}, not {wanted}); make them again, or use "
                 "the packs, hold_out and seed they were made with."
             )
-    with np.load(folder / "pairs.npz", allow_pickle=False) as file:
-        columns = {key: torch.from_numpy(file[key]).to(faces.device) for key in file.files}
+    arrays = read_npz(folder / "pairs.npz", error=OptionError, what="table of stored pairs")
+    columns = {key: torch.from_numpy(array).to(faces.device) for key, array in arrays.items()}
     # Copy on write, so that torch may wrap a file that is open for reading only.
     swapped = torch.from_numpy(np.load(folder / "swapped.npy", mmap_mode="c")).to(faces.device)
     return StoredPairs(swapped=swapped, about=about, **columns)

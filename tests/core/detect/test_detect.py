@@ -17,8 +17,9 @@ from mobilefaceswap_core.detect.lite import windows
 from mobilefaceswap_core.errors import BackendError, ImageError, OptionError
 from mobilefaceswap_core.faces.geometry import five_from_68, invert, transform_points
 from mobilefaceswap_core.faces.landmarks68 import MIRROR_68
+from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import Face
-from mobilefaceswap_core.weights import file_sha256, weights_path
+from mobilefaceswap_core.weights import weights_path
 
 OFFLINE = ("lite", "dlib")
 

@@ -118,8 +118,12 @@ def test_packs_of_crops_are_read_back(pack, crops):
 def test_what_is_no_pack_is_refused(tmp_path):
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     (tmp_path / "text.npz").write_text("text")
-    for name in ("other.npz", "text.npz", "missing.npz"):
-        with pytest.raises(ImageError, match="not a pack of face crops"):
+    for name, why in (
+        ("other.npz", "it has no buf, off, lm"),
+        ("text.npz", "pack of face crops"),
+        ("missing.npz", "not exist"),
+    ):
+        with pytest.raises(ImageError, match=why):
             read_crops(tmp_path / name, count=1, seed=0)
 
 

@@ -121,3 +121,11 @@ def test_every_model_that_can_mark_is_named_when_found() -> None:
 
     assert set(KNOWN_MODELS) == set(entries())
     assert len({payload_for(name) for name in KNOWN_MODELS}) == len(KNOWN_MODELS)
+
+
+def test_a_still_avif_is_verified_as_a_photo(tmp_path: Path, marked: np.ndarray, detector: Detector) -> None:
+    path = tmp_path / "result.avif"
+    PillowImage.fromarray(marked).save(path, quality=95)
+    report = verify_file(path, detector=detector)
+    assert report.watermark.found and report.watermark.frames == 1
+    assert report.credentials.state == "absent" and not report.metadata.found

@@ -100,3 +100,47 @@ def test_an_empty_folder_blocks_nobody(tmp_path: Path) -> None:
 def test_an_embedding_of_another_kind_is_refused_not_waved_through(folder: Path, source: np.ndarray) -> None:
     with pytest.raises(OptionError, match="embedding"):
         load_blocklist(folder, CountingEmbed()).check_source(source)
+
+
+@pytest.mark.parametrize(
+    "name", ["protected.avif", "protected.gif", "protected.jp2", "protected.ppm", "protected.JFIF"]
+)
+def test_a_photo_of_any_format_that_is_read_protects(tmp_path: Path, name: str) -> None:
+    save(tmp_path / "person" / name, (250, 0, 0))
+    blocked = load_blocklist(tmp_path, CountingEmbed())
+    assert blocked.names == (str(Path("person") / name),)
+    with pytest.raises(RefusedError, match="protected"):
+        blocked.check_source(np.array([1, 0, 0], np.float32))
+
+
+@pytest.mark.parametrize("name", ["protected.psd", "notes.txt", "clip.mp4", "photo"])
+def test_a_file_that_cannot_be_read_as_a_photo_is_named(folder: Path, name: str) -> None:
+    (folder / "person" / name).write_bytes(b"not a photo")
+    with pytest.raises(OptionError, match=name):
+        load_blocklist(folder, CountingEmbed())
+
+
+def test_a_photo_without_its_extension_protects(tmp_path: Path) -> None:
+    save(tmp_path / "red.png", (250, 0, 0))
+    (tmp_path / "red.png").rename(tmp_path / "red")
+    assert load_blocklist(tmp_path, CountingEmbed()).names == ("red",)
+
+
+def test_links_that_lead_to_no_photo_are_named(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    save(elsewhere / "blue.png", (0, 0, 250))
+    for place in (elsewhere, elsewhere / "gone.png"):
+        (folder / "linked").symlink_to(place)
+        with pytest.raises(OptionError, match="linked"):
+            load_blocklist(folder, CountingEmbed())
+        (folder / "linked").unlink()
+    (folder / "linked.png").symlink_to(elsewhere / "blue.png")
+    assert "linked.png" in load_blocklist(folder, CountingEmbed()).names
+
+
+def test_hidden_files_and_folders_are_nobody(folder: Path) -> None:
+    for name in (".DS_Store", "person/._green.png", ".git/index"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"not a photo")
+    assert len(load_blocklist(folder, CountingEmbed()).names) == 2
+    assert len(load_blocklist(folder, CountingEmbed()).names) == 2  # now with its own cache

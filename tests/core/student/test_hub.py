@@ -85,7 +85,7 @@ def test_a_folder_that_holds_something_is_left_alone(student, tmp_path) -> None:
 
 def test_saving_below_a_file_is_an_output_error(student, tmp_path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="could not be written"):
         save_pretrained(student, tmp_path / "file" / "student")
 
 

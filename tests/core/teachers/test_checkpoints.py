@@ -455,7 +455,7 @@ def test_inswapper_refuses_other_networks(tmp_path):
     with pytest.raises(WeightsError, match="identity matrix"):
         inswapper.load(path=other, recogniser_path=recogniser)
     other.write_bytes(b"not onnx")
-    with pytest.raises(WeightsError, match="not a readable ONNX"):
+    with pytest.raises(WeightsError, match="is not a network"):
         inswapper.load(path=other, recogniser_path=recogniser)
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image as PillowImage
 
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.files.packs import pack_from_crops, read_pack, write_pack
@@ -230,6 +231,17 @@ def test_preparation_leaves_out_minors_duplicates_small_blurred_and_faceless_pho
     }  # fmt: skip
     strict = PrepareOptions(labels=labels, require_age=True)
     assert prepare(photos_in([tmp_path]), name="x", options=strict, detector=_Detector())[1].kept == 1
+
+
+@pytest.mark.parametrize("suffix", [".jp2", ".ppm", ".avif", ".gif", ".JFIF"])
+def test_preparation_takes_photos_of_every_format_that_is_read(tmp_path, suffix):
+    noise = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    photo = tmp_path / "ann" / f"1{suffix}"
+    photo.parent.mkdir()
+    PillowImage.fromarray(cv2.resize(noise, (300, 300), interpolation=cv2.INTER_NEAREST)).save(photo)
+    (tmp_path / "ann" / f"._1{suffix}").write_bytes(b"what some systems put beside a photo")
+    _, report = prepare(photos_in([tmp_path]), name="x", detector=_Detector())
+    assert report.kept == 1 and not report.left_out
 
 
 def test_the_difference_hash_ignores_size_and_brightness_but_not_content():

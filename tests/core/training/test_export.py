@@ -10,6 +10,7 @@ from safetensors import safe_open
 from typer.testing import CliRunner
 
 from mobilefaceswap_core.errors import TrainingError, WeightsError
+from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.student.network import MobileFaceSwapNet
 from mobilefaceswap_core.training.__main__ import app
 from mobilefaceswap_core.training.export import (
@@ -21,7 +22,7 @@ from mobilefaceswap_core.training.export import (
     write_network_parts,
 )
 from mobilefaceswap_core.training.student.network import LAYOUT, TrainableStudent
-from mobilefaceswap_core.weights.load import file_sha256, read_safetensors
+from mobilefaceswap_core.weights.load import read_safetensors
 
 torch.set_num_threads(1)
 
