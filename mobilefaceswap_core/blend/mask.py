@@ -40,8 +40,13 @@ class MaskOptions:
 
     def in_pixels(self, side: int) -> MaskLengths:
         """The lengths on a crop of ``side`` px: squares rounded to odd sides of at least 1, the border to 1 or more."""
-        squares = (_odd(fraction * side) for fraction in (self.close, self.erode, self.blur, self.border_blur))
-        return MaskLengths(*squares, border=max(1, round(self.border * side)))
+        return MaskLengths(
+            close=_odd(self.close * side),
+            erode=_odd(self.erode * side),
+            blur=_odd(self.blur * side),
+            border_blur=_odd(self.border_blur * side),
+            border=max(1, round(self.border * side)),
+        )
 
 
 class MaskLengths(NamedTuple):
