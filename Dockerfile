@@ -3,7 +3,7 @@
 FROM node:22-slim AS runtime
 WORKDIR /runtime
 COPY demo/browser/package.json demo/browser/package-lock.json ./
-RUN npm ci --ignore-scripts --no-audit --no-fund
+RUN npm ci --ignore-scripts --no-audit --no-fund --omit=dev
 
 FROM python:3.11-slim
 

@@ -1,7 +1,8 @@
 """Build the page: ``python -m demo.browser`` writes a folder that any static host can serve.
 
-It joins the page's own files, ONNX Runtime Web (fetched by npm, the version that ``package-lock.json`` pins), the
-detector's networks, the student as a pair of ONNX files, and the texts that belong to core and demo.
+It joins the page's own files, the core's numbers, ONNX Runtime Web (fetched by npm, the version that
+``package-lock.json`` pins), the detector's networks, the student as a pair of ONNX files, and the texts that belong to
+core and demo.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from mobilefaceswap_core.student.swapper import load_student
 from mobilefaceswap_core.weights import weights_path
 
 from ..texts import LANGUAGES, consent_words
+from .constants import write_constants
 
 HERE = Path(__file__).parent
 DEFAULT_OUT = HERE / "dist"
@@ -64,6 +66,7 @@ def build(out: Path = DEFAULT_OUT, *, runtime: Path | None = None, identity: boo
         remove_leftovers(out.parent)
         with tempfile.TemporaryDirectory() as temporary, written_whole(out, replacing=True) as page:
             shutil.copytree(HERE / "page", page)
+            write_constants(page / "constants.js")
             _add_runtime(page / "runtime", runtime or fetch_runtime(Path(temporary)))
             _add_networks(page / "models", identity=identity)
             _add_texts(page / "data")
@@ -75,6 +78,19 @@ def build(out: Path = DEFAULT_OUT, *, runtime: Path | None = None, identity: boo
 
 def fetch_runtime(folder: Path) -> Path:
     """Install onnxruntime-web below a folder with npm; its ``dist`` folder.
+
+    Raises:
+        BackendError: npm is missing, or failed.
+    """
+    return install_packages(folder, tools=False) / "onnxruntime-web" / "dist"
+
+
+def install_packages(folder: Path, *, tools: bool) -> Path:
+    """Install what ``package-lock.json`` pins below a folder with npm; its ``node_modules`` folder.
+
+    Args:
+        folder: an existing one; gets a copy of the two package files.
+        tools: also what only checks the page: TypeScript and Prettier.
 
     Raises:
         BackendError: npm is missing, or failed.
@@ -92,7 +108,8 @@ def fetch_runtime(folder: Path) -> Path:
         "--fetch-retry-mintimeout=2000",
         "--fetch-retry-maxtimeout=2000",
     ]
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *patience]
+    which = ["--include=dev"] if tools else ["--omit=dev"]
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *which, *patience]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_NPM_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -100,8 +117,8 @@ def fetch_runtime(folder: Path) -> Path:
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith(("npm error", "npm ERR"))]
         why = said[0] if said else f"exit status {done.returncode}"
-        raise BackendError(f"npm could not install the runtime ({why}). Check the connection to its registry.")
-    return folder / "node_modules" / "onnxruntime-web" / "dist"
+        raise BackendError(f"npm could not install the packages ({why}). Check the connection to its registry.")
+    return folder / "node_modules"
 
 
 def _add_runtime(folder: Path, runtime: Path) -> None:

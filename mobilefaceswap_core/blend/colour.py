@@ -15,11 +15,11 @@ from ..types import Image, Mask
 # for each channel; one for all three costs a pair in 160 there (0.887 for 0.894) and pose falls from 3.22 to 3.19 degrees.
 MEAN_STRENGTH, DEVIATION_STRENGTH = 0.8, 0.7
 # A face half in shadow must not be stretched without bound, nor the noise of a dark channel lifted.
-_CONTRAST_LIMITS, _GAIN_LIMITS = (0.6, 1.5), (0.4, 2.5)
-_FACTOR_LIMITS = (0.3, 1.6)  # of one pixel: less contrast asks for any factor near black
-_MIN_WEIGHT = 0.6  # only pixels that are surely face are counted
-_MIN_PIXELS_SHARE = 0.001
-_MIN_LEVEL = 5.0  # of 255: below it a ratio of means or deviations says nothing
+CONTRAST_LIMITS, GAIN_LIMITS = (0.6, 1.5), (0.4, 2.5)
+FACTOR_LIMITS = (0.3, 1.6)  # of one pixel: less contrast asks for any factor near black
+MIN_WEIGHT = 0.6  # only pixels that are surely face are counted
+MIN_PIXELS_SHARE = 0.001
+MIN_LEVEL = 5.0  # of 255: below it a ratio of means or deviations says nothing
 
 
 def match_colours(swapped: Image, target: Image, mask: Mask) -> Image:
@@ -37,19 +37,19 @@ def match_colours(swapped: Image, target: Image, mask: Mask) -> Image:
     Returns:
         ``(S, S, 3)`` uint8; the input itself where the mask shows too little face to measure.
     """
-    face = mask > _MIN_WEIGHT
-    if face.mean() < _MIN_PIXELS_SHARE:
+    face = mask > MIN_WEIGHT
+    if face.mean() < MIN_PIXELS_SHARE:
         return swapped
     inside = face.view(np.uint8)
-    ours = np.maximum(np.array(cv2.mean(swapped, mask=inside)[:3]), _MIN_LEVEL)
+    ours = np.maximum(np.array(cv2.mean(swapped, mask=inside)[:3]), MIN_LEVEL)
     theirs = np.array(cv2.mean(target, mask=inside)[:3])
-    gains = np.clip(1.0 + MEAN_STRENGTH * (theirs / ours - 1.0), *_GAIN_LIMITS)
+    gains = np.clip(1.0 + MEAN_STRENGTH * (theirs / ours - 1.0), *GAIN_LIMITS)
     luma = cv2.cvtColor(swapped, cv2.COLOR_RGB2GRAY)
     mean, contrast_ours = _mean_and_contrast(luma, inside)
     _, contrast_theirs = _mean_and_contrast(cv2.cvtColor(target, cv2.COLOR_RGB2GRAY), inside)
-    stretch = np.clip(contrast_theirs / contrast_ours, *_CONTRAST_LIMITS) ** DEVIATION_STRENGTH
+    stretch = np.clip(contrast_theirs / contrast_ours, *CONTRAST_LIMITS) ** DEVIATION_STRENGTH
     levels = np.arange(256)
-    factors = np.clip((mean + stretch * (levels - mean)) / np.maximum(levels, 1), *_FACTOR_LIMITS)
+    factors = np.clip((mean + stretch * (levels - mean)) / np.maximum(levels, 1), *FACTOR_LIMITS)
     # One table of 256 levels of luma gives all three channels' factors in one go.
     each = cv2.LUT(cv2.merge([luma] * 3), (factors[:, None] * gains).astype(np.float32)[None])
     return cv2.multiply(swapped, each, dtype=cv2.CV_8U)  # type: ignore[return-value]
@@ -58,5 +58,5 @@ def match_colours(swapped: Image, target: Image, mask: Mask) -> Image:
 def _mean_and_contrast(luma: NDArray[Any], inside: NDArray[np.uint8]) -> tuple[float, float]:
     """Mean level, and deviation as a share of it."""
     mean, deviation = (float(values[0, 0]) for values in cv2.meanStdDev(luma, mask=inside))
-    mean = max(mean, _MIN_LEVEL)
-    return mean, max(deviation, _MIN_LEVEL) / mean
+    mean = max(mean, MIN_LEVEL)
+    return mean, max(deviation, MIN_LEVEL) / mean

@@ -7,7 +7,7 @@ crop's side, so a mask of another size is refined the same way.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -38,6 +38,26 @@ class MaskOptions:
     border: float = 10 / _SIDE
     border_blur: float = 11 / _SIDE
 
+    def in_pixels(self, side: int) -> MaskLengths:
+        """The lengths on a crop of ``side`` px: squares rounded to odd sides of at least 1, the border to 1 or more."""
+        return MaskLengths(
+            close=odd(self.close * side),
+            erode=odd(self.erode * side),
+            blur=odd(self.blur * side),
+            border_blur=odd(self.border_blur * side),
+            border=max(1, round(self.border * side)),
+        )
+
+
+class MaskLengths(NamedTuple):
+    """The lengths of :class:`MaskOptions` in whole pixels of one crop."""
+
+    close: int
+    erode: int
+    blur: int
+    border_blur: int
+    border: int
+
 
 def refine_mask(mask: Mask, options: MaskOptions = MaskOptions()) -> Mask:
     """The weight of the swapped pixels from a network's mask.
@@ -53,20 +73,20 @@ def refine_mask(mask: Mask, options: MaskOptions = MaskOptions()) -> Mask:
         blend in one step.
     """
     side = len(mask)
-    close, erode = (np.ones((odd(f * side),) * 2, np.uint8) for f in (options.close, options.erode))
+    px = options.in_pixels(side)
+    close, erode = np.ones((px.close, px.close), np.uint8), np.ones((px.erode, px.erode), np.uint8)
     solid: NDArray[Any] = (mask > options.threshold).astype(np.float32)
     solid = cv2.erode(cv2.dilate(solid, close), close)
     # The crop's outside counts as background, else a mask that fills the crop would not fade at its edge.
     solid = cv2.erode(solid, erode, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    solid = cv2.blur(solid, (odd(options.blur * side),) * 2)
-    return mask * solid * _border_fade(side, options)
+    solid = cv2.blur(solid, (px.blur, px.blur))
+    return mask * solid * _border_fade(side, px)
 
 
-def _border_fade(side: int, options: MaskOptions) -> Mask:
+def _border_fade(side: int, px: MaskLengths) -> Mask:
     fade = np.zeros((side, side), np.float32)
-    width = max(1, round(options.border * side))
-    fade[width:-width, width:-width] = 1.0
-    return np.asarray(cv2.blur(fade, (odd(options.border_blur * side),) * 2), np.float32)
+    fade[px.border : -px.border, px.border : -px.border] = 1.0
+    return np.asarray(cv2.blur(fade, (px.border_blur, px.border_blur)), np.float32)
 
 
 def odd(length: float) -> int:

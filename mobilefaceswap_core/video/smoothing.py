@@ -11,7 +11,7 @@ from ..types import Points
 # the lag doubles; with 2.5 Hz instead of 1 the jitter does.
 MIN_CUTOFF_HZ = 1.0
 BETA_HZ = 16.0  # more cutoff per eye distance and second
-_SPEED_CUTOFF_HZ = 1.0  # of the speed estimate; the authors' value
+SPEED_CUTOFF_HZ = 1.0  # of the speed estimate; the authors' value
 
 
 class OneEuroFilter:
@@ -43,7 +43,7 @@ class OneEuroFilter:
             self._points, self._raw, self._velocity = points, points, np.zeros_like(points)
             return points
         velocity = (points - self._raw) / (step_s * max(scale_px, 1.0))
-        self._velocity = self._velocity + _gain(np.array(_SPEED_CUTOFF_HZ), step_s) * (velocity - self._velocity)
+        self._velocity = self._velocity + _gain(np.array(SPEED_CUTOFF_HZ), step_s) * (velocity - self._velocity)
         # Common motion of the head and own motion of a point (a mouth that opens), whichever is faster.
         common = np.linalg.norm(self._velocity.mean(0))
         own = np.linalg.norm(self._velocity, axis=1, keepdims=True)

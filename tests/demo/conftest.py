@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from demo.browser.build import build, fetch_runtime
+from demo.browser.build import build, install_packages
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.errors import BackendError
 from mobilefaceswap_core.faces.geometry import align_face
@@ -20,17 +20,22 @@ from tests.fakes.built_page import CHROMIUM, PORTRAITS, served
 
 
 @pytest.fixture(scope="session")
-def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built page; npm fetches the runtime."""
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``package-lock.json`` pins: the runtime, and the tools that check the page."""
+    try:
+        return install_packages(tmp_path_factory.mktemp("packages"), tools=True)
+    except BackendError as error:
+        pytest.skip(f"the page's packages cannot be installed here: {error}")
+
+
+@pytest.fixture(scope="session")
+def page_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """The built page."""
     pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
     if not CHROMIUM:
         pytest.skip("no Chromium: install the package or set MOBILEFACESWAP_CHROMIUM")
-    folder = tmp_path_factory.mktemp("page")
-    try:
-        runtime = fetch_runtime(folder)
-    except BackendError as error:
-        pytest.skip(f"the page cannot be built here: {error}")
-    return build(folder / "site", runtime=runtime)
+    runtime = request.getfixturevalue("node_modules") / "onnxruntime-web" / "dist"
+    return build(tmp_path_factory.mktemp("page") / "site", runtime=runtime)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -15,7 +16,7 @@ from starlette.testclient import TestClient
 
 from demo.browser import serve
 from demo.browser.__main__ import main as command
-from demo.browser.build import HERE, build, consent_html
+from demo.browser.build import HERE, build, consent_html, fetch_runtime
 from demo.build import build_demo, launch_options
 from demo.settings import Settings
 from mobilefaceswap_core.errors import BackendError, OptionError, OutputError
@@ -41,13 +42,16 @@ def test_every_text_is_used_and_every_used_text_exists() -> None:
     assert used == set(page_texts("en"))
 
 
-def test_the_runtime_is_pinned_and_the_lock_names_no_registry() -> None:
-    wanted = json.loads((HERE / "package.json").read_text())["dependencies"]
+def test_runtime_and_tools_are_pinned_and_the_lock_names_no_registry() -> None:
+    package = json.loads((HERE / "package.json").read_text())
+    wanted = package["dependencies"] | package["devDependencies"]
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in wanted.values())
-    lock = (HERE / "package-lock.json").read_text()
-    assert "http" not in lock
-    packages = {path: entry for path, entry in json.loads(lock)["packages"].items() if path}
-    assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())
+    lock = json.loads((HERE / "package-lock.json").read_text())
+    assert {key: lock["packages"][""][key] for key in ("dependencies", "devDependencies")} == {
+        key: package[key] for key in ("dependencies", "devDependencies")
+    }
+    packages = {path: entry for path, entry in lock["packages"].items() if path}
+    assert all(entry["integrity"].startswith("sha512-") and "resolved" not in entry for entry in packages.values())
 
 
 def test_the_consent_shown_asks_for_all_and_promises_no_credential() -> None:
@@ -76,6 +80,20 @@ def test_without_npm_the_build_says_what_to_install(tmp_path: Path, monkeypatch:
     with pytest.raises(BackendError, match=r"Install Node\.js"):
         build(tmp_path / "page")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_build_fetches_the_runtime_without_the_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    monkeypatch.setattr(subprocess, "run", run)
+    assert fetch_runtime(tmp_path) == tmp_path / "node_modules" / "onnxruntime-web" / "dist"
+    assert "--omit=dev" in commands[0] and "--ignore-scripts" in commands[0]
+    assert (tmp_path / "package-lock.json").is_file()
 
 
 def shown_in(demo: Any, elem_id: str) -> Any:

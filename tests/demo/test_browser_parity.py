@@ -46,7 +46,7 @@ def modules(browser: Any, page_url: str) -> Iterator[Any]:
     page.goto(page_url)
     page.evaluate(
         """async () => {
-            const names = ['align', 'picture', 'colour', 'detail', 'paste', 'track', 'swap', 'camera', 'runtime'];
+            const names = ['align', 'picture', 'finish', 'paste', 'smooth', 'swap', 'camera', 'runtime'];
             for (const name of names) window[name] = await import(`./${name}.js`);
             window.bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
             window.floats = (text) => new Float32Array(window.bytes(text).buffer);
@@ -171,13 +171,13 @@ def test_colours_detail_mask_and_paste_agree(
     (swapped,) = student.swap([target], [person])
     # This target is no sharper than the student; a softer face leaves detail something to do.
     swapped = replace(swapped, image=cv2.GaussianBlur(swapped.image, (5, 5), 1.0))
-    code = """([frame, face, crop, mask, matrix]) => {
-        const [into, pixels, weight] = [asPicture(frame), asPicture(face), floats(mask)];
-        colour.matchColours(pixels, asPicture(crop), weight);
-        detail.matchDetail(pixels, asPicture(crop), weight);
-        const refined = paste.refineMask(weight);
-        paste.pasteBack(into, pixels, refined, matrix);
-        return [text(pixels.data), text(refined), text(into.data)];
+    code = """async ([frame, face, crop, mask, matrix]) => {
+        const into = asPicture(frame);
+        const swapped = {pixels: asPicture(face), weight: floats(mask), target: asPicture(crop)};
+        const options = {matchesColours: true, matchesDetail: true, drawPattern: null};
+        const {pixels, weight} = await finish.finish(swapped, options);
+        paste.pasteBack(into, pixels, weight, matrix);
+        return [text(pixels.data), text(weight), text(into.data)];
     }"""
     mask = base64.b64encode(swapped.mask.tobytes()).decode()
     pixels, weight, frame = modules.evaluate(
@@ -204,9 +204,9 @@ def test_the_hidden_mark_is_that_of_python(modules: Any, student: Student, perso
     weight = refine_mask(swapped.mask)
     code = """async ([crop, weight]) => {
         swapper.model = 'student';
-        const pixels = asPicture(crop);
-        await swapper.hideMark(pixels, floats(weight));
-        return text(pixels.data);
+        const mark = finish.STAGES.find(({name}) => name === 'mark');
+        const swapped = {pixels: asPicture(crop), weight: floats(weight), target: asPicture(crop)};
+        return text((await mark.run(swapped, swapper.finishOptions())).pixels.data);
     }"""
     text = modules.evaluate(code, [rgba(swapped.image), base64.b64encode(weight.tobytes()).decode()])
     wanted = embed_crop(swapped.image, weight, payload=payload_for("student"), strength=VIDEO_STRENGTH)
@@ -217,7 +217,7 @@ def test_the_hidden_mark_is_that_of_python(modules: Any, student: Student, perso
 def test_landmarks_are_smoothed_as_in_python(modules: Any) -> None:
     rng = np.random.default_rng(4)
     steps = [(rng.normal(200 + 3 * n, 2, (68, 2)), n / 15) for n in range(1, 12)]
-    code = "(steps) => { const f = new track.OneEuroFilter(); return steps.map(([p, t]) => f.filter(p, t, 60)); }"
+    code = "(steps) => { const f = new smooth.OneEuroFilter(); return steps.map(([p, t]) => f.filter(p, t, 60)); }"
     got = modules.evaluate(code, [[points.tolist(), time_s] for points, time_s in steps])
     smooth = OneEuroFilter()
     for points, (raw, time_s) in zip(got, steps, strict=True):

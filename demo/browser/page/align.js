@@ -2,29 +2,17 @@
  * Face template and the maps between frame and crop.
  *
  * A matrix is `[a, b, c, d, e, f]`, named `bFromA`: x' = a x + b y + c, y' = d x + e y + f, in pixels whose origin is the
- * centre of the top left pixel. Points are arrays of `[x, y]`. Same conventions and numbers as `geometry.py`.
+ * centre of the top left pixel. Points are arrays of `[x, y]`. Same conventions and numbers as `faces/geometry.py`.
  *
  * @typedef {[number, number]} Point
+ * @typedef {[number, number, number, number]} Box left, top, right, bottom
  * @typedef {[number, number, number, number, number, number]} Matrix
  */
 
-export const CROP_PX = 224; // side of the crop the student reads
+import { CROP, LANDMARKS_68 } from './constants.js';
 
-/** Five points on a 112 x 112 crop. Source: insightface `face_align.arcface_dst`. @type {Point[]} */
-const ARCFACE_112 = [
-  [38.29459953, 51.69630051],
-  [73.53179932, 51.50139999],
-  [56.02519989, 71.73660278],
-  [41.54930115, 92.3655014],
-  [70.72990036, 92.20410156],
-];
-
-/** iBUG 300-W numbering, zero based, end exclusive. */
-export const LEFT_EYE = [36, 42];
-export const RIGHT_EYE = [42, 48];
-const NOSE_TIP = 30;
-const LEFT_MOUTH = 48;
-const RIGHT_MOUTH = 54;
+/** Side of the crop the student reads. @type {number} */
+export const CROP_PX = CROP.SIZE_PX;
 
 /** @param {Point[]} points @returns {Point} */
 export function meanPoint(points) {
@@ -40,18 +28,21 @@ export function meanPoint(points) {
 /** Eye centres, nose tip and mouth corners of 68 landmarks. @param {Point[]} landmarks @returns {Point[]} */
 export function fiveFrom68(landmarks) {
   return [
-    meanPoint(landmarks.slice(...LEFT_EYE)),
-    meanPoint(landmarks.slice(...RIGHT_EYE)),
-    landmarks[NOSE_TIP],
-    landmarks[LEFT_MOUTH],
-    landmarks[RIGHT_MOUTH],
+    ...eyeCentres(landmarks),
+    landmarks[LANDMARKS_68.NOSE_TIP],
+    landmarks[LANDMARKS_68.LEFT_MOUTH],
+    landmarks[LANDMARKS_68.RIGHT_MOUTH],
   ];
 }
 
-/** Distance of the eye centres in pixels. @param {Point[]} landmarks */
+/** Left and right, as the picture shows them. @param {Point[]} landmarks 68 @returns {[Point, Point]} */
+export function eyeCentres(landmarks) {
+  return [meanPoint(landmarks.slice(...LANDMARKS_68.LEFT_EYE)), meanPoint(landmarks.slice(...LANDMARKS_68.RIGHT_EYE))];
+}
+
+/** Distance of the eye centres in pixels. @param {Point[]} landmarks 68 */
 export function eyeDistance(landmarks) {
-  const [left, right] = fiveFrom68(landmarks);
-  return distance(left, right);
+  return distance(...eyeCentres(landmarks));
 }
 
 /** @param {Point} a @param {Point} b */
@@ -95,8 +86,7 @@ export function similarityFromPoints(pointsA, pointsB) {
 
 /** The map that brings five face points of a frame onto the template. @param {Point[]} five @returns {Matrix} */
 export function cropFromFrameMatrix(five) {
-  const ratio = CROP_PX / 112;
-  return similarityFromPoints(five, ARCFACE_112.map(([x, y]) => [x * ratio, y * ratio]));
+  return similarityFromPoints(five, CROP.POINTS);
 }
 
 /** @param {Matrix} bFromA @returns {Matrix} aFromB */
@@ -118,7 +108,7 @@ export function transformPoints([a, b, c, d, e, f], points) {
   return points.map(([x, y]) => [a * x + b * y + c, d * x + e * y + f]);
 }
 
-/** Smallest and largest coordinates: left, top, right, bottom. @param {Point[]} points */
+/** Smallest and largest coordinates. @param {Point[]} points @returns {Box} */
 export function bounds(points) {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
   for (const [x, y] of points) {

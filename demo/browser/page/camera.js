@@ -11,7 +11,7 @@ export class Camera {
     this.video = video;
     this.stream = stream;
     this.canvas = new OffscreenCanvas(1, 1);
-    this.context = this.canvas.getContext('2d', { willReadFrequently: true });
+    this.context = drawingOn(this.canvas);
   }
 
   /** Ask for the camera and start it. */
@@ -61,14 +61,24 @@ export class Camera {
 export async function readPhoto(file) {
   const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' });
   const scale = Math.min(1, LONGEST_PX / Math.max(bitmap.width, bitmap.height));
-  const [width, height] = [Math.max(1, Math.round(bitmap.width * scale)), Math.max(1, Math.round(bitmap.height * scale))];
-  const context = new OffscreenCanvas(width, height).getContext('2d');
+  const [width, height] = [
+    Math.max(1, Math.round(bitmap.width * scale)),
+    Math.max(1, Math.round(bitmap.height * scale)),
+  ];
+  const context = drawingOn(new OffscreenCanvas(width, height));
   context.imageSmoothingQuality = 'high';
   context.fillStyle = 'white'; // behind what is transparent
   context.fillRect(0, 0, width, height);
   context.drawImage(bitmap, 0, 0, width, height);
   bitmap.close();
   return asPicture(context.getImageData(0, 0, width, height));
+}
+
+/** @param {OffscreenCanvas} canvas its pixels will be read often */
+function drawingOn(canvas) {
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  if (context === null) throw new Error('The browser gives no 2D canvas; close other pages or use another browser.');
+  return context;
 }
 
 /** @param {ImageData} image @returns {Picture} */

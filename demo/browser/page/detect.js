@@ -4,10 +4,13 @@
  *
  * @typedef {import('./align.js').Point} Point
  * @typedef {import('./picture.js').Picture} Picture
- * @typedef {{box: number[], score: number, five: Point[], landmarks: Point[]}} Face box: left, top, right, bottom
+ * @typedef {import('./align.js').Box} Box
+ * @typedef {{box: Box, score: number}} Candidate
+ * @typedef {Candidate & {five: Point[], landmarks: Point[]}} Face
+ * @typedef {import('./landmarks.js').LandmarkNetwork} LandmarkNetwork
  */
 import { bounds, fiveFrom68, distance, meanDistance, transformPoints } from './align.js';
-import { LandmarkNetwork, NO_DOUBT, cropFromRegion, uprightExtent } from './landmarks.js';
+import { NO_DOUBT, cropFromRegion, uprightExtent } from './landmarks.js';
 import { cut, newPicture, resize, toChannels, warp } from './picture.js';
 
 const [WIDTH, HEIGHT] = [320, 240]; // the network's input
@@ -40,6 +43,7 @@ export class Detector {
    * @returns {Promise<Face[]>} left to right
    */
   async detect(picture, { levels = 2 } = {}) {
+    /** @type {Face[]} */
     const faces = [];
     for (const { box, score: first } of await this.#boxes(picture, levels)) {
       const { landmarks, doubt } = await this.landmarkNetwork.fromBox(picture, box);
@@ -72,35 +76,39 @@ export class Detector {
     return lowest;
   }
 
+  /** @param {Picture} view 320 x 240 @param {number} inLook height that the landmarks have in it, in pixels */
   async #scoreInMiddle(view, inLook) {
     let best = 0;
     for (const { box, score } of await this.#run(view)) {
       const offset = Math.max(Math.abs((box[0] + box[2] - WIDTH) / 2), Math.abs((box[1] + box[3] - HEIGHT) / 2));
-      const size = Math.sqrt(Math.max(box[2] - box[0], 0) * Math.max(box[3] - box[1], 0)) / inLook;
+      const size = Math.sqrt(area(box)) / inLook;
       if (offset < 0.35 * inLook && size > 0.6 && size < 1.8) best = Math.max(best, score);
     }
     return best;
   }
 
+  /** @param {Picture} picture @param {number} levels */
   async #boxes(picture, levels) {
     const ratio = Math.max(1, Math.max(picture.width, picture.height) / SEARCH_PX);
-    const small = resize(picture, Math.max(1, Math.round(picture.width / ratio)),
-      Math.max(1, Math.round(picture.height / ratio)));
+    const size = [picture.width, picture.height].map((length) => Math.max(1, rounded(length / ratio)));
+    const small = resize(picture, size[0], size[1]);
+    /** @type {Candidate[]} */
     const found = [];
     for (const window of windows(small.width, small.height, levels)) found.push(...(await this.#search(small, window)));
     const perPixel = [picture.width / small.width, picture.height / small.height];
     return keepBest(found).map(({ box, score }) => ({
-      box: box.map((value, i) => (value + 0.5) * perPixel[i % 2] - 0.5),
+      box: /** @type {Box} */ (box.map((value, i) => (value + 0.5) * perPixel[i % 2] - 0.5)),
       score,
     }));
   }
 
+  /** @param {Picture} picture @param {Box} window */
   async #search(picture, window) {
     const [left, top, right, bottom] = window;
     const whole = right - left === picture.width && bottom - top === picture.height;
     const view = whole ? picture : cut(picture, window);
     const scale = Math.min(WIDTH / view.width, HEIGHT / view.height);
-    const [width, height] = [Math.max(1, Math.round(view.width * scale)), Math.max(1, Math.round(view.height * scale))];
+    const [width, height] = [Math.max(1, rounded(view.width * scale)), Math.max(1, rounded(view.height * scale))];
     const small = resize(view, width, height);
     const canvas = newPicture(WIDTH, HEIGHT);
     canvas.data.fill(MEAN);
@@ -112,18 +120,24 @@ export class Detector {
     return (await this.#run(canvas))
       .filter(({ score }) => score > CANDIDATE)
       .map(({ box, score }) => ({
-        box: box.map((value, i) => value * perPixel[i % 2] - 0.5 + (i % 2 ? top : left)),
+        box: /** @type {Box} */ (box.map((value, i) => value * perPixel[i % 2] - 0.5 + (i % 2 ? top : left))),
         score,
       }))
-      .filter(({ box }) => !(
-        (box[0] < left + margin && left > 0) || (box[1] < top + margin && top > 0) ||
-        (box[2] > right - margin && right < picture.width) || (box[3] > bottom - margin && bottom < picture.height)
-      ));
+      .filter(
+        ({ box }) =>
+          !(
+            (box[0] < left + margin && left > 0) ||
+            (box[1] < top + margin && top > 0) ||
+            (box[2] > right - margin && right < picture.width) ||
+            (box[3] > bottom - margin && bottom < picture.height)
+          ),
+      );
   }
 
-  /** Boxes in pixels of a 320 x 240 picture that score above a hundredth. */
+  /** Boxes in pixels of a 320 x 240 picture that score above a hundredth. @param {Picture} picture */
   async #run(picture) {
     const { scores, boxes } = await this.run(toChannels(picture, MEAN, STD));
+    /** @type {Candidate[]} */
     const found = [];
     for (let i = 0; i < scores.length / 2; i++) {
       const score = scores[2 * i + 1];
@@ -135,24 +149,35 @@ export class Detector {
   }
 }
 
-/** Index of the largest face. @param {Face[]} faces */
-export function largest(faces) {
-  const area = ({ box }) => (box[2] - box[0]) * (box[3] - box[1]);
-  return faces.reduce((best, face, i) => (area(face) > area(faces[best]) ? i : best), 0);
+/** In square pixels. @param {Box} box */
+export function area([left, top, right, bottom]) {
+  return Math.max(right - left, 0) * Math.max(bottom - top, 0);
 }
 
-/** The whole picture, then the overlapping windows of each level: left, top, right, bottom. */
-function windows(width, height, levels) {
+/** The largest of at least one face. @param {Face[]} faces */
+export function largest(faces) {
+  return faces.reduce((best, face) => (area(face.box) > area(best.box) ? face : best));
+}
+
+/**
+ * The whole picture, then the overlapping windows of each level.
+ *
+ * @param {number} width
+ * @param {number} height
+ * @param {number} levels
+ */
+export function windows(width, height, levels) {
+  /** @type {Box[]} */
   const found = [[0, 0, width, height]];
   for (let level = 1; level <= levels; level++) {
     const count = 2 ** level;
     const share = WINDOW * 0.55 ** (level - 1);
     if (share * Math.max(width, height) < SMALLEST_WINDOW_PX) break;
-    const [wide, high] = [Math.round(width * share), Math.round(height * share)];
+    const [wide, high] = [Math.max(1, rounded(width * share)), Math.max(1, rounded(height * share))];
     for (let row = 0; row < count; row++) {
       for (let column = 0; column < count; column++) {
-        const left = Math.round(((width - wide) * column) / (count - 1));
-        const top = Math.round(((height - high) * row) / (count - 1));
+        const left = rounded(((width - wide) * column) / (count - 1));
+        const top = rounded(((height - high) * row) / (count - 1));
         found.push([left, top, left + wide, top + high]);
       }
     }
@@ -160,9 +185,15 @@ function windows(width, height, levels) {
   return found;
 }
 
-/** Greedy non-maximum suppression, best first. */
-function keepBest(found) {
-  const area = (box) => Math.max(box[2] - box[0], 0) * Math.max(box[3] - box[1], 0);
+/** To the nearest whole number, halves to the even one, as Python rounds them. @param {number} value */
+function rounded(value) {
+  const below = Math.floor(value);
+  return value - below === 0.5 ? below + (below % 2) : Math.round(value);
+}
+
+/** Greedy non-maximum suppression, best first. @param {readonly Candidate[]} found */
+export function keepBest(found) {
+  /** @type {Candidate[]} */
   const kept = [];
   for (const candidate of [...found].sort((a, b) => b.score - a.score)) {
     const isNew = kept.every(({ box }) => {
@@ -177,11 +208,16 @@ function keepBest(found) {
   return kept;
 }
 
-/** Whether the landmarks stayed in the box: on something that is no face they wander off or collapse. */
-function agrees(box, landmarks) {
+/**
+ * Whether the landmarks stayed in the box: on something that is no face they wander off or collapse.
+ *
+ * @param {Box} box
+ * @param {Point[]} landmarks
+ */
+export function agrees(box, landmarks) {
   const { extent: upright } = uprightExtent(landmarks);
   const extent = Math.sqrt((upright[2] - upright[0]) * (upright[3] - upright[1]));
-  const side = Math.max(Math.sqrt(Math.max((box[2] - box[0]) * (box[3] - box[1]), 0)), 1e-6);
+  const side = Math.max(Math.sqrt(area(box)), 1e-6);
   const around = bounds(landmarks);
   const offset = Math.max(
     Math.abs((around[0] + around[2] - box[0] - box[2]) / 2),
@@ -190,6 +226,7 @@ function agrees(box, landmarks) {
   return extent / side > 0.5 && extent / side < 1.5 && offset < 0.4 * side;
 }
 
+/** @param {Face} a @param {Face} b */
 function isSameFace(a, b) {
   return meanDistance(a.five, b.five) < 0.5 * distance(b.five[0], b.five[1]);
 }

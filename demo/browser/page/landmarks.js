@@ -5,31 +5,23 @@
  * @typedef {import('./align.js').Point} Point
  * @typedef {import('./align.js').Matrix} Matrix
  * @typedef {import('./picture.js').Picture} Picture
+ * @typedef {import('./align.js').Box} Box
  * @typedef {{landmarks: Point[], doubt: number}} Answer doubt: above NO_DOUBT there is probably no face
  */
-import { LEFT_EYE, RIGHT_EYE, bounds, distance, invert, meanPoint, transformPoints } from './align.js';
+import { bounds, eyeCentres, eyeDistance, invert, meanDistance, transformPoints } from './align.js';
+import { LANDMARKS_68, LANDMARK_NETWORK } from './constants.js';
 import { grey, warp } from './picture.js';
 
-export const NO_DOUBT = 0.06;
-const SIZE_PX = 64;
-const [SIDES, TOP, BOTTOM] = [0.1, 0.15, 0.1]; // margins around the landmarks' extent, as fractions of it
+export const NO_DOUBT = LANDMARK_NETWORK.NO_DOUBT;
+/** @type {number} */
+const SIZE_PX = LANDMARK_NETWORK.SIZE_PX;
+const { SIDES, TOP, BOTTOM } = LANDMARK_NETWORK; // margins around the landmarks' extent, as fractions of it
 const BOX_GROWTH = 1.1;
 const TURNS = [0, 1, 3, 2]; // quarter turns tried in this order for a face that may lie on its side
 
-/** Index of each landmark's mirror image, iBUG 300-W order. */
-const MIRROR_68 = [
-  16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, // jaw
-  26, 25, 24, 23, 22, 21, 20, 19, 18, 17, // brows
-  27, 28, 29, 30, 35, 34, 33, 32, 31, // nose
-  45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40, // eyes
-  54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, // outer lips
-  64, 63, 62, 61, 60, 67, 66, 65, // inner lips
-];
-
 /** Angle of the line through the eyes in radians, and the landmarks' extent when upright. @param {Point[]} landmarks */
 export function uprightExtent(landmarks) {
-  const left = meanPoint(landmarks.slice(...LEFT_EYE));
-  const right = meanPoint(landmarks.slice(...RIGHT_EYE));
+  const [left, right] = eyeCentres(landmarks);
   const angle = Math.atan2(right[1] - left[1], right[0] - left[0]);
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   /** @type {Matrix} */
@@ -71,15 +63,15 @@ export class LandmarkNetwork {
     this.run = run;
   }
 
-  /** The face in a detector's box, whichever way up. @param {Picture} frame @param {number[]} box @returns {Promise<Answer>} */
+  /** The face in a detector's box, whichever way up. @param {Picture} frame @param {Box} box @returns {Promise<Answer>} */
   async fromBox(frame, box) {
-    let best = null;
+    /** @type {Answer[]} */
+    const answers = [];
     for (const turns of TURNS) {
-      const answer = await this.#fit(frame, box, (turns * Math.PI) / 2);
-      if (best === null || answer.doubt < best.doubt) best = answer;
-      if (answer.doubt < NO_DOUBT) break;
+      answers.push(await this.#fit(frame, box, (turns * Math.PI) / 2));
+      if (answers[answers.length - 1].doubt < NO_DOUBT) break;
     }
-    return best;
+    return answers.reduce((best, answer) => (answer.doubt < best.doubt ? answer : best));
   }
 
   /** The face near known landmarks. @param {Picture} frame @param {Point[]} landmarks @returns {Promise<Answer>} */
@@ -88,15 +80,16 @@ export class LandmarkNetwork {
     const crop = grey(warp(frame, cropFromFrame, SIZE_PX, SIZE_PX)).data;
     const one = await this.#points(crop);
     const mirrored = await this.#points(mirror(crop));
-    const other = MIRROR_68.map((i) => /** @type {Point} */ ([SIZE_PX - 1 - mirrored[i][0], mirrored[i][1]]));
+    const other = mirroredPoints(mirrored, SIZE_PX);
     const mean = one.map((p, i) => /** @type {Point} */ ([(p[0] + other[i][0]) / 2, (p[1] + other[i][1]) / 2]));
-    const eyes = distance(meanPoint(mean.slice(...LEFT_EYE)), meanPoint(mean.slice(...RIGHT_EYE)));
-    const apart = one.reduce((sum, p, i) => sum + distance(p, other[i]), 0) / one.length;
-    return { landmarks: transformPoints(invert(cropFromFrame), mean), doubt: apart / Math.max(eyes, 1) };
+    const doubt = meanDistance(one, other) / Math.max(eyeDistance(mean), 1);
+    return { landmarks: transformPoints(invert(cropFromFrame), mean), doubt };
   }
 
+  /** @param {Picture} frame @param {Box} box @param {number} angle */
   async #fit(frame, box, angle) {
     const side = BOX_GROWTH * Math.max(box[2] - box[0], box[3] - box[1], 1);
+    /** @type {Point} */
     const centre = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
     let cropFromFrame = cropFromRegion(centre, [side, side], angle, SIZE_PX);
     let points = await this.#look(frame, cropFromFrame);
@@ -105,6 +98,7 @@ export class LandmarkNetwork {
     return this.track(frame, points);
   }
 
+  /** @param {Picture} frame @param {Matrix} cropFromFrame */
   async #look(frame, cropFromFrame) {
     const crop = grey(warp(frame, cropFromFrame, SIZE_PX, SIZE_PX)).data;
     return transformPoints(invert(cropFromFrame), await this.#points(crop));
@@ -120,6 +114,17 @@ export class LandmarkNetwork {
   }
 }
 
+/**
+ * The landmarks of a face from those of its mirror image.
+ *
+ * @param {Point[]} points 68, in pixels of the mirrored crop
+ * @param {number} sizePx side of the crop
+ */
+export function mirroredPoints(points, sizePx) {
+  return LANDMARKS_68.MIRROR_68.map((i) => /** @type {Point} */ ([sizePx - 1 - points[i][0], points[i][1]]));
+}
+
+/** @param {Float32Array} crop */
 function mirror(crop) {
   const result = new Float32Array(crop.length);
   for (let y = 0; y < SIZE_PX; y++) {

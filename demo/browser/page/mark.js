@@ -1,5 +1,7 @@
 /** Saying in a PNG, for people and machines, that its faces were swapped; the text is that of `marking/metadata.py`. */
 
+import { MARK } from './constants.js';
+
 const SIGNATURE_BYTES = 8;
 const IHDR_BYTES = 25; // length, kind, 13 bytes, checksum
 
@@ -9,13 +11,14 @@ const IHDR_BYTES = 25; // length, kind, 13 bytes, checksum
  * @param {Uint8Array} png as a browser encodes it
  * @param {Record<string, string>} text by keyword; `{model}` in a value stands for the model's name
  * @param {string} model name of the swapper
- * @returns {Uint8Array}
+ * @returns {Uint8Array<ArrayBuffer>}
  */
 export function markPng(png, text, model) {
   const name = /^[\w.-]{1,40}$/.test(model) ? model : 'unknown'; // it becomes part of an XML attribute
   const encoder = new TextEncoder();
   const chunks = Object.entries(text).map(([keyword, value]) =>
-    chunk('iTXt', encoder.encode(`${keyword}\0\0\0\0\0${value.replaceAll('{model}', name)}`)));
+    chunk('iTXt', encoder.encode(`${keyword}\0\0\0\0\0${value.replaceAll('{model}', name)}`)),
+  );
   const head = SIGNATURE_BYTES + IHDR_BYTES;
   const parts = [png.subarray(0, head), ...chunks, png.subarray(head)];
   const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -60,8 +63,7 @@ export function drawBadge(context) {
   context.save();
   context.font = `${size}px system-ui, sans-serif`;
   context.textBaseline = 'middle';
-  const text = 'AI face swap';
-  const boxWidth = context.measureText(text).width + 2 * pad;
+  const boxWidth = context.measureText(MARK.LABEL).width + 2 * pad;
   const boxHeight = size + 2 * pad;
   const [x, y] = [Math.max(0, width - boxWidth - pad), Math.max(0, height - boxHeight - pad)];
   context.fillStyle = 'rgb(0 0 0 / 55%)';
@@ -69,6 +71,6 @@ export function drawBadge(context) {
   context.roundRect(x, y, boxWidth, boxHeight, pad);
   context.fill();
   context.fillStyle = 'rgb(255 255 255 / 92%)';
-  context.fillText(text, x + pad, y + boxHeight / 2);
+  context.fillText(MARK.LABEL, x + pad, y + boxHeight / 2);
   context.restore();
 }

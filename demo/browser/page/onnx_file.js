@@ -1,7 +1,9 @@
 /** What a network file says about itself, without loading it. */
 
+import { FILES } from './constants.js';
+
 const METADATA_FIELD = 14; // `metadata_props` of ONNX's ModelProto: string to string
-export const FORMAT = 'mobilefaceswap-idn-1'; // of the core's export; other files are refused
+export const FORMAT = FILES.FORMAT; // of the core's export; other files are refused
 
 /**
  * Read `metadata_props`.

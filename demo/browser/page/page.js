@@ -1,323 +1,365 @@
-/** What the visitor sees and presses. */
+/**
+ * What the visitor sees and presses.
+ *
+ * @typedef {import('./picture.js').Picture} Picture
+ * @typedef {import('./texts.js').Say} Say
+ * @typedef {import('./answers.js').Place} Place
+ *
+ * @typedef {object} Source what a face to use is made of
+ * @property {string} name
+ * @property {(networks: Networks) => Promise<Place>} load puts it into the networks
+ * @property {HTMLElement} [button] that chose it
+ */
 import { Camera, readPhoto } from './camera.js';
+import { elementsOf } from './elements.js';
+import { followApp } from './embedding.js';
+import { PageError, Stopped } from './errors.js';
 import { drawBadge, markPng } from './mark.js';
-import { Networks, STOPPED } from './networks.js';
-import { languageOf, say, speak } from './texts.js';
+import { Networks } from './networks.js';
+import { FrameRate } from './rate.js';
+import { languageOf, speak } from './texts.js';
 import { MARKED_MODEL } from './watermark.js';
 
 const PORTRAITS = [1, 2, 3, 4, 5, 6].map((number) => `./portraits/average_${number}.webp`);
-const FPS_WINDOW_MS = 2000;
 
-const $ = (id) => /** @type {any} */ (document.getElementById(id));
-const context = $('result').getContext('2d', { willReadFrequently: true });
-const parameters = new URLSearchParams(location.search);
-
-/** The visit's answer to the consent; never stored. */
-let hasConsent = false;
-/** What the visitor wanted when they were asked. */
-let wanted = null;
-/** What the source is made of: `{name, load, button}`, where load puts it into the networks. */
-let source = null;
-/** The source the networks hold. */
-let prepared = null;
-/** @type {Networks | null} */
-let networks = null;
-/** @type {Camera | null} */
-let camera = null;
-/** The opened photo before the swap. */
-let photo = null;
-let model = '';
-
-async function start() {
-  followApp();
-  const language = languageOf([parameters.get('lang'), ...navigator.languages].filter(Boolean));
-  await speak(language);
-  $('consent-words').innerHTML = await (await fetch(`./data/consent.${language}.html`)).text(); // of the page's own files
-  await offerSources();
-  $('camera').onclick = () => (camera ? stopCamera() : withConsent(startCamera));
-  $('photo').onchange = () => takeFile($('photo'), ([file]) => withConsent(() => openPhoto(file)));
-  $('save').onclick = save;
-  $('agree').onclick = agree;
-  $('source-photos').onchange = () => takeFile($('source-photos'), (files) => choosePhotos(files));
-  $('source-file').onchange = () => takeFile($('source-file'), ([file]) => chooseFile(file.name, () => file.arrayBuffer()));
-  $('run-on').value = parameters.get('run') ?? 'auto';
-  $('run-on').onchange = restartNetworks;
-  window.addEventListener('message', takeFromApp);
-  window.addEventListener('unhandledrejection', (event) => complain(event.reason));
+/** Bring a document to life. @param {Document} document of `index.html` @returns {Promise<Page>} */
+export async function start(document) {
+  const parameters = new URLSearchParams(document.location.search);
+  followApp(document, parameters.get('theme'));
+  const wished = parameters.get('lang');
+  const language = languageOf(wished ? [wished, ...navigator.languages] : navigator.languages);
+  const page = new Page(document, await speak(document, language));
+  const consent = await fetch(`./data/consent.${language}.html`); // of the page's own files
+  page.elements.consentWords.innerHTML = await consent.text();
+  await page.offerSources();
+  page.listen(parameters.get('run') ?? 'auto');
   document.documentElement.dataset.ready = 'true';
+  return page;
 }
 
-/** Inside the app: its colours, and no scroll bar of our own. */
-function followApp() {
-  const root = document.documentElement;
-  let theme = parameters.get('theme');
-  try {
-    if (window.frameElement) {
-      root.dataset.embedded = 'true';
-      theme ??= window.parent.document.body.classList.contains('dark') ? 'dark' : 'light';
-      document.body.style.background = groundOf(window.frameElement);
-      const fit = () => (window.frameElement.style.height = `${document.body.offsetHeight + 8}px`);
-      new ResizeObserver(fit).observe(document.body);
+/** One visit: everything that changes while it lasts. */
+class Page {
+  /** The answer to the consent; never stored. */
+  #hasConsent = false;
+  /** What the visitor wanted when they were asked. @type {() => Promise<void> | void} */
+  #wanted = () => {};
+  /** The chosen source. @type {Source | null} */
+  #source = null;
+  /** The source that the networks hold. @type {Source | null} */
+  #prepared = null;
+  /** @type {Networks | null} */
+  #networks = null;
+  /** @type {Camera | null} */
+  #camera = null;
+  /** The opened photo before the swap. @type {Picture | null} */
+  #photo = null;
+  #model = '';
+  #document;
+  #say;
+
+  /** @param {Document} document @param {Say} say */
+  constructor(document, say) {
+    this.#document = document;
+    this.#say = say;
+    this.elements = elementsOf(document);
+  }
+
+  /** @param {string} runOn where the networks run at first */
+  listen(runOn) {
+    const { camera, photo, save, agree, sourcePhotos, sourceFile, runOn: place } = this.elements;
+    camera.onclick = () => (this.#camera ? this.#stopCamera() : this.#withConsent(() => this.#startCamera()));
+    photo.onchange = () => takeFiles(photo, ([file]) => this.#withConsent(() => this.#openPhoto(file)));
+    save.onclick = () => this.#guarded(() => this.#save());
+    agree.onclick = () => this.#agree();
+    sourcePhotos.onchange = () => takeFiles(sourcePhotos, (files) => this.#choosePhotos(files));
+    sourceFile.onchange = () =>
+      takeFiles(sourceFile, ([file]) => this.#chooseFile(file.name, () => file.arrayBuffer()));
+    place.value = runOn;
+    place.onchange = () => this.#restartNetworks();
+    window.addEventListener('message', (message) => this.#takeFromApp(message));
+    window.addEventListener('unhandledrejection', (event) => this.#complain(event.reason));
+  }
+
+  /** Portraits and photos, where the host lets the page read them itself. */
+  async offerSources() {
+    const { photoSources, prepareInApp, lead, portraits } = this.elements;
+    const { ok } = await fetch('./models/identity.onnx', { method: 'HEAD' });
+    photoSources.hidden = !ok;
+    prepareInApp.hidden = ok;
+    if (!ok) {
+      lead.textContent = this.#say('lead_host');
+      return;
     }
-  } catch {
-    // another site shows this page in a frame: it keeps its own colours and height
+    const offered = PORTRAITS.map((url, i) => this.#portrait(url, this.#say('portrait', { number: i + 1 })));
+    portraits.append(...offered);
+    offered[0].click();
   }
-  if (theme) root.dataset.theme = theme;
-}
 
-/** The colour behind an element. @param {Element} element */
-function groundOf(element) {
-  for (let around = element.parentElement; around; around = around.parentElement) {
-    const colour = getComputedStyle(around).backgroundColor;
-    if (!/, 0\)$|^transparent$/.test(colour)) return colour;
-  }
-  return '';
-}
-
-async function offerSources() {
-  const { ok } = await fetch('./models/identity.onnx', { method: 'HEAD' });
-  $('photo-sources').hidden = !ok;
-  $('prepare-in-app').hidden = ok;
-  if (!ok) {
-    $('lead').textContent = say('lead_host');
-    return;
-  }
-  PORTRAITS.forEach((url, i) => {
-    const button = document.createElement('button');
-    const image = document.createElement('img');
-    const name = say('portrait', { number: i + 1 });
+  /** A button that makes a portrait the source. @param {string} url @param {string} name */
+  #portrait(url, name) {
+    const button = this.#document.createElement('button');
+    const image = this.#document.createElement('img');
     button.type = 'button';
     Object.assign(image, { src: url, alt: name });
     button.append(image);
-    button.onclick = () => choose({ name, button, load: async () => conditionOn([await (await fetch(url)).blob()]) });
-    $('portraits').append(button);
-  });
-  $('portraits').firstChild.click();
+    button.onclick = () =>
+      this.#choose({
+        name,
+        button,
+        load: async (networks) => conditionOn(networks, [await (await fetch(url)).blob()]),
+      });
+    return button;
+  }
+
+  /** @param {File[]} files */
+  #choosePhotos(files) {
+    this.#choose({
+      name: files.map((file) => file.name).join(', '),
+      load: (networks) => conditionOn(networks, files),
+    });
+  }
+
+  /** @param {string} name @param {() => Promise<ArrayBuffer>} read */
+  #chooseFile(name, read) {
+    this.#choose({ name, load: async (networks) => networks.useFile(new Uint8Array(await read())) });
+  }
+
+  /** The app prepared a source: `{network: url}`, a file of the same server. @param {MessageEvent} message */
+  #takeFromApp({ origin, data }) {
+    if (origin !== location.origin || typeof data?.network !== 'string') return;
+    const url = new URL(data.network, location.href);
+    if (url.origin !== location.origin) return;
+    this.#chooseFile(data.name ?? url.pathname.split('/').pop(), async () => {
+      const response = await fetch(url);
+      if (!response.ok) throw new PageError('not_a_source_file');
+      return response.arrayBuffer();
+    });
+  }
+
+  /** Make this the source; what is shown changes with it. @param {Source} source */
+  #choose(source) {
+    this.#setSource(source);
+    if (this.#hasConsent) this.#showAgain();
+  }
+
+  /** @param {Source} source */
+  #setSource(source) {
+    this.#source = source;
+    for (const button of this.elements.portraits.children) {
+      button.setAttribute('aria-pressed', String(button === source.button));
+    }
+    this.elements.chosenSource.textContent = this.#say('chosen', { name: source.name });
+  }
+
+  /** Prepare for the camera, or swap the opened photo again. */
+  async #showAgain() {
+    if (this.#camera) await this.#guarded(() => this.#prepare());
+    else if (this.#photo) await this.#guarded(() => this.#swapPhoto());
+  }
+
+  /** @param {() => Promise<void>} action what needs consent */
+  #withConsent(action) {
+    if (this.#hasConsent) return this.#guarded(action);
+    const { consent } = this.elements;
+    this.#wanted = action;
+    consent.hidden = false;
+    consent.focus();
+    consent.scrollIntoView({ block: 'nearest' });
+    return undefined;
+  }
+
+  #agree() {
+    this.#hasConsent = true;
+    this.elements.consent.hidden = true;
+    return this.#guarded(this.#wanted);
+  }
+
+  /** Run, and tell the visitor what went wrong. @param {() => Promise<void> | void} action */
+  async #guarded(action) {
+    try {
+      await action();
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  /** @param {unknown} error */
+  #complain(error) {
+    if (error instanceof Stopped) return;
+    const message = error instanceof Error ? error.message : String(error);
+    const { key, values } = error instanceof PageError ? error : new PageError('failed');
+    this.#tell(this.#say(key, { ...values, message }), true);
+  }
+
+  /** @param {string} text @param {boolean} [isProblem] */
+  #tell(text, isProblem = false) {
+    this.elements.status.textContent = text;
+    this.elements.status.classList.toggle('problem', isProblem);
+  }
+
+  /** Networks loaded, source inside. */
+  async #prepare() {
+    const source = this.#source;
+    if (source === null) throw new PageError('prepare_in_app');
+    const networks = this.#networks ?? (await this.#loadNetworks());
+    if (this.#prepared === source) return;
+    this.#tell(this.#say('loading_source'));
+    const { place, threads, model } = await source.load(networks).catch((error) => {
+      // The source before is still in the networks.
+      if (this.#prepared !== null && this.#source === source) this.#setSource(this.#prepared);
+      throw error;
+    });
+    this.#prepared = source;
+    this.#model = model;
+    this.elements.place.textContent = place === 'webgpu' ? this.#say('on_gpu') : this.#say('on_processor', { threads });
+    this.#document.documentElement.dataset.place = place;
+    this.#tell(this.#camera ? this.#say('live') : this.#say('source_ready'));
+  }
+
+  async #loadNetworks() {
+    this.#tell(this.#say('loading_runtime'));
+    const networks = new Networks();
+    this.#networks = networks;
+    try {
+      await networks.load(/** @type {import('./runtime.js').Wish} */ (this.elements.runOn.value));
+    } catch (error) {
+      if (this.#networks === networks) this.#networks = null; // the next try begins anew
+      networks.close();
+      throw error;
+    }
+    return networks;
+  }
+
+  async #restartNetworks() {
+    this.#networks?.close();
+    this.#networks = null;
+    this.#prepared = null;
+    if (this.#hasConsent) await this.#showAgain();
+  }
+
+  async #startCamera() {
+    if (!navigator.mediaDevices) throw new PageError('no_secure_context');
+    await this.#prepare();
+    this.#photo = null;
+    const camera = await Camera.open().catch((error) => {
+      throw new PageError('no_camera', { reason: error.name });
+    });
+    this.#camera = camera;
+    this.elements.camera.textContent = this.#say('camera_stop');
+    await this.#networks?.restart();
+    this.#tell(this.#say('live'));
+    this.#runCamera(camera);
+  }
+
+  #stopCamera() {
+    this.#camera?.close();
+    this.#camera = null;
+    this.elements.camera.textContent = this.#say('camera_start');
+    this.elements.fps.textContent = '';
+    this.#tell('');
+  }
+
+  /** One picture at a time: what arrives meanwhile is never asked for. @param {Camera} camera */
+  async #runCamera(camera) {
+    const rate = new FrameRate();
+    try {
+      while (this.#camera === camera) {
+        await camera.next();
+        if (this.#camera !== camera) return;
+        if (!camera.isRunning) throw new PageError('no_camera', { reason: 'ended' });
+        await this.#swapNext(camera, rate);
+      }
+    } catch (error) {
+      this.#stopCamera();
+      this.#complain(error);
+    }
+  }
+
+  /** Swap and show the camera's picture of this moment. @param {Camera} camera @param {FrameRate} rate */
+  async #swapNext(camera, rate) {
+    if (this.#networks === null || this.#prepared === null) return; // the networks are being loaded
+    const taken = camera.read(this.elements.mirror.checked);
+    const result = await this.#networks.frame(taken, performance.now()).catch((error) => {
+      if (error instanceof Stopped) return null; // they were stopped, to be loaded elsewhere
+      throw error;
+    });
+    if (result === null || this.#camera !== camera) return;
+    this.#show(result.picture, result.swapped);
+    const fps = rate.add(performance.now());
+    if (fps !== null) this.elements.fps.textContent = this.#say('fps', { fps: fps.toFixed(fps < 10 ? 1 : 0) });
+    this.elements.latency.textContent = this.#say('latency', { ms: result.ms.toFixed(0) });
+  }
+
+  /** @param {File} file */
+  async #openPhoto(file) {
+    const opened = await readPicture(file);
+    this.#stopCamera();
+    this.#photo = opened;
+    this.#show(opened, 0);
+    await this.#swapPhoto();
+  }
+
+  async #swapPhoto() {
+    await this.#prepare();
+    const before = this.#photo;
+    if (before === null || this.#networks === null) return; // given up meanwhile
+    this.#tell(this.#say('swapping'));
+    const { picture, found, swapped, ms } = await this.#networks.photo({ ...before, data: before.data.slice() });
+    if (this.#photo !== before) return; // another one was opened meanwhile
+    this.#show(picture, swapped);
+    this.elements.latency.textContent = '';
+    if (found) this.#tell(this.#say('swapped', { swapped, found, seconds: (ms / 1000).toFixed(1) }));
+    else this.#tell(this.#say('no_face'), true);
+  }
+
+  /** Draw a picture; a swapped one gets its label and can be saved. @param {Picture} picture @param {number} swapped */
+  #show(picture, swapped) {
+    const { result, context, empty, save } = this.elements;
+    if (result.width !== picture.width || result.height !== picture.height) {
+      result.width = picture.width;
+      result.height = picture.height;
+    }
+    context.putImageData(new ImageData(picture.data, picture.width, picture.height), 0, 0);
+    if (swapped) drawBadge(context);
+    result.hidden = false;
+    result.dataset.swapped = String(swapped);
+    empty.hidden = true;
+    save.disabled = !swapped;
+  }
+
+  async #save() {
+    /** @type {[Blob | null, Record<string, string>]} */
+    const [blob, text] = await Promise.all([
+      new Promise((resolve) => this.elements.result.toBlob(resolve, 'image/png')),
+      fetch('./data/mark.json').then((response) => response.json()),
+    ]);
+    if (blob === null) throw new Error('The browser could not write the picture as PNG.');
+    const png = markPng(new Uint8Array(await blob.arrayBuffer()), text, this.#model);
+    const link = this.#document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([png], { type: 'image/png' }));
+    link.download = 'swapped.png';
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    if (this.#camera) return;
+    this.#tell(this.#model === MARKED_MODEL ? this.#say('saved') : this.#say('saved_without_watermark'));
+  }
 }
 
-function choosePhotos(files) {
-  choose({ name: files.map((file) => file.name).join(', '), load: () => conditionOn(files) });
+/** @param {Networks} networks @param {Blob[]} files photos of one person */
+async function conditionOn(networks, files) {
+  return networks.condition(await Promise.all(files.map(readPicture)));
 }
 
-/** @param {string} name @param {() => Promise<ArrayBuffer>} read */
-function chooseFile(name, read) {
-  choose({
-    name,
-    load: async () => {
-      const bytes = new Uint8Array(await read());
-      return networks.ask('useFile', { bytes }, [bytes.buffer]);
-    },
-  });
-}
-
-/** The app prepared a source: `{network: url}`, a file of the same server. */
-function takeFromApp({ origin, data }) {
-  if (origin !== location.origin || typeof data?.network !== 'string') return;
-  const url = new URL(data.network, location.href);
-  if (url.origin !== location.origin) return;
-  chooseFile(data.name ?? url.pathname.split('/').pop(), async () => {
-    const response = await fetch(url);
-    if (!response.ok) throw { key: 'not_a_source_file' };
-    return response.arrayBuffer();
-  });
-}
-
-async function conditionOn(files) {
-  const photos = await Promise.all(files.map(readPicture));
-  return networks.ask('condition', { photos }, photos.map((picture) => picture.data.buffer));
-}
-
+/** @param {Blob} file */
 async function readPicture(file) {
   return readPhoto(file).catch(() => {
-    throw { key: 'not_a_photo' };
+    throw new PageError('not_a_photo');
   });
 }
 
-/** Make this the source; what is shown changes with it. */
-function choose(choice) {
-  setSource(choice);
-  if (hasConsent && (camera || photo)) guarded(photo && !camera ? swapPhoto : prepare);
-}
-
-function setSource(choice) {
-  source = choice;
-  for (const button of $('portraits').children) button.setAttribute('aria-pressed', String(button === choice.button));
-  $('chosen-source').textContent = say('chosen', { name: choice.name });
-}
-
-function withConsent(action) {
-  if (hasConsent) return guarded(action);
-  wanted = action;
-  $('consent').hidden = false;
-  $('consent').focus();
-  $('consent').scrollIntoView({ block: 'nearest' });
-  return undefined;
-}
-
-function agree() {
-  hasConsent = true;
-  $('consent').hidden = true;
-  guarded(wanted);
-}
-
-/** Run, and tell the visitor what went wrong. */
-async function guarded(action) {
-  try {
-    await action();
-  } catch (error) {
-    complain(error);
-  }
-}
-
-function complain(error) {
-  if (error === STOPPED) return;
-  const words = error?.key ? error : { key: 'failed', message: error?.message ?? String(error) };
-  tell(say(words.key, { ...words.values, message: words.message }), true);
-}
-
-function tell(text, isProblem = false) {
-  $('status').textContent = text;
-  $('status').classList.toggle('problem', isProblem);
-}
-
-/** Networks loaded, source inside. */
-async function prepare() {
-  if (source === null) throw { key: 'prepare_in_app' };
-  if (networks === null) {
-    tell(say('loading_runtime'));
-    networks = new Networks();
-    await networks.ask('load', { wish: $('run-on').value });
-  }
-  if (prepared === source) return;
-  tell(say('loading_source'));
-  const choice = source;
-  const { place, threads, model: name } = await choice.load().catch((error) => {
-    if (prepared !== null && source === choice) setSource(prepared); // that one is still in the networks
-    throw error;
-  });
-  prepared = choice;
-  model = name;
-  $('place').textContent = place === 'webgpu' ? say('on_gpu') : say('on_processor', { threads });
-  document.documentElement.dataset.place = place;
-  tell(camera ? say('live') : say('source_ready'));
-}
-
-async function restartNetworks() {
-  networks?.close();
-  networks = null;
-  prepared = null;
-  if (hasConsent && (camera || photo)) await guarded(camera ? prepare : swapPhoto);
-}
-
-async function startCamera() {
-  if (!navigator.mediaDevices) throw { key: 'no_secure_context' };
-  await prepare();
-  photo = null;
-  camera = await Camera.open().catch((error) => {
-    throw { key: 'no_camera', values: { reason: error.name } };
-  });
-  $('camera').textContent = say('camera_stop');
-  await networks.ask('restart');
-  tell(say('live'));
-  runCamera(camera);
-}
-
-function stopCamera() {
-  camera?.close();
-  camera = null;
-  $('camera').textContent = say('camera_start');
-  $('fps').textContent = '';
-  tell('');
-}
-
-/** One picture at a time: what arrives meanwhile is never asked for. */
-async function runCamera(running) {
-  /** @type {number[]} */
-  let shownMs = [];
-  try {
-    while (camera === running) {
-      await running.next();
-      if (camera !== running) return;
-      if (!running.isRunning) throw { key: 'no_camera', values: { reason: 'ended' } };
-      if (networks === null || prepared === null) continue; // the networks are being loaded
-      const timeMs = performance.now();
-      const taken = running.read($('mirror').checked);
-      const answer = networks.ask('frame', { picture: taken, timeMs }, [taken.data.buffer]);
-      const result = await answer.catch((error) => {
-        if (error !== STOPPED) throw error;
-        return null;
-      });
-      if (camera !== running) return;
-      if (result === null) continue; // they were stopped, to be loaded elsewhere
-      const { picture, swapped, ms } = result;
-      show(picture, swapped);
-      const now = performance.now();
-      shownMs = [...shownMs.filter((at) => now - at < FPS_WINDOW_MS), now];
-      const fps = (1000 * (shownMs.length - 1)) / Math.max(now - shownMs[0], 1);
-      if (shownMs.length > 1) $('fps').textContent = say('fps', { fps: fps.toFixed(fps < 10 ? 1 : 0) });
-      $('latency').textContent = say('latency', { ms: ms.toFixed(0) });
-    }
-  } catch (error) {
-    stopCamera();
-    complain(error);
-  }
-}
-
-async function openPhoto(file) {
-  const opened = await readPicture(file);
-  stopCamera();
-  photo = opened;
-  show(photo, 0);
-  await swapPhoto();
-}
-
-async function swapPhoto() {
-  await prepare();
-  tell(say('swapping'));
-  const before = photo;
-  const copy = { ...before, data: before.data.slice() };
-  const { picture, found, swapped, ms } = await networks.ask('photo', { picture: copy }, [copy.data.buffer]);
-  if (photo !== before) return; // another one was opened meanwhile
-  show(picture, swapped);
-  $('latency').textContent = '';
-  if (found) tell(say('swapped', { swapped, found, seconds: (ms / 1000).toFixed(1) }));
-  else tell(say('no_face'), true);
-}
-
-/** Draw a picture; a swapped one gets its label and can be saved. */
-function show(picture, swapped) {
-  const canvas = $('result');
-  if (canvas.width !== picture.width || canvas.height !== picture.height) {
-    canvas.width = picture.width;
-    canvas.height = picture.height;
-  }
-  context.putImageData(new ImageData(picture.data, picture.width, picture.height), 0, 0);
-  if (swapped) drawBadge(context);
-  canvas.hidden = false;
-  canvas.dataset.swapped = String(swapped);
-  $('empty').hidden = true;
-  $('save').disabled = !swapped;
-}
-
-async function save() {
-  const [blob, text] = await Promise.all([
-    new Promise((resolve) => $('result').toBlob(resolve, 'image/png')),
-    fetch('./data/mark.json').then((response) => response.json()),
-  ]);
-  const png = markPng(new Uint8Array(await blob.arrayBuffer()), text, model);
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([png], { type: 'image/png' }));
-  link.download = 'swapped.png';
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  if (!camera) tell(model === MARKED_MODEL ? say('saved') : say('saved_without_watermark'));
-}
-
-/** Hand the files over and let the same ones be chosen again. */
-function takeFile(input, use) {
-  const files = [...input.files];
+/** Hand the files over and let the same ones be chosen again. @param {HTMLInputElement} input @param {(files: File[]) => void} use */
+function takeFiles(input, use) {
+  const files = [...(input.files ?? [])];
   input.value = '';
   if (files.length) use(files);
 }
-
-start();

@@ -1,11 +1,13 @@
 /**
  * Pictures as arrays, resized and warped as OpenCV does it in the Python pipeline.
  *
- * A picture is `{width, height, data}` with 4 values a pixel (RGBA, 0 to 255; what `ImageData` is), or a plane with one
- * float a pixel. Pixel centres are at whole numbers.
+ * A picture is `{width, height, data}` with 4 values a pixel (RGBA, 0 to 255; what `ImageData` is), a plane the same with
+ * one float a pixel. Pixel centres are at whole numbers.
  *
- * @typedef {{width: number, height: number, data: Uint8ClampedArray | Float32Array}} Picture
+ * @typedef {{width: number, height: number, data: Uint8ClampedArray<ArrayBuffer>}} Picture
+ * @typedef {{width: number, height: number, data: Float32Array<ArrayBuffer>}} Plane
  * @typedef {import('./align.js').Matrix} Matrix
+ * @typedef {import('./align.js').Box} Box
  */
 import { compose, invert, transformPoints, bounds } from './align.js';
 
@@ -14,24 +16,39 @@ export function newPicture(width, height) {
   return { width, height, data: new Uint8ClampedArray(width * height * 4) };
 }
 
-/** @param {number} width @param {number} height @returns {Picture} */
+/** @param {number} width @param {number} height @returns {Plane} */
 export function newPlane(width, height) {
   return { width, height, data: new Float32Array(width * height) };
 }
 
-/** @param {Picture} picture values a pixel */
-export function channelsOf(picture) {
-  return picture.data.length / (picture.width * picture.height);
+/** @param {Picture | Plane} picture @returns {picture is Picture} whether it has colours */
+function isPicture(picture) {
+  return picture.data instanceof Uint8ClampedArray;
 }
 
-/** @param {Picture} like @param {number} width @param {number} height @returns {Picture} empty, of the same kind */
+/**
+ * An empty one of the same kind.
+ *
+ * @template {Picture | Plane} Kind
+ * @param {Kind} like
+ * @param {number} width
+ * @param {number} height
+ * @returns {Kind}
+ */
 function emptyLike(like, width, height) {
-  return channelsOf(like) === 4 ? newPicture(width, height) : newPlane(width, height);
+  return /** @type {Kind} */ (isPicture(like) ? newPicture(width, height) : newPlane(width, height));
 }
 
-/** A copy of a rectangle. @param {Picture} picture @param {number[]} rectangle left, top, right, bottom (exclusive) */
+/**
+ * A copy of a rectangle.
+ *
+ * @template {Picture | Plane} Kind
+ * @param {Kind} picture
+ * @param {Box} rectangle whole numbers; right and bottom exclusive
+ * @returns {Kind}
+ */
 export function cut(picture, [left, top, right, bottom]) {
-  const channels = channelsOf(picture);
+  const channels = isPicture(picture) ? 4 : 1;
   const result = emptyLike(picture, right - left, bottom - top);
   const length = result.width * channels;
   for (let y = top; y < bottom; y++) {
@@ -44,14 +61,15 @@ export function cut(picture, [left, top, right, bottom]) {
 /**
  * Resize by averaging areas where the picture shrinks, and linearly where it grows.
  *
- * @param {Picture} picture
+ * @template {Picture | Plane} Kind
+ * @param {Kind} picture
  * @param {number} width
  * @param {number} height
- * @returns {Picture}
+ * @returns {Kind} the picture itself where it has that size already
  */
 export function resize(picture, width, height) {
   if (width === picture.width && height === picture.height) return picture;
-  const channels = channelsOf(picture);
+  const channels = isPicture(picture) ? 4 : 1;
   const shrinks = width < picture.width || height < picture.height;
   const across = shrinks ? areaTaps(picture.width, width) : linearTaps(picture.width, width);
   const down = shrinks ? areaTaps(picture.height, height) : linearTaps(picture.height, height);
@@ -71,7 +89,8 @@ export function resize(picture, width, height) {
       for (let c = 0; c < channels; c++) {
         let sum = 0;
         let from = across.first[x] * channels + c;
-        for (let k = 0; k < across.count[x]; k++, from += channels) sum += across.weights[x * across.most + k] * row[from];
+        for (let k = 0; k < across.count[x]; k++, from += channels)
+          sum += across.weights[x * across.most + k] * row[from];
         result.data[to + c] = sum; // a clamped array rounds
       }
     }
@@ -119,49 +138,70 @@ function linearTaps(size, wanted) {
 
 /**
  * Sample an output picture through a matrix, without skipping detail when the picture shrinks: it is then first averaged
- * over areas, only as far as the result needs it. See `geometry.warp`.
+ * over areas, only as far as the result needs it. Beyond a picture's border its last pixel is repeated; a plane is 0
+ * there. See `geometry.warp`.
  *
- * @param {Picture} picture
+ * @template {Picture | Plane} Kind
+ * @param {Kind} picture
  * @param {Matrix} outFromIn
  * @param {number} width of the result
  * @param {number} height of the result
- * @param {{border?: 'replicate' | 'zero', cubic?: boolean, where?: Float32Array | null}} [options] cubic is used where the
- *   picture does not shrink; it leaves pixels empty where `where`, one value a result pixel, is 0
- * @returns {Picture}
+ * @param {{cubic?: boolean, where?: Float32Array | null}} [options] cubic: of a picture that does not shrink; it leaves
+ *   pixels empty where `where`, one value a result pixel, is 0
+ * @returns {Kind}
  */
-export function warp(picture, outFromIn, width, height, { border = 'replicate', cubic = false, where = null } = {}) {
+export function warp(picture, outFromIn, width, height, { cubic = false, where = null } = {}) {
   const [a, b, , d, e] = outFromIn;
   const scale = Math.sqrt(Math.abs(a * e - b * d)); // result pixels per picture pixel
-  if (scale >= 0.5 || scale === 0) return sample(picture, invert(outFromIn), width, height, { border, cubic, where });
-  const corners = transformPoints(invert(outFromIn), [[0, 0], [width, 0], [width, height], [0, height]]);
+  if (scale >= 0.5 || scale === 0) return sample(picture, invert(outFromIn), width, height, { cubic, where });
+  const corners = transformPoints(invert(outFromIn), [
+    [0, 0],
+    [width, 0],
+    [width, height],
+    [0, height],
+  ]);
   const [x0, y0, x1, y1] = bounds(corners);
   const factor = 2 ** Math.floor(Math.log2(1 / scale));
-  const within = (value, low, high) => Math.min(Math.max(value, low), high);
-  const left = within(Math.floor(x0) - 2 * factor, 0, picture.width - 1);
-  const top = within(Math.floor(y0) - 2 * factor, 0, picture.height - 1);
-  const right = within(Math.ceil(x1) + 2 * factor, left + 1, picture.width);
-  const bottom = within(Math.ceil(y1) + 2 * factor, top + 1, picture.height);
+  const left = clamp(Math.floor(x0) - 2 * factor, 0, picture.width - 1);
+  const top = clamp(Math.floor(y0) - 2 * factor, 0, picture.height - 1);
+  const right = clamp(Math.ceil(x1) + 2 * factor, left + 1, picture.width);
+  const bottom = clamp(Math.ceil(y1) + 2 * factor, top + 1, picture.height);
   const region = cut(picture, [left, top, right, bottom]);
   const small = resize(
-    region, Math.max(1, Math.floor(region.width / factor)), Math.max(1, Math.floor(region.height / factor)));
+    region,
+    Math.max(1, Math.floor(region.width / factor)),
+    Math.max(1, Math.floor(region.height / factor)),
+  );
   const ratioX = region.width / small.width;
   const ratioY = region.height / small.height;
   // Area averaging puts the centre of small pixel i at region coordinate (i + 0.5) * ratio - 0.5.
+  /** @type {Matrix} */
   const inFromSmall = [ratioX, 0, left + 0.5 * ratioX - 0.5, 0, ratioY, top + 0.5 * ratioY - 0.5];
-  return sample(small, invert(compose(outFromIn, inFromSmall)), width, height, { border, cubic: false, where });
+  return sample(small, invert(compose(outFromIn, inFromSmall)), width, height, { cubic: false, where });
 }
 
-/** @param {Picture} picture @param {Matrix} inFromOut */
-function sample(picture, inFromOut, width, height, { border, cubic, where }) {
-  const result = emptyLike(picture, width, height);
-  const channels = channelsOf(picture);
-  if (channels === 1) samplePlane(picture, inFromOut, result, border);
-  else if (cubic) sampleCubic(picture, inFromOut, result, where);
+/**
+ * @template {Picture | Plane} Kind
+ * @param {Kind} picture
+ * @param {Matrix} inFromOut
+ * @param {number} width
+ * @param {number} height
+ * @param {{cubic: boolean, where: Float32Array | null}} options
+ * @returns {Kind}
+ */
+function sample(picture, inFromOut, width, height, { cubic, where }) {
+  if (!isPicture(picture)) {
+    const result = newPlane(width, height);
+    samplePlane(picture, inFromOut, result);
+    return /** @type {Kind} */ (result);
+  }
+  const result = newPicture(width, height);
+  if (cubic) sampleCubic(picture, inFromOut, result, where);
   else sampleLinear(picture, inFromOut, result);
-  return result;
+  return /** @type {Kind} */ (result);
 }
 
-/** RGBA, bilinear, border repeated. */
+/** Bilinear, border repeated. @param {Picture} picture @param {Matrix} inFromOut @param {Picture} result filled */
 function sampleLinear(picture, [a, b, c, d, e, f], result) {
   const { width, height, data } = picture;
   const out = result.data;
@@ -194,13 +234,10 @@ function sampleLinear(picture, [a, b, c, d, e, f], result) {
   }
 }
 
-/** One float a pixel, bilinear; outside is zero, or the border repeated. */
-function samplePlane(picture, [a, b, c, d, e, f], result, border) {
-  const { width, height, data } = picture;
-  const at = (i, j) => {
-    if (border === 'zero') return i < 0 || j < 0 || i >= width || j >= height ? 0 : data[j * width + i];
-    return data[Math.min(Math.max(j, 0), height - 1) * width + Math.min(Math.max(i, 0), width - 1)];
-  };
+/** Bilinear, outside is zero. @param {Plane} plane @param {Matrix} inFromOut @param {Plane} result zeros, filled */
+function samplePlane({ width, height, data }, [a, b, c, d, e, f], result) {
+  /** @param {number} i @param {number} j */
+  const at = (i, j) => (i < 0 || j < 0 || i >= width || j >= height ? 0 : data[j * width + i]);
   let to = 0;
   for (let v = 0; v < result.height; v++) {
     for (let u = 0; u < result.width; u++, to++) {
@@ -208,7 +245,7 @@ function samplePlane(picture, [a, b, c, d, e, f], result, border) {
       const y = d * u + e * v + f;
       const i = Math.floor(x);
       const j = Math.floor(y);
-      if (border === 'zero' && (i < -1 || j < -1 || i >= width || j >= height)) continue;
+      if (i < -1 || j < -1 || i >= width || j >= height) continue;
       const s = x - i;
       const t = y - j;
       result.data[to] =
@@ -226,7 +263,14 @@ function cubicWeights(t, weights) {
   weights[3] = 1 - weights[0] - weights[1] - weights[2];
 }
 
-/** RGBA, cubic, border repeated; pixels are left empty where `where` is 0. */
+/**
+ * Cubic, border repeated; pixels are left empty where `where` is 0.
+ *
+ * @param {Picture} picture
+ * @param {Matrix} inFromOut
+ * @param {Picture} result filled
+ * @param {Float32Array | null} where
+ */
 function sampleCubic(picture, [a, b, c, d, e, f], result, where) {
   const { width, height, data } = picture;
   const out = result.data;
@@ -270,14 +314,21 @@ function sampleCubic(picture, [a, b, c, d, e, f], result, where) {
   }
 }
 
-/** Luminance, rounded as OpenCV rounds it. @param {Picture} picture RGBA @returns {Picture} one value a pixel */
-export function grey(picture) {
-  const result = newPlane(picture.width, picture.height);
-  for (let i = 0, p = 0; i < result.data.length; i++, p += 4) {
-    const { data } = picture;
-    result.data[i] = (9798 * data[p] + 19235 * data[p + 1] + 3735 * data[p + 2] + 16384) >> 15;
-  }
+/** Luminance of each pixel, rounded as OpenCV rounds it. @param {Picture} picture @returns {Plane} */
+export function grey({ width, height, data }) {
+  const result = newPlane(width, height);
+  for (let i = 0; i < result.data.length; i++) result.data[i] = lumaAt(data, 4 * i);
   return result;
+}
+
+/** Luminance of the pixel whose red stands at `i`, in whole levels. @param {Uint8ClampedArray} data @param {number} i */
+export function lumaAt(data, i) {
+  return (9798 * data[i] + 19235 * data[i + 1] + 3735 * data[i + 2] + 16384) >> 15;
+}
+
+/** @param {number} value @param {number} low @param {number} high */
+export function clamp(value, low, high) {
+  return Math.min(Math.max(value, low), high);
 }
 
 /**

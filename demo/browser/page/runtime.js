@@ -1,10 +1,17 @@
 /** ONNX Runtime Web: which build of it, on what, and one function per network. */
 
+import { CROP_PX } from './align.js';
+
 const FOLDER = './runtime';
-const MODELS = './models';
+export const MODELS = './models';
 const AGREES = 2 / 255; // what the GPU may differ by from the processor; more and it is not used
 
-/** @typedef {'auto' | 'webgpu' | 'wasm'} Wish */
+/**
+ * @typedef {'auto' | 'webgpu' | 'wasm'} Wish
+ * @typedef {typeof import('onnxruntime-web')} Ort
+ * @typedef {import('onnxruntime-web').InferenceSession} Session
+ * @typedef {import('onnxruntime-web').InferenceSession.SessionOptions} SessionOptions
+ */
 
 /**
  * The runtime and the place where the student runs.
@@ -12,7 +19,7 @@ const AGREES = 2 / 255; // what the GPU may differ by from the processor; more a
  * The small networks of the detector always run on the processor: fetching their answers from a GPU would take longer.
  */
 export class Runtime {
-  /** @param {any} ort @param {'webgpu' | 'wasm'} place @param {boolean} isChosen the visitor asked for this place */
+  /** @param {Ort} ort @param {'webgpu' | 'wasm'} place @param {boolean} isChosen the visitor asked for this place */
   constructor(ort, place, isChosen) {
     this.ort = ort;
     this.place = place;
@@ -24,6 +31,7 @@ export class Runtime {
   static async load(wish) {
     const hasGpu = wish !== 'wasm' && (await hasAdapter(wish === 'webgpu'));
     // The build with WebGPU is twice as large, so only browsers that use it fetch it.
+    /** @type {Ort} */
     const ort = await import(`${FOLDER}/${hasGpu ? 'ort.webgpu.min.mjs' : 'ort.wasm.min.mjs'}`);
     ort.env.logLevel = 'error';
     // Threads need a page that is isolated from others (two HTTP headers). Half of the processors, as ONNX Runtime would
@@ -42,9 +50,10 @@ export class Runtime {
    * A session of the student: on the GPU if it computes the same there, and faster or by the visitor's choice.
    *
    * @param {Uint8Array} bytes
-   * @param {object} [options] of ONNX Runtime
+   * @param {SessionOptions} [options]
    */
   async openStudent(bytes, options = {}) {
+    /** @param {'webgpu' | 'wasm'} place */
     const create = (place) => this.ort.InferenceSession.create(bytes, { executionProviders: [place], ...options });
     const onProcessor = await create('wasm');
     if (this.place === 'wasm') return onProcessor;
@@ -64,9 +73,9 @@ export class Runtime {
     return onProcessor;
   }
 
-  /** What a session makes of a smooth crop, and how fast once it is warm. */
+  /** What a session makes of a smooth crop, and how fast once it is warm. @param {Session} session */
   async #trial(session) {
-    const side = 224;
+    const side = CROP_PX;
     const ramp = Float32Array.from({ length: 3 * side * side }, (_, i) => (i % side) / side);
     const swap = () => this.run(session, { crop: [ramp, [1, 3, side, side]] }, ['swapped']);
     await swap();
@@ -78,16 +87,17 @@ export class Runtime {
   /**
    * Run a network.
    *
-   * @param {any} session
+   * @param {Session} session
    * @param {Record<string, [Float32Array, number[]]>} inputs values and shape by name
-   * @param {string[]} [outputs] names; all if not given
+   * @param {readonly string[]} [outputs] names; all if not given
    * @returns {Promise<Record<string, Float32Array>>}
    */
   async run(session, inputs, outputs = session.outputNames) {
     const feed = Object.fromEntries(
-      Object.entries(inputs).map(([name, [data, shape]]) => [name, new this.ort.Tensor('float32', data, shape)]));
-    const results = await session.run(feed, outputs);
-    return Object.fromEntries(outputs.map((name) => [name, results[name].data]));
+      Object.entries(inputs).map(([name, [data, shape]]) => [name, new this.ort.Tensor('float32', data, shape)]),
+    );
+    const results = await session.run(feed, [...outputs]);
+    return Object.fromEntries(outputs.map((name) => [name, /** @type {Float32Array} */ (results[name].data)]));
   }
 }
 

@@ -3,59 +3,60 @@
  *
  * @typedef {import('./picture.js').Picture} Picture
  * @typedef {import('./detect.js').Face} Face
+ * @typedef {import('./runtime.js').Session} Session
  */
 import { CROP_PX, cropFromFrameMatrix } from './align.js';
-import { matchColours } from './colour.js';
-import { matchDetail } from './detail.js';
-import { Detector, largest } from './detect.js';
+import { CROP, FILES } from './constants.js';
+import { Detector, area, largest } from './detect.js';
+import { PageError } from './errors.js';
+import { finish } from './finish.js';
 import { LandmarkNetwork } from './landmarks.js';
 import { FORMAT, readMetadata } from './onnx_file.js';
-import { pasteBack, refineMask } from './paste.js';
+import { pasteBack } from './paste.js';
 import { newPicture, toChannels, warp } from './picture.js';
-import { Runtime, fetchBytes } from './runtime.js';
+import { MODELS, Runtime, fetchBytes } from './runtime.js';
 import { Follower } from './track.js';
-import { GRID_PX, MARKED_MODEL, addPattern, halve, lumaGrid } from './watermark.js';
+import { GRID_PX, MARKED_MODEL } from './watermark.js';
 
 const MIN_FACE_PX = 16; // smaller faces stay as they are
 
-/** A failure that has words of its own in `texts/`. */
-export class PageError extends Error {
-  /** @param {string} key @param {Record<string, string | number>} [values] */
-  constructor(key, values = {}) {
-    super(key);
-    this.key = key;
-    this.values = values;
-  }
-}
-
 export class Swapper {
+  /** @type {Session | null} */
   #identity = null;
+  /** @type {Session | null} */
   #student = null;
-  #follower = null;
-
+  #follower;
   #watermark;
 
-  /** @param {Runtime} runtime @param {Detector} detector @param {LandmarkNetwork} landmarkNetwork @param {any} watermark */
+  /** @param {Runtime} runtime @param {Detector} detector @param {LandmarkNetwork} landmarkNetwork @param {Session} watermark */
   constructor(runtime, detector, landmarkNetwork, watermark) {
     this.runtime = runtime;
     this.detector = detector;
     this.landmarkNetwork = landmarkNetwork;
     this.#watermark = watermark;
+    this.#follower = new Follower(detector, landmarkNetwork);
     this.model = '';
     this.matchesColours = true;
-    this.restart();
+    this.matchesDetail = true;
   }
 
   /** @param {import('./runtime.js').Wish} wish */
   static async load(wish) {
     const runtime = await Runtime.load(wish);
     const [boxes, points, watermark] = await Promise.all(
-      ['detector_ultraface_rfb320.onnx', 'landmarks_68.onnx', 'watermark.onnx'].map((file) => runtime.open(file)));
-    const landmarkNetwork = new LandmarkNetwork(async (grey) =>
-      (await runtime.run(points, { [points.inputNames[0]]: [grey, [1, 1, 64, 64]] }))[points.outputNames[0]]);
-    const detector = new Detector(
-      (picture) => runtime.run(boxes, { [boxes.inputNames[0]]: [picture, [1, 3, 240, 320]] }, ['scores', 'boxes']),
-      landmarkNetwork);
+      ['detector_ultraface_rfb320.onnx', 'landmarks_68.onnx', 'watermark.onnx'].map((file) => runtime.open(file)),
+    );
+    const landmarkNetwork = new LandmarkNetwork(async (grey) => {
+      const answers = await runtime.run(points, { [points.inputNames[0]]: [grey, [1, 1, 64, 64]] });
+      return answers[points.outputNames[0]];
+    });
+    const detector = new Detector(async (picture) => {
+      const answers = await runtime.run(boxes, { [boxes.inputNames[0]]: [picture, [1, 3, 240, 320]] }, [
+        'scores',
+        'boxes',
+      ]);
+      return { scores: answers.scores, boxes: answers.boxes };
+    }, landmarkNetwork);
     return new Swapper(runtime, detector, landmarkNetwork, watermark);
   }
 
@@ -75,14 +76,14 @@ export class Swapper {
     for (const [i, photo] of photos.entries()) {
       const faces = await this.detector.detect(photo);
       if (!faces.length) throw new PageError('no_source_face', { number: i + 1, count: photos.length });
-      crops.set(toChannels(this.align(photo, faces[largest(faces)]).crop, 0, 255), i * 3 * CROP_PX * CROP_PX);
+      crops.set(toChannels(this.align(photo, largest(faces)).crop, 0, 255), i * 3 * CROP_PX * CROP_PX);
     }
-    this.#identity ??= await this.runtime.open('identity.onnx');
+    this.#identity ??= await this.runtime.open(FILES.IDENTITY);
     const shape = [photos.length, 3, CROP_PX, CROP_PX];
     const { kernels } = await this.runtime.run(this.#identity, { photos: [crops, shape] }, ['kernels']);
     const data = new Uint8Array(kernels.buffer, kernels.byteOffset, kernels.byteLength);
-    const file = await fetchBytes('./models/student.onnx');
-    await this.#use(file, { externalData: [{ path: 'source.bin', data }] });
+    const file = await fetchBytes(`${MODELS}/${FILES.STUDENT}`);
+    await this.#use(file, { externalData: [{ path: FILES.SOURCE, data }] });
   }
 
   /**
@@ -94,12 +95,13 @@ export class Swapper {
     const said = readMetadata(bytes);
     if (said.format !== FORMAT || said.kind !== 'baked') throw new PageError('not_a_source_file');
     const crop = JSON.parse(said.crop);
-    if (crop.size_px !== CROP_PX || crop.template !== 'arcface' || crop.fit !== 'similarity') {
+    if (crop.size_px !== CROP_PX || crop.template !== CROP.TEMPLATE || crop.fit !== CROP.FIT) {
       throw new PageError('other_alignment', { model: said.model });
     }
     await this.#use(bytes);
   }
 
+  /** @param {Uint8Array} bytes @param {import('./runtime.js').SessionOptions} [options] */
   async #use(bytes, options = {}) {
     const before = this.#student;
     this.#student = await this.runtime.openStudent(bytes, options);
@@ -124,9 +126,11 @@ export class Swapper {
    * Swap one aligned crop.
    *
    * @param {Picture} crop RGBA, 224 x 224
-   * @returns {Promise<{face: Picture, mask: Float32Array}>} before colours are matched; mask in [0, 1]
+   * @returns {Promise<{face: Picture, mask: Float32Array<ArrayBuffer>}>} before it is finished; mask in [0, 1]
    */
   async swapCrop(crop) {
+    if (this.#student === null) throw new Error('There is no source yet; call condition() or useFile() first.');
+    /** @type {Record<string, [Float32Array, number[]]>} */
     const input = { crop: [toChannels(crop, 0, 255), [1, 3, CROP_PX, CROP_PX]] };
     const result = await this.runtime.run(this.#student, input, ['face', 'mask']);
     const face = newPicture(CROP_PX, CROP_PX);
@@ -135,38 +139,37 @@ export class Swapper {
       for (let c = 0; c < 3; c++) face.data[4 * i + c] = result.face[c * area + i] * 255; // a clamped array rounds
       face.data[4 * i + 3] = 255;
     }
-    return { face, mask: result.mask };
+    return { face, mask: new Float32Array(result.mask) };
   }
 
   /** Swap one face of a frame, in place. @param {Picture} frame @param {Face} face */
   async swapFace(frame, face) {
     const { crop, cropFromFrame } = this.align(frame, face);
-    const { face: pixels, mask } = await this.swapCrop(crop);
-    if (this.matchesColours) matchColours(pixels, crop, mask);
-    if (this.matchesDetail) matchDetail(pixels, crop, mask);
-    const weight = refineMask(mask);
-    await this.hideMark(pixels, weight);
+    const { face: swapped, mask } = await this.swapCrop(crop);
+    const { pixels, weight } = await finish({ pixels: swapped, weight: mask, target: crop }, this.finishOptions());
     pasteBack(frame, pixels, weight, cropFromFrame);
   }
 
   /**
-   * Hide the mark, in place; a file of another model has no mark of its own, and gets none.
+   * How this source's crops are finished. A file of another model has no hidden mark of its own, and gets none.
    *
-   * @param {Picture} crop swapped, 224 x 224
-   * @param {Float32Array} weight it will be pasted with
+   * @returns {import('./finish.js').FinishOptions}
    */
-  async hideMark(crop, weight) {
-    if (this.model !== MARKED_MODEL) return;
-    const shape = [1, 1, GRID_PX, GRID_PX];
-    const inputs = { luma: [lumaGrid(crop), shape], weight: [halve(weight), shape] };
-    addPattern(crop, (await this.runtime.run(this.#watermark, inputs)).pattern);
+  finishOptions() {
+    const { matchesColours, matchesDetail, model } = this;
+    return { matchesColours, matchesDetail, drawPattern: model === MARKED_MODEL ? this.#drawPattern : null };
   }
+
+  /** @type {import('./watermark.js').DrawPattern} */
+  #drawPattern = async (luma, weight) => {
+    const shape = [1, 1, GRID_PX, GRID_PX];
+    return (await this.runtime.run(this.#watermark, { luma: [luma, shape], weight: [weight, shape] })).pattern;
+  };
 
   /** Swap every face of a photo, in place. @param {Picture} photo @returns {Promise<{found: number, swapped: number}>} */
   async swapPhoto(photo) {
     const faces = await this.detector.detect(photo);
-    const area = ({ box }) => (box[2] - box[0]) * (box[3] - box[1]);
-    const chosen = faces.filter((face) => area(face) >= MIN_FACE_PX ** 2).sort((a, b) => area(a) - area(b));
+    const chosen = faces.filter(({ box }) => area(box) >= MIN_FACE_PX ** 2).sort((a, b) => area(a.box) - area(b.box));
     for (const face of chosen) await this.swapFace(photo, face);
     return { found: faces.length, swapped: chosen.length };
   }
@@ -174,8 +177,8 @@ export class Swapper {
   /** Swap the largest face of a camera's next frame, in place. @param {Picture} frame @param {number} timeMs */
   async swapFrame(frame, timeMs) {
     const face = await this.#follower.update(frame, timeMs);
-    const isUsable = face !== null && face.five.flat().every(Number.isFinite);
-    if (isUsable) await this.swapFace(frame, face);
-    return { found: isUsable ? 1 : 0, swapped: isUsable ? 1 : 0 };
+    if (face === null || !face.five.flat().every(Number.isFinite)) return { found: 0, swapped: 0 };
+    await this.swapFace(frame, face);
+    return { found: 1, swapped: 1 };
   }
 }

@@ -1,0 +1,4 @@
+/** Where the page begins. */
+import { start } from './page.js';
+
+await start(document);

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { matchColours } from '../page/colour.js';
+import { COLOUR, DETAIL, MASK } from '../page/constants.js';
+import { matchDetail } from '../page/detail.js';
+import { STAGES, finish } from '../page/finish.js';
+import { refineMask } from '../page/mask.js';
+import { grey } from '../page/picture.js';
+import { SIDE, assertClose, assertSamePixels, golden, roundMask, sampled, sharpFace, softFace } from './inputs.js';
+
+const nothing = new Float32Array(SIDE * SIDE);
+const everything = new Float32Array(SIDE * SIDE).fill(1);
+const options = { matchesColours: true, matchesDetail: true, drawPattern: async () => everything };
+const crop = () => ({ pixels: softFace(), weight: roundMask(), target: sharpFace() });
+
+/** @param {import('../page/picture.js').Picture} picture */
+const meanLuma = (picture) => grey(picture).data.reduce((sum, level) => sum + level, 0) / (SIDE * SIDE);
+
+test('colours of equal faces stay as they are', () => {
+  assertSamePixels(matchColours(softFace(), softFace(), roundMask()), softFace());
+});
+
+test('matching brings the mean colour nearer, and keeps grey grey', () => {
+  const [before, after, wanted] = [
+    softFace(),
+    matchColours(softFace(), sharpFace(), everything),
+    meanLuma(sharpFace()),
+  ];
+  assert.ok(Math.abs(meanLuma(after) - wanted) < 0.5 * Math.abs(meanLuma(before) - wanted));
+  const [dark, light] = [softFace(), softFace()];
+  dark.data.forEach((_, i) => (dark.data[i] = i % 4 === 3 ? 255 : 40 + (Math.floor(i / 4) % 30)));
+  light.data.forEach((_, i) => (light.data[i] = i % 4 === 3 ? 255 : 90 + (Math.floor(i / 4) % 60)));
+  const { data } = matchColours(dark, light, everything);
+  for (let i = 0; i < data.length; i += 4) assert.ok(data[i] === data[i + 1] && data[i] === data[i + 2]);
+});
+
+test('no pixel is raised or lowered beyond the limits', () => {
+  const [before, after] = [softFace().data, matchColours(softFace(), sharpFace(), everything).data];
+  const most = COLOUR.FACTOR_LIMITS[1] * COLOUR.GAIN_LIMITS[1];
+  assert.ok(after.every((level, i) => level <= most * before[i] + 1));
+});
+
+test('detail of equal faces stays, and that of a sharper one is not taken away', () => {
+  assertSamePixels(matchDetail(softFace(), softFace(), roundMask()), softFace());
+  assertSamePixels(matchDetail(sharpFace(), softFace(), roundMask()), sharpFace());
+});
+
+test('without a face there is nothing to measure', () => {
+  assertSamePixels(matchColours(softFace(), sharpFace(), nothing), softFace());
+  assertSamePixels(matchDetail(softFace(), sharpFace(), nothing), softFace());
+});
+
+test('the weight never exceeds the mask, and is 0 at the border and where the mask is', () => {
+  const [mask, weight] = [roundMask(), refineMask(roundMask())];
+  assert.ok(weight.every((value, i) => value >= 0 && value <= mask[i] + 1e-6));
+  const full = refineMask(everything);
+  for (let i = 0; i < SIDE; i++) for (const at of [i, i * SIDE, (i + 1) * SIDE - 1]) assert.equal(full[at], 0);
+  assert.equal(full[(SIDE * SIDE + SIDE) / 2], 1);
+  assert.ok(refineMask(nothing).every((value) => value === 0));
+});
+
+test('a hole smaller than the closing square does not eat into the face around it', () => {
+  const holed = everything.slice();
+  const hole = Math.floor(MASK.CLOSE_PX / 2);
+  for (let y = 0; y < hole; y++) for (let x = 0; x < hole; x++) holed[(110 + y) * SIDE + 110 + x] = 0;
+  assert.equal(refineMask(holed)[108 * SIDE + 108], 1);
+});
+
+test('colour, detail and mask are those of the core', () => {
+  const matched = matchColours(softFace(), sharpFace(), roundMask());
+  assertClose(sampled(matched), golden.matched, 1);
+  assertClose(sampled(matchDetail(matched, sharpFace(), roundMask())), golden.detailed, 2);
+  const weight = refineMask(roundMask());
+  const every16th = weight.filter((_, i) => (i % SIDE) % 16 === 8 && Math.floor(i / SIDE) % 16 === 8);
+  assertClose(every16th, golden.weight, 1e-5);
+  assert.ok(DETAIL.MAX_GAIN > 1);
+});
+
+test('the stages run in this order', () => {
+  assert.deepEqual(
+    STAGES.map(({ name }) => name),
+    ['colour', 'detail', 'mask', 'mark'],
+  );
+});
+
+test('a stage changes nothing that it is given', async () => {
+  for (const stage of STAGES) {
+    const face = crop();
+    const after = await stage.run(face, options);
+    assert.notDeepEqual(after, face, `${stage.name} did nothing`);
+    assert.deepEqual(face, crop(), stage.name);
+  }
+});
+
+test('finishing is its wanted stages one after the other', async () => {
+  const finished = await finish(crop(), options);
+  let face = /** @type {import('../page/finish.js').Finishing} */ (crop());
+  for (const stage of STAGES) face = await stage.run(face, options);
+  assert.deepEqual(finished, face);
+});
+
+test('what is not wanted is left out: the mask alone is always refined', async () => {
+  const plain = await finish(crop(), { matchesColours: false, matchesDetail: false, drawPattern: null });
+  assertSamePixels(plain.pixels, softFace());
+  assert.deepEqual(plain.weight, refineMask(roundMask()));
+});
+
+test('the mark is worked out from the finished face and the weight it is pasted with', async () => {
+  /** @type {Float32Array[]} */
+  let seen = [];
+  const drawPattern = /** @type {import('../page/watermark.js').DrawPattern} */ (
+    async (luma, weight) => {
+      seen = [luma, weight];
+      return nothing;
+    }
+  );
+  const { pixels, weight } = await finish(crop(), { ...options, drawPattern });
+  assert.equal(seen[0][0], Math.floor((grey(pixels).data[0] + grey(pixels).data[1] + grey(pixels).data[SIDE] + grey(pixels).data[SIDE + 1]) / 4 + 0.5)); // prettier-ignore
+  assertClose(seen[1].subarray(60 * 112 + 56, 60 * 112 + 57), [weight[120 * SIDE + 112]], 0.01);
+});

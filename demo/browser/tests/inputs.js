@@ -1,0 +1,74 @@
+/**
+ * Made-up inputs, and the core's answers to them. The formulas are those of `tests/fakes/page_golden.py`, which wrote
+ * `golden.json`; all in whole numbers, so that both languages agree on every bit.
+ *
+ * @typedef {import('../page/picture.js').Picture} Picture
+ * @typedef {import('../page/align.js').Point} Point
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { newPicture } from '../page/picture.js';
+
+export const SIDE = 224;
+export const golden = JSON.parse(readFileSync(new URL('golden.json', import.meta.url), 'utf8'));
+
+/** @param {number} width @param {number} height @param {(x: number, y: number, channel: number) => number} level */
+function drawn(width, height, level) {
+  const picture = newPicture(width, height);
+  for (let i = 0; i < picture.data.length; i++) {
+    const [x, y, channel] = [Math.floor(i / 4) % width, Math.floor(i / 4 / width), i % 4];
+    picture.data[i] = channel === 3 ? 255 : level(x, y, channel);
+  }
+  return picture;
+}
+
+/** Smooth and dark. */
+export function softFace() {
+  return drawn(SIDE, SIDE, (x, y, c) => 50 + Math.floor(x / 4) + Math.floor(y / 8) + 9 * c + ((x + y) % 5));
+}
+
+/** Brighter and full of detail. */
+export function sharpFace() {
+  return drawn(SIDE, SIDE, (x, y, c) => 90 + 5 * c + ((7 * x + 11 * y + x * y) % 101));
+}
+
+/** 320 x 260. */
+export function frame() {
+  return drawn(320, 260, (x, y, c) => (3 * x + 5 * y + 40 * c) % 256);
+}
+
+/** 1 in the middle, with a hole, fading outwards. */
+export function roundMask() {
+  return Float32Array.from({ length: SIDE * SIDE }, (_, i) => {
+    const [x, y] = [i % SIDE, Math.floor(i / SIDE)];
+    if (x >= 100 && x < 104 && y >= 100 && y < 104) return 0;
+    return Math.min(Math.max(1.5 - ((x - 112) ** 2 + (y - 120) ** 2) / 6400, 0), 1);
+  });
+}
+
+/** 68 scattered points. */
+export function landmarks() {
+  return Array.from({ length: 68 }, (_, i) => /** @type {Point} */ ([100 + ((i * 37) % 83), 120 + ((i * 53) % 71)]));
+}
+
+/** Every 16th pixel from (8, 8) on, without opacity. @param {Picture} picture */
+export function sampled({ data, width, height }) {
+  const levels = [];
+  for (let y = 8; y < height; y += 16) {
+    for (let x = 8; x < width; x += 16) levels.push(...data.subarray(4 * (y * width + x), 4 * (y * width + x) + 3));
+  }
+  return levels;
+}
+
+/** @param {ArrayLike<number>} got @param {ArrayLike<number>} wanted @param {number} tolerance largest difference */
+export function assertClose(got, wanted, tolerance) {
+  assert.equal(got.length, wanted.length);
+  for (let i = 0; i < got.length; i++) {
+    assert.ok(Math.abs(got[i] - wanted[i]) <= tolerance, `value ${i}: got ${got[i]}, wanted ${wanted[i]}`);
+  }
+}
+
+/** @param {Picture} a @param {Picture} b */
+export function assertSamePixels(a, b) {
+  assert.equal(Buffer.compare(Buffer.from(a.data.buffer), Buffer.from(b.data.buffer)), 0);
+}

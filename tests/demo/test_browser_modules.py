@@ -1,0 +1,102 @@
+"""The page's modules without a browser: types, layout, and their own tests, which compare them with the core."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from demo.browser.build import HERE
+from demo.browser.constants import constants, constants_js, write_constants
+from mobilefaceswap_core.blend import colour, mask
+from tests.fakes import page_golden
+
+OWN = ("page", "tests", "jsconfig.json", ".prettierignore", "package.json", "package-lock.json")
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory, node_modules: Path) -> Path:
+    """A copy of the page's sources with the core's numbers and the tools of ``package-lock.json``."""
+    folder = tmp_path_factory.mktemp("workshop")
+    for name in OWN:
+        copy = shutil.copytree if (HERE / name).is_dir() else shutil.copy
+        copy(HERE / name, folder / name)
+    write_constants(folder / "page" / "constants.js")
+    (folder / "node_modules").symlink_to(node_modules)
+    return folder
+
+
+@pytest.mark.parametrize("script", ["check", "format:check", "test"])
+def test_the_pages_own_checks_pass(script: str, workshop: Path) -> None:
+    done = subprocess.run(["npm", "run", script], cwd=workshop, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+def test_the_type_check_finds_a_wrong_type(workshop: Path) -> None:
+    wrong = workshop / "page" / "wrong.js"
+    wrong.write_text("import { distance } from './align.js';\n\nexport const apart = distance('a', [0, 0]);\n")
+    try:
+        done = subprocess.run(["npm", "run", "check"], cwd=workshop, capture_output=True, text=True, timeout=300)
+    finally:
+        wrong.unlink()
+    assert done.returncode != 0
+    assert "page/wrong.js" in done.stdout
+
+
+def test_no_complaint_is_silenced() -> None:
+    for path in [*(HERE / "page").glob("*.js"), *(HERE / "tests").glob("*.js")]:
+        assert not re.search(r"@ts-(ignore|nocheck|expect-error)", path.read_text(encoding="utf-8")), path.name
+
+
+def test_the_stored_answers_are_those_of_the_core() -> None:
+    stored = json.loads(page_golden.FILE.read_text(encoding="utf-8"))
+    computed = page_golden.golden()
+    assert stored.keys() == computed.keys()
+    for name, answer in computed.items():
+        if isinstance(answer, list):
+            # A level of 255 may come out differently on another processor.
+            np.testing.assert_allclose(
+                np.array(stored[name], float), answer, atol=1 if isinstance(answer[0], int) else 1e-6, err_msg=name
+            )
+        else:
+            assert stored[name] == answer, name
+
+
+def test_the_page_computes_with_the_cores_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(colour, "MEAN_STRENGTH", 0.123)
+    assert constants()["COLOUR"]["MEAN_STRENGTH"] == 0.123
+    assert "MEAN_STRENGTH: 0.123," in constants_js()
+
+
+def test_no_module_of_the_page_repeats_a_number_of_the_finish() -> None:
+    shared = constants()
+    finish = [shared[group] for group in ("COLOUR", "DETAIL", "MASK")]
+    names = {name for group in finish for name in group}
+    for name in ("colour", "detail", "mask", "finish", "paste"):
+        code = (HERE / "page" / f"{name}.js").read_text(encoding="utf-8")
+        assert not re.findall(rf"\b({'|'.join(names)})\b\s*[=:]\s*[\d\[]", code), name
+        # Luma is a sum of thirds and the like; what is left are counts, halves, shapes of arrays.
+        assert not re.findall(r"(?<![\w.])0\.\d+", code), name
+
+
+def test_lengths_of_the_mask_are_whole_pixels_of_any_crop() -> None:
+    assert mask.MaskOptions().in_pixels(224) == (11, 11, 7, 11, 10)
+    for side in (16, 112, 256, 512):
+        lengths = mask.MaskOptions().in_pixels(side)
+        assert all(length >= 1 for length in lengths)
+        assert all(length % 2 == 1 for length in lengths[:4])
+
+
+def test_the_numbers_are_written_by_a_command(tmp_path: Path) -> None:
+    root = HERE.parent.parent
+    code = "from pathlib import Path; import demo.browser.constants as c; c.write_constants(Path('constants.js'))"
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, timeout=120)
+    assert (tmp_path / "constants.js").read_text(encoding="utf-8") == constants_js()

@@ -1,0 +1,134 @@
+"""What the core computes from small made-up inputs, for the tests of the browser page's modules.
+
+``python -m tests.fakes.page_golden`` writes ``demo/browser/tests/golden.json``. Its inputs are formulas in whole numbers,
+which ``demo/browser/tests/inputs.js`` repeats, so that only answers are stored.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from demo.browser.build import HERE
+from mobilefaceswap_core.blend.colour import match_colours
+from mobilefaceswap_core.blend.detail import match_detail
+from mobilefaceswap_core.blend.mask import refine_mask
+from mobilefaceswap_core.blend.paste import paste_back
+from mobilefaceswap_core.detect.detector import keep_best
+from mobilefaceswap_core.detect.landmarks import crop_from_region, upright_extent
+from mobilefaceswap_core.detect.lite import windows
+from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix, warp_to_crop
+from mobilefaceswap_core.student.export import FORMAT
+from mobilefaceswap_core.types import CropSpec
+from mobilefaceswap_core.video.smoothing import OneEuroFilter
+
+FILE = HERE / "tests" / "golden.json"
+SIDE = 224
+AT = range(8, SIDE, 16)  # rows and columns whose pixels are stored
+FIVE = np.array([[210.5, 130.25], [262, 121], [240, 160], [221, 190], [266, 180.75]])
+BOXES = [
+    [10, 10, 60, 70],
+    [12, 11, 61, 69],
+    [100, 20, 140, 60],
+    [104, 30, 132, 58],
+    [200, 10, 210, 20],
+    [55, 10, 100, 70],
+]
+SCORES = [0.9, 0.95, 0.6, 0.7, 0.4, 0.5]
+
+
+def soft_face() -> NDArray[np.uint8]:
+    """``(224, 224, 3)``, smooth and dark."""
+    y, x, c = np.mgrid[:SIDE, :SIDE, :3]
+    return (50 + x // 4 + y // 8 + 9 * c + (x + y) % 5).astype(np.uint8)
+
+
+def sharp_face() -> NDArray[np.uint8]:
+    """``(224, 224, 3)``, brighter and full of detail."""
+    y, x, c = np.mgrid[:SIDE, :SIDE, :3]
+    return (90 + 5 * c + (7 * x + 11 * y + x * y) % 101).astype(np.uint8)
+
+
+def frame() -> NDArray[np.uint8]:
+    """``(260, 320, 3)``."""
+    y, x, c = np.mgrid[:260, :320, :3]
+    return ((3 * x + 5 * y + 40 * c) % 256).astype(np.uint8)
+
+
+def round_mask() -> NDArray[np.float32]:
+    """``(224, 224)`` in [0, 1]: 1 in the middle, with a hole, fading outwards."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    mask = np.clip(1.5 - ((x - 112) ** 2 + (y - 120) ** 2) / 6400, 0, 1).astype(np.float32)
+    mask[100:104, 100:104] = 0
+    return mask
+
+
+def landmarks() -> NDArray[np.float64]:
+    """``(68, 2)``, scattered."""
+    i = np.arange(68)
+    return np.stack([100 + i * 37 % 83, 120 + i * 53 % 71], 1).astype(np.float64)
+
+
+def golden() -> dict[str, Any]:
+    """Every answer as plain lists."""
+    spec, mask = CropSpec(), round_mask()
+    crop_from_frame = crop_from_frame_matrix(FIVE, spec)
+    matched = match_colours(soft_face(), sharp_face(), mask)
+    detailed = match_detail(matched, sharp_face(), mask)
+    weight = refine_mask(mask)
+    _, _, low, high = upright_extent(landmarks())
+    keep = keep_best(np.array(BOXES, np.float64), np.array(SCORES), overlap=0.35, inside=0.65)
+    smooth = OneEuroFilter()
+    shifts = [np.array([3.0 * n, n * n]) for n in range(1, 5)]
+    *_, smoothed = [
+        smooth(landmarks() + shift, time_s=n / 15, scale_px=60.0) for n, shift in enumerate(shifts, start=1)
+    ]
+    return {
+        "written_by": "python -m tests.fakes.page_golden",
+        "five": FIVE.tolist(),
+        "crop_from_frame": crop_from_frame.ravel().tolist(),
+        "crop_from_region": crop_from_region(np.array([120.0, 90.0]), np.array([80.0, 100.0]), 0.3, 64)
+        .ravel()
+        .tolist(),
+        "upright_extent": [*low.tolist(), *high.tolist()],
+        "warped": _pixels(warp_to_crop(frame(), crop_from_frame, SIDE)),
+        "matched": _pixels(matched),
+        "detailed": _pixels(detailed),
+        "weight": weight[AT.start :: AT.step, AT.start :: AT.step].ravel().tolist(),
+        "pasted": paste_back(frame(), detailed, weight, crop_from_frame)[::20, ::20].ravel().tolist(),
+        "windows": [list(window) for window in windows(2000, 1500, 2)],
+        "boxes": BOXES,
+        "scores": SCORES,
+        "kept": [int(i) for i in keep],
+        "smoothed": smoothed.ravel().tolist(),
+        "luma_grid": _grid(soft_face()),
+        "network": _network(),
+        "network_says": {"format": FORMAT, "kind": "baked", "model": "学生"},
+    }
+
+
+def _pixels(image: NDArray[np.uint8]) -> list[int]:
+    return image[AT.start :: AT.step, AT.start :: AT.step].ravel().tolist()
+
+
+def _grid(image: NDArray[np.uint8]) -> list[float]:
+    luma = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA)
+    return luma[::8, ::8].ravel().tolist()
+
+
+def _network() -> str:
+    """A network file that says something about itself, in base 64."""
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
+    model = helper.make_model(helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [x], [y]))
+    helper.set_model_props(model, {"format": FORMAT, "kind": "baked", "model": "学生"})
+    return base64.b64encode(model.SerializeToString()).decode()
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps(golden(), ensure_ascii=False) + "\n", encoding="utf-8")
