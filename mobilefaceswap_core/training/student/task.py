@@ -103,7 +103,7 @@ class StudentTask(Task):
         torch.manual_seed(config.loop.seed)  # initialisation only
         self.encoder = load_identity_encoder(self.device)
         self.network: TrainableStudent = build_student(config.start, faces, self.encoder).to(self.device)
-        for module in (self.encoder.network, self.network):  # a fifth to a quarter of their time (docs/training.md)
+        for module in (self.encoder.network, self.network):  # a fifth to a quarter of their time (training_log.md, Speed)
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # None stands for the encoder that every step runs anyway.
         self._recognisers = [
