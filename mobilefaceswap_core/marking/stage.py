@@ -34,7 +34,7 @@ def marking_stage(info: SwapperInfo, options: MarkOptions, *, moving: bool = Fal
     Args:
         info: of the swapper; the mark names it.
         options: see :class:`~.mark.MarkOptions`.
-        moving: for a clip or a live picture: stronger, without a search.
+        moving: for a clip or live frames: stronger, without a search.
     """
     if not options.watermark:
         return None
