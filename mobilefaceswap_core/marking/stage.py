@@ -1,6 +1,7 @@
-"""The hidden mark as the last stage of finishing a crop, and how crops of other contracts get it.
+"""The hidden mark as the last stage of finishing a crop.
 
-The reader cuts faces out by a similarity, so the writer goes there too.
+Whoever reads the mark cuts the face out as :data:`~.carriers.MARK_CROP` says. A swapped crop of another template or fit is
+therefore brought to that crop, marked there, and the change is brought back.
 """
 
 from __future__ import annotations
