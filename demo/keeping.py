@@ -148,11 +148,12 @@ def stop_in_order() -> None:
 
 
 def leave() -> NoReturn:
-    """End the process once the server is closed: exit handlers run, output is written, the interpreter is not torn down.
+    """End the process once the server is closed, without tearing the interpreter down.
 
-    A swap that is still under way in a native library would, when it comes back to an interpreter that ends, be ended by
-    it in the middle of C++ code, and that aborts the process (exit code -6 under load). What such a swap wrote after the
-    server was closed is deleted first.
+    Exit handlers run and output is written. The interpreter is left as it is because a swap may still be under way in a
+    native library. If that swap came back to an interpreter that is ending, Python would end its thread in the middle of C++
+    code, and the whole process would abort (exit code -6 under load). Files that such a swap wrote after the server was
+    closed are deleted first.
     """
     atexit._run_exitfuncs()
     forget_own()

@@ -54,6 +54,7 @@ FOREIGN = {
     "np",
     "NDArray",
     "torch",
+    "Tensor",
     "nn",
     "pandas",
     "pd",

@@ -1,6 +1,7 @@
-"""What a person or a program may choose about every swap: one table that the command line, the endpoints and the page are made of.
+"""What a person or a program may choose about every swap, in one table.
 
-A new choice is a line here and a line in :func:`~mobilefaceswap_core.options.swap_options`.
+The command line makes its options from the table; the endpoints check what they are given by it. A new choice is a
+line here and a line in :func:`~mobilefaceswap_core.options.swap_options`.
 """
 
 from __future__ import annotations

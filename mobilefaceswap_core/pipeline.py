@@ -1,7 +1,6 @@
-"""From photos to a swapped photo: detect, align, condition, swap, match colours, paste back.
+"""From photos to a swapped photo: detect, align, condition, swap, finish, paste back.
 
->>> from mobilefaceswap_core.files.images import read_image
->>> from mobilefaceswap_core.pipeline import Pipeline
+>>> from mobilefaceswap_core import Pipeline, read_image
 >>> pipeline = Pipeline.load("student", device="cpu")
 >>> source = pipeline.prepare_source([read_image("me.jpg").image])
 >>> result = pipeline.swap(read_image("group.jpg").image, source, faces="largest")
@@ -119,7 +118,7 @@ class Pipeline:
         """Load both by name; see :func:`~mobilefaceswap_core.models.load_swapper` and ``load_detector``.
 
         Args:
-            video: set up for clips and live pictures: the model that ``auto`` means there, a detector that is fast, and
+            video: set up for clips and live frames: the model that ``auto`` means there, a detector that is fast, and
                 processors left for the other stages.
         """
         if video:
@@ -234,7 +233,7 @@ class Pipeline:
             frame: ``(H, W, 3)`` RGB uint8; not changed.
             faces: faces of this frame.
             sources: source by index into ``faces``.
-            moving: the frame is one of a clip or of a live picture; its mark has to outlive a video codec.
+            moving: the frame is one of a clip or a camera; its mark has to outlive a video codec.
 
         Returns:
             Image, report, ``crop_from_frame`` by face number, and seconds by stage.

@@ -1,6 +1,6 @@
 """The one interface of everything that swaps a face: student, teachers, graphics baseline, ONNX files.
 
-A swapper sees aligned crops only. Detection, alignment, colour match, paste back and files belong to the pipeline.
+A swapper sees aligned crops only. Detection, alignment, finishing, paste back and files belong to the pipeline.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class SwapperInfo:
         name: short identifier, as given to ``--model``.
         title: one line for people.
         crop: how sources and targets are cut out.
-        licence: licence of the weights ("none" for a method without weights).
-        source: paper, repository or package the method comes from.
-        weights_sha256: by file name; empty for a method without weights.
+        licence: licence of the weights ("none" for a swapper without weights).
+        source: paper, repository or package the swapper comes from.
+        weights_sha256: by file name; empty for a swapper without weights.
         device: device and backend really in use, such as ``cpu / onnxruntime``.
         needs_landmarks: whether sources and targets must carry 68 landmarks.
         match_colours: whether the pipeline should match colours after this swapper by default.

@@ -1,7 +1,7 @@
 """From a swapped crop to what is pasted: an ordered tuple of named stages, each a pure function of one value.
 
 A new stage is a function in a file of its own, an option in :class:`FinishOptions`, and a line in :data:`STAGES`. Stills,
-clips, live pictures and the training's measurements all run the same tuple, or the part of it that they name.
+clips, live frames and the training's measurements all run the same tuple, or the part of it that they name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Putting a swapped crop back into its frame, touching nothing else.
 
-Source: official `utils/align_face.py:dealign`. Its pixel constants belong to a 224 crop; here they are fractions of the
-crop's side, so a mask of another size is refined the same way.
+Source: official `utils/align_face.py:dealign`. Here only the rectangle that the weight reaches is warped.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``video``, ``people`` and ``live``: clips, who appears in them, and pictures that arrive one by one."""
+"""``video``, ``people`` and ``live``: clips, who appears in them, and frames that arrive one by one."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def live(
     target: Annotated[
         Path | None, typer.Option("--target", metavar="CLIP", help="Play a clip as if it came from a camera.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Record the swapped picture.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Record the swapped frames.")] = None,
     show: Annotated[bool, typer.Option("--show/--no-show", help="Open a window; Escape or q ends.")] = False,
     seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Stop after this time.")] = None,
     budget_ms: Annotated[
@@ -195,7 +195,7 @@ def live(
     *,
     swap: SwapOptions,
 ) -> None:
-    """Swap a camera's picture, or a clip played like one, and report its latency."""
+    """Swap a camera's frames, or a clip played like one, and report the latency."""
     picture = target if camera is None else camera
     if picture is None or (camera is not None and target is not None):
         raise OptionError("Give either --camera N or --target CLIP.")
@@ -212,14 +212,14 @@ def live(
         rules = HostRules.load(pipeline.detector, blocklist=blocklist, audit_log=audit_log, model=name)
         who = load_sources(pipeline, photos, source_face, rules)
         if not isinstance(who, Source):
-            raise OptionError("A live picture takes one person: give photos with --source.")
+            raise OptionError("Live frames take one person: give photos with --source.")
         swapper = LiveSwapper(pipeline, who, budget_ms=budget_ms, faces=face, options=swap)
         with stopped_by_signals() as stop:
             result = play(swapper, picture, record=out, show=show, seconds=seconds, stop=stop)
     payload = {**result.to_json(), **in_use(pipeline), "output": None if out is None else str(out)}
     line = (
         f"{result.frames} frames swapped, {result.frames_dropped} dropped; latency {result.p50_ms:.0f} ms (median), "
-        f"{result.p95_ms:.0f} ms (95 %); {result.fps:.1f} pictures per second ({payload['model']}, {payload['device']})"
+        f"{result.p95_ms:.0f} ms (95 %); {result.fps:.1f} frames per second ({payload['model']}, {payload['device']})"
     )
     emit(payload, line, as_json=as_json)
 
@@ -253,7 +253,7 @@ def bench_video(
         from ..files.images import read_image
 
         if unknown := [size for size in sizes if size not in SIZES]:
-            raise OptionError(f"Unknown picture size {unknown[0]!r}; wanted {', '.join(SIZES)}.")
+            raise OptionError(f"Unknown frame size {unknown[0]!r}; wanted {', '.join(SIZES)}.")
         image = read_image(photo).image
         rows = bench_clips(
             image, models=models, sizes=sizes, frames=frames, repeats=repeats, device=device, backend=backend,

@@ -1,7 +1,6 @@
 """Find faces: one interface, three real backends (``insightface``, ``dlib``, ``lite``).
 
->>> from mobilefaceswap_core.detect import load_detector
->>> from mobilefaceswap_core.files.images import read_image
+>>> from mobilefaceswap_core import load_detector, read_image
 >>> detector = load_detector("lite", device="cpu")
 >>> faces = detector.detect(read_image("group.jpg").image)
 >>> len(faces), faces[0].landmarks.shape

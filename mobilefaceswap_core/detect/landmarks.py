@@ -1,8 +1,9 @@
 """68 landmarks of a face by a small network on an upright, tight crop.
 
-The network reads a grey 64 x 64 crop. From a detector's box alone it is off by 5-6 % of the eye distance and gets worse
-with the head's tilt, because boxes vary. Looking again at a crop fitted to its own first answer (turned upright, with
-the margins below) and once more brings it to about 4 %, the same at 0 and 45 degrees; see docs/detectors.md.
+The network reads a grey 64 x 64 crop. Cut out by a detector's box alone, that crop varies, and the landmarks are off by 5 to
+6 % of the eye distance, more when the head is tilted. So the network looks twice more, each time at a crop fitted to its last
+answer: turned upright, with the margins below. The error falls to about 4 %, the same at 0 and 45 degrees; see
+docs/detectors.md.
 """
 
 from __future__ import annotations

@@ -1,9 +1,12 @@
 """The ``lite`` detector: UltraFace RFB-320 for boxes and a 68-landmark network, 2.4 MB together.
 
-UltraFace sees 320 x 240 pixels. A face must be about 12 of those pixels wide, so a photo is searched as a whole and,
-when it is large, again in overlapping windows. When nothing or only lying faces are found, the photo is turned.
-A face it is not sure of is brought upright into the middle by its landmarks and looked at again at three sizes: there a
-tilted or tiny face scores like any other and a knot in the wood does not, so the first look may be lenient.
+UltraFace sees 320 x 240 pixels, and a face must be about 12 of those pixels wide. So the detector searches a photo as a
+whole, and a large photo once more in overlapping windows. When it finds no face, or mostly faces that lie on their side, it
+turns the photo and searches again.
+
+The first search is lenient: it takes candidates with low scores. Each candidate that is not certain gets a second look. The
+detector turns it upright by its landmarks, puts it into the middle, and runs UltraFace on it at three sizes. A real face then
+scores high, however tilted or tiny it was; a knot in the wood does not.
 """
 
 from __future__ import annotations
@@ -88,7 +91,7 @@ class LiteDetector:
             searches = (self._turned_faces(image, turns, candidate=_TURNED, sure=1.0) for turns in _QUARTER_TURNS)
             faces = next((found for found in searches if found), [])
         elif self._turn and (turns := _common_turns(faces)):
-            # The photo lies on its side. Some faces are found nevertheless, and most when it is turned.
+            # The photo lies on its side. Some of its faces were found nevertheless; most are found once it is turned.
             found = self._turned_faces(image, turns, candidate=_CANDIDATE, sure=_SURE)
             faces = found if len(found) >= len(faces) else faces
         return sort_faces(faces, order)

@@ -1,6 +1,6 @@
-"""How long each part of a swap takes, measured in turns in one run so that a busy machine is equally unfair to all.
+"""How long each part of a swap takes. Backends take turns within one run, so other load on the machine slows all alike.
 
-Pictures: NASA's portrait of an astronaut from scikit-image (public domain) as source and, scaled to 1280 px, as target;
+Photos: NASA's portrait of an astronaut from scikit-image (public domain) as source and, scaled to 1280 px, as target;
 the six-face sample of the insightface package as target where that package is installed.
 """
 

@@ -26,7 +26,7 @@ from ..video.report import VideoReport
 from ..video.stages import StageTime
 
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
-_FACE_SHARE = 0.33  # of the picture's height: a speaker, framed as in an interview
+_FACE_SHARE = 0.33  # of the frame's height: a speaker, framed as in an interview
 _RATE = Fraction(25)
 
 
@@ -35,12 +35,12 @@ class BenchRow:
     """One clip through the pipeline.
 
     Attributes:
-        size: name of the picture size.
-        model: swapper.
+        size: name of the frame size.
+        model: name of the swapper.
         device: device and backend.
-        frames: pictures.
-        fps: pictures per second, end to end.
-        cpu_ms: processor time of the whole process per picture, all threads.
+        frames: how many the clip has.
+        fps: frames per second, end to end.
+        cpu_ms: processor time of the whole process per frame, all threads.
         peak_mb: largest resident memory of the process so far.
         stages: time per stage.
     """
@@ -75,9 +75,9 @@ def bench_clips(
 
     Args:
         photo: shows a face; the clips are this photo moving, turning and growing, and it is the source as well.
-        models: swappers; they take turns, so that a busy machine is busy for all of them.
+        models: names of ``--model``; they take turns, so that a busy machine is busy for all of them.
         sizes: names of :data:`SIZES`.
-        frames: per clip; a model that takes over a tenth of a second per picture gets a fifth of them.
+        frames: per clip; a model that takes over a tenth of a second per frame gets a fifth of them.
         repeats: the fastest run of each counts, the others were disturbed.
         threads: of the per-frame network; see :func:`~mobilefaceswap_core.runtime.threads.network_threads`.
         told: is given a line of progress now and then.
@@ -115,7 +115,7 @@ def _measure(size: str, clip: Path, pipeline: Pipeline, source: Source) -> Bench
 
 
 def write_moving_photo(path: Path, photo: Image, pipeline: Pipeline, size_px: tuple[int, int], frames: int) -> None:
-    """Write a clip in which a photo moves so that its largest face stays in view, a third of the picture high."""
+    """Write a clip in which a photo moves so that its largest face stays in view, a third of the frame high."""
     faces = pipeline.detect(photo)
     if not faces:
         raise NoFaceError("The photo for the measurement shows no face; give one with a clear frontal face.")

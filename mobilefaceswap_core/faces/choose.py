@@ -1,4 +1,4 @@
-"""Who gets which source: the one rule of stills, clips and live pictures."""
+"""Who gets which source: the one rule of stills, clips and live frames."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""The hidden mark as the last stage of finishing a crop, and how crops of other contracts get it.
+"""The hidden mark as the last stage of finishing a crop.
 
-The reader cuts faces out by a similarity, so the writer goes there too.
+Whoever reads the mark cuts the face out as :data:`~.carriers.MARK_CROP` says. A swapped crop of another template or fit is
+therefore brought to that crop, marked there, and the change is brought back.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def marking_stage(info: SwapperInfo, options: MarkOptions, *, moving: bool = Fal
     Args:
         info: of the swapper; the mark names it.
         options: see :class:`~.mark.MarkOptions`.
-        moving: for a clip or a live picture: stronger, without a search.
+        moving: for a clip or live frames: stronger, without a search.
     """
     if not options.watermark:
         return None

@@ -1,4 +1,4 @@
-"""Memory that runs out, told as an error of ours: every library has its own way of saying so."""
+"""One error of ours for memory that runs out, whichever library noticed: each of them says so in its own way."""
 
 from __future__ import annotations
 

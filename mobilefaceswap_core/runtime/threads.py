@@ -23,7 +23,7 @@ def default_threads() -> int:
 def network_threads() -> int:
     """Threads of the per-frame network inside the video pipeline.
 
-    The other stages need the other processors: on two, one thread for the network gives the most pictures per second.
+    The other stages need the other processors: on two, one thread for the network gives the most frames per second.
     """
     return max(1, default_threads() // 2)
 

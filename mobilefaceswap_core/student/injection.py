@@ -5,8 +5,8 @@ Two networks with one interface (:class:`InjectionNetwork`):
 * :class:`OfficialInjection`, the layout of the authors' release: 20 M parameters, kernels predicted by convolutions on
   the recogniser's feature map, pointwise kernels modulated by the embedding.
 * :class:`CompactInjection`, the layout of the weights that ship here: 3.9 M parameters, a source-specific low-rank part
-  added to learned base kernels, depthwise and pointwise. It trains on small machines, where the official layout gave kernels that hardly depended
-  on the source, and its kernels have unit norm times a gain, so activations stay of order 1.
+  added to learned base kernels, depthwise and pointwise. It trains on small machines, where the official layout gave
+  kernels that hardly depended on the source. Its kernels have unit norm times a gain, so activations stay of order 1.
 """
 
 from __future__ import annotations

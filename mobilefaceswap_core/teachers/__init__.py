@@ -1,1 +1,1 @@
-"""Methods the student learns from or is compared with; each file is one method behind the ``Swapper`` interface."""
+"""Swappers that the student learns from or is compared with; each file is one of them, or what several share."""

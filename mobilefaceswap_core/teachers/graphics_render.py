@@ -1,4 +1,6 @@
-"""The two analyses and the one drawing step behind :class:`~.graphics.GraphicsSwapper`; everything is a pure function.
+"""What :class:`~.graphics.GraphicsSwapper` computes: an analysis of the source, one of the target, and the drawing.
+
+Every function is pure.
 
 ``source`` is the analysed photo that is drawn, ``target`` the crop it is drawn on.
 """

@@ -1,6 +1,6 @@
-"""Clips and live pictures: ``swap_video``, ``find_people`` and ``LiveSwapper``.
+"""Clips and live frames: ``swap_video``, ``find_people`` and ``LiveSwapper``.
 
->>> from mobilefaceswap_core.video import run_to_end, swap_video# doctest: +SKIP
+>>> from mobilefaceswap_core.video import run_to_end, swap_video  # doctest: +SKIP
 >>> report = run_to_end(swap_video(pipeline, "in.mp4", "out.mp4", source))  # doctest: +SKIP
 """
 

@@ -1,4 +1,4 @@
-"""Pictures out without a container: an animation (GIF, WebP, PNG), or a folder of numbered images."""
+"""Frames out without a container: an animation (GIF, WebP, PNG), or a folder of numbered images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WEBP_QUALITY = 90
 
 
 class AnimationWriter:
-    """GIF, WebP or APNG by Pillow, which pulls pictures from a queue in a thread of its own."""
+    """GIF, WebP or APNG by Pillow, which pulls frames from a queue in a thread of its own."""
 
     def __init__(self, part: Path, row: Format, clip: Clip) -> None:
         self.notes = ["sound cannot be stored in an animation"] if _has_sound(clip) else []
@@ -38,7 +38,7 @@ class AnimationWriter:
         self._written = 0
 
     def write(self, picture: Picture) -> None:
-        """Hand a picture to Pillow."""
+        """Hand a frame to Pillow."""
         if not self._written:
             self._thread.start()
         self._written += 1
@@ -89,7 +89,7 @@ class AnimationWriter:
     def finish(self) -> None:
         """See :meth:`Writer.finish`."""
         if not self._written:
-            raise VideoError("The clip gave no picture to write.")
+            raise VideoError("The clip gave no frame to write.")
         self._put(None)
         self._thread.join()
         if self._error is not None:
@@ -126,7 +126,7 @@ class ImageWriter:
 
 
 def animation_durations(clip: Clip, *, unit_ms: int) -> list[int]:
-    """How long each picture is shown in milliseconds, in whole units that add up to the clip's length."""
+    """How long each frame is shown in milliseconds, in whole units that add up to the clip's length."""
     info: ClipInfo = clip.info
     if isinstance(clip, Animation):
         times = [Fraction(ms, 1000) for ms in itertools.accumulate(clip.durations_ms, initial=0)]

@@ -19,7 +19,7 @@ LIMITED_RANGE = 1
 
 @dataclass(frozen=True, slots=True)
 class Colourspace:
-    """Matrix, range and bit depth of a planar YUV picture."""
+    """Matrix, range and bit depth of a planar YUV frame."""
 
     matrix: str
     full_range: bool

@@ -28,13 +28,13 @@ from .tracking import TrackedFace, Tracker, follow_largest, same_place
 from .writer import Writer, open_writer
 
 _EVENT_S = 0.2  # progress is told this often
-_DEPTH = 4  # pictures that may wait between two stages: five queues of 4K pictures stay under 1 GB
+_DEPTH = 4  # frames that may wait between two stages: five queues of 4K frames stay under 1 GB
 _GPU_BATCH = 16
 
 
 @dataclass(slots=True)
 class _Work:
-    """A picture on its way through the stages."""
+    """A frame on its way through the stages."""
 
     picture: Picture
     image: Image | None = None
@@ -175,7 +175,7 @@ class _Job:
             yield _Work(picture)
 
     def _track(self, works: Iterator[_Work]) -> Iterator[_Work]:
-        """Pictures wait for the next detection: a face it finds is followed back to where it came in."""
+        """Frames wait for the next detection: a face it finds is followed back to where it came in."""
         waiting: list[_Work] = []
         for work in works:
             work.image = work.picture.rgb()
@@ -205,7 +205,7 @@ class _Job:
             yield work
 
     def _choose(self, work: _Work, faces: Sequence[TrackedFace]) -> None:
-        """Which faces of a picture get which source, and why the others do not."""
+        """Which faces of a frame get which source, and why the others do not."""
         skipped: dict[int, str] = {}
         owners: Mapping[int, int | None] = {}
         if self._finder is not None and work.image is not None:
@@ -270,7 +270,7 @@ class _Job:
     def _encode(self, writer: Writer, works: Iterator[_Work]) -> Iterator[_Work]:
         for work in works:
             writer.write(work.picture)
-            # The picture has been handed over; only its counts go on.
+            # The frame has been handed over; only its counts go on.
             yield replace(work, picture=None, image=None)  # type: ignore[arg-type]
         writer.finish()
 
@@ -290,7 +290,7 @@ class _Job:
         notes += [f"{layer} could not be added: {reason}" for layer, reason in signed.left_out.items()]
         if self._clip.truncated:
             expected = f" of about {info.frames}" if info.frames and info.frames > counts["frames"] else ""
-            notes.append(f"the clip is cut off or damaged: {counts['frames']}{expected} pictures could be read")
+            notes.append(f"the clip is cut off or damaged: {counts['frames']}{expected} frames could be read")
         return VideoReport(
             input=str(info.path),
             output=str(output),

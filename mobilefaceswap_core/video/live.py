@@ -18,7 +18,7 @@ from ..pipeline import Pipeline, Source
 from ..types import Image
 from .tracking import TrackedFace, Tracker, follow_largest
 
-BUDGET_MS = 120.0  # eight frames a second, below which a live picture no longer looks like one
+BUDGET_MS = 120.0  # eight frames a second, below which live frames no longer look like motion
 _KEPT = 300  # latencies the percentiles are taken of
 _LONGEST_WAIT = 15  # detections may be put off for this many frames when time is short and no face is lost
 _HELD_FRAMES = 3  # frames a face that was lost stays at its last landmarks
@@ -26,11 +26,11 @@ _HELD_FRAMES = 3  # frames a face that was lost stays at its last landmarks
 
 @dataclass(frozen=True, slots=True)
 class LiveStats:
-    """How a live picture is doing.
+    """How a live session is doing.
 
     Attributes:
-        dropped: this frame came too late, or while another was being worked on; the picture before was given again.
-        faces: faces swapped in the picture given.
+        dropped: this frame came too late, or while another was being worked on; the result before it was given again.
+        faces: faces swapped in the frame given.
         latency_ms: from the frame's arrival to its result; of the last frame worked on when this one was dropped.
         p50_ms: median latency of the last 300 frames worked on.
         p95_ms: 95th percentile of the same.
@@ -48,13 +48,13 @@ class LiveStats:
 
 
 class LiveSwapper:
-    """Swaps the frames of one live picture; one object per visitor, kept by the caller.
+    """Swaps frames as they arrive; one object per visitor, kept by the caller.
 
     The pipeline and the sources may be shared between visitors; everything this object changes is its own. Calls may
     come from several threads: a frame that arrives while another is being worked on is dropped at once.
 
     Args:
-        pipeline: swapper and detector; ``load_detector(..., fast=True)`` suits live pictures.
+        pipeline: swapper and detector; ``load_detector(..., fast=True)`` suits live frames.
         source: who appears, on the faces that ``faces`` chooses.
         budget_ms: the latency to keep below.
         faces: ``largest`` or ``all``.
@@ -99,11 +99,11 @@ class LiveSwapper:
             arrived: the clock's time when the frame was taken; now if not given. A frame older than the budget is late.
 
         Returns:
-            The picture to show and how it went. A dropped frame gives the picture before it again, never an unswapped one;
+            The frame to show and how it went. A dropped frame gives the result before it again, never an unswapped one;
             the very first frame is always worked on.
 
         Raises:
-            ImageError: ``frame`` is no picture.
+            ImageError: ``frame`` is no RGB image.
         """
         frame = check_image(frame, what="live frame")
         now = self._clock()
@@ -122,7 +122,7 @@ class LiveSwapper:
             self._lock.release()
 
     def _swap(self, frame: Image, arrived: float) -> tuple[Image, int]:
-        if frame.shape != self._shape:  # a camera that changes its picture starts a new one
+        if frame.shape != self._shape:  # a camera that changes its frame size starts anew
             self._shape = frame.shape
             self._tracker, self._held = Tracker(self._pipeline.detector, smooth=self._smooth), {}
         faces = self._track(frame, arrived)

@@ -15,12 +15,12 @@ class VideoOptions:
     """Choices of a video job.
 
     Attributes:
-        encode: how pictures are written.
+        encode: how frames are written.
         swap: as for stills.
         faces: which faces one source goes to; a mapping by person chooses by itself.
         smooth: calm the landmarks over time.
         key_interval: frames from one detection to the next.
-        batch: pictures whose faces go through the network together; ``None``: 1 on a CPU, 16 on a GPU.
+        batch: frames whose faces go through the network together; ``None``: 1 on a CPU, 16 on a GPU.
     """
 
     encode: EncodeOptions = field(default_factory=EncodeOptions)

@@ -1,4 +1,4 @@
-"""One picture of a clip: read as RGB, changed where a face is pasted and nowhere else.
+"""One frame of a clip: read as RGB, changed where a face is pasted and nowhere else.
 
 Clips are planar YUV. Converting a whole frame to RGB and back changes every pixel of it, so a face is blended into the
 planes themselves: pixels the face does not cover stay bit-identical up to the encoder.
@@ -29,7 +29,7 @@ _SAME_SAMPLES |= {"yuyv422": "yuv422p", "uyvy422": "yuv422p", "p210le": "yuv422p
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """When a picture is shown: ``pts * time_base`` seconds, for ``duration`` units (0 when unknown)."""
+    """When a frame is shown: ``pts * time_base`` seconds, for ``duration`` units (0 when unknown)."""
 
     index: int
     pts: int
@@ -42,7 +42,7 @@ class Stamp:
 
 
 class Picture(Protocol):
-    """What the stages of a video job pass along."""
+    """A frame of a clip, however it is stored: what the stages of a video job pass along."""
 
     stamp: Stamp
 
@@ -52,7 +52,7 @@ class Picture(Protocol):
         ...
 
     def rgb(self) -> Image:
-        """``(H, W, 3)`` RGB uint8, to read; writing into it has no effect on the picture."""
+        """``(H, W, 3)`` RGB uint8, to read; writing into it has no effect on the frame."""
         ...
 
     def paste(self, crop: Image, weight: Mask, crop_from_frame: Matrix) -> None:
@@ -98,12 +98,12 @@ class YuvPicture:
 
 @dataclass(slots=True)
 class RgbPicture:
-    """A picture of an animation, an image sequence or an RGB clip.
+    """A frame of an animation, an image sequence or an RGB clip.
 
     Attributes:
         image: ``(H, W, 3)`` RGB uint8.
         alpha: ``(H, W)`` uint8 or ``None``.
-        like: the file of an image sequence the picture came from.
+        like: the file of an image sequence the frame came from.
     """
 
     stamp: Stamp
@@ -133,7 +133,7 @@ class RgbPicture:
 
 
 def picture_of(frame: Any, stamp: Stamp, *, upright: bool = True) -> YuvPicture | RgbPicture:
-    """A picture from a decoded ``av.VideoFrame``, turned as the clip's display matrix says."""
+    """A frame of a clip from a decoded ``av.VideoFrame``, turned as the clip's display matrix says."""
     name = frame.format.name
     turns = round(frame.rotation / 90) % 4 if upright else 0
     if name in _SAME_SAMPLES:

@@ -43,7 +43,7 @@ class LiveResult:
 
 
 class NewestFrame:
-    """Holds the newest frame of a picture that goes on by itself; older ones nobody took are dropped and counted."""
+    """Holds the newest frame of a camera or clip that goes on by itself; older ones nobody took are dropped and counted."""
 
     def __init__(self) -> None:
         self._ready = threading.Condition()
@@ -84,11 +84,11 @@ def play(
     seconds: float | None = None,
     stop: threading.Event | None = None,
 ) -> LiveResult:
-    """Run a live session until the picture ends, the time is over, the window is closed, or ``stop`` is set.
+    """Run a live session until the camera or clip ends, the time is over, the window is closed, or ``stop`` is set.
 
     Args:
         picture: a camera's number, or a clip that is played at its own speed.
-        record: write the swapped pictures there as H.264.
+        record: write the swapped frames there as H.264.
         show: open a window.
 
     Raises:
@@ -133,7 +133,7 @@ def _deliver(frames: Iterator[Image], newest: NewestFrame) -> None:
 
 
 def _played(path: Path, stop: threading.Event) -> Iterator[Image]:
-    """Pictures of a clip, each when its time has come."""
+    """Frames of a clip, each when its time has come."""
     clip = open_clip(path)
     try:
         started: float | None = None
@@ -158,14 +158,14 @@ def _camera(number: int, stop: threading.Event) -> Iterator[Image]:
         while not stop.is_set():
             got, image = capture.read()
             if not got:
-                raise VideoError(f"Camera {number} stopped giving pictures.")
+                raise VideoError(f"Camera {number} stopped giving frames.")
             yield np.ascontiguousarray(image[..., ::-1])  # OpenCV's cameras give BGR
     finally:
         capture.release()
 
 
 def _shown(image: Image) -> bool:
-    """Show a picture; whether the user wants to end."""
+    """Show a frame; whether the user wants to end."""
     try:
         cv2.imshow("MobileFaceSwap", np.ascontiguousarray(image[..., ::-1]))
         return cv2.waitKey(1) in (_ESCAPE, ord("q"))
@@ -176,7 +176,7 @@ def _shown(image: Image) -> bool:
 
 
 class _Recorder:
-    """Writes pictures with the times at which they came."""
+    """Writes frames with the times at which they came."""
 
     def __init__(self, part: Path, suffix: str) -> None:
         self._part, self._suffix = part, suffix
@@ -188,7 +188,7 @@ class _Recorder:
         return self
 
     def write(self, image: Image, time_s: float) -> None:
-        """Encode one picture; sides are cut to even numbers."""
+        """Encode one frame; sides are cut to even numbers."""
         height, width = (side - side % 2 for side in image.shape[:2])
         if self._stream is None:
             self._container = av.open(str(self._part), "w")

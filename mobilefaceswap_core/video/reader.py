@@ -1,4 +1,4 @@
-"""Clips in: whatever PyAV reads, GIF and WebP animations, and numbered images, one picture at a time."""
+"""Clips in: whatever PyAV reads, GIF and WebP animations, and numbered images, one frame at a time."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _PATTERN = re.compile(r"%0?\d*d")
 
 @dataclass(slots=True)
 class ClipInfo:
-    """What is known of a clip before its pictures are read.
+    """What is known of a clip before its frames are read.
 
     Attributes:
         kind: how it is stored.
-        width: of the upright picture, in pixels.
-        height: of the upright picture, in pixels.
+        width: of the upright frame, in pixels.
+        height: of the upright frame, in pixels.
         frame_rate: average frames per second.
         frames: how many there should be; ``None`` when only reading tells.
         duration_s: as the container says; ``None`` when it does not.
@@ -63,7 +63,7 @@ class Clip(Protocol):
         truncated: set while reading, when the clip ends before it should or cannot be read on.
         damaged: packets that could not be decoded and were left out.
         container: PyAV's input container, for streams that are copied; ``None`` for animations and images.
-        stream: the container's stream of pictures, or ``None``.
+        stream: the container's video stream, or ``None``.
     """
 
     info: ClipInfo
@@ -73,7 +73,7 @@ class Clip(Protocol):
     stream: Any
 
     def pictures(self, on_packet: Callable[[Any], None] | None = None) -> Iterator[Picture]:
-        """Pictures in order of display.
+        """Frames in order of display.
 
         Args:
             on_packet: given each packet of an audio or subtitle stream as it comes.
@@ -87,7 +87,7 @@ def open_clip(path: str | Path) -> Clip:
     """Open a clip, an animation, a folder of images, or a pattern such as ``frames/%05d.png``.
 
     Raises:
-        VideoError: missing, empty, no pictures in it, or cannot be read.
+        VideoError: missing, empty, no frames in it, or cannot be read.
     """
     path = Path(path)
     if path.is_dir() or _PATTERN.search(path.name):
@@ -122,7 +122,7 @@ class MediaFile:
         self.stream.thread_type = "AUTO"
         self._first: list[Any] = []
         self._packets = self.container.demux()
-        self._waiting: list[Any] = []  # packets of other streams that came before the first picture
+        self._waiting: list[Any] = []  # packets of other streams that came before the first frame
         self._seen = 0
         self._last_pts: int | None = None
         self.info = self._describe(path)
@@ -131,7 +131,7 @@ class MediaFile:
         first = next(self._frames(self._waiting.append), None)
         if first is None:
             self.close()
-            raise VideoError(f"{path}: not one picture of it could be decoded. The file is damaged or empty.")
+            raise VideoError(f"{path}: not one frame of it could be decoded. The file is damaged or empty.")
         self._first = [first]
         stream, context = self.stream, self.stream.codec_context
         turned = abs(first.rotation) % 180 == 90
@@ -206,7 +206,7 @@ class MediaFile:
         if pts is None:
             pts = 0 if self._last_pts is None else self._last_pts + step
         if self._last_pts is not None and pts <= self._last_pts:
-            pts = self._last_pts + 1  # two pictures at one time: encoders refuse it
+            pts = self._last_pts + 1  # two frames at one time: encoders refuse it
         self._last_pts = pts
         return Stamp(index, pts, base, frame.duration or 0)
 
@@ -264,7 +264,7 @@ class Animation:
             return counting()
 
     def pictures(self, on_packet: Callable[[Any], None] | None = None) -> Iterator[Picture]:
-        """See :meth:`Clip.pictures`. Transparent pictures keep their alpha."""
+        """See :meth:`Clip.pictures`. Transparent frames keep their alpha."""
         pts = 0
         for index, duration in enumerate(self.durations_ms):
             try:
@@ -339,9 +339,9 @@ def image_files(path: Path) -> list[Path]:
 
 
 def _check_size(path: Path, width: int, height: int) -> None:
-    """Raise before a decoder makes room for pictures that no camera takes; the limit is that of photos."""
+    """Raise before a decoder makes room for frames that no camera takes; the limit is that of photos."""
     if width * height > MAX_PIXELS:
-        raise VideoError(f"{path}: got pictures of {width} x {height} px, wanted at most {MAX_PIXELS} px in each.")
+        raise VideoError(f"{path}: got frames of {width} x {height} px, wanted at most {MAX_PIXELS} px in each.")
 
 
 def _tagged_seconds(text: str) -> float | None:

@@ -1,4 +1,4 @@
-"""What a video job says while it runs and when it is done."""
+"""What a video job says: progress while it runs, and a report when it is done."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ class VideoReport:
     Attributes:
         input: path read.
         output: path written.
-        width: of the upright pictures, in pixels.
-        height: of the upright pictures, in pixels.
+        width: of the upright frames, in pixels.
+        height: of the upright frames, in pixels.
         frame_rate: average, as an exact fraction such as ``30000/1001``.
-        frames: pictures read and written.
-        frames_without_face: pictures in which no face was found; they went through unchanged.
-        frames_swapped: pictures with at least one swapped face.
-        faces_found: faces over all pictures.
-        faces_swapped: of these, replaced.
+        frames: read and written.
+        frames_without_face: no face was found in them; they went through unchanged.
+        frames_swapped: with at least one swapped face.
+        faces_found: faces over all frames.
+        faces_swapped: how many of them were replaced.
         skipped: how many faces were left alone, by reason.
         people_swapped: faces replaced by person's number; empty when nobody was told apart.
         truncated: the input ended before it should; what could be read was written.
         damaged_packets: pieces of the input that could not be decoded.
         notes: what the output could not keep, and other things to know.
         marked: layers that say the clip is synthetic: ``watermark``, ``metadata``, ``credentials``.
-        model: swapper.
-        detector: detector.
+        model: name of the swapper.
+        detector: name of the detector.
         device: device and backend of the swapper.
         options: all options, resolved.
         seconds: wall time of the swap.
-        fps: pictures per second of it.
-        detections: how often the detector searched a whole picture.
+        fps: frames per second of wall time.
+        detections: how often the detector searched a whole frame.
         scene_cuts: cuts noticed.
         stages: times by stage.
     """
@@ -88,7 +88,7 @@ class VideoEvent:
         stage: ``people`` (looking who is there), ``swap``, and once ``done``.
         frames_done: in this stage.
         frames_total: ``None`` when the clip does not say.
-        fps: pictures per second of this stage so far.
+        fps: frames per second of this stage so far.
         seconds_left: estimate; ``None`` until there is one.
         report: with ``done``.
     """

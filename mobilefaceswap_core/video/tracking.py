@@ -26,7 +26,7 @@ _DISAGREEMENT = 0.12  # from here a fresh detection replaces the followed landma
 _MISSES = 2  # key frames a face may go undetected while its landmarks still look like a face
 _SEARCH_FRAMES = 12  # after a loss every frame is searched: a face behind another one comes back within half a second
 _CUT_SIZE = (32, 18)
-_CUT_LEVELS = 28.0  # mean change of the small picture, of 255; a hand passing the camera stays below
+_CUT_LEVELS = 28.0  # mean change of the shrunk frame, of 255; a hand passing the camera stays below
 _VELOCITY_SHARE = 0.7  # of the last step that is expected again
 
 
@@ -94,7 +94,7 @@ class Tracker:
         Args:
             image: ``(H, W, 3)`` RGB uint8.
             time_s: when the frame is shown.
-            may_detect: ``False`` puts a due detection off while every known face is still followed, for a live picture
+            may_detect: ``False`` puts a due detection off while every known face is still followed, for a live frame
                 that is late. A face that was lost is searched for all the same: late is better than unswapped.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Clips out: a container with the pictures encoded anew and all sound and subtitles copied, an animation, or images."""
+"""Clips out: a container with the frames encoded anew and all sound and subtitles copied, an animation, or images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COPIED = ("audio", "subtitle")
 
 @dataclass(frozen=True, slots=True)
 class EncodeOptions:
-    """How pictures are written.
+    """How frames are written.
 
     Attributes:
         codec: ``auto`` (H.264, or VP9 in WebM) or an encoder's name as FFmpeg calls it.
@@ -40,7 +40,7 @@ class EncodeOptions:
 
 
 class Writer(Protocol):
-    """Takes pictures in order. ``notes`` tells what the output could not keep."""
+    """Takes frames in order. ``notes`` tells what the output could not keep."""
 
     notes: list[str]
 
@@ -80,7 +80,7 @@ def open_writer(part: Path, path: Path, clip: Clip, options: EncodeOptions) -> W
 
 
 class MediaWriter:
-    """A container of PyAV. Packets of other streams are written unchanged, in step with the pictures."""
+    """A container of PyAV. Packets of other streams are written unchanged, in step with the frames."""
 
     def __init__(self, part: Path, row: Format, clip: Clip, options: EncodeOptions) -> None:
         self.notes: list[str] = []
@@ -103,7 +103,7 @@ class MediaWriter:
         self._closed = False
 
     def write(self, picture: Picture) -> None:
-        """Encode a picture and write the packets of other streams that belong before it."""
+        """Encode a frame and write the packets of other streams that belong before it."""
         if self._stream is None:
             self._open_streams(picture)
         frame = picture.video_frame(self._format)
@@ -112,7 +112,7 @@ class MediaWriter:
                 frame = padded(frame, *self._size)
             else:  # some containers change size in the middle; one encoder cannot
                 frame = frame.reformat(width=self._size[0], height=self._size[1])
-                self._note("the clip changes its picture size; all pictures were brought to the first one's")
+                self._note("the clip changes its frame size; all frames were brought to the first one's")
         base = picture.stamp.time_base
         frame.pts = picture.stamp.pts - round(self._start_s / base)
         frame.time_base, frame.duration = base, picture.stamp.duration
@@ -195,7 +195,7 @@ class MediaWriter:
         if "10" not in own and "12" not in own:
             wishes.remove("yuv420p10le")
         chosen = next((w for w in wishes if w in offered), offered[0])
-        self._note(f"{self._name} cannot write {own}; pictures were converted to {chosen}")
+        self._note(f"{self._name} cannot write {own}; frames were converted to {chosen}")
         return chosen
 
     def _codec_options(self) -> dict[str, str]:
@@ -235,7 +235,7 @@ class MediaWriter:
     def finish(self) -> None:
         """See :meth:`Writer.finish`."""
         if self._stream is None:
-            raise VideoError("The clip gave no picture to write.")
+            raise VideoError("The clip gave no frame to write.")
         try:
             self._out.mux(self._stream.encode())
             self._write_pending(None)
@@ -251,7 +251,7 @@ class MediaWriter:
             try:
                 self._out.close()
             except (av.error.FFmpegError, OSError, ValueError):
-                return  # the disk that refused the pictures refuses the trailer too; the file goes away anyway
+                return  # the disk that refused the frames refuses the trailer too; the file goes away anyway
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

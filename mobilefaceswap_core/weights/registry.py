@@ -118,7 +118,7 @@ _SPECS = (
         trained=(
             "distilled from the graphics baseline with identity (two recognisers), landmark, pose, detail and adversarial "
             "losses: 43,500 steps of 8 to 16 on a two-core CPU, then the mean of two runs of 10,678 and 11,389 steps of 32 on a "
-            "GPU (docs/training.md, row 32)"
+            "GPU (docs/explanation/training_log.md, row 32)"
         ),
         measured=(
             "160 pairs of 41 CelebA identities that its first 9,783 steps saw and none after, judge dlib ResNet, "

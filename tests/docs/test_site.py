@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import mobilefaceswap_core
 from demo.settings import PREFIX, Settings
 
 from .pages import DOCS, ROOT, documents, name_of
@@ -67,7 +68,7 @@ def test_the_api_comes_from_the_docstrings(site: Path) -> None:
     swapping = text_of(site / "reference" / "api" / "swapping.html")
     assert "Pixels that" in swapping or "pixels outside the swapped faces are those of the target" in swapping
     assert "exit_code" in text_of(site / "reference" / "errors.html")
-    assert 'href="../reference/api/networks.html#mobilefaceswap_core.student.idn.Idn"' in (
+    assert 'href="../reference/api/student.html#mobilefaceswap_core.student.idn.Idn"' in (
         site / "explanation" / "how_the_idn_works.html"
     ).read_text(encoding="utf-8")
 
@@ -102,6 +103,27 @@ def test_the_explanation_quotes_what_its_figures_print(tmp_path: Path) -> None:
     assert [float(v) for v in said.groups()] == pytest.approx([float(v) for v in masks.groups()], abs=0.002)
     for part, millions in re.findall(r"^(\w+) +([\d.]+) M multiply-adds", printed, re.MULTILINE):
         assert re.search(rf"{part}\s+{re.escape(millions)}\s+M", text, re.IGNORECASE), part
+
+
+def test_every_module_of_the_core_stands_on_a_page_of_the_reference() -> None:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (DOCS / "reference").rglob("*.md"))
+    listed = re.findall(r"^\.\. automodule:: (mobilefaceswap_core[\w.]*)$", text, re.MULTILINE)
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in (ROOT / "mobilefaceswap_core").rglob("*.py")
+        if path.stem != "__main__" and "cli" not in path.relative_to(ROOT).with_suffix("").parts  # commands have pages
+    }
+    assert sorted(set(listed)) == sorted(listed), "listed twice"
+    assert set(listed) - modules == set(), "gone"
+    packages = {name for name in modules if (ROOT / name.replace(".", "/")).is_dir()}
+    assert modules - packages - set(listed) == set(), "on no page"
+
+
+def test_the_reference_names_what_the_package_offers() -> None:
+    table = re.findall(
+        r"^\| [\w ]+ \| (`.+`) \|$", (DOCS / "reference/api/index.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert sorted(re.findall(r"`(\w+)`", " ".join(table))) == sorted(mobilefaceswap_core.__all__)
 
 
 def test_settings_are_listed_where_the_reference_says() -> None:

@@ -126,7 +126,7 @@ def faces_from_packs(
     sharpness: float = 0.0,
     device: torch.device | str = "cpu",
 ) -> Faces:
-    """Decode packs; see :class:`~.config.DataOptions` for the arguments."""
+    """Decode packs; see :class:`~.options.DataOptions` for the arguments."""
     digest = hashlib.sha256(f"{size_px}".encode())
     crops, landmarks, names, drawn = [], [], [], []
     for pack, weight in zip(packs, weights, strict=True):

@@ -23,7 +23,7 @@ _COARSE_SHARE = 6
 
 
 class EncoderTask(Task):
-    """See :class:`~.config.EncoderConfig`."""
+    """Train an identity encoder; see :class:`~.options.EncoderConfig`."""
 
     def __init__(self, config: EncoderConfig, faces: Faces, *, device: torch.device | str = "cpu") -> None:
         self.config, self.faces, self.device = config, faces, torch.device(device)

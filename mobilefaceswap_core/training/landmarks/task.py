@@ -1,8 +1,11 @@
-"""Differentiable landmark networks for the consistency losses of teacher and student; they read aligned crops only.
+"""Differentiable landmark networks, for the losses that keep brows, eyes, lips and pose. They read aligned crops only.
 
-The one that ships (``landmarks_68.onnx``, of the ``lite`` detector) is there at once and the more accurate: 2.5 px of 224
-on CelebA crops but for the jaw, where one trained here for minutes had 2.7 to 3.3. Another one (:class:`LandmarkNet`) leaves
-that of ``lite`` unseen for judging.
+Two networks serve:
+
+* :class:`TightLandmarks`, the network that ships with the ``lite`` detector (``landmarks_68.onnx``). It needs no training and
+  is the more accurate one: its mean error on CelebA crops is 2.5 px of 224, the jaw left out.
+* :class:`LandmarkNet`, trained by the program ``landmarks``. After minutes of training its mean error was 2.7 to 3.3 px. Take
+  this one where ``lite`` shall judge: the student has then never seen the judge's network.
 """
 
 from __future__ import annotations
@@ -52,13 +55,13 @@ class LandmarkNet(nn.Module):
         self.points = nn.Linear(4 * w * 49, 136)
 
     def forward(self, crops: Tensor, near: Tensor | None = None) -> Tensor:
-        """``(N, 3, S, S)`` in [0, 1] -> ``(N, 68, 2)``; it sees the whole crop, so ``near`` does not matter."""
+        """``(N, 3, S, S)`` in [0, 1] -> ``(N, 68, 2)``. This network sees the whole crop and does not use ``near``."""
         x = F.interpolate(crops, size=(INPUT_PX, INPUT_PX), mode="area") * 2 - 1
         return self.points(self.features(x).flatten(1)).float().view(-1, 68, 2)
 
 
 class LandmarksTask(Task):
-    """See :class:`~.config.LandmarksConfig`."""
+    """Train a :class:`LandmarkNet` on the packs' landmarks; see :class:`~.options.LandmarksConfig`."""
 
     def __init__(self, config: LandmarksConfig, faces: Faces, *, device: torch.device | str = "cpu") -> None:
         self.config, self.faces, self.device = config, faces, torch.device(device)
@@ -90,7 +93,7 @@ class LandmarksTask(Task):
 
 
 class TightLandmarks(nn.Module):
-    """The landmark network that ships, as a function of aligned crops: it reads a tight grey crop of the face."""
+    """The landmark network that ships, as a function of aligned crops. From each it cuts a tight grey crop of the face."""
 
     luma: Tensor
     usual: Tensor
@@ -107,12 +110,15 @@ class TightLandmarks(nn.Module):
         self.register_buffer("below", torch.tensor([SIDES, BOTTOM]), persistent=False)
 
     def forward(self, crops: Tensor, near: Tensor | None = None) -> Tensor:
-        """Landmarks as fractions of the crop; gradients reach the pixels, not the place where it looks.
+        """Landmarks as fractions of the crop. Gradients reach the pixels, but not the place of the tight crop.
 
         Args:
             crops: ``(N, 3, S, S)`` in [0, 1].
-            near: ``(N, 68, 2)`` landmarks where to look, such as those of the picture before a swap; where a face is in
-                aligned crops, and then a second look there, if not given.
+            near: ``(N, 68, 2)`` landmarks to look around, such as those of the target before a swap. Without them the
+                network looks twice: where faces usually are in aligned crops, and then around its own first answer.
+
+        Returns:
+            ``(N, 68, 2)``.
         """
         small = F.interpolate(crops, size=(INPUT_PX, INPUT_PX), mode="area")
         grey = (small * self.luma.to(small)).sum(1, keepdim=True)
@@ -147,7 +153,7 @@ def load_landmark_net(path: Path | str, *, device: torch.device | str = "cpu") -
         path: ``shipped``, or a file of the program ``landmarks``.
 
     Raises:
-        OptionError: ``path`` is empty: a config weighs the loss and names no network.
+        OptionError: ``path`` is empty: a config gives a landmark loss a weight and names no network.
     """
     if not str(path):
         raise OptionError(

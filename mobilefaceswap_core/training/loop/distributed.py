@@ -1,8 +1,9 @@
-"""Several processes, one GPU each, started by ``torchrun``; a single process needs nothing of this.
+"""Training in several processes, one per GPU, started by ``torchrun``. A single process does nothing here.
 
-Gradients are averaged explicitly after the backward pass instead of through ``DistributedDataParallel``: the teacher's
-discriminator runs twice a step and several losses use parts of a network, which its hooks do not allow, and the sums are
-small (16 MB for the student).
+Each process runs the backward pass on its own samples. Then the gradients of all processes are averaged here, explicitly.
+``DistributedDataParallel`` would do that by hooks, and its hooks allow neither a network that runs twice a step (the
+teacher's discriminator) nor a loss that uses parts of a network. Averaging by hand costs little: the student's gradients are
+16 MB.
 """
 
 from __future__ import annotations
@@ -32,7 +33,11 @@ class Place:
 
 
 def join(device: str) -> tuple[Place, torch.device]:
-    """Join the group that ``torchrun`` announced; alone without one. Returns the place and this process's device."""
+    """Join the processes that ``torchrun`` started; without ``torchrun`` this process is alone.
+
+    Returns:
+        The place of this process, and its device.
+    """
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if processes == 1:
@@ -61,10 +66,11 @@ def average_(tensors: Iterable[Tensor], place: Place) -> None:
 
 
 def agree(elapsed: float, stop: bool, place: Place) -> tuple[float, bool]:
-    """The first process's time, and whether any process wants to stop; the same answer everywhere.
+    """Give every process the same answer: the first process's time, and whether any process wants to stop.
 
-    Clocks and signals differ between processes: one that saves, or leaves, while the others train would meet them in the
-    wrong exchange, and learning rates by the own clock would let the copies of the network drift apart.
+    Clocks and signals differ between processes. If one process saved or left while the others trained, its next message
+    would meet another one of theirs. If each took the learning rate from its own clock, the copies of the network would
+    drift apart.
     """
     if place.processes == 1:
         return elapsed, stop
@@ -77,9 +83,9 @@ def agree(elapsed: float, stop: bool, place: Place) -> tuple[float, bool]:
 
 @contextmanager
 def signals_noted(place: Place) -> Iterator[list[int]]:
-    """Among several processes, SIGINT and SIGTERM are noted in the list instead of raised, so that all stop at one step.
+    """Note SIGINT and SIGTERM in the list that this gives, so that all processes can stop at the same step.
 
-    Alone, or outside of the main thread, signals do what they did.
+    A process that is alone keeps its usual handlers, and so does one that is not in its main thread.
     """
     noted: list[int] = []
     if place.processes == 1 or threading.current_thread() is not threading.main_thread():

@@ -1,9 +1,9 @@
 """Training steps as CUDA graphs: recorded once, then replayed as one launch.
 
 On a GPU a step of the student is some 4,600 small kernels, and launching them takes longer than running them
-(docs/training.md, Speed). A recorded step computes the same with the addresses and branches of the step that was recorded:
-so a task tells which *turn* a step is, everything random or read from the data is prepared outside, and each turn has its
-own recording.
+(docs/explanation/training_log.md, Speed). A replay repeats the recorded launches at the same addresses; it takes no branch
+anew. So steps that branch differently are different *turns*, the task says which turn a step is, and each
+turn has its own recording. Whatever is random or read from the data is prepared outside of the recording.
 """
 
 from __future__ import annotations

@@ -81,7 +81,8 @@ class RunResult:
     Attributes:
         steps: of the run so far, earlier calls included.
         seconds_per_step: mean of this call.
-        before, after: validation figures of the averaged network.
+        before: validation figures of the averaged network before the run.
+        after: the same at its end.
         exported: files written last.
         stopped: why it ended.
     """

@@ -154,7 +154,7 @@ class Critic:
 
     @property
     def ramp(self) -> float:
-        """Share of the adversarial weight to use now: the critic learns first."""
+        """How much of the adversarial weight to use now, from 0 to 1; the critic learns first."""
         return min(1.0, self.steps / _RAMP_STEPS)
 
     def diverged(self) -> str:

@@ -1,7 +1,8 @@
 """Plain convolutional ONNX graphs as differentiable, frozen torch modules, without any converter.
 
-Recognisers and landmark networks for phones are chains of few operators. Running those here spares onnx2torch, and the
-torchvision it imports, whose wheels fit one build of torch only; a graph with any other operator goes through it.
+Recognisers and landmark networks for phones are chains of few operators, and those operators are written here. Such graphs
+need neither onnx2torch nor the torchvision that onnx2torch imports, whose wheels fit one build of torch only. A graph with
+any other operator goes through onnx2torch.
 """
 
 from __future__ import annotations

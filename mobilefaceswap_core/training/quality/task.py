@@ -77,7 +77,7 @@ class QualityNet(nn.Module):
 
 
 class QualityTask(Task):
-    """See :class:`~.config.QualityConfig`."""
+    """Train the quality network; see :class:`~.options.QualityConfig`."""
 
     def __init__(self, config: QualityConfig, faces: Faces, *, device: torch.device | str = "cpu") -> None:
         self.config, self.faces, self.device = config, faces, torch.device(device)

@@ -62,7 +62,8 @@ class StoredPairs:
     Attributes:
         swapped: ``(M, 3, S, S)`` uint8; a memory map on the CPU.
         masks: ``(M, 56, 56)`` uint8.
-        target, source: ``(M,)`` indices into the faces they were made from.
+        target: ``(M,)`` indices into the faces that the pairs were made from.
+        source: the same.
         similarity: ``(M,)`` identity cosine of the output with the source, by the encoder that ships.
         quality: ``(M,)`` in [0, 1]; 1 without a quality network.
         landmark_error_px: ``(M,)`` mean distance of brows, eyes and lips to the target's.

@@ -79,9 +79,9 @@ class StudentConfig:
             the face and cost half.
         alternate: identity and perceptual loss take turns at twice their weight; a step then runs one network, not two.
         self_pairs: chance of a sample that its source is the target itself.
-        recognisers: of the identity loss, taking turns: ``shipped``, ``second``, or ONNX files (see ``onnx_network.py``). What pleases one
-            alone need not show the source to any other; what pleases two mostly does. The student itself always reads the
-            shipped one.
+        recognisers: of the identity loss, taking turns: ``shipped``, ``second``, or ONNX files (see ``onnx_network.py``).
+            What pleases one alone need not show the source to any other; what pleases two mostly does. The student itself
+            always reads the shipped one.
         identity_grey: chance of a sample that the identity loss sees it without colour. A large identity weight tints eyes
             and lips in ways that please the recogniser; grey pictures do not reward that.
         only_mask: train the mask head alone, on whole crops, everything else frozen. The head reads detached features, so
@@ -89,7 +89,8 @@ class StudentConfig:
         mask_background_only: supervise only the background part of the mask, as the paper does.
         perceptual: see ``perceptual.py``.
         perceptual_px: larger images are averaged down to this side for the perceptual loss, the most expensive one.
-        landmarks: ``shipped`` or a file of the program ``landmarks``; needed where that loss, the pose loss or the eye loss is not 0.
+        landmarks: ``shipped`` or a file of the program ``landmarks``; needed where that loss, the pose loss or the eye loss
+            is not 0.
         discriminator_width: channels of the critic's first layer; it is there where ``losses.adversarial`` or
             ``losses.feature_matching`` is not 0.
         critic_real: what the critic takes for real: ``teacher``, its outputs of the same pairs, or ``photos``, the targets as

@@ -45,7 +45,9 @@ class Batch:
     """Augmented samples, and whatever else of a step is random.
 
     Attributes:
-        target, source, wanted: ``(B, 3, S, S)`` in [0, 1].
+        target: ``(B, 3, S, S)`` in [0, 1].
+        source: the same shape and range.
+        wanted: what the teacher drew, in the same shape and range.
         mask: ``(B, 1, S, S)``.
         weight: ``(B,)``.
         shaken: ``(B, 2, 3)`` matrices by which the identity loss sees the results moved.
@@ -68,7 +70,8 @@ class Turn:
     """What a step computes.
 
     Attributes:
-        identity, perceptual: weights of the two expensive losses.
+        identity: weight of the identity loss in this step.
+        perceptual: weight of the perceptual loss in this step.
         recogniser: whose turn it is.
         activations: whether the penalty on them is computed.
         critic: whether its step is one with the R1 penalty.
@@ -82,7 +85,7 @@ class Turn:
 
 
 class StudentTask(Task):
-    """See :class:`~.config.StudentConfig`.
+    """Train the student; see :class:`~.options.StudentConfig`.
 
     Args:
         faces: all crops, on the device.
@@ -103,7 +106,7 @@ class StudentTask(Task):
         torch.manual_seed(config.loop.seed)  # initialisation only
         self.encoder = load_identity_encoder(self.device)
         self.network: TrainableStudent = build_student(config.start, faces, self.encoder).to(self.device)
-        for module in (self.encoder.network, self.network):  # a fifth to a quarter of their time (docs/training.md)
+        for module in (self.encoder.network, self.network):  # less CPU time a step; see training_log.md, Speed
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # None stands for the encoder that every step runs anyway.
         self._recognisers = [

@@ -28,7 +28,8 @@ class TeacherConfig:
 
     Attributes:
         start: ``shipped``, ``scratch``, or a safetensors file.
-        recogniser: of the identity loss: ``shipped``, ``second`` or an ONNX file. The generator itself always reads the shipped one.
+        recogniser: of the identity loss: ``shipped``, ``second`` or an ONNX file. The generator itself always reads
+            the shipped one.
         landmarks: ``shipped`` or a file of the program ``landmarks``; needed unless that loss is 0.
         same_identity: fraction of a batch whose source is another photo of the target's person.
         snapshots: generators kept over the run for the quality network.

@@ -39,7 +39,8 @@ class Batch:
     """Augmented samples, and whatever else of a step is random.
 
     Attributes:
-        target, source: ``(B, 3, S, S)`` in [0, 1].
+        target: ``(B, 3, S, S)`` in [0, 1].
+        source: the same shape and range.
         landmarks: ``(B, 68, 2)`` of the target, fractions of the crop.
         region: ``(B, 1, S, S)`` the target's face, see :func:`face_region`.
         same: ``(B,)`` whether both show one person.
@@ -55,7 +56,7 @@ class Batch:
 
 
 class TeacherTask(Task):
-    """See :class:`~.config.TeacherConfig`."""
+    """Train the teacher; see :class:`~.options.TeacherConfig`."""
 
     def __init__(
         self, config: TeacherConfig, faces: Faces, *, device: torch.device | str = "cpu", place: Place = Place()
