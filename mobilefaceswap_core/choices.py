@@ -46,6 +46,13 @@ CHOICES: tuple[Choice, ...] = (
         (0.0, 0.0, 0.0, 0.0), 0, 0.99, "L T R B",
     ),
     Choice("feather", "number", "Softness of regions and box, as a fraction of the face's square.", 0.02, 0, 0.49),
+    Choice("occlusion", "switch", "Keep what hides the face: glasses, hands, hair, microphones.", True),
+    Choice("lids", "switch", "Let the swapped eyes close when the target's do.", True),
+    Choice(
+        "texture", "number", "Skin texture of the target on large faces: pores, stubble, grain. 1 for photos, 0 for clips "
+        "unless given.", None, 0, 1,
+    ),
+    Choice("strength", "number", "How far the swapped face shows; below 1 the target's own shines through.", 1.0, 0, 1),
     Choice("max_yaw", "number", "Leave faces turned further to a side as they are.", None, 1, 90, "DEGREES"),
     Choice("badge", "switch", "Also draw a small visible label on the result.", False),
 )  # fmt: skip

@@ -31,6 +31,11 @@ class SwapOptions(FinishOptions):
     max_yaw_deg: float | None = None
     marks: MarkOptions = field(default_factory=MarkOptions)
 
+    @property
+    def needs_landmarks(self) -> bool:
+        """Whether faces of five points alone must be given 68 first."""
+        return self.limits.needs_landmarks or self.max_yaw_deg is not None or self.lids or self.texture != 0
+
 
 def swap_options(chosen: Mapping[str, Any]) -> SwapOptions:
     """Options from values by the names of :data:`CHOICES`; what is missing or ``None`` keeps its default.
@@ -46,7 +51,15 @@ def swap_options(chosen: Mapping[str, Any]) -> SwapOptions:
         for name, choice in known.items()
     }
     limits = MaskLimits(values["region"], values["keep"], values["box"], values["feather"])
-    return SwapOptions(limits=limits, max_yaw_deg=values["max_yaw"], marks=MarkOptions(badge=values["badge"]))
+    return SwapOptions(
+        limits=limits,
+        lids=values["lids"],
+        occlusion=values["occlusion"],
+        texture=values["texture"],
+        strength=values["strength"],
+        max_yaw_deg=values["max_yaw"],
+        marks=MarkOptions(badge=values["badge"]),
+    )
 
 
 def _checked(choice: Choice, value: Any) -> Any:

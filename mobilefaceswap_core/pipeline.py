@@ -15,6 +15,7 @@ FrameReport(faces_found=6, faces_swapped=1, skipped={})
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .blend.finish import Finishing, Stage, finish, stages
+from .blend.finish import Finishing, Setting, Stage, finish, stages
+from .blend.occlusion import OcclusionModel, load_occlusion
 from .blend.paste import paste_back
 from .detect import Detector, load_detector
 from .errors import NoFaceError, OptionError
@@ -103,6 +105,8 @@ class Pipeline:
     def __init__(self, swapper: Swapper, detector: Detector) -> None:
         self.swapper = swapper
         self.detector = detector
+        self._lock = threading.Lock()
+        self._occlusion: OcclusionModel | None = None
 
     @classmethod
     def load(
@@ -247,7 +251,7 @@ class Pipeline:
     def _swap_faces(
         self, frame: Image, faces: Sequence[Face], sources: Mapping[int, Source], options: SwapOptions, moving: bool
     ) -> tuple[Image, FrameReport, dict[int, Matrix], dict[str, float]]:
-        always = options.limits.needs_landmarks or options.max_yaw_deg is not None
+        always = options.needs_landmarks
         faces = [self.with_landmarks(frame, face, always=always) for face in faces]
         skipped = {i: reason for i in sources if (reason := unusable(faces[i], options))}
         # Small faces first: where two overlap the larger, nearer one ends up on top.
@@ -258,7 +262,7 @@ class Pipeline:
         after_swap = time.perf_counter()
         image, steps = frame.copy(), self.stages(options, moving=moving)
         for target, crop in zip(targets, swapped, strict=True):
-            done = finish(target, crop, steps)
+            done = finish(target, crop, steps, frame=frame)
             paste_back(image, done.pixels, done.weight, done.crop_from_frame, out=image)
         report = FrameReport(len(faces), len(chosen), skipped)
         seconds = {"swap": after_swap - started, "paste": time.perf_counter() - after_swap}
@@ -281,15 +285,23 @@ class Pipeline:
 
     def stages(self, options: SwapOptions, *, moving: bool = False) -> tuple[Stage, ...]:
         """What happens to each swapped crop before it is pasted, in order: the stages of :mod:`~.blend.finish`, then the mark."""
-        info = self.swapper.info
-        mark = marking_stage(info, options.marks, moving=moving)
-        return (*stages(info, options), *(() if mark is None else (mark,)))
+        setting = Setting(self.swapper.info, options, moving, self.occlusion)
+        mark = marking_stage(setting.info, options.marks, moving=moving)
+        return (*stages(setting), *(() if mark is None else (mark,)))
+
+    def occlusion(self) -> OcclusionModel:
+        """The network that sees what hides a face; loaded on first use."""
+        with self._lock:
+            if self._occlusion is None:
+                on_gpu = self.swapper.info.device.startswith(("cuda", "mps"))
+                self._occlusion = load_occlusion(device=self.swapper.info.device.split(" ")[0] if on_gpu else "cpu")
+            return self._occlusion
 
     def finish(
-        self, target: AlignedFace, crop: SwappedCrop, *, options: SwapOptions, moving: bool = False
+        self, target: AlignedFace, crop: SwappedCrop, *, options: SwapOptions, frame: Image | None = None
     ) -> Finishing:
-        """Run the stages on one crop."""
-        return finish(target, crop, self.stages(options, moving=moving))
+        """Run the stages on one crop of a still."""
+        return finish(target, crop, self.stages(options), frame=frame)
 
 
 def unusable(face: Face, options: SwapOptions) -> str | None:

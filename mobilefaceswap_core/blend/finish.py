@@ -6,18 +6,52 @@ clips, live frames and the training's measurements all run the same tuple, or th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import OptionError
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, Image, Mask, Matrix, SwappedCrop
 from .colour import match_colours
 from .detail import match_detail
+from .lids import SteadyLids, bring_back_lids, closing
 from .limits import MaskLimits, limit_weight
 from .mask import MaskOptions, refine_mask
+from .native import enlarge, native_side_px
+from .occlusion import OcclusionModel, SteadyOcclusion, guided, hidden_in, visible_weight
+from .texture import add_texture
+
+
+@dataclass(slots=True, eq=False)
+class FaceMemory:
+    """What the stages keep of one face from frame to frame of a clip; its tracker makes one and forgets it with the face.
+
+    Attributes:
+        occlusion: what hides the face, averaged over time.
+        lids: how far its eyes are closed and usually open.
+    """
+
+    occlusion: SteadyOcclusion = field(default_factory=SteadyOcclusion)
+    lids: SteadyLids = field(default_factory=SteadyLids)
+
+
+class FaceMemories:
+    """The memories of the faces of one clip, by number of their track. Used by one thread."""
+
+    def __init__(self) -> None:
+        self._by_track: dict[int, FaceMemory] = {}
+
+    def of(self, track: int) -> FaceMemory:
+        """The memory of a face; made when the face is new."""
+        return self._by_track.setdefault(track, FaceMemory())
+
+    def keep(self, tracks: Collection[int]) -> None:
+        """Forget the faces that are in view no more."""
+        for gone in self._by_track.keys() - set(tracks):
+            del self._by_track[gone]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,14 +61,23 @@ class Finishing:
     Attributes:
         pixels: ``(S, S, 3)`` RGB uint8, what will be pasted.
         weight: ``(S, S)`` float32 in [0, 1]; the swapper's own mask at first.
-        target: the face it was made for, cut out the same way.
+        target: the face it was made for, cut out as the swapper wants it.
         crop_from_frame: ``(2, 3)``, the frame to ``pixels``.
+        frame: ``(H, W, 3)`` RGB uint8 the target was cut out of; ``None`` where only the crop is there, and then nothing is
+            drawn finer than the crop.
+        memory: of this face, in a clip.
+        time_s: when the frame is shown; matters together with ``memory``.
+        native: ``(S, S, 3)`` RGB uint8, the target at the side of ``pixels``, once that is larger than the crop's.
     """
 
     pixels: Image
     weight: Mask
     target: AlignedFace
     crop_from_frame: Matrix
+    frame: Image | None = None
+    memory: FaceMemory | None = None
+    time_s: float = 0.0
+    native: Image | None = None
 
 
 Run = Callable[[Finishing], Finishing]
@@ -54,71 +97,182 @@ class FinishOptions:
     Attributes:
         match_colours: bring the swapped face to the target's colours; ``None`` leaves it to the swapper.
         match_detail: strengthen its fine detail to the target's; ``None`` leaves it to the swapper.
+        lids: bring the target's lids back as its eyes close.
         mask: how a network's mask becomes a weight.
         limits: where a swap may show besides that.
+        occlusion: keep what hides the face: glasses, hands, hair.
+        texture: strength of the target's skin texture on faces larger than the crop; ``None`` is 1 for stills, 0 for clips.
+        strength: how far the swapped face shows at all; 1 is whole.
     """
 
     match_colours: bool | None = None
     match_detail: bool | None = None
+    lids: bool = True
     mask: MaskOptions = field(default_factory=MaskOptions)
     limits: MaskLimits = field(default_factory=MaskLimits)
+    occlusion: bool = True
+    texture: float | None = None
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("texture", self.texture), ("strength", self.strength)):
+            if value is not None and not 0 <= value <= 1:
+                raise OptionError(f"Got a {name} of {value}; wanted 0 to 1.")
 
 
-def _colour(info: SwapperInfo, options: FinishOptions) -> Run | None:
-    if not (info.match_colours if options.match_colours is None else options.match_colours):
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What stages are made for.
+
+    Attributes:
+        info: of the swapper whose crops are finished.
+        options: what was chosen.
+        moving: the frames are those of a clip or of a live picture, where time is short.
+        occlusion: loads the network that sees what hides a face; called when a stage needs it.
+    """
+
+    info: SwapperInfo
+    options: FinishOptions
+    moving: bool = False
+    occlusion: Callable[[], OcclusionModel] | None = None
+
+
+def _colour(setting: Setting) -> Run | None:
+    chosen = setting.options.match_colours
+    if not (setting.info.match_colours if chosen is None else chosen):
         return None
     return lambda face: replace(face, pixels=match_colours(face.pixels, face.target.image, face.weight))
 
 
-def _detail(info: SwapperInfo, options: FinishOptions) -> Run | None:
-    if not (info.match_detail if options.match_detail is None else options.match_detail):
+def _detail(setting: Setting) -> Run | None:
+    chosen = setting.options.match_detail
+    if not (setting.info.match_detail if chosen is None else chosen):
         return None
     return lambda face: replace(face, pixels=match_detail(face.pixels, face.target.image, face.weight))
 
 
-def _mask(info: SwapperInfo, options: FinishOptions) -> Run | None:
-    return lambda face: replace(face, weight=refine_mask(face.weight, options.mask))
-
-
-def _limits(info: SwapperInfo, options: FinishOptions) -> Run | None:
-    if options.limits.limits_nothing:
+def _lids(setting: Setting) -> Run | None:
+    if not setting.options.lids:
         return None
-    return lambda face: replace(face, weight=limit_weight(face.weight, face.target.landmarks, options.limits))
+
+    def run(face: Finishing) -> Finishing:
+        landmarks = face.target.landmarks
+        if landmarks is None:
+            return face
+        closed = closing(landmarks) if face.memory is None else face.memory.lids(landmarks, time_s=face.time_s)
+        return replace(face, pixels=bring_back_lids(face.pixels, face.target.image, landmarks, closed))
+
+    return run
 
 
-# In the order they run. Colour and detail compare the faces under the swapper's own mask, so they come before it is refined.
-# The hidden mark comes last, over all of these; it is the pipeline that adds it (``marking`` knows how).
-STAGES: tuple[tuple[str, Callable[[SwapperInfo, FinishOptions], Run | None]], ...] = (
+def _mask(setting: Setting) -> Run | None:
+    return lambda face: replace(face, weight=refine_mask(face.weight, setting.options.mask))
+
+
+def _limits(setting: Setting) -> Run | None:
+    limits = setting.options.limits
+    if limits.limits_nothing:
+        return None
+    return lambda face: replace(face, weight=limit_weight(face.weight, face.target.landmarks, limits))
+
+
+def _native(setting: Setting) -> Run | None:
+    """A face that is larger in the frame than its crop is enlarged here once, so that what follows works at its own size."""
+    if setting.moving:
+        return None
+
+    def run(face: Finishing) -> Finishing:
+        side = native_side_px(face.crop_from_frame, len(face.pixels))
+        if face.frame is None or side == len(face.pixels):
+            return face
+        pixels, weight, matrix, native = enlarge(face.pixels, face.weight, face.crop_from_frame, face.frame, side)
+        return replace(face, pixels=pixels, weight=weight, crop_from_frame=matrix, native=native)
+
+    return run
+
+
+def _occlusion(setting: Setting) -> Run | None:
+    if not setting.options.occlusion or setting.occlusion is None:
+        return None
+    model = setting.occlusion()
+
+    def run(face: Finishing) -> Finishing:
+        hidden = hidden_in(model, face.target, setting.info.crop, frame=face.frame)
+        if face.memory is not None:
+            hidden = face.memory.occlusion(hidden, face.target.crop_from_frame, time_s=face.time_s)
+        if face.native is not None:
+            hidden = guided(hidden, face.native)
+        return replace(face, weight=face.weight * visible_weight(hidden))
+
+    return run
+
+
+def _texture(setting: Setting) -> Run | None:
+    chosen = setting.options.texture
+    strength = (0.0 if setting.moving else 1.0) if chosen is None else chosen
+    if strength == 0:
+        return None
+
+    def run(face: Finishing) -> Finishing:
+        landmarks = face.target.landmarks
+        if landmarks is None or face.native is None:
+            return face  # the crop holds all of the target's detail: there is nothing above it
+        scale = len(face.pixels) / len(face.target.image)
+        points = (landmarks + 0.5) * scale - 0.5
+        return replace(face, pixels=add_texture(face.pixels, face.native, face.weight, points, strength=strength))
+
+    return run
+
+
+def _strength(setting: Setting) -> Run | None:
+    strength = np.float32(setting.options.strength)
+    return None if strength == 1 else lambda face: replace(face, weight=face.weight * strength)
+
+
+# In the order they run. Colour and detail compare the faces under the swapper's own mask, so they come before it is refined;
+# texture shows where the face does, so it comes after everything that takes from the mask. The hidden mark comes last, over
+# all of these; it is the pipeline that adds it (``marking`` knows how).
+STAGES: tuple[tuple[str, Callable[[Setting], Run | None]], ...] = (
     ("colour", _colour),
     ("detail", _detail),
+    ("lids", _lids),
     ("mask", _mask),
     ("limits", _limits),
+    ("native", _native),
+    ("occlusion", _occlusion),
+    ("texture", _texture),
+    ("strength", _strength),
 )
-APPEARANCE = ("colour", "detail")  # what changes the face itself; the rest decides where it shows
+APPEARANCE = ("colour", "detail")  # what brings a network's drawing to the target; the rest is about this frame
 
 
-def stages(
-    info: SwapperInfo, options: FinishOptions = FinishOptions(), *, only: Iterable[str] | None = None
-) -> tuple[Stage, ...]:
+def stages(setting: Setting, *, only: Iterable[str] | None = None) -> tuple[Stage, ...]:
     """The stages that have something to do.
 
     Args:
-        info: of the swapper whose crops are finished.
-        options: see :class:`FinishOptions`.
+        setting: what they are made for.
         only: names to take; all of :data:`STAGES` if not given.
     """
     wanted = {name for name, _ in STAGES} if only is None else set(only)
-    made = ((name, make(info, options)) for name, make in STAGES if name in wanted)
+    made = ((name, make(setting)) for name, make in STAGES if name in wanted)
     return tuple(Stage(name, run) for name, run in made if run is not None)
 
 
-def finish(target: AlignedFace, crop: SwappedCrop, steps: Iterable[Stage]) -> Finishing:
-    """Run stages in order on one swapped crop.
+def finish(
+    target: AlignedFace,
+    crop: SwappedCrop,
+    steps: Iterable[Stage],
+    *,
+    frame: Image | None = None,
+    memory: FaceMemory | None = None,
+    time_s: float = 0.0,
+) -> Finishing:
+    """Run stages in order on one swapped crop; see :class:`Finishing` for the arguments.
 
     Raises:
         OptionError: a stage needs 68 landmarks that the target does not have.
     """
-    face = Finishing(crop.image, crop.mask, target, target.crop_from_frame)
+    face = Finishing(crop.image, crop.mask, target, target.crop_from_frame, frame, memory, time_s)
     for step in steps:
         face = step.run(face)
     return face
@@ -130,6 +284,6 @@ def swapped_crop(target: AlignedFace, crop: SwappedCrop, info: SwapperInfo) -> I
     Returns:
         ``(S, S, 3)`` RGB uint8; what networks are trained on and compared by.
     """
-    face = finish(target, crop, stages(info, only=APPEARANCE))
+    face = finish(target, crop, stages(Setting(info, FinishOptions()), only=APPEARANCE))
     alpha = face.weight[..., None]
     return np.clip(np.rint(face.pixels * alpha + target.image * (1 - alpha)), 0, 255).astype(np.uint8)

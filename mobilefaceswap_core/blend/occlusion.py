@@ -11,6 +11,7 @@ array([[1. , 0.5, 0. ]], dtype=float32)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, OptionError
-from ..faces.geometry import compose, invert, warp
-from ..types import Image, Mask, Matrix
+from ..faces.geometry import compose, crop_of_contract, invert, warp, warp_to_crop
+from ..types import AlignedFace, CropSpec, Image, Mask, Matrix
 from ..weights.load import load_into, load_tensors, read_safetensors, spec_of
 
 NAME = "occlusion_224"
@@ -118,6 +119,32 @@ def _torch_runner(network: Any, where: Any) -> Runner:
             return torch.sigmoid(network(torch.from_numpy(crops).to(where)).float()).cpu().numpy()
 
     return run
+
+
+def hidden_in(model: OcclusionModel, target: AlignedFace, spec: CropSpec, *, frame: Image | None = None) -> Mask:
+    """What hides a face, in the crop of any swapper.
+
+    Args:
+        model: the network.
+        target: the face as the swapper's contract cuts it out.
+        spec: that contract.
+        frame: what it was cut out of; without it a crop of another contract is warped, whose border may lie inside of the
+            network's.
+
+    Returns:
+        ``(S, S)`` float32 in [0, 1], at the target's own side.
+    """
+    own = model.crop
+    if (spec.template, spec.fit) == (own.template, own.fit):
+        return model(target.image)
+    side = len(target.image)
+    own_from_frame = crop_of_contract(target.crop_from_frame, replace(spec, size_px=side), own)
+    crop_from_own = compose(target.crop_from_frame, invert(own_from_frame))
+    if frame is None:
+        cut = warp_to_crop(target.image, invert(crop_from_own), own.size_px)
+    else:
+        cut = warp_to_crop(frame, own_from_frame, own.size_px)
+    return warp(model(cut), crop_from_own, (side, side), border=cv2.BORDER_REPLICATE)
 
 
 def visible_weight(hidden: Mask) -> Mask:

@@ -43,8 +43,9 @@ def with_swap_options(command: Callable[..., None]) -> Callable[..., None]:
 def _parameter(choice: Choice) -> inspect.Parameter:
     default = choice.default or (False if choice.kind == "switch" else None)
     kind = _TYPES[choice.kind] if choice.kind == "switch" else _TYPES[choice.kind] | None
+    flag = "--" + choice.name.replace("_", "-")
     option = typer.Option(
-        "--" + choice.name.replace("_", "-"),
+        f"{flag}/--no-{flag[2:]}" if choice.kind == "switch" and choice.default else flag,
         metavar=choice.metavar,
         help=choice.help + (" Repeat for more." if choice.kind == "parts" else ""),
         show_default=bool(default) and choice.kind == "number",

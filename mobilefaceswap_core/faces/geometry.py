@@ -136,6 +136,27 @@ def side_in_frame(crop_from_frame: Matrix, size_px: int) -> float:
     return size_px / float(np.sqrt(abs(np.linalg.det(crop_from_frame[:, :2]))))
 
 
+def scaled_crop(crop_from_frame: Matrix, scale: float) -> Matrix:
+    """The map to the same crop with ``scale`` times as many pixels a side; pixel centres at integers."""
+    larger_from_crop = np.array([[scale, 0.0, (scale - 1) / 2], [0.0, scale, (scale - 1) / 2]])
+    return compose(larger_from_crop, crop_from_frame)
+
+
+def crop_of_contract(crop_from_frame: Matrix, spec: CropSpec, wanted: CropSpec) -> Matrix:
+    """The map that cuts the same face out by another contract.
+
+    Args:
+        crop_from_frame: ``(2, 3)`` of the crop that is there.
+        spec: its contract.
+        wanted: the other contract.
+
+    Note:
+        The five points themselves are gone; where the template lies in the frame they are met but for the fit's residual.
+    """
+    five = transform_points(invert(crop_from_frame), template_points(spec))
+    return crop_from_frame_matrix(five, wanted)
+
+
 def align_face(frame: Image, face: Face, spec: CropSpec) -> AlignedFace:
     """Cut a face out of a frame.
 

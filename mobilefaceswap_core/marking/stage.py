@@ -16,11 +16,9 @@ import numpy as np
 from ..blend.finish import Finishing, Stage
 from ..faces.geometry import (
     compose,
-    crop_from_frame_matrix,
+    crop_of_contract,
     invert,
     side_in_frame,
-    template_points,
-    transform_points,
     warp,
 )
 from ..swapper import SwapperInfo
@@ -65,11 +63,10 @@ def mark_aligned(
         A new crop. One of another template or fit (the authors' weights take an affine fit) is carried over to the
         reader's crop, marked there, and the change is carried back; pixels with weight 0 stay as they are.
     """
+    spec = replace(spec, size_px=len(crop))  # finishing may have enlarged it
     if (spec.template, spec.fit) == (MARK_CROP.template, MARK_CROP.fit):
         return mark(crop, weight, side_in_frame(crop_from_frame, len(crop)))
-    # The five points themselves are gone; where the template lies in the frame they are met but for the fit's residual.
-    five = transform_points(invert(crop_from_frame), template_points(spec))
-    mark_from_crop = compose(crop_from_frame_matrix(five, MARK_CROP), invert(crop_from_frame))
+    mark_from_crop = compose(crop_of_contract(crop_from_frame, spec, MARK_CROP), invert(crop_from_frame))
     size = (MARK_CROP.size_px, MARK_CROP.size_px)
     carried = warp(crop, mark_from_crop, size, border=cv2.BORDER_REPLICATE)
     there = np.clip(warp(weight, mark_from_crop, size), 0, 1)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from ..blend.finish import finish
+from ..blend.finish import FaceMemories, finish
 from ..errors import Cancelled, OptionError, OutputError
 from ..identity.encoder import IdentityEncoder
 from ..marking import MarkReport, finish_file
@@ -137,6 +137,7 @@ class _Job:
         self._finder = PersonFinder(people, encoder) if is_mapping and encoder is not None else None
         self._tracker = Tracker(pipeline.detector, key_interval=options.key_interval, smooth=options.smooth)
         self._steps = pipeline.stages(options.swap, moving=True)
+        self._memories = FaceMemories()
         self._largest: int | None = None
         on_gpu = pipeline.swapper.info.device.startswith(("cuda", "mps"))
         self._batch = options.batch or (_GPU_BATCH if on_gpu else 1)
@@ -260,11 +261,13 @@ class _Job:
 
     def _paste(self, works: Iterator[_Work]) -> Iterator[_Work]:
         for work in works:
-            work.image = None
-            for target, crop in work.crops:
-                done = finish(target, crop, self._steps)
+            time_s = work.picture.stamp.seconds
+            for (_, face, _), (target, crop) in zip(work.chosen, work.crops, strict=True):
+                memory = self._memories.of(face.track)
+                done = finish(target, crop, self._steps, frame=work.image, memory=memory, time_s=time_s)
                 work.picture.paste(done.pixels, done.weight, done.crop_from_frame)
-            work.crops = []
+            self._memories.keep({face.track for face in work.faces})
+            work.crops, work.image = [], None
             yield work
 
     def _encode(self, writer: Writer, works: Iterator[_Work]) -> Iterator[_Work]:
