@@ -122,7 +122,7 @@ class SteadyLids:
 
     @property
     def usual(self) -> Closing:
-        """How far each eye opens when it is open: a constant at first, then a high quantile of what was seen."""
+        """Each eye's opening while it is open; a constant at first, then a high quantile of what was seen."""
         if len(self._openings) < _ENOUGH:
             return USUAL_OPENING, USUAL_OPENING
         left, right = np.clip(np.quantile(np.array(self._openings), _USUAL_QUANTILE, axis=0), *_USUAL_LIMITS)

@@ -67,7 +67,7 @@ class OcclusionModel:
         return self.batch([target])[0]
 
     def batch(self, targets: Sequence[Image]) -> list[Mask]:
-        """:meth:`__call__` of several targets in one run of the network."""
+        """The probabilities of several targets in one run of the network."""
         if not targets:
             return []
         for target in targets:

@@ -33,11 +33,16 @@ def test_each_choice_reaches_its_option() -> None:
             "feather": 0.1,
             "max_yaw": 40,
             "badge": True,
+            "occlusion": False,
+            "lids": False,
+            "texture": 0.5,
+            "strength": 0.8,
         }
     )
     assert made.limits.regions == ("eyes", "mouth") and made.limits.keep == ("nose",)
     assert made.limits.box == (0.1, 0, 0.2, 0) and made.limits.feather == 0.1
     assert made.max_yaw_deg == 40 and made.marks.badge
+    assert (made.occlusion, made.lids, made.texture, made.strength) == (False, False, 0.5, 0.8)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,16 @@ import pytest
 
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
-from mobilefaceswap_core.blend.finish import APPEARANCE, STAGES, FinishOptions, finish, stages, swapped_crop
+from mobilefaceswap_core.blend.finish import (
+    APPEARANCE,
+    STAGES,
+    FaceMemories,
+    FinishOptions,
+    Setting,
+    finish,
+    stages,
+    swapped_crop,
+)
 from mobilefaceswap_core.blend.limits import MaskLimits, limit_weight
 from mobilefaceswap_core.blend.mask import refine_mask
 from mobilefaceswap_core.errors import OptionError
@@ -17,8 +26,9 @@ from mobilefaceswap_core.swapper import SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 
 SOFT = SwapperInfo("soft", "a soft network", CropSpec(), "none", "tests", match_detail=True)
+PLAIN = FinishOptions(lids=False, occlusion=False, texture=0)
 SHARP = replace(SOFT, name="sharp", match_colours=False, match_detail=False)
-BOX = FinishOptions(limits=MaskLimits(box=(0.2, 0.0, 0.0, 0.0)))
+BOX = replace(PLAIN, limits=MaskLimits(box=(0.2, 0.0, 0.0, 0.0)))
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +43,8 @@ def pair() -> tuple[AlignedFace, SwappedCrop]:
 
 def test_stages_run_in_the_stated_order_and_give_what_their_functions_give(pair) -> None:
     target, crop = pair
-    steps = stages(SOFT, BOX)
-    assert [step.name for step in steps] == [name for name, _ in STAGES] == ["colour", "detail", "mask", "limits"]
+    steps = stages(Setting(SOFT, BOX))
+    assert [step.name for step in steps] == ["colour", "detail", "mask", "limits", "native"]
     done = finish(target, crop, steps)
     coloured = match_colours(crop.image, target.image, crop.mask)
     assert (done.pixels == match_detail(coloured, target.image, crop.mask)).all()
@@ -43,16 +53,23 @@ def test_stages_run_in_the_stated_order_and_give_what_their_functions_give(pair)
 
 
 def test_a_stage_with_nothing_to_do_is_left_out_and_an_option_overrules_the_swapper() -> None:
-    assert [step.name for step in stages(SHARP)] == ["mask"]
-    assert [step.name for step in stages(SHARP, FinishOptions(match_colours=True))] == ["colour", "mask"]
-    assert [step.name for step in stages(SOFT, FinishOptions(match_detail=False))] == ["colour", "mask"]
-    assert [step.name for step in stages(SOFT, BOX, only=APPEARANCE)] == ["colour", "detail"]
+    def names(info, options, **more):
+        return [step.name for step in stages(Setting(info, options, **more))]
+
+    assert names(SHARP, PLAIN) == ["mask", "native"]
+    assert names(SHARP, replace(PLAIN, match_colours=True), moving=True) == ["colour", "mask"]
+    assert names(SOFT, replace(PLAIN, match_detail=False), moving=True) == ["colour", "mask"]
+    assert [step.name for step in stages(Setting(SOFT, BOX), only=APPEARANCE)] == ["colour", "detail"]
+    everything = FinishOptions(limits=BOX.limits, strength=0.5)
+    assert names(SOFT, everything, occlusion=lambda: None) == [name for name, _ in STAGES]
+    # A clip has no time for texture, and no network is loaded where none is offered.
+    assert names(SHARP, FinishOptions(), moving=True) == ["lids", "mask"]
 
 
 def test_nothing_that_is_given_to_a_stage_is_written_to(pair) -> None:
     target, crop = pair
     before = target.image.copy(), crop.image.copy(), crop.mask.copy()
-    finish(target, crop, stages(SOFT, BOX))
+    finish(target, crop, stages(Setting(SOFT, BOX)))
     assert all((now == was).all() for now, was in zip((target.image, crop.image, crop.mask), before, strict=True))
 
 
@@ -60,7 +77,7 @@ def test_a_stage_that_needs_landmarks_says_so_where_there_are_none(pair) -> None
     target, crop = pair
     eyes = FinishOptions(limits=MaskLimits(keep=("eyes",)))
     with pytest.raises(OptionError, match="68 landmarks"):
-        finish(target, crop, stages(SOFT, eyes))
+        finish(target, crop, stages(Setting(SOFT, eyes)))
 
 
 def test_a_swapped_crop_is_the_target_where_the_swapper_draws_nothing(pair) -> None:
@@ -68,3 +85,50 @@ def test_a_swapped_crop_is_the_target_where_the_swapper_draws_nothing(pair) -> N
     whole = swapped_crop(target, crop, SHARP)
     assert (whole[crop.mask == 0] == target.image[crop.mask == 0]).all()
     assert (whole[crop.mask == 1] == crop.image[crop.mask == 1]).all()
+
+
+def test_strength_scales_the_weight_and_is_refused_out_of_its_range(pair) -> None:
+    target, crop = pair
+    whole, half = (finish(target, crop, stages(Setting(SHARP, replace(PLAIN, strength=s)))) for s in (1.0, 0.5))
+    assert np.allclose(half.weight, whole.weight / 2) and (half.pixels == whole.pixels).all()
+    with pytest.raises(OptionError, match=r"strength of 1.5; wanted 0 to 1"):
+        FinishOptions(strength=1.5)
+
+
+def test_what_hides_a_face_takes_from_the_weight_and_from_nothing_else(pair) -> None:
+    target, crop = pair
+    hidden = np.zeros((224, 224), np.float32)
+    hidden[:, :112] = 1
+
+    class Sees:
+        crop = CropSpec()
+
+        def __call__(self, image):
+            return hidden
+
+    options = replace(PLAIN, occlusion=True)
+    plain, kept = (finish(target, crop, stages(Setting(SHARP, chosen, occlusion=Sees))) for chosen in (PLAIN, options))
+    assert (kept.weight[:, :112] == 0).all() and (kept.weight[:, 112:] == plain.weight[:, 112:]).all()
+    assert (kept.pixels == plain.pixels).all()
+
+
+def test_a_large_face_is_finished_at_its_own_side_and_a_small_one_at_the_crops(pair) -> None:
+    target, crop = pair
+    frame = np.zeros((600, 600, 3), np.uint8)
+    for scale, side in ((2.0, 448), (1.1, 224), (8.0, 1024)):
+        placed = replace(target, crop_from_frame=np.array([[1 / scale, 0, 0], [0, 1 / scale, 0]]))
+        done = finish(placed, crop, stages(Setting(SHARP, PLAIN)), frame=frame)
+        assert done.pixels.shape == (side, side, 3) and done.weight.shape == (side, side)
+        # The corner of the crop lies at the same place of the frame, whatever the side.
+        corner = np.linalg.inv(np.vstack([done.crop_from_frame, [0, 0, 1]])) @ [side - 0.5, side - 0.5, 1]
+        assert np.allclose(corner[:2], scale * 223.5, atol=1e-6)
+
+
+def test_memories_are_kept_for_faces_in_view_and_forgotten_with_them() -> None:
+    memories = FaceMemories()
+    first = memories.of(1)
+    memories.of(2)
+    memories.keep({1})
+    assert memories.of(1) is first
+    memories.keep(())
+    assert memories.of(1) is not first
