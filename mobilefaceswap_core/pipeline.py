@@ -30,6 +30,7 @@ from .errors import NoFaceError, OptionError
 from .faces.choose import FaceChoice, choose_faces, largest
 from .faces.geometry import align_face
 from .faces.head_pose import head_pose
+from .faces.numbers import FACES_COUNT, number_of
 from .files.images import check_image
 from .models import load_swapper
 from .runtime.memory import memory_guard
@@ -84,9 +85,9 @@ class SwapResult:
 
     Attributes:
         image: ``(H, W, 3)`` RGB uint8; pixels outside the swapped faces are those of the target.
-        faces: all faces found, in the order their numbers refer to.
+        faces: all faces found, in the order their indices refer to.
         report: counts, and why faces were left alone.
-        crops_from_frame: of each swapped face, by its number.
+        crops_from_frame: of each swapped face, by its index.
         seconds: by stage: ``detect``, ``swap``, ``paste``.
     """
 
@@ -140,7 +141,7 @@ class Pipeline:
 
         Args:
             images: RGB uint8 photos, each showing at least one face.
-            face: which face of each photo, left to right from 0.
+            face: index of the face in each photo, from 0, left to right.
 
         Raises:
             NoFaceError: a photo shows no face, or not as many as asked for.
@@ -159,7 +160,7 @@ class Pipeline:
                 )
             if face != "largest" and not 0 <= face < len(faces):
                 raise NoFaceError(
-                    f"Face {face} was asked for in {which}, which shows {len(faces)} (numbers start at 0)."
+                    f"Face {number_of(face)} was asked for in {which}, which shows {len(faces)} ({FACES_COUNT})."
                 )
             chosen = largest(faces) if face == "largest" else face
             aligned.append(self.align(image, faces[chosen]))
@@ -183,8 +184,8 @@ class Pipeline:
 
         Args:
             target: ``(H, W, 3)`` RGB uint8; not changed.
-            source: one person for every chosen face, or a person by face number.
-            faces: which faces one source goes to: ``all``, ``largest``, a number or several (from 0, left to right).
+            source: one person for every chosen face, or a person by face index.
+            faces: which faces one source goes to: ``all``, ``largest``, an index or several (from 0, left to right).
                 With a mapping its keys choose.
             options: see :class:`SwapOptions`.
 
@@ -217,7 +218,7 @@ class Pipeline:
             sources: source by index into ``faces``.
 
         Returns:
-            Image, report, ``crop_from_frame`` by face number, and seconds by stage.
+            Image, report, ``crop_from_frame`` by face index, and seconds by stage.
 
         Raises:
             BackendError: memory ran out.

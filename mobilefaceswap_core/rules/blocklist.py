@@ -96,7 +96,7 @@ class FaceEmbedder:
 
         Args:
             image: ``(H, W, 3)`` RGB uint8.
-            face: which one, from 0, left to right; one that is not there stands for the last.
+            face: index of it, from 0, left to right; one that is not there stands for the last.
 
         Raises:
             NoFaceError: the photo shows none.
