@@ -117,8 +117,7 @@ def look_for_people(
         clip.close()
     merged = sorted(_merge(clusters), key=lambda c: (-len(c.frames), c.first_frame))
     return [
-        Person(index, c.thumbnail, c.first_frame, len(c.frames) / looks, c.embedding)
-        for index, c in enumerate(merged)
+        Person(index, c.thumbnail, c.first_frame, len(c.frames) / looks, c.embedding) for index, c in enumerate(merged)
     ]
 
 

@@ -83,7 +83,7 @@ def test_a_source_without_a_face_is_refused_with_the_photo_named(pipeline, astro
     blank = np.full((300, 400, 3), 128, np.uint8)
     with pytest.raises(NoFaceError, match=r"source photo 2 \(400 x 300 px\)"):
         pipeline.prepare_source([astronaut, blank])
-    with pytest.raises(NoFaceError, match="Face 5 was asked for .* shows 1 "):
+    with pytest.raises(NoFaceError, match=r"Face 5 was asked for .* shows 1 "):
         pipeline.prepare_source([astronaut], face=4)
     with pytest.raises(OptionError, match="at least one"):
         pipeline.prepare_source([])

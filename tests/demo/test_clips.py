@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from demo.clips import check_clip, clip_facts, trim_clip
 from demo.settings import Settings
+from demo.work.clips import check_clip, clip_facts, trim_clip
 from mobilefaceswap_core.errors import OptionError, VideoError
 
 

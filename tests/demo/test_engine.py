@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from demo import engine as engine_module
-from demo.engine import output_folder
-from demo.jobs import Jobs
+from demo.handlers.assignment import people_by_face
 from demo.settings import Settings
-from demo.tabs.image import people_by_face
+from demo.work import engine as engine_module
+from demo.work.engine import output_folder
+from demo.work.jobs import Jobs
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError, RefusedError
 from mobilefaceswap_core.marking.metadata import read_metadata
 from tests.fakes.painted import GREY, SIDE, colour_of, is_near, painted_engine, squares

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image as PillowImage
 
-from demo.evaluating import dataset_of, evaluate, finished_runs, read_run, unpack
 from demo.settings import Settings
+from demo.work.evaluate import dataset_of, evaluate, finished_runs, read_run, unpack
 from mobilefaceswap_core.errors import ImageError, OptionError, OutputError
 
 

@@ -94,8 +94,8 @@ def test_uploads_and_results_are_gone_after_the_hosts_time(tmp_path: Path, monke
 
     import demo.keeping
     from demo.build import build_demo, launch_options
-    from demo.engine import Engine
     from demo.settings import Settings
+    from demo.work.engine import Engine
 
     keep_s = 3.0
     monkeypatch.setenv("TMPDIR", str(tmp_path))

@@ -23,10 +23,10 @@ from mobilefaceswap_core.video import (
     swap_video,
 )
 
+from ..limits import check_size
+from ..settings import Settings
+from ..texts import say
 from .engine import Engine
-from .limits import check_size
-from .settings import Settings
-from .texts import say
 
 _MOST_FPS = 120  # pictures a second; more only keep other visitors waiting
 
@@ -159,7 +159,7 @@ def swap_clip(
 
     Args:
         engine: the app's.
-        sources: photos of one person, or of one person by number of the clip's people.
+        sources: photos of one person, or of one person by index of the clip's people.
         path: the clip.
         model: a name of :meth:`Engine.model_names`; the host's for clips if not given.
         people: of the clip, for a mapping.
@@ -181,8 +181,8 @@ def swap_clip(
     for event in events:
         report = event.report or report
         if event.frames_done > most:  # the header may say less than the clip holds
-            wanted = engine.settings.max_video_seconds
-            raise VideoError(say("clip_too_long", "en", got=f"> {wanted}", wanted=wanted))
+            limit = engine.settings.max_video_seconds
+            raise VideoError(say("clip_too_long", "en", got=f"> {limit}", wanted=limit))
         yield event
     if report is None:
         raise VideoError("The clip ended without a report. Try again.")

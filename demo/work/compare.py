@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -105,7 +105,7 @@ def cost_of(name: str) -> tuple[int | None, int | None]:
     """Multiply-adds and parameters per frame, counted; ``None`` where nothing can be counted here."""
     from eval.cost import methods
 
-    makers = {
+    makers: dict[str, Callable[[], methods.MethodCost]] = {
         "student": methods.student, "official": methods.official, "teacher": methods.teacher, "simswap": methods.simswap,
         "ghost": lambda: methods.ghost(2), "inswapper": methods.inswapper, "graphics": methods.graphics,
     }  # fmt: skip
@@ -171,12 +171,12 @@ def _swap(engine: Engine, name: str, source: str | Path, image: Image, wanted: F
     same = closest_face(faces, wanted)
     if same is None:
         return replace(row, failure="its detector does not find the face"), image, image
-    number = next(i for i, face in enumerate(faces) if face is same)
-    result = pipeline.swap(image, person, faces=number)
-    if number not in result.crops_from_frame:
-        return replace(row, failure=result.report.skipped.get(number, "left alone")), image, image
+    index = next(i for i, face in enumerate(faces) if face is same)
+    result = pipeline.swap(image, person, faces=index)
+    if index not in result.crops_from_frame:
+        return replace(row, failure=result.report.skipped.get(index, "left alone")), image, image
     # Marks go onto a copy: judges see the swap alone, visitors only the marked one.
-    place = crop_from_frame_matrix(result.faces[number].five, CropSpec())
+    place = crop_from_frame_matrix(result.faces[index].five, CropSpec())
     shown = apply_pixels(result.image, [place], MarkOptions(), model=name)
     aligned = pipeline.align(image, pipeline.with_landmarks(image, same))
     times = []
@@ -203,4 +203,5 @@ def view(image: Image, face: Face) -> Image:
     scale = _VIEW_PX / (2 * half)
     matrix = np.array([[scale, 0, _VIEW_PX / 2 - scale * centre[0]], [0, scale, _VIEW_PX / 2 - scale * centre[1]]])
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return cv2.warpAffine(image, matrix, (_VIEW_PX, _VIEW_PX), flags=way, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.warpAffine(image, matrix, (_VIEW_PX, _VIEW_PX), flags=way, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.uint8)

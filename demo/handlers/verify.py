@@ -1,4 +1,4 @@
-"""The Verify tab: does a file carry this project's marks?"""
+"""Answers of the Verify tab."""
 
 from __future__ import annotations
 
@@ -8,34 +8,23 @@ import gradio as gr
 
 from mobilefaceswap_core.marking import VerifyReport
 
-from ..messages import language, plain_words
+from ..messages import Visit
 from ..texts import say
-from ..verifying import verify
-from .context import HEAVY, Context
+from ..work.services import Services
+from ..work.verify import verify
 
 
-def build(context: Context) -> None:
-    """Add the tab's components."""
-    words = context.words
-    gr.Markdown(words("verify_hint"))
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=1, min_width=260):
-            file = gr.File(label=words("verify_file"), elem_id="verify-file", type="filepath", height=200)
-        with gr.Column(scale=2, min_width=300):
-            verdict = gr.Markdown(elem_id="verify-verdict", container=True, visible=False)
-            with gr.Accordion(words("verify_raw"), open=False, visible=False) as details:
-                raw = gr.JSON(show_label=False)
-
-    @plain_words
-    def check(path: str | None, request: gr.Request) -> tuple[Any, ...]:
-        if not path:
-            return gr.update(visible=False), gr.update(visible=False), None
-        report = verify(context.engine, path)
-        shown = report.to_json() | {"path": report.path.rpartition("/")[2]}
-        return gr.update(value=in_words(report, language(request)), visible=True), gr.update(visible=True), shown
-
-    file.change(check, file, [verdict, details, raw], concurrency_id=HEAVY,
-                concurrency_limit=context.settings.concurrency, api_visibility="private")  # fmt: skip
+def check(services: Services, visit: Visit, *, file: str | None) -> dict[str, Any]:
+    """Tell whether a file carries marks; nothing is shown without a file."""
+    if not file:
+        hidden = gr.update(visible=False)
+        return {"verdict": hidden, "details": hidden, "raw": None}
+    report = verify(services.engine, file)
+    return {
+        "verdict": gr.update(value=in_words(report, visit.language), visible=True),
+        "details": gr.update(visible=True),
+        "raw": report.to_json() | {"path": report.path.rpartition("/")[2]},
+    }
 
 
 def in_words(report: VerifyReport, spoken: str) -> str:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from mobilefaceswap_core.errors import NoFaceError, OptionError
+from mobilefaceswap_core.faces.numbers import number_of
 from mobilefaceswap_core.files.images import LoadedImage, read_image
 from mobilefaceswap_core.identity.encoder import IdentityEncoder, load_identity_encoder
 from mobilefaceswap_core.marking import MarkOptions, mark_crop, mark_image_file
@@ -21,8 +22,8 @@ from mobilefaceswap_core.rules.audit import AuditLog, content_hash
 from mobilefaceswap_core.rules.blocklist import Blocklist, FaceEmbedder, load_blocklist
 from mobilefaceswap_core.types import Face, Image
 
-from .keeping import new_folder, output_folder, sweep
-from .settings import Settings
+from ..keeping import new_folder, output_folder, sweep
+from ..settings import Settings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +36,7 @@ class SwappedPhoto:
         image: the result, RGB uint8.
         faces_found: in the target.
         faces_swapped: of them.
-        skipped: reason by face number.
+        skipped: reason by face index.
         seconds: the swap took, reading and writing included.
         model: swapper in use.
         device: device and backend in use.
@@ -153,12 +154,12 @@ class Engine:
         """Swap one photo and write the marked result.
 
         Args:
-            sources: photos of one person, or of one person by face number of the target.
+            sources: photos of one person, or of one person by face index of the target.
             target: the photo whose faces are replaced.
             model: a name of :meth:`model_names`.
             faces: as in :meth:`Pipeline.swap`, when ``sources`` is one person.
             badge: draw the visible label.
-            source_faces: which face of the photos to take, by face number of the target.
+            source_faces: index of the face to take of the photos, by face index of the target.
         """
         started = time.perf_counter()
         name = model or self.default_model()
@@ -176,7 +177,7 @@ class Engine:
                 "No face was found in the target photo. Use one where faces are visible, not too small and not turned away."
             )
         if not result.report.faces_swapped:
-            reasons = "; ".join(f"face {n + 1}: {reason}" for n, reason in result.report.skipped.items())
+            reasons = "; ".join(f"face {number_of(i)}: {reason}" for i, reason in result.report.skipped.items())
             raise NoFaceError(f"No face of the target could be swapped ({reasons or 'none was chosen'}).")
         path = self.new_file("swapped.png")
         marks = MarkOptions(badge=self.settings.badge if badge is None else badge)

@@ -7,9 +7,9 @@ from pathlib import Path
 from mobilefaceswap_core.errors import ImageError, SwapError
 from mobilefaceswap_core.marking import VerifyReport, verify_file
 
+from ..limits import check_size
 from .clips import check_clip
 from .engine import Engine
-from .limits import check_size
 
 # Photos in the same container as MP4 (ISO/IEC 23008-12 and AVIF).
 _PHOTO_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"hevc", b"avif", b"avis")

@@ -23,10 +23,11 @@ from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.types import Image
 from mobilefaceswap_core.video.output import FULL_DISK
 
-from .limits import check_size
-from .settings import Settings
+from ..limits import check_size
+from ..settings import Settings
 
 Stage = Literal["swap", "judge", "report"]
+BUILTIN = "builtin"  # the data set of the photos that ship, by its name in eval.datasets
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _MOST_FILES = 2000
 _GROWTH = 4  # a zip of photos hardly shrinks them; more than this is a trap
@@ -184,7 +185,7 @@ def evaluate(
     log = run.with_name("evaluation.log")
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=sink, cwd=Path(__file__).parent.parent,
+            command, stdout=subprocess.DEVNULL, stderr=sink, cwd=Path(__file__).parents[2],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
     if hasattr(os, "setpriority"):
