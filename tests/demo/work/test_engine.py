@@ -10,11 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from demo.handlers.assignment import people_by_face
 from demo.settings import Settings
 from demo.work import engine as engine_module
 from demo.work.engine import output_folder
-from demo.work.jobs import Jobs
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError, RefusedError
 from mobilefaceswap_core.marking.metadata import read_metadata
 from tests.fakes.painted import GREY, SIDE, colour_of, is_near, painted_engine, squares
@@ -104,34 +102,6 @@ def test_results_are_deleted_after_the_hosts_time(tmp_path: Path, monkeypatch: p
 def test_two_results_never_share_a_folder() -> None:
     engine = painted_engine()
     assert engine.new_file("a.png").parent != engine.new_file("a.png").parent
-
-
-def test_a_chosen_person_without_a_photo_is_named() -> None:
-    with pytest.raises(OptionError, match="Person B was chosen for face 2"):
-        people_by_face({"A": ["a"], "B": [None], "C": [None], "D": [None]}, {0: "A", 1: "B"}, "en")
-
-
-def test_leaving_every_face_alone_is_refused() -> None:
-    with pytest.raises(OptionError, match="stay as it is"):
-        people_by_face({"A": ["a"], "B": [], "C": [], "D": []}, {0: "-"}, "en")
-
-
-def test_stopping_reaches_only_the_visitors_own_jobs() -> None:
-    jobs = Jobs()
-    mine, other = jobs.begin("me", "video"), jobs.begin("you", "video")
-    assert jobs.stop("me") == 1
-    assert mine.is_set() and not other.is_set()
-
-
-def test_a_new_job_stops_the_one_before_and_outlives_its_end() -> None:
-    jobs = Jobs()
-    first = jobs.begin("me", "video")
-    second = jobs.begin("me", "video")
-    jobs.end("me", "video", first)
-    assert first.is_set() and not second.is_set()
-    assert jobs.stop("me", "video") == 1 and second.is_set()
-    jobs.end("me", "video", second)
-    assert len(jobs) == 0
 
 
 @pytest.mark.parametrize("name", ["os:getcwd", "of_a_visitor:load", "weights.safetensors", "network.onnx"])
