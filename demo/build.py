@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,18 @@ from starlette.middleware import Middleware
 
 from . import endpoints
 from .browser import serve
-from .engine import Engine
+from .examples.pairs import example_pairs
 from .gate import Gate
-from .jobs import Jobs
+from .handlers.leave import leave
 from .keeping import keeping, output_folder
-from .messages import visitor
 from .settings import Settings
-from .tabs import about, browser, compare, evaluate, image, live, verify, video
-from .tabs.context import Context
-from .texts import LANGUAGES, consent_words, load_texts, say
+from .texts import LANGUAGES, load_texts
+from .ui import about, browser, compare, evaluate, image, live, verify, video
+from .ui.context import Context
+from .ui.listen import answering
+from .ui.words import translations
+from .work.engine import Engine
+from .work.services import Services
 
 _HERE = Path(__file__).parent
 # Gradio gives the pictures of examples no text for screen readers; their file names say what they show.
@@ -32,30 +37,6 @@ _NAME_EXAMPLES = """() => {
     new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
 }"""
 EXAMPLES = _HERE / "examples" / "portraits"
-
-
-def translations(settings: Settings) -> gr.I18n:
-    """All texts for Gradio to choose from in the browser, host's values filled in."""
-    values = {
-        "minutes": settings.keep_minutes,
-        "megapixels": settings.max_megapixels,
-        "mb": settings.max_upload_mb,
-    }
-    seconds = {"clip_hint": settings.max_video_seconds, "live_hint": settings.live_seconds}
-    filled = {"subtitle", "target_hint", "evaluate_hint", *seconds}
-    return gr.I18n(
-        **{
-            language: {
-                key: text.format(**values, seconds=seconds.get(key)) if key in filled else text
-                for key, text in load_texts(language).items()
-            }
-            | {
-                "consent": f"### {say('consent_title', language)}\n\n{consent_words(language)}",
-                "about": about.about_words(language),
-            }
-            for language in LANGUAGES
-        }
-    )
 
 
 def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blocks, gr.I18n]:
@@ -70,36 +51,33 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
     with gr.Blocks(
         title="MobileFaceSwap", analytics_enabled=False, delete_cache=(min(600, keep_s), keep_s), fill_width=False
     ) as demo:
-        context = Context(engine or Engine(settings), settings, gr.State(False), words, Jobs())
-        examples = image.example_pairs(EXAMPLES)
+        context = Context(Services.of(engine or Engine(settings)), gr.State(False), words)
         gr.Markdown(f"# {load_texts(LANGUAGES[0])['title']}", elem_id="title")
         gr.Markdown(words("subtitle"), elem_id="subtitle")
-        with gr.Tabs():
-            with gr.Tab(words("tab_image"), id="image"):
-                image.build(context, examples)
-            with gr.Tab(words("tab_video"), id="video"):
-                video.build(context)
-            with gr.Tab(words("tab_live"), id="live"):
-                live.build(context)
-            with gr.Tab(words("tab_browser"), id="browser"):
-                browser.build(context)
-            with gr.Tab(words("tab_compare"), id="compare"):
-                compare.build(context, examples)
-            with gr.Tab(words("tab_evaluate"), id="evaluate"):
-                evaluate.build(context)
-            with gr.Tab(words("tab_verify"), id="verify"):
-                verify.build(context)
-            with gr.Tab(words("tab_about"), id="about"):
-                about.build(context)
+        _tabs(context)
         endpoints.add(context)
         demo.load(None, None, None, js=_NAME_EXAMPLES)
-
-        def leave(request: gr.Request) -> None:
-            context.jobs.stop(visitor(request))
-
-        demo.unload(leave)
+        demo.unload(answering(leave, context.services, (), {}))
     demo.queue(max_size=settings.queue_size, default_concurrency_limit=settings.concurrency)
     return demo, words
+
+
+def _tabs(context: Context) -> None:
+    examples = example_pairs(EXAMPLES)
+    tabs: dict[str, Callable[[Context], None]] = {
+        "image": partial(image.build, examples=examples),
+        "video": video.build,
+        "live": live.build,
+        "browser": browser.build,
+        "compare": partial(compare.build, examples=examples),
+        "evaluate": evaluate.build,
+        "verify": verify.build,
+        "about": about.build,
+    }
+    with gr.Tabs():
+        for name, build in tabs.items():
+            with gr.Tab(context.words(f"tab_{name}"), id=name):
+                build(context)
 
 
 def launch(settings: Settings, **where: Any) -> None:

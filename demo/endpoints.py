@@ -1,29 +1,68 @@
 """Named endpoints for programs; with MCP switched on the same functions are tools. Described in ``docs/demo.md``.
 
-Annotations are evaluated here, unlike elsewhere: Gradio reads the kinds of results from them.
+Each is a plain function ``(services, visit, ...)``; Gradio sees its other parameters, their kinds and the docstring.
 """
 
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import gradio as gr
 from gradio.utils import get_upload_folder
+from pydantic import BaseModel
 
 from mobilefaceswap_core.errors import OptionError, VideoError
+from mobilefaceswap_core.faces.numbers import number_of
 from mobilefaceswap_core.marking import VerifyReport
 
-from .clips import SwappedClip, check_clip, plain_report, swap_clip
-from .comparing import Bench, compare
-from .evaluating import evaluate, read_run, table_rows, unpack
-from .messages import caller, language, plain_words, visitor
-from .tabs.context import HEAVY, Context
-from .tabs.evaluate import CONCURRENCY
+from .handlers.evaluate import data_of
+from .messages import Visit, spoken_error
 from .texts import say
-from .verifying import verify
-from .zerogpu import on_gpu
+from .ui.context import BACKGROUND, Context
+from .work.clips import SwappedClip, check_clip, plain_report
+from .work.evaluate import evaluate, read_run, table_rows
+from .work.services import Services
+from .work.verify import verify
 
 AUTO = "auto"
 NO_NAMES: list[str] = []  # never changed: Gradio reads it as the documented default
+
+
+def add(context: Context) -> None:
+    """Add the endpoints to the page that is being built."""
+    heavy = context.heavy
+    offered: list[tuple[str, Callable[..., Any], dict[str, Any]]] = [
+        ("swap_image", swap_image, heavy),
+        ("swap_video", swap_video, heavy),
+        ("compare", compare, heavy),
+        ("verify", verify_file, heavy),
+        ("evaluate", evaluate_pairs, BACKGROUND),
+    ]
+    for name, function, options in offered:
+        gr.api(endpoint(function, context.services), api_name=name, **options)
+
+
+def endpoint(function: Callable[..., Any], services: Services) -> Callable[..., Any]:
+    """A function as Gradio offers it: services and visit filled in, files as plain values, errors in the caller's words."""
+    signature = inspect.signature(function, eval_str=True)  # Gradio reads kinds, not their names
+    request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=gr.Request)
+    parameters = [*list(signature.parameters.values())[2:], request]
+
+    def call(*values: Any) -> Any:
+        *given, asked = values
+        visit = Visit.of(asked)
+        try:
+            return _plain(function(services, visit, *given))
+        except Exception as error:
+            raise spoken_error(error, function.__name__, visit.language) from error
+
+    call.__name__, call.__doc__ = function.__name__, function.__doc__
+    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect's own protocol
+    call.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": signature.return_annotation}
+    return call
 
 
 def uploaded(file: Any, what: str) -> Path:
@@ -47,163 +86,152 @@ def uploaded(file: Any, what: str) -> Path:
     return found
 
 
-def served(path: Path) -> dict[str, Any]:
+def served(path: Path) -> gr.FileData:
     """A result as clients download it."""
-    return gr.FileData(path=str(path), orig_name=path.name, size=path.stat().st_size).model_dump()
+    return gr.FileData(path=str(path), orig_name=path.name, size=path.stat().st_size)
 
 
-def add(context: Context) -> None:
-    """Add the endpoints to the page that is being built."""
-    engine, settings = context.engine, context.settings
-    bench = Bench()
-    swap_photo, swap_frames = on_gpu(engine.swap_photo), on_gpu(swap_clip, seconds=4 * settings.max_video_seconds)
-    measure = on_gpu(compare)
+def admitted(services: Services, visit: Visit, consent: bool) -> None:
+    """Let a call pass.
 
-    def admitted(consent: bool, request: gr.Request) -> None:
-        if consent is not True:
-            raise OptionError(say("consent_needed", language(request)))
-        engine.admit(caller(request))
-
-    @plain_words
-    def swap_image(
-        source: gr.FileData, target: gr.FileData, consent: bool, model: str = AUTO,
-        faces: Literal["all", "largest"] = "all", badge: bool = False, request: gr.Request = None,
-    ) -> tuple[gr.FileData, dict]:  # fmt: skip
-        """Put the source's face on the faces of a target photo.
-
-        Args:
-            source: photo of the face to use.
-            target: photo to change.
-            consent: true only if everyone shown agreed to this use.
-            model: "auto", or a name that the page's model list shows.
-            faces: "all" faces of the target, or the "largest" one.
-            badge: draw a visible label on the result.
-
-        Returns:
-            The marked PNG, and what was done: faces found and swapped, seconds, model, device, detector.
-        """
-        admitted(consent, request)
-        done = swap_photo(
-            [uploaded(source, "source")], uploaded(target, "target"), model=_model(model), faces=faces, badge=badge
-        )
-        facts = {
-            "faces_found": done.faces_found, "faces_swapped": done.faces_swapped,
-            "skipped": {str(number + 1): reason for number, reason in done.skipped.items()},
-            "seconds": round(done.seconds, 3), "model": done.model, "device": done.device, "detector": done.detector,
-        }  # fmt: skip
-        return served(done.path), facts
-
-    @plain_words
-    def swap_video(
-        source: gr.FileData, target: gr.FileData, consent: bool, model: str = AUTO, request: gr.Request = None
-    ) -> tuple[gr.FileData, dict]:
-        """Put the source's face on everybody in a clip; its sound is kept.
-
-        Args:
-            source: photo of the face to use.
-            target: clip to change.
-            consent: true only if everyone shown agreed to this use.
-            model: "auto", or a name that the page's model list shows.
-
-        Returns:
-            The marked MP4, and its report: frames, frames without a face, faces swapped, speed.
-        """
-        admitted(consent, request)
-        photo, clip = uploaded(source, "source"), uploaded(target, "target")
-        check_clip(clip, settings, language(request))
-        who = visitor(request)
-        stop = context.jobs.begin(who, "api video")
-        try:
-            for event in swap_frames(engine, [photo], clip, model=_model(model), stop=stop):
-                if isinstance(event, SwappedClip):
-                    return served(event.path), plain_report(event.report)
-        finally:
-            context.jobs.end(who, "api video", stop)
-        raise VideoError("The clip ended without a result. Try again.")
-
-    @plain_words
-    def compare_methods(
-        source: gr.FileData,
-        target: gr.FileData,
-        consent: bool,
-        models: list[str] = NO_NAMES,
-        request: gr.Request = None,
-    ) -> list[dict]:
-        """Swap one pair by several models and measure each result with the evaluation's judges.
-
-        Args:
-            source: photo of the face to use.
-            target: photo to change; its largest face is swapped.
-            consent: true only if everyone shown agreed to this use.
-            models: names that the page's model list shows; empty for all.
-
-        Returns:
-            One object per model and one for the target without a swap: identity similarity, pose error in degrees,
-            expression error, multiply-adds and parameters per frame, milliseconds.
-        """
-        admitted(consent, request)
-        photos = uploaded(source, "source"), uploaded(target, "target")
-        chosen = _models(models, engine.model_names())
-        return [one.measured.to_json() for one in measure(engine, bench, *photos, chosen)]
-
-    @plain_words
-    def evaluate_pairs(
-        archive: gr.FileData | None, consent: bool, models: list[str] = NO_NAMES, pairs: int = 6,
-        request: gr.Request = None,
-    ) -> tuple[gr.FileData, list[dict]]:  # fmt: skip
-        """Run an evaluation over many pairs.
-
-        Args:
-            archive: zip with folders source/ and target/, or one folder per person; null for the photos that ship.
-            consent: true only if everyone shown agreed to this use.
-            models: names that the page's model list shows; empty for all.
-            pairs: how many to draw.
-
-        Returns:
-            The report as one HTML file, and the rows of its table.
-        """
-        admitted(consent, request)
-        chosen, count = _models(models, engine.model_names()), _count(pairs)
-        run = engine.new_file("run")
-        root = run.with_name("photos") if archive else None
-        dataset = (
-            unpack(uploaded(archive, "archive"), root, settings, check=engine.check_photo)
-            if root is not None
-            else "builtin"
-        )
-        who = visitor(request)
-        stop = context.jobs.begin(who, "api evaluate")
-        try:
-            for _ in evaluate(run, dataset=dataset, root=root, methods=chosen, pairs=count,
-                              settings=settings, stop=stop):  # fmt: skip
-                pass
-        finally:
-            context.jobs.end(who, "api evaluate", stop)
-        finished = read_run(run)
-        return served(finished.report), table_rows(finished)
-
-    @plain_words
-    def verify_marks(file: gr.FileData, request: gr.Request) -> dict:
-        """Tell whether a photo or clip carries this software's marks.
-
-        Args:
-            file: photo or clip.
-
-        Returns:
-            ``marked``, and what each layer says: metadata, hidden watermark, content credentials.
-        """
-        report = verify(engine, uploaded(file, "file"))
-        return _plain(report)
-
-    heavy: dict[str, Any] = {"concurrency_id": HEAVY, "concurrency_limit": settings.concurrency}
-    gr.api(swap_image, api_name="swap_image", **heavy)
-    gr.api(swap_video, api_name="swap_video", **heavy)
-    gr.api(compare_methods, api_name="compare", **heavy)
-    gr.api(verify_marks, api_name="verify", **heavy)
-    gr.api(evaluate_pairs, api_name="evaluate", concurrency_id=CONCURRENCY, concurrency_limit=1)
+    Raises:
+        OptionError: without consent, or too many in the last minute.
+    """
+    if consent is not True:
+        raise OptionError(say("consent_needed", visit.language))
+    services.engine.admit(visit.caller)
 
 
-def _plain(report: VerifyReport) -> dict[str, Any]:
+def swap_image(
+    services: Services, visit: Visit, source: gr.FileData, target: gr.FileData, consent: bool, model: str = AUTO,
+    faces: Literal["all", "largest"] = "all", badge: bool = False,
+) -> tuple[gr.FileData, dict]:  # fmt: skip
+    """Put the source's face on the faces of a target photo.
+
+    Args:
+        source: photo of the face to use.
+        target: photo to change.
+        consent: true only if everyone shown agreed to this use.
+        model: "auto", or a name that the page's model list shows.
+        faces: "all" faces of the target, or the "largest" one.
+        badge: draw a visible label on the result.
+
+    Returns:
+        The marked PNG, and what was done: faces found and swapped, those left alone by number from 1, seconds, model,
+        device, detector.
+    """
+    admitted(services, visit, consent)
+    done = services.swap_photo(
+        [uploaded(source, "source")], uploaded(target, "target"), model=_model(model), faces=faces, badge=badge
+    )
+    facts = {
+        "faces_found": done.faces_found, "faces_swapped": done.faces_swapped,
+        "skipped": {str(number_of(index)): reason for index, reason in done.skipped.items()},
+        "seconds": round(done.seconds, 3), "model": done.model, "device": done.device, "detector": done.detector,
+    }  # fmt: skip
+    return served(done.path), facts
+
+
+def swap_video(
+    services: Services, visit: Visit, source: gr.FileData, target: gr.FileData, consent: bool, model: str = AUTO
+) -> tuple[gr.FileData, dict]:
+    """Put the source's face on everybody in a clip; its sound is kept.
+
+    Args:
+        source: photo of the face to use.
+        target: clip to change.
+        consent: true only if everyone shown agreed to this use.
+        model: "auto", or a name that the page's model list shows.
+
+    Returns:
+        The marked MP4, and its report: frames, frames without a face, faces swapped, speed.
+    """
+    admitted(services, visit, consent)
+    photo, clip = uploaded(source, "source"), uploaded(target, "target")
+    check_clip(clip, services.settings, visit.language)
+    stop = services.jobs.begin(visit.session, "api video")
+    try:
+        for event in services.swap_clip(services.engine, [photo], clip, model=_model(model), stop=stop):
+            if isinstance(event, SwappedClip):
+                return served(event.path), plain_report(event.report)
+    finally:
+        services.jobs.end(visit.session, "api video", stop)
+    raise VideoError("The clip ended without a result. Try again.")
+
+
+def compare(
+    services: Services, visit: Visit, source: gr.FileData, target: gr.FileData, consent: bool,
+    models: list[str] = NO_NAMES,
+) -> list[dict]:  # fmt: skip
+    """Swap one pair by several models and measure each result with the evaluation's judges.
+
+    Args:
+        source: photo of the face to use.
+        target: photo to change; its largest face is swapped.
+        consent: true only if everyone shown agreed to this use.
+        models: names that the page's model list shows; empty for all.
+
+    Returns:
+        One object per model and one for the target without a swap: identity similarity, pose error in degrees,
+        expression error, multiply-adds and parameters per frame, milliseconds.
+    """
+    admitted(services, visit, consent)
+    photos = uploaded(source, "source"), uploaded(target, "target")
+    chosen = _models(models, services.engine.model_names())
+    return [one.measured.to_json() for one in services.compare(services.engine, services.bench, *photos, chosen)]
+
+
+def evaluate_pairs(
+    services: Services, visit: Visit, archive: gr.FileData | None, consent: bool, models: list[str] = NO_NAMES,
+    pairs: int = 6,
+) -> tuple[gr.FileData, list[dict]]:  # fmt: skip
+    """Run an evaluation over many pairs.
+
+    Args:
+        archive: zip with folders source/ and target/, or one folder per person; null for the photos that ship.
+        consent: true only if everyone shown agreed to this use.
+        models: names that the page's model list shows; empty for all.
+        pairs: how many to draw.
+
+    Returns:
+        The report as one HTML file, and the rows of its table.
+    """
+    admitted(services, visit, consent)
+    engine = services.engine
+    chosen, count = _models(models, engine.model_names()), _count(pairs)
+    run = engine.new_file("run")
+    dataset, root = data_of(engine, uploaded(archive, "archive") if archive else None, run)
+    stop = services.jobs.begin(visit.session, "api evaluate")
+    try:
+        for _ in evaluate(run, dataset=dataset, root=root, methods=chosen, pairs=count, settings=engine.settings,
+                          stop=stop):  # fmt: skip
+            pass
+    finally:
+        services.jobs.end(visit.session, "api evaluate", stop)
+    finished = read_run(run)
+    return served(finished.report), table_rows(finished)
+
+
+def verify_file(services: Services, visit: Visit, file: gr.FileData) -> dict:
+    """Tell whether a photo or clip carries this software's marks.
+
+    Args:
+        file: photo or clip.
+
+    Returns:
+        ``marked``, and what each layer says: metadata, hidden watermark, content credentials.
+    """
+    return _without_path(verify(services.engine, uploaded(file, "file")))
+
+
+def _plain(value: Any) -> Any:
+    """Results with files as the plain objects that clients read."""
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
+
+
+def _without_path(report: VerifyReport) -> dict[str, Any]:
     """The report without its path: clients take every object with a path for a file to fetch."""
     return {key: value for key, value in report.to_json().items() if key != "path"}
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import os
 import re
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
+from dataclasses import dataclass
 
 import gradio as gr
 from gradio.utils import get_upload_folder
@@ -46,30 +43,24 @@ def caller(request: gr.Request | None) -> str:
     return str(getattr(getattr(request, "client", None), "host", None) or visitor(request))
 
 
-def plain_words(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Show our own errors as they are and everything else as one friendly sentence, logged with its cause.
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who asks, as a handler needs to know it.
 
-    The handler, a function or a generator, must end with the parameter ``request: gr.Request``, which Gradio fills in.
+    Attributes:
+        language: of messages, one of :data:`~demo.texts.LANGUAGES`.
+        session: tells visitors apart whose jobs are stopped.
+        caller: tells visitors apart for the rate limit.
     """
-    if inspect.isgeneratorfunction(handler):
 
-        @wraps(handler)
-        def steps(*args: Any) -> Any:
-            try:
-                yield from handler(*args)
-            except Exception as error:
-                raise _spoken(error, handler, language(args[-1])) from error
+    language: str = LANGUAGES[0]
+    session: str = "local"
+    caller: str = "local"
 
-        return steps
-
-    @wraps(handler)
-    def wrapped(*args: Any) -> Any:
-        try:
-            return handler(*args)
-        except Exception as error:
-            raise _spoken(error, handler, language(args[-1])) from error
-
-    return wrapped
+    @classmethod
+    def of(cls, request: gr.Request | None) -> Visit:
+        """The visit that a request belongs to."""
+        return cls(language(request), visitor(request), caller(request))
 
 
 def without_folders(text: str) -> str:
@@ -79,8 +70,14 @@ def without_folders(text: str) -> str:
     return text
 
 
-def _spoken(error: Exception, handler: Callable[..., Any], words: str) -> gr.Error:
-    """What a visitor is shown for an error."""
+def spoken_error(error: Exception, handler: str, words: str) -> gr.Error:
+    """What a visitor is shown: our own errors as they are, everything else as one friendly sentence, logged with its cause.
+
+    Args:
+        error: that a handler ended with.
+        handler: its name, for the log.
+        words: the visitor's language.
+    """
     if isinstance(error, gr.Error):
         return error
     if isinstance(error, SwapError):
@@ -88,6 +85,6 @@ def _spoken(error: Exception, handler: Callable[..., Any], words: str) -> gr.Err
     elif is_out_of_memory(error):
         text = say("error_memory", words)
     else:
-        _log.error("unexpected error in %s", handler.__name__, exc_info=error)
+        _log.error("unexpected error in %s", handler, exc_info=error)
         text = say("error_unexpected", words)
     return gr.Error(text, title=say("error_title", words), print_exception=False)

@@ -4,17 +4,46 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic.dataclasses import dataclass
 
 from mobilefaceswap_core.errors import OptionError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 PREFIX = "MFS_"
 
 
+def _login(text: str) -> str:
+    if text and ":" not in text:
+        raise ValueError("user:password")
+    return text
+
+
+def _folder(text: str) -> str:
+    if text and not Path(text).is_dir():
+        raise ValueError("a folder that is there, or nothing")
+    return text
+
+
+# A validator's message says what is wanted.
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[int, Field(ge=0)]
+Size = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Folder = Annotated[str, AfterValidator(_folder)]
+Login = Annotated[str, AfterValidator(_login)]
+_SECRET = {"auth"}  # values that no message repeats
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Each field ``name`` is read from ``MFS_NAME``.
+    """Each field ``name`` is read from ``MFS_NAME``. A value of the wrong kind raises pydantic's ``ValidationError``.
 
     Attributes:
         model: swapper of the image tab; ``auto`` takes the best for stills.
@@ -47,24 +76,24 @@ class Settings:
     video_model: str = "auto"
     detector: str = "auto"
     device: str = "auto"
-    max_upload_mb: int = 100
-    max_megapixels: int = 40
-    max_sources: int = 6
-    max_video_seconds: int = 60
-    max_video_megapixels: float = 2.1
-    max_pairs: int = 30
-    concurrency: int = 1
-    live_concurrency: int = 1
-    live_seconds: int = 60
-    live_budget_ms: int = 150
-    queue_size: int = 20
-    keep_minutes: int = 60
-    per_minute: int = 0
+    max_upload_mb: Count = 100
+    max_megapixels: Count = 40
+    max_sources: Count = 6
+    max_video_seconds: Count = 60
+    max_video_megapixels: Size = 2.1
+    max_pairs: Count = 30
+    concurrency: Count = 1
+    live_concurrency: Count = 1
+    live_seconds: Count = 60
+    live_budget_ms: Count = 150
+    queue_size: Count = 20
+    keep_minutes: Count = 60
+    per_minute: Rate = 0
     badge: bool = False
-    blocklist: str = ""
+    blocklist: Folder = ""
     audit: str = ""
-    auth: str = ""
-    reports: str = ""
+    auth: Login = ""
+    reports: Folder = ""
     browser_page: str = ""
     mcp: bool = False
 
@@ -75,27 +104,14 @@ class Settings:
         Raises:
             OptionError: a value of the wrong kind, out of range, or an unknown ``MFS_`` variable.
         """
-        known = {PREFIX + field.name.upper(): field for field in fields(cls)}
-        if unknown := sorted(key for key in environment if key.startswith(PREFIX) and key not in known):
-            raise OptionError(f"Unknown setting {unknown[0]}; known are: {', '.join(sorted(known))}.")
-        values = {
-            field.name: _parse(key, environment[key], type(field.default))
-            for key, field in known.items()
-            if key in environment
-        }
-        settings = cls(**values)  # type: ignore[arg-type]
-        settings._check()
-        return settings
-
-    def _check(self) -> None:
-        for name in ("max_upload_mb", "max_megapixels", "max_sources", "max_video_seconds", "concurrency", "queue_size",
-                     "keep_minutes", "live_concurrency", "live_seconds", "max_pairs"):  # fmt: skip
-            if getattr(self, name) < 1:
-                raise OptionError(f"{PREFIX}{name.upper()} is {getattr(self, name)}, wanted at least 1.")
-        if self.auth and ":" not in self.auth:
-            raise OptionError(f"{PREFIX}AUTH must be user:password.")
-        if self.blocklist and not Path(self.blocklist).is_dir():
-            raise OptionError(f"{PREFIX}BLOCKLIST is {self.blocklist}, which is no folder.")
+        names = {PREFIX + field.name.upper(): field.name for field in fields(cls)}
+        if unknown := sorted(key for key in environment if key.startswith(PREFIX) and key not in names):
+            raise OptionError(_unknown(unknown[0], sorted(names)))
+        given = {name: environment[key] for key, name in names.items() if key in environment}
+        try:
+            return cls(**given)  # type: ignore[arg-type]  # pydantic reads texts as what the fields hold
+        except ValidationError as error:
+            raise OptionError(" ".join(_refusal(found) for found in error.errors(include_url=False))) from None
 
     @property
     def max_pixels(self) -> int:
@@ -111,12 +127,27 @@ class Settings:
         return (user, password) if self.auth else None
 
 
-def _parse(key: str, text: str, kind: type) -> object:
-    if kind is bool:
-        if text.lower() not in ("0", "1", "true", "false", "yes", "no"):
-            raise OptionError(f"{key} is {text!r}, wanted 1 or 0.")
-        return text.lower() in ("1", "true", "yes")
-    try:
-        return kind(text)
-    except ValueError:
-        raise OptionError(f"{key} is {text!r}, wanted a {'whole ' if kind is int else ''}number.") from None
+def _unknown(key: str, known: list[str]) -> str:
+    if near := get_close_matches(key, known, n=1):
+        return f"Unknown setting {key}; did you mean {near[0]}? Correct its name or unset it."
+    return f"Unknown setting {key}; known are: {', '.join(known)}. Correct its name or unset it."
+
+
+def _refusal(error: ErrorDetails) -> str:
+    """What was got and what was wanted."""
+    name = str(error["loc"][0])
+    got = "" if name in _SECRET else f" is {error['input']!r},"
+    return f"{PREFIX}{name.upper()}{got} wanted {_wanted(error)}."
+
+
+def _wanted(error: ErrorDetails) -> str:
+    kind, limits = error["type"], error.get("ctx", {})
+    if kind == "greater_than_equal":
+        return f"at least {limits['ge']}"
+    if kind == "greater_than":
+        return f"more than {limits['gt']:g}"
+    if kind == "value_error":
+        return str(limits["error"])
+    words = {"int_parsing": "a whole number", "int_from_float": "a whole number", "float_parsing": "a number",
+             "finite_number": "a finite number", "bool_parsing": "1 or 0"}  # fmt: skip
+    return words.get(kind, error["msg"])

@@ -31,6 +31,7 @@ from .errors import NoFaceError, OptionError
 from .faces.choose import FaceChoice, choose_faces, largest
 from .faces.geometry import align_face
 from .faces.head_pose import head_pose
+from .faces.numbers import FACES_COUNT, number_of
 from .files.images import LoadedImage, check_image
 from .marking import UNMARKED, MarkOptions, MarkReport, marking_stage, save_image
 from .models import load_swapper
@@ -64,9 +65,9 @@ class SwapResult:
 
     Attributes:
         image: ``(H, W, 3)`` RGB uint8; pixels outside the swapped faces are those of the target.
-        faces: all faces found, in the order their numbers refer to.
+        faces: all faces found, in the order their indices refer to.
         report: counts, and why faces were left alone.
-        crops_from_frame: of each swapped face, by its number.
+        crops_from_frame: of each swapped face, by its index.
         seconds: by stage: ``detect``, ``swap``, ``paste``.
         model: name of the swapper.
         marks: what was chosen to say that the image was swapped; the watermark is in ``image`` already.
@@ -154,7 +155,7 @@ class Pipeline:
 
         Args:
             images: RGB uint8 photos, each showing at least one face.
-            face: which face of each photo, left to right from 0.
+            face: index of the face in each photo, from 0, left to right.
             check: called with the photos and the face chosen in each before anything is made of them; raises to refuse,
                 as :meth:`~mobilefaceswap_core.rules.host.HostRules.check` does.
 
@@ -175,7 +176,7 @@ class Pipeline:
                 )
             if face != "largest" and not 0 <= face < len(faces):
                 raise NoFaceError(
-                    f"Face {face} was asked for in {which}, which shows {len(faces)} (numbers start at 0)."
+                    f"Face {number_of(face)} was asked for in {which}, which shows {len(faces)} ({FACES_COUNT})."
                 )
             chosen.append(faces[largest(faces) if face == "largest" else face])
         if check is not None:
@@ -202,8 +203,8 @@ class Pipeline:
 
         Args:
             target: ``(H, W, 3)`` RGB uint8; not changed.
-            source: one person for every chosen face, or a person by face number.
-            faces: which faces one source goes to: ``all``, ``largest``, a number or several (from 0, left to right).
+            source: one person for every chosen face, or a person by face index.
+            faces: which faces one source goes to: ``all``, ``largest``, an index or several (from 0, left to right).
                 With a mapping its keys choose.
             options: see :class:`~mobilefaceswap_core.options.SwapOptions`.
             found: the target's faces as :meth:`detect` gave them, where somebody has looked already.
@@ -240,7 +241,7 @@ class Pipeline:
             moving: the frame is one of a clip or a camera; its mark has to outlive a video codec.
 
         Returns:
-            Image, report, ``crop_from_frame`` by face number, and seconds by stage.
+            Image, report, ``crop_from_frame`` by face index, and seconds by stage.
 
         Raises:
             BackendError: memory ran out.

@@ -41,6 +41,20 @@ ORDER = (
     ("__main__",),
 )
 
+# Rooms of the app, lowest first: what is done, what answers, what is shown, and the page around all of it.
+DEMO_ORDER = (
+    ("settings", "texts", "keeping", "examples"),
+    ("limits",),
+    ("gate", "browser"),
+    ("work",),
+    ("messages",),
+    ("handlers",),
+    ("ui",),
+    ("endpoints",),
+    ("build",),
+)
+ORDERS = {"mobilefaceswap_core": ORDER, "demo": DEMO_ORDER}
+
 
 def imported_modules(path: Path) -> set[str]:
     """Top-level names of all absolute imports of a file, those inside functions included."""
@@ -81,26 +95,26 @@ def imported_inside(path: Path, package: str) -> Iterator[tuple[int, str]]:
 
 
 def room_of(name: str) -> str:
-    """The folder or file right under the core that a full name belongs to."""
+    """The folder or file right under its package that a full name belongs to."""
     return name.split(".")[1]
 
 
-def test_every_room_of_the_core_has_its_place_in_the_order() -> None:
+@pytest.mark.parametrize("package", ORDERS)
+def test_every_room_has_its_place_in_the_order(package: str) -> None:
     rooms = {
-        path.stem
-        for path in (ROOT / "mobilefaceswap_core").iterdir()
-        if path.suffix == ".py" or (path / "__init__.py").is_file()
+        path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
     }
-    assert rooms - {"__init__"} == {room for step in ORDER for room in step}
+    assert rooms - {"__init__"} == {room for step in ORDERS[package] for room in step}
 
 
-def test_a_room_of_the_core_imports_only_from_those_before_it() -> None:
-    rank = {room: number for number, step in enumerate(ORDER) for room in step}
+@pytest.mark.parametrize("package", ORDERS)
+def test_a_room_imports_only_from_those_before_it(package: str) -> None:
+    rank = {room: number for number, step in enumerate(ORDERS[package]) for room in step}
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {name}"
-        for path in sorted((ROOT / "mobilefaceswap_core").rglob("*.py"))
-        if (room := path.relative_to(ROOT / "mobilefaceswap_core").parts[0].removesuffix(".py")) != "__init__"
-        for line, name in imported_inside(path, "mobilefaceswap_core")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if (room := path.relative_to(ROOT / package).parts[0].removesuffix(".py")) != "__init__"
+        for line, name in imported_inside(path, package)
         if room_of(name) in rank and rank[room_of(name)] > rank[room]
     ]
     assert wrong == []

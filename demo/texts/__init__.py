@@ -6,6 +6,7 @@ import json
 from functools import cache
 from importlib.resources import files
 
+from mobilefaceswap_core import __version__
 from mobilefaceswap_core.rules.consent import consent_text
 
 LANGUAGES = ("en", "zh-CN")  # the first is the fallback
@@ -36,3 +37,9 @@ def consent_words(language: str) -> str:
     """What visitors agree to; the core's English text where there is no translation."""
     translated = files(__package__).joinpath(f"consent.{language}.md")
     return translated.read_text(encoding="utf-8") if translated.is_file() else consent_text()
+
+
+def about_words(language: str) -> str:
+    """The text of the About tab."""
+    text = files(__package__).joinpath(f"about.{language}.md").read_text(encoding="utf-8")
+    return text.replace("{version}", __version__)

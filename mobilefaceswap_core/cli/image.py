@@ -46,7 +46,7 @@ def image(
     ] = None,
     face: Annotated[
         str,
-        typer.Option("--face", metavar="all|largest|N[,M]", help="Which faces of the target, from 0, left to right."),
+        typer.Option("--face", metavar="all|largest|N[,M]", help="Which faces of the target, from 1, left to right."),
     ] = "all",
     mapping: Annotated[
         list[str] | None,
@@ -110,7 +110,7 @@ def register(app: typer.Typer) -> None:
 
 
 def photos_by_face(source: Sequence[Path], mapping: Sequence[str], *, model: str) -> dict[int | None, list[Path]]:
-    """Source photos by face number; the key ``None`` stands for every chosen face.
+    """Source photos by face index; the key ``None`` stands for every chosen face.
 
     Raises:
         OptionError: none given, or both forms at once.
@@ -163,6 +163,7 @@ def swap_file(
     Returns:
         With ``output`` ``None`` when no face could be swapped; nothing is written then.
     """
+    from ..faces.numbers import number_of
     from ..files.images import read_image
 
     started = time.perf_counter()
@@ -179,7 +180,7 @@ def swap_file(
         "output": str(job.output) if written else None,
         "faces_found": result.report.faces_found,
         "faces_swapped": result.report.faces_swapped,
-        "skipped": {str(number): reason for number, reason in result.report.skipped.items()},
+        "skipped": {str(number_of(index)): reason for index, reason in result.report.skipped.items()},
         **marked,
         **in_use(pipeline),
         "seconds": round(time.perf_counter() - started, 4),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import OptionError
+from ..faces.numbers import index_of
 
 if TYPE_CHECKING:
     from ..faces.choose import FaceChoice
@@ -16,6 +17,28 @@ if TYPE_CHECKING:
 # Written out so that --help needs no import of detectors and backends; tests compare them with DETECTORS and BACKENDS.
 DETECTOR_CHOICES = "auto, insightface, dlib, lite"
 BackendName = Literal["auto", "torch", "onnxruntime", "openvino"]
+
+_MOST_DIGITS = 9  # no picture shows more faces; Python refuses to read numbers of thousands of digits
+
+
+def _index(text: str, where: str) -> int | None:
+    """The index of a face or person written as a number from 1; ``None`` for what is no whole number."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        return None
+    return index_of(int(text), where)
+
+
+def parse_source_face(text: str) -> int:
+    """The index of a face written as a number from 1.
+
+    Raises:
+        OptionError: anything else.
+    """
+    index = _index(text, "--source-face")
+    if index is None:
+        raise OptionError(f"--source-face: got {text!r}, wanted a face number from 1, left to right.")
+    return index
+
 
 ModelOption = Annotated[
     str,
@@ -43,7 +66,10 @@ ThreadsOption = Annotated[
 SourceFaceOption = Annotated[
     int | None,
     typer.Option(
-        "--source-face", min=0, metavar="N", help="Face of the source photos, from 0, left to right; else the largest."
+        "--source-face",
+        parser=parse_source_face,
+        metavar="N",
+        help="Face of the source photos, from 1, left to right; else the largest.",
     ),
 ]
 ConsentOption = Annotated[
@@ -75,21 +101,21 @@ AuditLogOption = Annotated[
 
 
 def parse_faces(text: str) -> FaceChoice:
-    """``all``, ``largest``, or numbers as in ``0`` and ``0,2``.
+    """``all``, ``largest``, or numbers from 1 as in ``1`` and ``1,3``; as indices.
 
     Raises:
         OptionError: anything else.
     """
     if text == "all" or text == "largest":
         return text  # type: ignore[return-value]
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise OptionError(f"--face: got {text!r}, wanted all, largest, or face numbers from 0 such as 0 or 0,2.")
-    return sorted({int(part) for part in parts})
+    indices = [_index(part.strip(), "--face") for part in text.split(",")]
+    if None in indices:
+        raise OptionError(f"--face: got {text!r}, wanted all, largest, or face numbers from 1 such as 1 or 1,3.")
+    return sorted({index for index in indices if index is not None})
 
 
 def parse_map(entries: Sequence[str]) -> dict[int, list[Path]]:
-    """``N=photo`` entries as photos by face number; a number given again adds a photo of the same person.
+    """``N=photo`` entries, N from 1, as photos by index; a number given again adds a photo of the same person.
 
     Raises:
         OptionError: an entry of another form.
@@ -97,7 +123,8 @@ def parse_map(entries: Sequence[str]) -> dict[int, list[Path]]:
     photos: dict[int, list[Path]] = {}
     for entry in entries:
         number, separator, photo = entry.partition("=")
-        if not separator or not photo or not (number.isascii() and number.isdigit()):
-            raise OptionError(f"--map: got {entry!r}, wanted N=photo with a face number from 0, such as 0=anna.jpg.")
-        photos.setdefault(int(number), []).append(Path(photo))
+        index = _index(number, "--map") if separator and photo else None
+        if index is None:
+            raise OptionError(f"--map: got {entry!r}, wanted N=photo with a number from 1, such as 1=anna.jpg.")
+        photos.setdefault(index, []).append(Path(photo))
     return photos

@@ -126,7 +126,7 @@ def people(
     target: ClipOption,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Write a thumbnail of each person, person0.png and so on."),
+        typer.Option("--out", metavar="FOLDER", help="Write a thumbnail of each person, person1.png and so on."),
     ] = None,
     detector: DetectorOption = "auto",
     device: DeviceOption = "auto",
@@ -135,6 +135,7 @@ def people(
     """List who appears in a clip, to choose from with `video --map`."""
     with library_output_on_stderr():
         from ..detect import load_detector
+        from ..faces.numbers import number_of
         from ..files.images import write_image
         from ..identity.encoder import load_identity_encoder
         from ..video import find_people
@@ -149,13 +150,13 @@ def people(
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
             for person in found:
-                write_image(out / f"person{person.number}.png", person.thumbnail)
+                write_image(out / f"person{number_of(person.index)}.png", person.thumbnail)
     entries = [
         {
-            "number": person.number,
+            "number": number_of(person.index),
             "first_frame": person.first_frame,
             "share": round(person.share, 4),
-            "thumbnail": None if out is None else str(out / f"person{person.number}.png"),
+            "thumbnail": None if out is None else str(out / f"person{number_of(person.index)}.png"),
         }
         for person in found
     ]

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from ..errors import OptionError
 from ..types import Face
+from .numbers import FACES_COUNT, number_of
 
 Person = TypeVar("Person")
 
@@ -22,10 +23,10 @@ def largest(faces: Sequence[Face]) -> int:
 def choose_faces(
     faces: Sequence[Face], source: Person | Mapping[int, Person], choice: FaceChoice = "all"
 ) -> dict[int, Person]:
-    """Which source goes on which face.
+    """Which source goes on which face; indices count from 0, left to right.
 
     Raises:
-        OptionError: a face number that is not there, or a choice of another kind.
+        OptionError: a face that is not there, or a choice of another kind.
     """
     if isinstance(source, Mapping):
         wanted = dict(source)
@@ -34,19 +35,19 @@ def choose_faces(
     elif choice == "largest":
         wanted = {largest(faces): source} if faces else {}
     else:
-        wanted = dict.fromkeys(_numbers(choice), source)
+        wanted = dict.fromkeys(_indices(choice), source)
     if faces and (missing := [i for i in wanted if not 0 <= i < len(faces)]):
         raise OptionError(
-            f"Face {missing[0]} was chosen, but the target shows {len(faces)} faces (numbers start at 0)."
+            f"Face {number_of(missing[0])} was chosen, but the target shows {len(faces)} faces ({FACES_COUNT})."
         )
     return wanted if faces else {}
 
 
-def _numbers(choice: object) -> list[int]:
-    """Face numbers of a choice that names some."""
-    numbers = [choice] if isinstance(choice, int) else choice
-    if not isinstance(numbers, (list, tuple, range)) or not all(type(number) is int for number in numbers):
+def _indices(choice: object) -> list[int]:
+    """Face indices of a choice that names some."""
+    indices = [choice] if isinstance(choice, int) else choice
+    if not isinstance(indices, (list, tuple, range)) or not all(type(index) is int for index in indices):
         raise OptionError(
-            f"The faces asked for are {reprlib.repr(choice)}; wanted all, largest, or numbers from 0, left to right."
+            f"The faces asked for are {reprlib.repr(choice)}; wanted all, largest, or Python's indices from 0, left to right."
         )
-    return list(numbers)
+    return list(indices)

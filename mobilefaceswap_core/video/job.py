@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from ..blend.finish import FaceMemories, finish
 from ..errors import Cancelled, OptionError, OutputError
+from ..faces.numbers import PEOPLE_COUNT, number_of
 from ..identity.encoder import IdentityEncoder
 from ..marking import MarkReport, finish_file
 from ..pipeline import Pipeline, Source, unusable
@@ -90,9 +91,10 @@ def swap_video(
         if isinstance(source, Mapping):
             encoder = encoder or _shipped_encoder()
             known = (yield from _looking(target, pipeline, encoder, stop)) if people is None else people
-            if missing := set(source) - {person.number for person in known}:
+            if missing := set(source) - {person.index for person in known}:
                 raise OptionError(
-                    f"Person {min(missing)} was given a source, but {target} shows {len(known)} people (numbers from 0)."
+                    f"Person {number_of(min(missing))} was given a source, but {target} shows {len(known)} people "
+                    f"({PEOPLE_COUNT})."
                 )
             people = known
         clip = open_clip(target)

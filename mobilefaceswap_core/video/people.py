@@ -37,14 +37,14 @@ class Person:
     """Someone in a clip.
 
     Attributes:
-        number: from 0, the one seen most first; what a mapping of sources refers to.
+        index: from 0, the one seen most first; what a mapping of sources refers to.
         thumbnail: ``(224, 224, 3)`` RGB, the largest and most frontal view.
         first_frame: first frame that was looked at and showed them.
         share: part of the frames looked at that show them, [0, 1].
         embedding: ``(512,)`` unit embedding.
     """
 
-    number: int
+    index: int
     thumbnail: Image
     first_frame: int
     share: float
@@ -117,8 +117,7 @@ def look_for_people(
         clip.close()
     merged = sorted(_merge(clusters), key=lambda c: (-len(c.frames), c.first_frame))
     return [
-        Person(number, c.thumbnail, c.first_frame, len(c.frames) / looks, c.embedding)
-        for number, c in enumerate(merged)
+        Person(index, c.thumbnail, c.first_frame, len(c.frames) / looks, c.embedding) for index, c in enumerate(merged)
     ]
 
 
@@ -200,7 +199,7 @@ class PersonFinder:
 
     def __init__(self, people: Sequence[Person], encoder: IdentityEncoder) -> None:
         self._known = np.stack([p.embedding for p in people]) if people else np.zeros((0, 512), np.float32)
-        self._numbers = [p.number for p in people]
+        self._indices = [p.index for p in people]
         self._encoder = encoder
         self._running: dict[int, NDArray[np.float32]] = {}
         self._owner: dict[int, int | None] = {}
@@ -238,6 +237,6 @@ class PersonFinder:
         for row, track in enumerate(rows):
             owner = self._owner.get(track)
             if owner is not None:
-                similarities[row, self._numbers.index(owner)] += _SWITCH_MARGIN
+                similarities[row, self._indices.index(owner)] += _SWITCH_MARGIN
         for track, column in zip(rows, assign(similarities, _KNOWN_PERSON), strict=True):
-            self._owner[track] = None if column is None else self._numbers[column]
+            self._owner[track] = None if column is None else self._indices[column]

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from demo.build import EXAMPLES, build_demo, launch_options
-from demo.engine import Engine, output_folder
 from demo.settings import Settings
+from demo.work.engine import Engine, output_folder
 from mobilefaceswap_core.marking import verify_file
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from demo.build import build_demo, launch_options
-from demo.engine import Engine
 from demo.settings import Settings
+from demo.work.engine import Engine
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.files.images import read_image

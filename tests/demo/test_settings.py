@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from demo.settings import Settings
 from mobilefaceswap_core.errors import OptionError
@@ -29,17 +30,58 @@ def test_variables_of_others_are_left_alone() -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("MFS_CONCURENCY", "2", "Unknown setting MFS_CONCURENCY"),
-        ("MFS_QUEUE_SIZE", "many", "whole number"),
-        ("MFS_QUEUE_SIZE", "0", "at least 1"),
-        ("MFS_BADGE", "perhaps", "1 or 0"),
-        ("MFS_AUTH", "secret", "user:password"),
-        ("MFS_BLOCKLIST", "no/such/folder", "no folder"),
+        ("MFS_QUEUE_SIZE", "many", "MFS_QUEUE_SIZE is 'many', wanted a whole number."),
+        ("MFS_QUEUE_SIZE", "1.5", "MFS_QUEUE_SIZE is '1.5', wanted a whole number."),
+        ("MFS_QUEUE_SIZE", "0", "MFS_QUEUE_SIZE is '0', wanted at least 1."),
+        ("MFS_LIVE_BUDGET_MS", "0", "MFS_LIVE_BUDGET_MS is '0', wanted at least 1."),
+        ("MFS_PER_MINUTE", "-1", "MFS_PER_MINUTE is '-1', wanted at least 0."),
+        ("MFS_MAX_VIDEO_MEGAPIXELS", "nan", "MFS_MAX_VIDEO_MEGAPIXELS is 'nan', wanted a finite number."),
+        ("MFS_MAX_VIDEO_MEGAPIXELS", "0", "MFS_MAX_VIDEO_MEGAPIXELS is '0', wanted more than 0."),
+        ("MFS_MAX_VIDEO_MEGAPIXELS", "big", "MFS_MAX_VIDEO_MEGAPIXELS is 'big', wanted a number."),
+        ("MFS_BADGE", "perhaps", "MFS_BADGE is 'perhaps', wanted 1 or 0."),
+        ("MFS_AUTH", "secret", "MFS_AUTH wanted user:password."),
+        (
+            "MFS_BLOCKLIST",
+            "no/such/folder",
+            "MFS_BLOCKLIST is 'no/such/folder', wanted a folder that is there, or nothing.",
+        ),
+        (
+            "MFS_REPORTS",
+            "no/such/folder",
+            "MFS_REPORTS is 'no/such/folder', wanted a folder that is there, or nothing.",
+        ),
     ],
 )
-def test_wrong_values_are_refused_by_name(variable: str, value: str, message: str) -> None:
-    with pytest.raises(OptionError, match=message):
+def test_wrong_values_are_refused_with_what_was_got_and_wanted(variable: str, value: str, message: str) -> None:
+    with pytest.raises(OptionError) as refused:
         Settings.from_environment({variable: value})
+    assert str(refused.value) == message
+
+
+def test_all_wrong_values_are_named_at_once() -> None:
+    with pytest.raises(OptionError, match=r"(?s)MFS_CONCURRENCY is .*MFS_MCP is "):
+        Settings.from_environment({"MFS_CONCURRENCY": "0", "MFS_MCP": "maybe"})
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("MFS_CONCURENCY", "Unknown setting MFS_CONCURENCY; did you mean MFS_CONCURRENCY?"),
+        ("MFS_KEEP_MINUTE", "did you mean MFS_KEEP_MINUTES?"),
+        ("MFS_ZZZ", "known are: MFS_AUDIT, MFS_AUTH"),
+    ],
+)
+def test_a_misspelt_name_is_refused_with_the_nearest_one(key: str, said: str) -> None:
+    with pytest.raises(OptionError) as refused:
+        Settings.from_environment({key: "1"})
+    assert said in str(refused.value)
+
+
+def test_settings_made_in_python_are_checked_too_and_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        Settings(concurrency=0)
+    with pytest.raises(FrozenInstanceError):
+        Settings().concurrency = 2  # type: ignore[misc]
 
 
 def test_a_login_may_have_colons_in_its_password() -> None:

@@ -8,10 +8,9 @@ from string import Formatter
 
 import pytest
 
-from demo.build import translations
 from demo.settings import Settings
-from demo.tabs.about import about_words
-from demo.texts import LANGUAGES, consent_words, language_of, load_texts, say
+from demo.texts import LANGUAGES, about_words, consent_words, language_of, load_texts, say
+from demo.ui.words import translations
 
 DEMO = Path(__file__).parents[2] / "demo"
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image as PillowImage
 
-from demo.engine import Engine
 from demo.settings import Settings
+from demo.work.engine import Engine
 from mobilefaceswap_core.detect.detector import DetectorInfo
 from mobilefaceswap_core.faces.geometry import TEMPLATES_112
 from mobilefaceswap_core.pipeline import Pipeline

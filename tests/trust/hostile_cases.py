@@ -120,8 +120,8 @@ REQUEST = SimpleNamespace(headers={}, session_hash="visitor", client=SimpleNames
 def handlers() -> dict[tuple[str, str], Callable[..., Any]]:
     """The page's functions by module and name; models load once."""
     from demo.build import build_demo
-    from demo.engine import Engine
     from demo.settings import Settings
+    from demo.work.engine import Engine
 
     settings = Settings(model="student", detector="lite", max_upload_mb=20, max_megapixels=20, max_pairs=4)
     engine = Engine(settings)
@@ -232,8 +232,8 @@ def _tab_zip(folder: Path, make: Callable[[], bytes]) -> None:
 
 
 def _blocklist(folder: Path, make: Callable[[], bytes]) -> None:
-    from demo.engine import Engine
     from demo.settings import Settings
+    from demo.work.engine import Engine
 
     (folder / "listed").mkdir()
     (folder / "listed" / "somebody.png").write_bytes(make())

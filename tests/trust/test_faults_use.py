@@ -136,7 +136,7 @@ DEMO = """
 import os, pathlib, tempfile
 import numpy as np, skimage.data
 from demo.build import build_demo, launch_options
-from demo.engine import Engine
+from demo.work.engine import Engine
 from demo.settings import Settings
 from mobilefaceswap_core.files.images import write_image
 engine = Engine(Settings(model="student", detector="lite"))

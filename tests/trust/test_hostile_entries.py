@@ -153,8 +153,8 @@ def test_no_address_is_fetched_through_a_path(path: str) -> None:
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_damaged_zip_is_unpacked_inside_its_folder_or_refused(data, tmp_path_factory) -> None:
-    from demo.evaluating import unpack
     from demo.settings import Settings
+    from demo.work.evaluate import unpack
 
     from .hostile_files import encoded, zip_of
 

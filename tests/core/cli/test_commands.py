@@ -90,7 +90,7 @@ def test_only_the_chosen_face_changes(photos, group, tmp_path) -> None:
     from mobilefaceswap_core.detect import load_detector
 
     write_image(photos / "group.png", group)
-    code, report = run_json(*swap(photos / "group.png", tmp_path / "out.png", "--face", "2"))
+    code, report = run_json(*swap(photos / "group.png", tmp_path / "out.png", "--face", "3"))
     assert (code, report["faces_swapped"]) == (0, 1)
     faces = load_detector("lite").detect(group)
     changed = (read_image(tmp_path / "out.png").image != group).any(-1)
@@ -105,8 +105,8 @@ def test_a_map_gives_each_face_its_own_person(photos, group, tmp_path) -> None:
     write_image(photos / "group.png", group)
     portrait = photos / "portrait.png"
     code, report = run_json(
-        "image", "--target", photos / "group.png", "--out", tmp_path / "out.png", "--map", f"0={portrait}", "--map",
-        f"3={portrait}", "--model", "student", "--backend", "torch", "--detector", "lite", "--i-have-consent",
+        "image", "--target", photos / "group.png", "--out", tmp_path / "out.png", "--map", f"1={portrait}", "--map",
+        f"4={portrait}", "--model", "student", "--backend", "torch", "--detector", "lite", "--i-have-consent",
     )  # fmt: skip
     assert (code, report["faces_swapped"]) == (0, 2)
 
@@ -158,7 +158,11 @@ def test_the_result_is_found_to_be_marked_and_its_target_is_not(photos, tmp_path
         ({"--out": "portrait.png"}, 2, "OptionError"),
         ({"--face": "7"}, 2, "OptionError"),
         ({"--face": "left"}, 2, "OptionError"),
-        ({"--map": "0=portrait.png"}, 2, "OptionError"),
+        ({"--face": "0"}, 2, "OptionError"),
+        ({"--source-face": "0"}, 2, "OptionError"),
+        ({"--source-face": "2"}, 3, "NoFaceError"),
+        ({"--map": "1=portrait.png"}, 2, "OptionError"),
+        ({"--map": "0=portrait.png", "--source": None}, 2, "OptionError"),
         ({"--model": "nobody"}, 2, "OptionError"),
         ({"--device": "tpu"}, 6, "BackendError"),
         ({"--model": "missing.onnx", "--source": None}, 5, "WeightsError"),
@@ -241,23 +245,23 @@ def test_choices_named_in_the_help_are_those_of_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "faces"), [("all", "all"), ("largest", "largest"), ("0", [0]), ("2,0", [0, 2]), ("1, 3", [1, 3])]
+    ("text", "faces"), [("all", "all"), ("largest", "largest"), ("1", [0]), ("3,1", [0, 2]), ("2, 4", [1, 3])]
 )
 def test_faces_are_read(text, faces) -> None:
     assert parse_faces(text) == faces
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1,", "one", "0.5", "²"])
+@pytest.mark.parametrize("text", ["", "-1", "1,", "one", "0.5", "²", "1" * 5000])
 def test_other_faces_are_refused(text) -> None:
     with pytest.raises(OptionError, match="--face"):
         parse_faces(text)
 
 
 def test_a_face_number_given_twice_gets_both_photos() -> None:
-    assert parse_map(["0=a=b.jpg", "1=c.jpg", "0=d.jpg"]) == {0: [Path("a=b.jpg"), Path("d.jpg")], 1: [Path("c.jpg")]}
+    assert parse_map(["1=a=b.jpg", "2=c.jpg", "1=d.jpg"]) == {0: [Path("a=b.jpg"), Path("d.jpg")], 1: [Path("c.jpg")]}
 
 
-@pytest.mark.parametrize("entry", ["a.jpg", "=a.jpg", "0=", "-1=a.jpg", "x=a.jpg"])
+@pytest.mark.parametrize("entry", ["a.jpg", "=a.jpg", "1=", "-1=a.jpg", "x=a.jpg"])
 def test_other_maps_are_refused(entry) -> None:
     with pytest.raises(OptionError, match="--map"):
         parse_map([entry])

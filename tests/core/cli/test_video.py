@@ -48,7 +48,8 @@ def test_people_are_listed_with_thumbnails(files: dict[str, Path], capsys: pytes
     code, printed, _ = run(capsys, "people", "--target", files["clip"], "--out", files["out"] / "who")
     assert code == 0
     (person,) = printed["people"]
-    assert (person["number"], person["first_frame"], person["share"]) == (0, 0, 1.0)
+    assert (person["number"], person["first_frame"], person["share"]) == (1, 0, 1.0)
+    assert Path(person["thumbnail"]).name == "person1.png"
     assert PillowImage.open(person["thumbnail"]).size == (224, 224)
 
 

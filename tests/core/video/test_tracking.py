@@ -218,7 +218,7 @@ def test_one_source_on_the_largest_face_stays_with_it(tmp_path: Path) -> None:
 
 
 def test_people_of_a_clip_are_found_with_thumbnails_and_shares(crossing: Path, people: list[Person]) -> None:
-    assert [person.number for person in people] == [0, 1]
+    assert [person.index for person in people] == [0, 1]
     assert [person.first_frame for person in people] == [0, 0]
     assert people[0].share == 1.0 and 0.6 < people[1].share < 1.0
     for person, photo in zip(people, (clips.head(1), clips.astronaut()), strict=True):

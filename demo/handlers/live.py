@@ -1,0 +1,55 @@
+"""Answers of the Live tab."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.files.images import check_image
+from mobilefaceswap_core.video import LiveStats, LiveSwapper
+
+from ..messages import Visit
+from ..texts import say
+from ..work.services import Services
+
+
+def prepare(services: Services, visit: Visit, *, source: str | None, consented: bool) -> dict[str, Any]:
+    """Make the visitor's own live swapper of a photo; nothing without consent.
+
+    Raises:
+        OptionError: there is no photo.
+    """
+    if not consented:
+        return {}
+    if not source:
+        raise OptionError(say("need_source", visit.language))
+    engine = services.engine
+    engine.admit(visit.caller)
+    name = engine.default_video_model()
+    person = engine.prepare(name, [source], video=True)
+    made = LiveSwapper(engine.video_pipeline(name), person, budget_ms=services.settings.live_budget_ms)
+    return {"swapper": made, "status": say("live_prepared", visit.language)}
+
+
+def step(
+    services: Services, visit: Visit, *, camera: NDArray[np.uint8] | None, swapper: LiveSwapper | None
+) -> dict[str, Any]:
+    """Swap one picture of the camera: ``(H, W, 3)`` or, with a useless alpha, ``(H, W, 4)`` RGB uint8."""
+    if swapper is None:
+        return {"shown": None, "stats": say("live_first", visit.language)}
+    if camera is None:
+        return {}
+    frame = camera[..., :3] if camera.ndim == 3 and camera.shape[2] == 4 else camera
+    picture, how = swapper.process(check_image(frame, what="the camera's picture"))
+    return {"shown": picture, "stats": in_words(how, visit.language)}
+
+
+def in_words(how: LiveStats, spoken: str) -> str:
+    """The latency read-out."""
+    return say(
+        "live_stats", spoken, latency=f"{how.latency_ms:.0f}", p50=f"{how.p50_ms:.0f}", p95=f"{how.p95_ms:.0f}",
+        frames=how.frames, dropped=how.frames_dropped, faces=how.faces,
+    )  # fmt: skip

@@ -1,1 +1,0 @@
-"""One file a tab; each builds its components and wires its events."""

@@ -1,0 +1,81 @@
+"""Where what is shown and what answers meet: values go in and out of a handler by the names of components.
+
+A handler is a function ``(services, visit, *, name, ...)``. Its keywords are the values of the components that have these
+names in the tab, and ``consented`` is the visit's answer. It returns, or yields step by step, what is new by name; what it
+leaves out stays as it is.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import fields
+from typing import Any
+
+import gradio as gr
+
+from ..messages import Visit, spoken_error
+from ..work.services import Services
+from .context import Context
+
+Changes = Mapping[str, Any]
+_GIVEN = 2  # services and visit
+
+
+def listen(
+    event: Callable[..., Any], handler: Callable[..., Any], context: Context, tab: Any, outputs: Sequence[str] = (), **options: Any
+) -> Any:  # fmt: skip
+    """Have a handler answer an event.
+
+    Args:
+        event: Gradio's, such as ``button.click``.
+        handler: as described above.
+        context: of the page.
+        tab: dataclass of its components.
+        outputs: names of the components that the handler may change.
+        options: more of Gradio's event options.
+
+    Returns:
+        Gradio's event.
+
+    Raises:
+        KeyError: the handler takes or changes something that the tab does not show.
+    """
+    shown = {field.name: getattr(tab, field.name) for field in fields(tab)} | {"consented": context.consent}
+    inputs = [*inspect.signature(handler).parameters][_GIVEN:]
+    answer = answering(handler, context.services, inputs, {name: shown[name] for name in outputs})
+    wiring: dict[str, Any] = {"api_visibility": "private", **options}
+    return event(answer, [shown[name] for name in inputs], [shown[name] for name in outputs], **wiring)
+
+
+def answering(
+    handler: Callable[..., Any], services: Services, inputs: Sequence[str], outputs: Mapping[str, Any]
+) -> Callable[..., Any]:
+    """A handler as Gradio calls it: values in order, a request, and errors in the visitor's words."""
+
+    def changed(values: Changes) -> Any:
+        if not outputs:
+            return None
+        return {outputs[name]: value for name, value in values.items()} or gr.skip()
+
+    def steps(request: gr.Request, *values: Any) -> Iterator[Any]:
+        visit = Visit.of(request)
+        try:
+            with closing(handler(services, visit, **dict(zip(inputs, values, strict=True)))) as answers:
+                for answer in answers:
+                    yield changed(answer)
+        except Exception as error:
+            raise spoken_error(error, handler.__name__, visit.language) from error
+
+    def once(request: gr.Request, *values: Any) -> Any:
+        visit = Visit.of(request)
+        try:
+            return changed(handler(services, visit, **dict(zip(inputs, values, strict=True))) or {})
+        except Exception as error:
+            raise spoken_error(error, handler.__name__, visit.language) from error
+
+    answer = steps if inspect.isgeneratorfunction(handler) else once
+    # Gradio names the event after it; with the tab's name it takes none of the endpoints' names.
+    answer.__name__ = f"{handler.__module__.rpartition('.')[2]}_{handler.__name__}"
+    return answer

@@ -1,0 +1,32 @@
+"""All texts of the page, for Gradio to choose from in the visitor's browser."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from ..settings import Settings
+from ..texts import LANGUAGES, about_words, consent_words, load_texts, say
+
+
+def translations(settings: Settings) -> gr.I18n:
+    """The texts by language, the host's values filled in."""
+    values = {
+        "minutes": settings.keep_minutes,
+        "megapixels": settings.max_megapixels,
+        "mb": settings.max_upload_mb,
+    }
+    seconds = {"clip_hint": settings.max_video_seconds, "live_hint": settings.live_seconds}
+    filled = {"subtitle", "target_hint", "evaluate_hint", *seconds}
+    return gr.I18n(
+        **{
+            language: {
+                key: text.format(**values, seconds=seconds.get(key)) if key in filled else text
+                for key, text in load_texts(language).items()
+            }
+            | {
+                "consent": f"### {say('consent_title', language)}\n\n{consent_words(language)}",
+                "about": about_words(language),
+            }
+            for language in LANGUAGES
+        }
+    )

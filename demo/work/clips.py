@@ -1,0 +1,202 @@
+"""Clips within the host's limits: checked before decoding, trimmed without loss, swapped and marked."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from mobilefaceswap_core.errors import VideoError
+from mobilefaceswap_core.files.media import check_codec, open_media
+from mobilefaceswap_core.pipeline import Source
+from mobilefaceswap_core.video import (
+    EncodeOptions,
+    Person,
+    VideoEvent,
+    VideoOptions,
+    VideoReport,
+    find_people,
+    swap_video,
+)
+
+from ..limits import check_size
+from ..settings import Settings
+from ..texts import say
+from .engine import Engine
+
+_MOST_FPS = 120  # pictures a second; more only keep other visitors waiting
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFacts:
+    """What the container says without a picture being decoded; ``width`` and ``height`` in pixels."""
+
+    seconds: float
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class SwappedClip:
+    """A finished clip: the marked file, its report, and the report as a file."""
+
+    path: Path
+    report: VideoReport
+    report_path: Path
+
+
+def clip_facts(path: str | Path) -> ClipFacts:
+    """Size and length of a clip.
+
+    Recordings of browsers do not say how long they are; their packets' time stamps are read instead.
+
+    Raises:
+        VideoError: not a clip.
+    """
+    import av
+
+    try:
+        with open_media(path, name="This file") as container:
+            if not container.streams.video:
+                raise VideoError("This file has no pictures; wanted a video such as MP4 or WebM.")
+            stream = container.streams.video[0]
+            check_codec(stream, "This file")
+            seconds = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
+            if seconds is None and container.duration:
+                seconds = container.duration / 1e6  # AV_TIME_BASE
+            if seconds is None:
+                stamps = [
+                    float(p.pts * p.time_base) for p in container.demux(stream) if p.pts is not None and p.time_base
+                ]
+                seconds = max(stamps) - min(stamps) if stamps else 0.0
+            return ClipFacts(seconds, stream.codec_context.width, stream.codec_context.height)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise VideoError("This file cannot be opened as a video. If it plays elsewhere, convert it to MP4.") from error
+
+
+def check_clip(path: str | Path, settings: Settings, spoken: str = "en", *, seconds: float | None = None) -> ClipFacts:
+    """Refuse a clip over the host's limits.
+
+    Args:
+        path: the visitor's file.
+        settings: the host's.
+        spoken: language of the message.
+        seconds: what will be used of it, if it is trimmed.
+
+    Raises:
+        OptionError: the file is too large.
+        VideoError: too long, too many pixels, or not a clip.
+    """
+    check_size(path, settings, spoken)
+    facts = clip_facts(path)
+    used = facts.seconds if seconds is None else min(seconds, facts.seconds)
+    if used > settings.max_video_seconds + 0.5:  # a clip of "60 s" may hold half a second more
+        raise VideoError(say("clip_too_long", spoken, got=f"{used:.0f}", wanted=settings.max_video_seconds))
+    megapixels = facts.width * facts.height / 1e6
+    if megapixels > settings.max_video_megapixels:
+        wanted = f"{settings.max_video_megapixels:g}"
+        raise VideoError(say("clip_too_large", spoken, got=f"{megapixels:.1f}", wanted=wanted))
+    return facts
+
+
+def trim_clip(path: str | Path, output: Path, start_s: float, end_s: float) -> Path:
+    """Copy a part of a clip, sound included, without coding it again.
+
+    Args:
+        path: a clip in a container.
+        output: to write, in the same container.
+        start_s: cuts at the last key frame before.
+        end_s: packets after it are left out.
+
+    Raises:
+        VideoError: the clip cannot be copied.
+    """
+    import av
+
+    try:
+        with open_media(path, name="This clip") as source, av.open(str(output), "w") as result:
+            video = source.streams.video[0]
+            kept = [video, *source.streams.audio]
+            copies = {stream.index: result.add_stream_from_template(stream) for stream in kept}
+            source.seek(round(start_s * 1e6), backward=True)
+            began: Fraction | None = None  # time of the key frame that the seek found
+            for packet in source.demux(kept):
+                if packet.dts is None or packet.pts is None:
+                    continue
+                if began is None and packet.stream is video:
+                    began = packet.pts * packet.time_base
+                if began is None or packet.pts * packet.time_base < began or packet.pts * packet.time_base > end_s:
+                    continue
+                shift = round(began / packet.time_base)
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.stream = copies[packet.stream.index]
+                result.mux(packet)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise VideoError("This clip cannot be trimmed without coding it again; trim it elsewhere first.") from error
+    return output
+
+
+def people_of(engine: Engine, path: str | Path, stop: threading.Event | None = None) -> list[Person]:
+    """Who appears in a clip."""
+    detector = engine.video_pipeline(engine.default_video_model()).detector
+    return find_people(path, detector=detector, encoder=engine.encoder(), stop=stop)
+
+
+def swap_clip(
+    engine: Engine,
+    sources: Sequence[str | Path] | Mapping[int, Sequence[str | Path]],
+    path: str | Path,
+    *,
+    model: str | None = None,
+    people: Sequence[Person] | None = None,
+    stop: threading.Event | None = None,
+) -> Iterator[VideoEvent | SwappedClip]:
+    """Swap a checked clip; progress first, the finished clip last.
+
+    Args:
+        engine: the app's.
+        sources: photos of one person, or of one person by index of the clip's people.
+        path: the clip.
+        model: a name of :meth:`Engine.model_names`; the host's for clips if not given.
+        people: of the clip, for a mapping.
+        stop: set to cancel; nothing is left behind then.
+    """
+    name = model or engine.default_video_model()
+    pipeline = engine.video_pipeline(name)
+    if isinstance(sources, Mapping):
+        chosen = {n: engine.prepare(name, photos, video=True) for n, photos in sources.items()}
+        wanted: Source | dict[int, Source] = chosen
+    else:
+        wanted = engine.prepare(name, sources, video=True)
+    output = engine.new_file("swapped.mp4")
+    options = VideoOptions(encode=EncodeOptions(pixel_format="yuv420p"))  # what every browser plays
+    encoder = engine.encoder() if isinstance(wanted, dict) else None
+    most = _MOST_FPS * (engine.settings.max_video_seconds + 1)
+    events = swap_video(pipeline, path, output, wanted, people=people, encoder=encoder, options=options, stop=stop)
+    report = None
+    for event in events:
+        report = event.report or report
+        if event.frames_done > most:  # the header may say less than the clip holds
+            limit = engine.settings.max_video_seconds
+            raise VideoError(say("clip_too_long", "en", got=f"> {limit}", wanted=limit))
+        yield event
+    if report is None:
+        raise VideoError("The clip ended without a report. Try again.")
+    written = output.with_name("report.json")
+    _without_paths(report).write(written)
+    engine.audit("video", sources, path, output, name)
+    yield SwappedClip(output, report, written)
+
+
+def _without_paths(report: VideoReport) -> VideoReport:
+    """The report with names only: where the host keeps its files is nobody's business."""
+    return replace(report, input=Path(report.input).name, output=Path(report.output).name)
+
+
+def plain_report(report: VideoReport) -> dict[str, Any]:
+    """The same as values that JSON knows: its keys are text."""
+    return json.loads(json.dumps(_without_paths(report).to_json()))  # type: ignore[no-any-return]

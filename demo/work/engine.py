@@ -1,0 +1,254 @@
+"""What all visitors share: loaded models and the host's rules. Holds nothing of any visitor."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mobilefaceswap_core.errors import NoFaceError, OptionError
+from mobilefaceswap_core.faces.choose import largest
+from mobilefaceswap_core.faces.numbers import number_of
+from mobilefaceswap_core.files.images import LoadedImage, read_image
+from mobilefaceswap_core.identity.encoder import IdentityEncoder, load_identity_encoder
+from mobilefaceswap_core.models import DEFAULT_FOR_STILLS, DEFAULT_FOR_VIDEO, available_swappers
+from mobilefaceswap_core.options import swap_options
+from mobilefaceswap_core.pipeline import Pipeline, Source
+from mobilefaceswap_core.rules.host import HostRules
+from mobilefaceswap_core.types import Face, Image
+
+from ..keeping import new_folder, output_folder, sweep
+from ..settings import Settings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SwappedPhoto:
+    """A finished still.
+
+    Attributes:
+        path: marked PNG, complete.
+        target: the target as shown beside it, RGB uint8.
+        image: the result, RGB uint8.
+        faces_found: in the target.
+        faces_swapped: of them.
+        skipped: reason by face index.
+        seconds: the swap took, reading and writing included.
+        model: swapper in use.
+        device: device and backend in use.
+        detector: detector in use.
+    """
+
+    path: Path
+    target: Image
+    image: Image
+    faces_found: int
+    faces_swapped: int
+    skipped: dict[int, str]
+    seconds: float
+    model: str
+    device: str
+    detector: str
+
+
+@dataclass(eq=False)
+class Engine:
+    """Loads each model once, on first use; then only reads."""
+
+    settings: Settings
+    _pipelines: dict[str, Pipeline] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _encoder: IdentityEncoder | None = None
+    _rules: HostRules | None = None
+    _recent: dict[str, deque[float]] = field(default_factory=dict)
+
+    def model_names(self) -> list[str]:
+        """Swappers whose weights are present, the default for stills first."""
+        first = self.default_model()
+        return [first, *(name for name in available_swappers() if name != first)]
+
+    def default_model(self) -> str:
+        return DEFAULT_FOR_STILLS if self.settings.model == "auto" else self.settings.model
+
+    def default_video_model(self) -> str:
+        return DEFAULT_FOR_VIDEO if self.settings.video_model == "auto" else self.settings.video_model
+
+    def pipeline(self, model: str) -> Pipeline:
+        """The pipeline of a model; loaded once, however many visitors ask at the same time."""
+        with self._lock:
+            if model not in self._pipelines:
+                if model not in available_swappers():
+                    raise OptionError(
+                        f"The model {model!r} is not available here; choose {', '.join(self.model_names())}."
+                    )
+                loaded = Pipeline.load(model, self.settings.detector, self.settings.device)
+                self._pipelines[model] = loaded
+            return self._pipelines[model]
+
+    def video_pipeline(self, model: str) -> Pipeline:
+        """The same for clips and live pictures: a detector that is fast, and cores left for the other stages."""
+        with self._lock:
+            key = f"video {model}"
+            if key not in self._pipelines:
+                if model not in available_swappers():
+                    raise OptionError(
+                        f"The model {model!r} is not available here; choose {', '.join(self.model_names())}."
+                    )
+                self._pipelines[key] = Pipeline.load(model, self.settings.detector, self.settings.device, video=True)
+            return self._pipelines[key]
+
+    def encoder(self) -> IdentityEncoder:
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = load_identity_encoder()
+            return self._encoder
+
+    def read(self, path: str | Path) -> LoadedImage:
+        """A visitor's photo, within the host's limits."""
+        return read_image(path, max_pixels=self.settings.max_pixels, max_bytes=self.settings.max_bytes)
+
+    def find_faces(self, path: str | Path) -> tuple[Image, list[Face]]:
+        """A photo and its faces, left to right."""
+        image = self.read(path).image
+        return image, self.pipeline(self.default_model()).detect(image)
+
+    def prepare(
+        self, model: str, paths: Sequence[str | Path], *, face: int | None = None, video: bool = False
+    ) -> Source:
+        """A source person; refused when the host protects them.
+
+        Raises:
+            NoFaceError, ImageError: a photo cannot be used.
+            RefusedError: the person is on the host's block list.
+        """
+        if not paths:
+            raise OptionError("No source photo was given. Add a photo of the face you want to see.")
+        if len(paths) > self.settings.max_sources:
+            raise OptionError(f"Got {len(paths)} source photos, at most {self.settings.max_sources} are used.")
+        pipeline = self.video_pipeline(model) if video else self.pipeline(model)
+        images = [self.read(path).image for path in paths]
+        check = self.rules().checker([Path(path) for path in paths], model=model)
+        return pipeline.prepare_source(images, face="largest" if face is None else face, check=check)
+
+    def swap_photo(
+        self,
+        sources: Sequence[str | Path] | Mapping[int, Sequence[str | Path]],
+        target: str | Path,
+        *,
+        model: str | None = None,
+        faces: str | int | Sequence[int] = "all",
+        badge: bool | None = None,
+        source_faces: Mapping[int, int] | None = None,
+        choices: Mapping[str, Any] | None = None,
+        found: Sequence[Face] | None = None,
+    ) -> SwappedPhoto:
+        """Swap one photo and write the marked result.
+
+        Args:
+            sources: photos of one person, or of one person by face index of the target.
+            target: the photo whose faces are replaced.
+            model: a name of :meth:`model_names`.
+            faces: as in :meth:`Pipeline.swap`, when ``sources`` is one person.
+            badge: draw the visible label.
+            source_faces: index of the face to take of the photos, by face index of the target.
+            choices: values by the names of :data:`~mobilefaceswap_core.choices.CHOICES`.
+            found: the target's faces, where :meth:`find_faces` has looked already.
+        """
+        started = time.perf_counter()
+        name = model or self.default_model()
+        pipeline = self.pipeline(name)
+        loaded = self.read(target)
+        if isinstance(sources, Mapping):
+            chosen = {n: self.prepare(name, paths, face=(source_faces or {}).get(n)) for n, paths in sources.items()}
+            wanted: Source | dict[int, Source] = chosen
+        else:
+            wanted = self.prepare(name, sources)
+        badge = self.settings.badge if badge is None else badge
+        options = swap_options({**(choices or {}), "badge": badge})
+        result = pipeline.swap(loaded.image, wanted, faces=faces, options=options, found=found)  # type: ignore[arg-type]
+        if not result.faces:
+            raise NoFaceError(
+                "No face was found in the target photo. Use one where faces are visible, not too small and not turned away."
+            )
+        if not result.report.faces_swapped:
+            reasons = "; ".join(f"face {number_of(i)}: {reason}" for i, reason in result.report.skipped.items())
+            raise NoFaceError(f"No face of the target could be swapped ({reasons or 'none was chosen'}).")
+        path = self.new_file("swapped.png")
+        result.save(path, like=loaded)
+        self.audit("swap", sources, target, path, name)
+        info = pipeline.swapper.info
+        return SwappedPhoto(
+            path,
+            loaded.image,
+            result.image,
+            result.report.faces_found,
+            result.report.faces_swapped,
+            result.report.skipped,
+            time.perf_counter() - started,
+            info.name,
+            info.device,
+            pipeline.detector.info.name,
+        )
+
+    def new_file(self, name: str) -> Path:
+        """A path in a folder of its own below the app's cache, so that two visitors never write the same file."""
+        folder = output_folder()
+        sweep(folder, 60 * self.settings.keep_minutes)
+        return new_folder(folder) / name
+
+    def admit(self, visitor: str) -> None:
+        """Count a request of a visitor; refuse above the host's limit.
+
+        Raises:
+            OptionError: too many in the last minute.
+        """
+        limit = self.settings.per_minute
+        if not limit:
+            return
+        now = time.monotonic()
+        with self._lock:
+            times = self._recent.setdefault(visitor, deque())
+            while times and now - times[0] > 60:
+                times.popleft()
+            if len(times) >= limit:
+                raise OptionError(f"This page allows {limit} swaps a minute. Wait {60 - (now - times[0]):.0f} seconds.")
+            times.append(now)
+            for other in [key for key, seen in self._recent.items() if not seen or now - seen[-1] > 60]:
+                del self._recent[other]
+
+    def check_photo(self, image: Image) -> None:
+        """Let a photo of an uploaded set pass: any of its photos may become a source.
+
+        Raises:
+            RefusedError: it shows somebody on the host's block list.
+        """
+        if not self.settings.blocklist:
+            return
+        faces = self.pipeline(self.default_model()).detect(image)
+        if faces:
+            self.rules().check([image], [faces[largest(faces)]])
+
+    def rules(self) -> HostRules:
+        """The host's rules; the protected photos are read once, on first use."""
+        detector = self.pipeline(self.default_model()).detector
+        with self._lock:
+            if self._rules is None:
+                settings = self.settings
+                self._rules = HostRules.load(detector, blocklist=settings.blocklist, audit_log=settings.audit)
+            return self._rules
+
+    def audit(
+        self,
+        event: str,
+        sources: Sequence[str | Path] | Mapping[int, Sequence[str | Path]],
+        target: str | Path,
+        output: Path,
+        model: str,
+    ) -> None:
+        """Note a swap in the host's log, by hashes; does nothing where the host keeps none."""
+        groups = sources.values() if isinstance(sources, Mapping) else [sources]
+        paths = [Path(path) for group in groups for path in group]
+        self.rules().record(event, sources=paths, target=Path(target), output=output, model=model)

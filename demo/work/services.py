@@ -1,0 +1,54 @@
+"""What every handler is given: the engine, the judges, the running jobs, and the work that needs a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from mobilefaceswap_core.video import Person, VideoEvent
+
+from ..settings import Settings
+from .clips import SwappedClip, people_of, swap_clip
+from .compare import Bench, Compared, compare
+from .engine import Engine, SwappedPhoto
+from .jobs import Jobs
+from .zerogpu import on_gpu
+
+_SECONDS_A_SECOND = 4  # longest that a second of a clip takes on a Space's GPU
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Services:
+    """Shared by all visitors; holds nothing of any of them but the signals that stop their jobs.
+
+    Attributes:
+        engine: models and the host's rules.
+        jobs: what runs for whom, so that it can be stopped.
+        bench: the evaluation's judges.
+        swap_photo: :meth:`Engine.swap_photo`, on the GPU where a Space lends one.
+        people_of: :func:`~demo.work.clips.people_of`, the same way.
+        swap_clip: :func:`~demo.work.clips.swap_clip`, the same way.
+        compare: :func:`~demo.work.compare.compare`, the same way.
+    """
+
+    engine: Engine
+    jobs: Jobs
+    bench: Bench
+    swap_photo: Callable[..., SwappedPhoto]
+    people_of: Callable[..., list[Person]]
+    swap_clip: Callable[..., Iterator[VideoEvent | SwappedClip]]
+    compare: Callable[..., Iterator[Compared]]
+
+    @classmethod
+    def of(cls, engine: Engine) -> Services:
+        """The services around an engine; loads no model."""
+        longest = _SECONDS_A_SECOND * engine.settings.max_video_seconds
+        return cls(
+            engine, Jobs(), Bench(), on_gpu(engine.swap_photo), on_gpu(people_of),
+            on_gpu(swap_clip, seconds=longest), on_gpu(compare),
+        )  # fmt: skip
+
+    @property
+    def settings(self) -> Settings:
+        """The host's."""
+        return self.engine.settings

@@ -1,0 +1,78 @@
+"""Clips: limits without decoding, and a trim that keeps pictures and sound as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from demo.settings import Settings
+from demo.work.clips import check_clip, clip_facts, trim_clip
+from mobilefaceswap_core.errors import OptionError, VideoError
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four seconds of 64 x 48 at 10 frames per second, a key frame each second, with a tone."""
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("libx264", rate=10, options={"g": "10", "bf": "0", "sc_threshold": "0"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound = output.add_stream("aac", rate=44100)
+        for number in range(40):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 6 * number, np.uint8), format="rgb24")
+            output.mux(video.encode(picture))
+        tone = np.sin(np.arange(4 * 44100) * 0.05).astype(np.float32)[None]
+        samples = av.AudioFrame.from_ndarray(np.repeat(tone, 2, axis=0), format="fltp", layout="stereo")
+        samples.sample_rate = 44100
+        output.mux(sound.encode(samples))
+        output.mux(video.encode())
+        output.mux(sound.encode())
+    return path
+
+
+def test_length_and_size_are_read_from_the_container(clip: Path) -> None:
+    facts = clip_facts(clip)
+    assert (facts.width, facts.height) == (64, 48)
+    assert facts.seconds == pytest.approx(4.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "message", "error"),
+    [
+        ({"max_video_seconds": 2}, "4 seconds long, at most 2", VideoError),
+        ({"max_video_megapixels": 0.001}, "megapixels", VideoError),
+    ],
+)
+def test_clips_over_the_limits_are_refused(clip: Path, limits: dict, message: str, error: type[Exception]) -> None:
+    with pytest.raises(error, match=message):
+        check_clip(clip, Settings(**limits))
+
+
+def test_a_file_with_too_many_bytes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "large.mp4").write_bytes(bytes((1 << 20) + 1))
+    with pytest.raises(OptionError, match="has 2 MB, at most 1"):
+        check_clip(tmp_path / "large.mp4", Settings(max_upload_mb=1))
+
+
+def test_what_is_used_of_a_long_clip_may_be_short_enough(clip: Path) -> None:
+    assert check_clip(clip, Settings(max_video_seconds=2), seconds=1.5).seconds > 3
+
+
+def test_a_trim_starts_at_a_key_frame_and_copies_pictures_and_sound(clip: Path, tmp_path: Path) -> None:
+    part = trim_clip(clip, tmp_path / "part.mp4", 1.5, 2.95)
+    with av.open(str(clip)) as whole, av.open(str(part)) as trimmed:
+        originals = [frame.to_ndarray(format="rgb24") for frame in whole.decode(video=0)]
+        pictures = [frame.to_ndarray(format="rgb24") for frame in trimmed.decode(video=0)]
+        assert len(trimmed.streams.audio) == 1
+    assert len(pictures) == 20  # from the key frame at 1 s to the end at 2.95 s
+    assert all(np.array_equal(a, b) for a, b in zip(pictures, originals[10:30], strict=True))
+    assert clip_facts(part).seconds == pytest.approx(2.0, abs=0.15)
+
+
+def test_what_is_no_clip_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_text("no clip", encoding="utf-8")
+    with pytest.raises(VideoError, match="cannot be opened as a video"):
+        clip_facts(tmp_path / "a.mp4")
