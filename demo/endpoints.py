@@ -6,14 +6,16 @@ Each is a plain function ``(services, visit, ...)``; Gradio sees its other param
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 from pydantic import BaseModel
 
+from mobilefaceswap_core.choices import CHOICES, Choice
 from mobilefaceswap_core.errors import OptionError, VideoError
 from mobilefaceswap_core.faces.numbers import number_of
 from mobilefaceswap_core.marking import VerifyReport
@@ -29,6 +31,9 @@ from .work.verify import verify
 
 AUTO = "auto"
 NO_NAMES: list[str] = []  # never changed: Gradio reads it as the documented default
+NOTHING_CHOSEN: Mapping[str, Any] = MappingProxyType({})
+_KINDS: dict[str, Any] = {"parts": list[str], "box": list[float], "number": float | None, "switch": bool}
+_OFFERED = sorted(CHOICES, key=lambda choice: choice.name != "badge")  # the label first: it was there before the others
 
 
 def add(context: Context) -> None:
@@ -48,21 +53,42 @@ def add(context: Context) -> None:
 def endpoint(function: Callable[..., Any], services: Services) -> Callable[..., Any]:
     """A function as Gradio offers it: services and visit filled in, files as plain values, errors in the caller's words."""
     signature = inspect.signature(function, eval_str=True)  # Gradio reads kinds, not their names
+    own = [each for each in list(signature.parameters.values())[2:] if each.name != "choices"]
+    chooses = "choices" in signature.parameters
+    added = [_parameter(choice) for choice in _OFFERED] if chooses else []
     request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=gr.Request)
-    parameters = [*list(signature.parameters.values())[2:], request]
+    parameters = [*own, *added, request]
 
     def call(*values: Any) -> Any:
         *given, asked = values
         visit = Visit.of(asked)
+        chosen = dict(zip((choice.name for choice in _OFFERED), given[len(own) :], strict=True)) if chooses else {}
         try:
-            return _plain(function(services, visit, *given))
+            return _plain(function(services, visit, *given[: len(own)], **({"choices": chosen} if chooses else {})))
         except Exception as error:
             raise spoken_error(error, function.__name__, visit.language) from error
 
-    call.__name__, call.__doc__ = function.__name__, function.__doc__
+    call.__name__, call.__doc__ = function.__name__, _documented(function.__doc__ or "", added)
     call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect's own protocol
     call.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": signature.return_annotation}
     return call
+
+
+def _parameter(choice: Choice) -> inspect.Parameter:
+    """A choice as a parameter of an endpoint."""
+    return inspect.Parameter(
+        choice.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=choice.default, annotation=_KINDS[choice.kind]
+    )
+
+
+def _documented(text: str, added: Sequence[inspect.Parameter]) -> str:
+    """A docstring with a line for each choice below its other arguments; Gradio and MCP show them."""
+    if not added:
+        return text
+    helps = {choice.name: choice.help for choice in CHOICES}
+    lines = "".join(f"        {each.name}: {helps[each.name]}\n" for each in added)
+    before, returns, after = text.partition("\n    Returns:")
+    return f"{before.rstrip()}\n{lines}{returns}{after}"
 
 
 def uploaded(file: Any, what: str) -> Path:
@@ -104,7 +130,7 @@ def admitted(services: Services, visit: Visit, consent: bool) -> None:
 
 def swap_image(
     services: Services, visit: Visit, source: gr.FileData, target: gr.FileData, consent: bool, model: str = AUTO,
-    faces: Literal["all", "largest"] = "all", badge: bool = False,
+    faces: Literal["all", "largest"] = "all", choices: Mapping[str, Any] = NOTHING_CHOSEN,
 ) -> tuple[gr.FileData, dict]:  # fmt: skip
     """Put the source's face on the faces of a target photo.
 
@@ -114,7 +140,6 @@ def swap_image(
         consent: true only if everyone shown agreed to this use.
         model: "auto", or a name that the page's model list shows.
         faces: "all" faces of the target, or the "largest" one.
-        badge: draw a visible label on the result.
 
     Returns:
         The marked PNG, and what was done: faces found and swapped, those left alone by number from 1, seconds, model,
@@ -122,7 +147,7 @@ def swap_image(
     """
     admitted(services, visit, consent)
     done = services.swap_photo(
-        [uploaded(source, "source")], uploaded(target, "target"), model=_model(model), faces=faces, badge=badge
+        [uploaded(source, "source")], uploaded(target, "target"), model=_model(model), faces=faces, choices=choices
     )
     facts = {
         "faces_found": done.faces_found, "faces_swapped": done.faces_swapped,
@@ -133,8 +158,9 @@ def swap_image(
 
 
 def swap_video(
-    services: Services, visit: Visit, source: gr.FileData, target: gr.FileData, consent: bool, model: str = AUTO
-) -> tuple[gr.FileData, dict]:
+    services: Services, visit: Visit, source: gr.FileData, target: gr.FileData, consent: bool, model: str = AUTO,
+    choices: Mapping[str, Any] = NOTHING_CHOSEN,
+) -> tuple[gr.FileData, dict]:  # fmt: skip
     """Put the source's face on everybody in a clip; its sound is kept.
 
     Args:
@@ -151,7 +177,9 @@ def swap_video(
     check_clip(clip, services.settings, visit.language)
     stop = services.jobs.begin(visit.session, "api video")
     try:
-        for event in services.swap_clip(services.engine, [photo], clip, model=_model(model), stop=stop):
+        for event in services.swap_clip(
+            services.engine, [photo], clip, model=_model(model), stop=stop, choices=choices
+        ):
             if isinstance(event, SwappedClip):
                 return served(event.path), plain_report(event.report)
     finally:

@@ -32,8 +32,8 @@ class Choice:
     kind: Kind
     help: str
     default: Any = None
-    low: float | None = None
-    high: float | None = None
+    low: float = 0.0
+    high: float = 1.0
     metavar: str | None = None
 
 

@@ -79,11 +79,10 @@ def _checked(choice: Choice, value: Any) -> Any:
         if not isinstance(names, (list, tuple)) or not all(name in REGIONS for name in names):
             raise refusal
         return tuple(names)
-    low, high = choice.low or 0.0, float("inf") if choice.high is None else choice.high
     numbers = list(value) if choice.kind == "box" and isinstance(value, (list, tuple)) else [value]
     if len(numbers) != (4 if choice.kind == "box" else 1):
         raise refusal
     for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not low <= number <= high:
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not choice.low <= number <= choice.high:
             raise refusal
     return tuple(float(n) for n in numbers) if choice.kind == "box" else float(value)

@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .blend.finish import Finishing, Setting, Stage, finish, stages
+from .blend.finish import FaceMemory, Finishing, Setting, Stage, finish, stages
 from .blend.occlusion import OcclusionModel, load_occlusion
 from .blend.paste import paste_back
 from .detect import Detector, load_detector
@@ -231,6 +231,8 @@ class Pipeline:
         *,
         options: SwapOptions = SwapOptions(),
         moving: bool = False,
+        memories: Sequence[FaceMemory] | None = None,
+        time_s: float = 0.0,
     ) -> tuple[Image, FrameReport, dict[int, Matrix], dict[str, float]]:
         """Swap faces whose places are known; what video does for every frame.
 
@@ -238,7 +240,9 @@ class Pipeline:
             frame: ``(H, W, 3)`` RGB uint8; not changed.
             faces: faces of this frame.
             sources: source by index into ``faces``.
-            moving: the frame is one of a clip or a camera; its mark has to outlive a video codec.
+            moving: the frame is one of a clip or a camera: time is short, and its mark has to outlive a video codec.
+            memories: of the faces, in their order, where the frames before are known.
+            time_s: when the frame is shown; matters together with ``memories``.
 
         Returns:
             Image, report, ``crop_from_frame`` by face index, and seconds by stage.
@@ -247,13 +251,13 @@ class Pipeline:
             BackendError: memory ran out.
         """
         with memory_guard(f"Swapping {len(sources)} faces of {frame.shape[1]} x {frame.shape[0]} px"):
-            return self._swap_faces(frame, faces, sources, options, moving)
+            return self._swap_faces(frame, faces, sources, options, moving, memories, time_s)
 
     def _swap_faces(
-        self, frame: Image, faces: Sequence[Face], sources: Mapping[int, Source], options: SwapOptions, moving: bool
-    ) -> tuple[Image, FrameReport, dict[int, Matrix], dict[str, float]]:
-        always = options.needs_landmarks
-        faces = [self.with_landmarks(frame, face, always=always) for face in faces]
+        self, frame: Image, faces: Sequence[Face], sources: Mapping[int, Source], options: SwapOptions,
+        moving: bool, memories: Sequence[FaceMemory] | None, time_s: float,
+    ) -> tuple[Image, FrameReport, dict[int, Matrix], dict[str, float]]:  # fmt: skip
+        faces = [self.with_landmarks(frame, face, always=options.needs_landmarks) for face in faces]
         skipped = {i: reason for i in sources if (reason := unusable(faces[i], options))}
         # Small faces first: where two overlap the larger, nearer one ends up on top.
         chosen = sorted((i for i in sources if i not in skipped), key=lambda i: faces[i].size_px)
@@ -262,8 +266,9 @@ class Pipeline:
         swapped = self.swap_aligned(targets, [sources[i] for i in chosen])
         after_swap = time.perf_counter()
         image, steps = frame.copy(), self.stages(options, moving=moving)
-        for target, crop in zip(targets, swapped, strict=True):
-            done = finish(target, crop, steps, frame=frame)
+        for i, target, crop in zip(chosen, targets, swapped, strict=True):
+            memory = None if memories is None else memories[i]
+            done = finish(target, crop, steps, frame=frame, memory=memory, time_s=time_s)
             paste_back(image, done.pixels, done.weight, done.crop_from_frame, out=image)
         report = FrameReport(len(faces), len(chosen), skipped)
         seconds = {"swap": after_swap - started, "paste": time.perf_counter() - after_swap}

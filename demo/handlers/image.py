@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.faces.numbers import number_of
+from mobilefaceswap_core.types import Face
 
 from ..messages import Visit
 from ..texts import say
@@ -15,11 +17,18 @@ from ..work.engine import SwappedPhoto
 from ..work.previews import numbered, thumbnail
 from ..work.services import Services
 from .assignment import PEOPLE, everyone, people_by_face
+from .choices import chosen
 
 
 def look(services: Services, visit: Visit, *, target: str | None) -> dict[str, Any]:
     """Show the faces of the target, and put person A on all of them."""
-    nothing = {"faces_status": "", "faces": gr.update(value=None, visible=False), "found": [], "assignment": {}}
+    nothing: dict[str, Any] = {
+        "faces_status": "",
+        "faces": gr.update(value=None, visible=False),
+        "found": [],
+        "assignment": {},
+        "looked": None,
+    }
     if not target:
         return nothing
     image, detected = services.engine.find_faces(target)
@@ -36,6 +45,7 @@ def look(services: Services, visit: Visit, *, target: str | None) -> dict[str, A
         "faces": gr.update(value=pictures, visible=True),
         "found": list(range(len(detected))),
         "assignment": everyone(len(detected)),
+        "looked": (target, tuple(detected)),
     }
 
 
@@ -51,7 +61,8 @@ def swap(
     target: str | None,
     assignment: dict[int, str],
     model: str,
-    badge: bool,
+    choices: Mapping[str, Any],
+    looked: tuple[str, tuple[Face, ...]] | None,
     consented: bool,
 ) -> dict[str, Any]:
     """Swap the photo; nothing without consent.
@@ -69,7 +80,8 @@ def swap(
     first: list[str | None] = [source, *(more or [])] if source else []
     people: dict[str, list[str | None]] = dict(zip(PEOPLE, (first, [person_b], [person_c], [person_d]), strict=True))
     sources = people_by_face(people, assignment, visit.language)
-    done = services.swap_photo(sources, target, model=model, badge=badge)
+    found = looked[1] if looked is not None and looked[0] == target else None
+    done = services.swap_photo(sources, target, model=model, choices=chosen(choices), found=found)
     return {
         "result": (done.target, str(done.path)),
         "status": describe(done, visit.language),

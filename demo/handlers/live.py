@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,18 @@ from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.files.images import check_image
+from mobilefaceswap_core.options import swap_options
 from mobilefaceswap_core.video import LiveStats, LiveSwapper
 
 from ..messages import Visit
 from ..texts import say
 from ..work.services import Services
+from .choices import chosen
 
 
-def prepare(services: Services, visit: Visit, *, source: str | None, consented: bool) -> dict[str, Any]:
+def prepare(
+    services: Services, visit: Visit, *, source: str | None, choices: Mapping[str, Any], consented: bool
+) -> dict[str, Any]:
     """Make the visitor's own live swapper of a photo; nothing without consent.
 
     Raises:
@@ -30,7 +35,8 @@ def prepare(services: Services, visit: Visit, *, source: str | None, consented: 
     engine.admit(visit.caller)
     name = engine.default_video_model()
     person = engine.prepare(name, [source], video=True)
-    made = LiveSwapper(engine.video_pipeline(name), person, budget_ms=services.settings.live_budget_ms)
+    budget_ms, options = services.settings.live_budget_ms, swap_options(chosen(choices))
+    made = LiveSwapper(engine.video_pipeline(name), person, budget_ms=budget_ms, options=options)
     return {"swapper": made, "status": say("live_prepared", visit.language)}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..work.clips import SwappedClip, check_clip, plain_report, trim_clip
 from ..work.engine import Engine
 from ..work.services import Services
 from .assignment import PEOPLE, everyone, people_by_face
+from .choices import chosen
 from .progress import bar
 
 _KIND = "video"
@@ -72,6 +73,7 @@ def swap(
     found: Sequence[Person],
     assignment: dict[int, str],
     model: str,
+    choices: Mapping[str, Any],
     consented: bool,
 ) -> Iterator[dict[str, Any]]:
     """Swap the clip, telling how far it is; nothing without consent.
@@ -93,7 +95,7 @@ def swap(
     try:
         path = trimmed(services.engine, clip, start or 0.0, end or 0.0, spoken)
         for event in services.swap_clip(
-            services.engine, sources, path, model=model, people=list(found) or None, stop=stop
+            services.engine, sources, path, model=model, people=list(found) or None, stop=stop, choices=chosen(choices)
         ):
             yield (
                 _finished(event, spoken) if isinstance(event, SwappedClip) else {"progress": progress_of(event, spoken)}

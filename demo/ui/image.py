@@ -10,7 +10,7 @@ import gradio as gr
 
 from ..handlers import image as handlers
 from ..handlers.assignment import PEOPLE
-from . import assignment, consent
+from . import assignment, choices, consent
 from .context import Context, photo
 from .listen import listen
 
@@ -20,7 +20,10 @@ _PAGE = 8  # pairs that are offered at once
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageTab:
-    """Components of the tab; ``found`` and ``assignment`` are the visitor's own: faces of the target, letter by face index."""
+    """Components of the tab.
+
+    ``found`` and ``assignment`` are the visitor's own: faces of the target, letter by face index; ``looked`` is the target that was searched and what was found in it.
+    """
 
     source: gr.Image
     more: gr.File
@@ -38,7 +41,8 @@ class ImageTab:
     status: gr.Markdown
     download: gr.DownloadButton
     model: gr.Dropdown
-    badge: gr.Checkbox
+    choices: dict[str, Any]
+    looked: gr.State
 
 
 def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
@@ -49,7 +53,7 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
 
 def lay_out(context: Context) -> ImageTab:
     """Add the tab's components."""
-    chosen, found = gr.State({}), gr.State([])
+    chosen, found, looked = gr.State({}), gr.State([]), gr.State(None)
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=260):
             sources = _sources(context)
@@ -57,7 +61,7 @@ def lay_out(context: Context) -> ImageTab:
             target = _target(context, found, chosen)
         with gr.Column(scale=3, min_width=300):
             result = _result(context)
-    return ImageTab(assignment=chosen, found=found, **sources, **target, **result)
+    return ImageTab(assignment=chosen, found=found, looked=looked, **sources, **target, **result)
 
 
 def _sources(context: Context) -> dict[str, Any]:
@@ -94,9 +98,9 @@ def _result(context: Context) -> dict[str, Any]:
     with gr.Accordion(words("options"), open=False):
         engine = context.engine
         model = gr.Dropdown(engine.model_names(), value=engine.default_model(), label=words("model"))
-        badge = gr.Checkbox(context.settings.badge, label=words("badge"))
+        chosen = choices.lay_out(context, "image")
     return {"swap": swap, "consent": panel, "result": result, "status": status, "download": download,
-            "model": model, "badge": badge}  # fmt: skip
+            "model": model, "choices": chosen}  # fmt: skip
 
 
 def offer(context: Context, tab: ImageTab, examples: Sequence[tuple[str, str]]) -> list[Any]:
@@ -112,6 +116,6 @@ def offer(context: Context, tab: ImageTab, examples: Sequence[tuple[str, str]]) 
 
 def connect(context: Context, tab: ImageTab, also: Sequence[Any]) -> None:
     """Have the tab answer; ``also`` are events after which it swaps at once."""
-    listen(tab.target.change, handlers.look, context, tab, ["faces_status", "faces", "found", "assignment"],
+    listen(tab.target.change, handlers.look, context, tab, ["faces_status", "faces", "found", "assignment", "looked"],
            queue=True, show_progress="hidden")  # fmt: skip
     consent.guard(context, tab, tab.swap, handlers.swap, ["result", "status", "download"], also=also)

@@ -1,7 +1,7 @@
 """Where what is shown and what answers meet: values go in and out of a handler by the names of components.
 
 A handler is a function ``(services, visit, *, name, ...)``. Its keywords are the values of the components that have these
-names in the tab, and ``consented`` is the visit's answer. It returns, or yields step by step, what is new by name; what it
+names in the tab, a mapping where the tab has a mapping of components, and ``consented`` is the visit's answer. It returns, or yields step by step, what is new by name; what it
 leaves out stays as it is.
 """
 
@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import fields
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
@@ -44,15 +45,31 @@ def listen(
     """
     shown = {field.name: getattr(tab, field.name) for field in fields(tab)} | {"consented": context.consent}
     inputs = [*inspect.signature(handler).parameters][_GIVEN:]
-    answer = answering(handler, context.services, inputs, {name: shown[name] for name in outputs})
+    groups = {name: tuple(shown[name]) for name in inputs if isinstance(shown[name], Mapping)}
+    answer = answering(handler, context.services, inputs, {name: shown[name] for name in outputs}, groups)
     wiring: dict[str, Any] = {"api_visibility": "private", **options}
-    return event(answer, [shown[name] for name in inputs], [shown[name] for name in outputs], **wiring)
+    given = [each for name in inputs for each in (shown[name].values() if name in groups else [shown[name]])]
+    return event(answer, given, [shown[name] for name in outputs], **wiring)
 
 
 def answering(
-    handler: Callable[..., Any], services: Services, inputs: Sequence[str], outputs: Mapping[str, Any]
+    handler: Callable[..., Any],
+    services: Services,
+    inputs: Sequence[str],
+    outputs: Mapping[str, Any],
+    groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Callable[..., Any]:
-    """A handler as Gradio calls it: values in order, a request, and errors in the visitor's words."""
+    """A handler as Gradio calls it: values in order, a request, and errors in the visitor's words.
+
+    Args:
+        inputs: names of the handler's keywords, in order.
+        outputs: components by name.
+        groups: names in each keyword whose value is a mapping; its values come one after another.
+    """
+
+    def named(values: Sequence[Any]) -> dict[str, Any]:
+        left = iter(values)
+        return {name: {each: next(left) for each in groups[name]} if name in groups else next(left) for name in inputs}
 
     def changed(values: Changes) -> Any:
         if not outputs:
@@ -62,7 +79,7 @@ def answering(
     def steps(request: gr.Request, *values: Any) -> Iterator[Any]:
         visit = Visit.of(request)
         try:
-            with closing(handler(services, visit, **dict(zip(inputs, values, strict=True)))) as answers:
+            with closing(handler(services, visit, **named(values))) as answers:
                 for answer in answers:
                     yield changed(answer)
         except Exception as error:
@@ -71,7 +88,7 @@ def answering(
     def once(request: gr.Request, *values: Any) -> Any:
         visit = Visit.of(request)
         try:
-            return changed(handler(services, visit, **dict(zip(inputs, values, strict=True))) or {})
+            return changed(handler(services, visit, **named(values)) or {})
         except Exception as error:
             raise spoken_error(error, handler.__name__, visit.language) from error
 

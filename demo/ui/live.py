@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
 from ..handlers import live as handlers
-from . import consent
+from . import choices, consent
 from .context import Context, photo
 from .listen import listen
 
@@ -27,6 +28,7 @@ class LiveTab:
     camera: gr.Image
     shown: gr.Image
     stats: gr.Markdown
+    choices: dict[str, Any]
 
 
 def build(context: Context) -> None:
@@ -45,6 +47,8 @@ def lay_out(context: Context) -> LiveTab:
             panel = consent.lay_out(context, "live")
             status = gr.Markdown(elem_id="live-status")
             gr.Markdown(words("live_hint"), elem_classes="hint")
+            with gr.Accordion(words("options"), open=False):
+                chosen = choices.lay_out(context, "live", moving=True)
         with gr.Column(scale=2, min_width=280):
             camera = gr.Image(
                 label=words("live_camera"), sources=["webcam"], streaming=True, type="numpy", elem_id="camera",
@@ -54,7 +58,7 @@ def lay_out(context: Context) -> LiveTab:
             shown = gr.Image(label=words("live_result"), streaming=True, format="jpeg", interactive=False,
                              buttons=["fullscreen"], height=360, elem_id="live-result")  # fmt: skip
             stats = gr.Markdown(elem_id="live-stats")
-    return LiveTab(source, ready, panel, status, swapper, camera, shown, stats)
+    return LiveTab(source, ready, panel, status, swapper, camera, shown, stats, chosen)
 
 
 def connect(context: Context, tab: LiveTab) -> None:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from ..handlers import video as handlers
 from ..handlers.assignment import PEOPLE
-from . import assignment, consent
+from . import assignment, choices, consent
 from .context import Context, photo
 from .listen import listen
 
@@ -40,6 +40,7 @@ class VideoTab:
     details: gr.Accordion
     report: gr.JSON
     model: gr.Dropdown
+    choices: dict[str, Any]
 
 
 def build(context: Context) -> None:
@@ -102,8 +103,10 @@ def _result(context: Context) -> dict[str, Any]:
         report = gr.JSON(show_label=False)
     with gr.Accordion(words("options"), open=False):
         model = gr.Dropdown(engine.model_names(), value=engine.default_video_model(), label=words("model"))
+        chosen = choices.lay_out(context, "video", moving=True)
     return {"swap": swap, "cancel": cancel, "consent": panel, "progress": progress, "result": result, "status": status,
-            "download": download, "details": details, "report": report, "model": model}  # fmt: skip
+            "download": download, "details": details, "report": report, "model": model,
+            "choices": chosen}  # fmt: skip
 
 
 def connect(context: Context, tab: VideoTab) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from mobilefaceswap_core.errors import VideoError
 from mobilefaceswap_core.files.media import check_codec, open_media
+from mobilefaceswap_core.options import swap_options
 from mobilefaceswap_core.pipeline import Source
 from mobilefaceswap_core.video import (
     EncodeOptions,
@@ -154,6 +155,7 @@ def swap_clip(
     model: str | None = None,
     people: Sequence[Person] | None = None,
     stop: threading.Event | None = None,
+    choices: Mapping[str, Any] | None = None,
 ) -> Iterator[VideoEvent | SwappedClip]:
     """Swap a checked clip; progress first, the finished clip last.
 
@@ -164,6 +166,7 @@ def swap_clip(
         model: a name of :meth:`Engine.model_names`; the host's for clips if not given.
         people: of the clip, for a mapping.
         stop: set to cancel; nothing is left behind then.
+        choices: values by the names of :data:`~mobilefaceswap_core.choices.CHOICES`.
     """
     name = model or engine.default_video_model()
     pipeline = engine.video_pipeline(name)
@@ -173,7 +176,8 @@ def swap_clip(
     else:
         wanted = engine.prepare(name, sources, video=True)
     output = engine.new_file("swapped.mp4")
-    options = VideoOptions(encode=EncodeOptions(pixel_format="yuv420p"))  # what every browser plays
+    plays_everywhere = EncodeOptions(pixel_format="yuv420p")
+    options = VideoOptions(encode=plays_everywhere, swap=swap_options(choices or {}))
     encoder = engine.encoder() if isinstance(wanted, dict) else None
     most = _MOST_FPS * (engine.settings.max_video_seconds + 1)
     events = swap_video(pipeline, path, output, wanted, people=people, encoder=encoder, options=options, stop=stop)

@@ -140,7 +140,6 @@ class Engine:
         *,
         model: str | None = None,
         faces: str | int | Sequence[int] = "all",
-        badge: bool | None = None,
         source_faces: Mapping[int, int] | None = None,
         choices: Mapping[str, Any] | None = None,
         found: Sequence[Face] | None = None,
@@ -152,7 +151,6 @@ class Engine:
             target: the photo whose faces are replaced.
             model: a name of :meth:`model_names`.
             faces: as in :meth:`Pipeline.swap`, when ``sources`` is one person.
-            badge: draw the visible label.
             source_faces: index of the face to take of the photos, by face index of the target.
             choices: values by the names of :data:`~mobilefaceswap_core.choices.CHOICES`.
             found: the target's faces, where :meth:`find_faces` has looked already.
@@ -166,8 +164,7 @@ class Engine:
             wanted: Source | dict[int, Source] = chosen
         else:
             wanted = self.prepare(name, sources)
-        badge = self.settings.badge if badge is None else badge
-        options = swap_options({**(choices or {}), "badge": badge})
+        options = swap_options({"badge": self.settings.badge, **(choices or {})})
         result = pipeline.swap(loaded.image, wanted, faces=faces, options=options, found=found)  # type: ignore[arg-type]
         if not result.faces:
             raise NoFaceError(

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from ..blend.finish import FaceMemories
 from ..errors import OptionError
 from ..files.images import check_image
 from ..options import SwapOptions
@@ -83,6 +84,7 @@ class LiveSwapper:
         self._lock = threading.Lock()
         self._tracker = Tracker(pipeline.detector, smooth=smooth)
         self._shape: tuple[int, ...] | None = None
+        self._memories = FaceMemories()
         self._largest: int | None = None
         self._held: dict[int, tuple[int, TrackedFace]] = {}
         self._last: Image | None = None
@@ -130,8 +132,16 @@ class LiveSwapper:
             self._largest = follow_largest(faces, self._largest)
             faces = [face for face in faces if face.track == self._largest]
         chosen: Mapping[int, Source] = dict.fromkeys(range(len(faces)), self._source)
+        memories = [self._memories.of(face.track) for face in faces]
+        self._memories.keep({face.track for face in faces})
         image, report, *_ = self._pipeline.swap_faces(
-            frame, [face.face for face in faces], chosen, options=self._options, moving=True
+            frame,
+            [face.face for face in faces],
+            chosen,
+            options=self._options,
+            moving=True,
+            memories=memories,
+            time_s=arrived,
         )
         return image, report.faces_swapped
 

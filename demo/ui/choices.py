@@ -1,0 +1,56 @@
+"""What may be chosen about a swap, as components made from the core's one table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from mobilefaceswap_core.choices import CHOICES, Choice
+from mobilefaceswap_core.types import REGIONS
+
+from ..handlers.choices import BOX_SIDES, box_name
+from .context import Context
+
+_STEP = 0.05  # of sliders over fractions; angles go in whole degrees
+
+
+def lay_out(context: Context, name: str, *, moving: bool = False) -> dict[str, Any]:
+    """Add a component for each choice; ``name`` is the tab's.
+
+    Args:
+        context: of the page.
+        name: of the tab.
+        moving: the tab swaps clips or a camera's picture, where texture is off and no label is drawn.
+
+    Returns:
+        Components by name; a box has one for each side.
+    """
+    shown: dict[str, Any] = {}
+    for choice in CHOICES:
+        if choice.name == "badge":
+            if not moving:
+                shown["badge"] = gr.Checkbox(context.settings.badge, label=context.words("choice_badge"))
+        elif choice.kind == "box":
+            with gr.Row():
+                for side in BOX_SIDES:
+                    shown[box_name(side)] = gr.Slider(
+                        choice.low, 0.45, value=0, step=_STEP, label=context.words(f"choice_box_{side}"), min_width=90
+                    )
+        else:
+            shown[choice.name] = _component(context, choice, f"{name}-{choice.name}", moving)
+    return shown
+
+
+def _component(context: Context, choice: Choice, elem_id: str, moving: bool) -> Any:
+    label = context.words(f"choice_{choice.name}")
+    if choice.kind == "switch":
+        return gr.Checkbox(choice.default, label=label, elem_id=elem_id)
+    if choice.kind == "parts":
+        parts = [(context.words(f"part_{part}"), part) for part in REGIONS]
+        return gr.CheckboxGroup(parts, label=label, elem_id=elem_id)
+    value = choice.default
+    if value is None:  # what holds when nobody chooses
+        value = choice.high if choice.name == "max_yaw" or not moving else choice.low
+    step = 1 if choice.high > 1 else 0.01 if choice.high < 0.5 else _STEP
+    return gr.Slider(choice.low, choice.high, value=value, step=step, label=label, elem_id=elem_id)
