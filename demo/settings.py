@@ -46,7 +46,7 @@ class Settings:
     """Each field ``name`` is read from ``MFS_NAME``. A value of the wrong kind raises pydantic's ``ValidationError``.
 
     Attributes:
-        model: swapper of the image tab; ``auto`` takes the best for stills.
+        model: swapper of the image tab; ``auto`` takes the best.
         video_model: swapper of the video and live tabs.
         detector: ``auto``, ``insightface``, ``dlib`` or ``lite``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.

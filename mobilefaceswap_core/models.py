@@ -16,10 +16,9 @@ from .runtime.devices import choose_device
 from .student.official import NETWORK_FILE, RECOGNISER_FILE
 from .swapper import Swapper
 
-# The student has the better figures (model card), and only it is fast enough for video and live. For stills the graphics
-# baseline looks best today: it draws at any size, where the student's 224 px show on large faces.
-DEFAULT_FOR_STILLS = "graphics"
-DEFAULT_FOR_VIDEO = "student"
+# The student has the best figures (model card), is the only one that is fast enough for clips, and what its 224 px lack on
+# large faces comes back while they are finished (blend/).
+DEFAULT_MODEL = "student"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,6 @@ def load_swapper(
     device: torch.device | str = "auto",
     backend: str = "auto",
     threads: int | None = None,
-    video: bool = False,
 ) -> Swapper:
     """Load a swapper.
 
@@ -150,7 +148,6 @@ def load_swapper(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         backend: for the student; see :func:`~mobilefaceswap_core.student.backends.choose_backend`.
         threads: CPU threads of the student's backend.
-        video: what ``auto`` is chosen for.
 
     Raises:
         OptionError: unknown name, or a factory that returns something else.
@@ -158,7 +155,7 @@ def load_swapper(
     """
     where = choose_device(device) if isinstance(device, str) else device
     if name == "auto":
-        name = DEFAULT_FOR_VIDEO if video else DEFAULT_FOR_STILLS
+        name = DEFAULT_MODEL
     if name.endswith(".safetensors"):
         from .student.swapper import load_student
 

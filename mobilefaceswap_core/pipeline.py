@@ -129,7 +129,7 @@ class Pipeline:
         if video:
             threads = threads or network_threads()
             use_one_opencv_thread()
-        swapper = load_swapper(model, device=device, backend=backend, threads=threads, video=video)
+        swapper = load_swapper(model, device=device, backend=backend, threads=threads)
         return cls(swapper, load_detector(detector, device=device, fast=video))
 
     def detect(self, image: Image) -> list[Face]:

@@ -15,7 +15,7 @@ from mobilefaceswap_core.faces.choose import largest
 from mobilefaceswap_core.faces.numbers import number_of
 from mobilefaceswap_core.files.images import LoadedImage, read_image
 from mobilefaceswap_core.identity.encoder import IdentityEncoder, load_identity_encoder
-from mobilefaceswap_core.models import DEFAULT_FOR_STILLS, DEFAULT_FOR_VIDEO, available_swappers
+from mobilefaceswap_core.models import DEFAULT_MODEL, available_swappers
 from mobilefaceswap_core.options import swap_options
 from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.rules.host import HostRules
@@ -71,10 +71,10 @@ class Engine:
         return [first, *(name for name in available_swappers() if name != first)]
 
     def default_model(self) -> str:
-        return DEFAULT_FOR_STILLS if self.settings.model == "auto" else self.settings.model
+        return DEFAULT_MODEL if self.settings.model == "auto" else self.settings.model
 
     def default_video_model(self) -> str:
-        return DEFAULT_FOR_VIDEO if self.settings.video_model == "auto" else self.settings.video_model
+        return DEFAULT_MODEL if self.settings.video_model == "auto" else self.settings.video_model
 
     def pipeline(self, model: str) -> Pipeline:
         """The pipeline of a model; loaded once, however many visitors ask at the same time."""

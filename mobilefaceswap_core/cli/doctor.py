@@ -38,7 +38,7 @@ def _tables(found: dict[str, Any]) -> list[Table | str]:
     general.add_row("device used", f"{devices['auto']}, {devices['cpu_threads']} CPU threads")
     general.add_row("detector used", escape(f"{found['detectors']['auto']} - {found['detectors']['reason']}"))
     general.add_row("backend used", escape(f"{found['backends']['auto']} - {found['backends']['reason']}"))
-    general.add_row("model used", f"{models['default_for_stills']} for photos, {models['default_for_video']} for clips")
+    general.add_row("model used", models["default"])
     general.add_row("own files", f"{escape(home['path'])} ({'there' if home['exists'] else 'not there yet'}"
                                  f"{'' if home['writable'] else ', not writable'})")  # fmt: skip
     consent = found["consent"]

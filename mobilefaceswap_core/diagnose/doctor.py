@@ -101,13 +101,13 @@ def _device_name(name: str) -> str:
 
 
 def _models() -> dict[str, Any]:
-    from ..models import DEFAULT_FOR_STILLS, DEFAULT_FOR_VIDEO, entries
+    from ..models import DEFAULT_MODEL, entries
 
     listed = [
         {"name": e.name, "about": e.about, "present": e.present, "get": "" if e.present else e.get}
         for e in entries().values()
     ]
-    return {"default_for_stills": DEFAULT_FOR_STILLS, "default_for_video": DEFAULT_FOR_VIDEO, "known": listed}
+    return {"default": DEFAULT_MODEL, "known": listed}
 
 
 def _weights() -> list[dict[str, Any]]:

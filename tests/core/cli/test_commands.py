@@ -282,7 +282,7 @@ def test_doctor_finds_this_installation_ready_and_says_why() -> None:
     assert report["libraries"]["torch"]
     assert all(entry["verified"] for entry in report["weights"])
     assert report["detectors"]["reason"] and report["backends"]["auto"]
-    assert report["models"]["default_for_video"] in {entry["name"] for entry in report["models"]["known"]}
+    assert report["models"]["default"] in {entry["name"] for entry in report["models"]["known"]}
 
 
 def test_doctor_fails_on_a_damaged_weights_file(tmp_path, monkeypatch) -> None:
