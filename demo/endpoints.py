@@ -62,7 +62,7 @@ def endpoint(function: Callable[..., Any], services: Services) -> Callable[..., 
     def call(*values: Any) -> Any:
         *given, asked = values
         visit = Visit.of(asked)
-        chosen = dict(zip((choice.name for choice in _OFFERED), given[len(own) :], strict=True)) if chooses else {}
+        chosen = dict(zip((choice.name for choice in _OFFERED), given[len(own) :], strict=False)) if chooses else {}
         try:
             return _plain(function(services, visit, *given[: len(own)], **({"choices": chosen} if chooses else {})))
         except Exception as error:

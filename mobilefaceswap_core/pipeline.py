@@ -103,11 +103,11 @@ class SwapResult:
 class Pipeline:
     """A swapper and a detector. Holds nothing about any source or target; safe to share between threads."""
 
-    def __init__(self, swapper: Swapper, detector: Detector) -> None:
+    def __init__(self, swapper: Swapper, detector: Detector, *, occlusion: OcclusionModel | None = None) -> None:
         self.swapper = swapper
         self.detector = detector
         self._lock = threading.Lock()
-        self._occlusion: OcclusionModel | None = None
+        self._occlusion = occlusion
 
     @classmethod
     def load(
@@ -123,8 +123,7 @@ class Pipeline:
         """Load both by name; see :func:`~mobilefaceswap_core.models.load_swapper` and ``load_detector``.
 
         Args:
-            video: set up for clips and live frames: the model that ``auto`` means there, a detector that is fast, and
-                processors left for the other stages.
+            video: set up for clips and live frames: a detector that is fast, and processors left for the other stages.
         """
         if video:
             threads = threads or network_threads()

@@ -11,6 +11,7 @@ from PIL import Image as PillowImage
 
 from demo.settings import Settings
 from demo.work.engine import Engine
+from mobilefaceswap_core.blend.occlusion import OcclusionModel
 from mobilefaceswap_core.detect.detector import DetectorInfo
 from mobilefaceswap_core.faces.geometry import TEMPLATES_112
 from mobilefaceswap_core.pipeline import Pipeline
@@ -60,8 +61,12 @@ class Painter:
 def painted_engine(**settings: Any) -> Engine:
     """An engine whose only models paint."""
     engine = Engine(Settings(**settings))
+    nothing_hides = OcclusionModel(
+        lambda crops: np.zeros_like(crops[:, :1]), label="none"
+    )  # to the real network a square is no face
     for name in ("graphics", "student", "teacher"):
-        engine._pipelines[name] = engine._pipelines[f"video {name}"] = Pipeline(Painter(name), SquareDetector())
+        pipeline = Pipeline(Painter(name), SquareDetector(), occlusion=nothing_hides)
+        engine._pipelines[name] = engine._pipelines[f"video {name}"] = pipeline
     return engine
 
 

@@ -21,7 +21,7 @@ VISIT = Visit()
 def inputs(**changes: Any) -> dict[str, Any]:
     """What the tab holds before anything was touched."""
     empty = dict.fromkeys(("source", "more", "person_b", "person_c", "person_d", "target"))
-    return empty | {"assignment": {}, "model": "graphics", "badge": False, "consented": True} | changes
+    return empty | {"assignment": {}, "model": "graphics", "choices": {}, "looked": None, "consented": True} | changes
 
 
 def test_without_consent_nothing_is_done_or_shown(services: Services, tmp_path: Path) -> None:

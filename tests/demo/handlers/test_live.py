@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ RED = (200, 30, 30)
 VISIT = Visit(session="me")
 
 
-@pytest.mark.parametrize("prepare", [live.prepare, browser.prepare])
+@pytest.mark.parametrize("prepare", [partial(live.prepare, choices={}), browser.prepare])
 def test_a_face_is_prepared_with_consent_and_a_photo_only(prepare: Any, services: Services, photo: str) -> None:
     assert prepare(services, VISIT, source=photo, consented=False) == {}
     with pytest.raises(OptionError, match="face to use"):
@@ -26,7 +27,7 @@ def test_a_face_is_prepared_with_consent_and_a_photo_only(prepare: Any, services
 
 def test_a_camera_picture_gets_the_prepared_face(photo: str) -> None:
     services = Services.of(painted_engine(live_budget_ms=60_000))
-    made = live.prepare(services, VISIT, source=photo, consented=True)
+    made = live.prepare(services, VISIT, source=photo, choices={}, consented=True)
     assert "Ready" in made["status"]
     picture = np.full((SIDE, SIDE, 4), 127, np.uint8)
     shown = live.step(services, VISIT, camera=picture, swapper=made["swapper"])

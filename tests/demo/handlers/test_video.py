@@ -47,7 +47,12 @@ def inputs(**changes: Any) -> dict[str, Any]:
     """What the tab holds before anything was touched."""
     empty = dict.fromkeys(("source", "person_b", "person_c", "person_d", "clip"))
     numbers = {"start": 0.0, "end": 0.0}
-    return empty | numbers | {"found": [], "assignment": {}, "model": "student", "consented": True} | changes
+    return (
+        empty
+        | numbers
+        | {"found": [], "assignment": {}, "model": "student", "choices": {}, "consented": True}
+        | changes
+    )
 
 
 def test_without_consent_nothing_is_done_or_shown(clip: str) -> None:
