@@ -96,7 +96,7 @@ def _counted_file(path: Path) -> dict[str, float]:
     from .cost.onnx_count import count_onnx
 
     try:
-        cost = count_onnx(path)
+        cost = count_onnx(path, _one_frame(path))
     except SwapError as error:
         print(f"cost: {path.name} could not be counted: {error}", file=sys.stderr)
         return {}
@@ -104,6 +104,22 @@ def _counted_file(path: Path) -> dict[str, float]:
         "parameters (M)": round(cost.parameters / 1e6, 3),
         "multiply-adds (G)": round(cost.multiply_adds / 1e9, 3),
     }
+
+
+def _one_frame(path: Path) -> dict[str, tuple[int, ...]]:
+    """Sizes for one crop where the file leaves them open and states its crop."""
+    from mobilefaceswap_core.student.export import stated_crop
+    from mobilefaceswap_core.teachers.onnx_file import read_card
+
+    card = read_card(path)
+    side = stated_crop(card.properties, path).size_px if "crop" in card.properties else 0
+    usual = {4: (1, 3, side, side), 2: (1, 0)}
+    shapes = {
+        name: tuple(known or one for known, one in zip(shape, usual[len(shape)], strict=True))
+        for name, shape in card.inputs.items()
+        if None in shape and len(shape) in usual
+    }
+    return {name: shape for name, shape in shapes.items() if all(shape)}
 
 
 def _measured(run: Path) -> Costs:

@@ -164,6 +164,11 @@ def footer(summary: Summary) -> list[str]:
                 str(card["details"][k]) for k in ("crop", "detector", "device") if card["details"].get(k)
             )
             lines.append(f"{name}: {card['title']}" + (f"; {detail}; {hashes}." if detail else "."))
+        if card["details"].get("holds_source"):
+            lines.append(
+                f"{name} swaps in the person inside its file, whatever a pair's source is: its identity columns compare that "
+                "person with each pair's source."
+            )
     if any(summary.meta.get("cost", {}).values()):
         lines.append(
             "Cost, per target frame and face: a multiply-add counts as one; times at batch 1, on the machine of cost.json."
