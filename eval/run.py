@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,11 @@ from mobilefaceswap_core.types import CropSpec
 
 from .datasets import WITHOUT_ROOT, DatasetRequest, build_dataset, read_identities
 from .judge import run_judge
-from .judge_worker import JudgeOptions
 from .judges.pose import package_version
 from .methods import parse_method
 from .options import FIXED_ON_RESUME, RunOptions, saved_values
-from .pairs import count_pairs, file_sha256, iterate_pairs, write_pairs
+from .pairs import count_pairs, file_sha256, write_pairs
+from .panel import JudgeOptions
 from .records import write_json, write_text
 from .run_files import read_run
 from .summary import Summary, summarise
@@ -34,14 +33,6 @@ _VERSIONS = (
     "lpips",
     "pandas",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Callbacks:
-    """How a run reports: messages for people, and progress by stage."""
-
-    say: Callable[[str], None] = lambda message: None
-    progress: Callable[[str], Progress | None] = lambda stage: None
 
 
 def prepare(run: Path, options: RunOptions, *, resume: bool, say: Callable[[str], None]) -> None:
@@ -215,8 +206,3 @@ def failures(run: Path) -> dict[str, dict[str, int]]:
             text = f"{record.get('error')}: {record.get('reason')}"
             counts[text] = counts.get(text, 0) + 1
     return reasons
-
-
-def pair_rows(run: Path, indices: set[int]) -> dict[int, Any]:
-    """Some rows of the pair list."""
-    return {p.index: p for p in iterate_pairs(run / "pairs.csv") if p.index in indices}

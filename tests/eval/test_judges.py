@@ -14,11 +14,12 @@ from onnx import TensorProto, helper
 from eval.judges import DEFAULT_JUDGES, load_judge, load_judges
 from eval.judges.expression import landmark_actions
 from eval.judges.face_model import fit_face, load_face_model, project, shape_of
-from eval.judges.make_face_model import MIRROR, action_units
+from eval.judges.make_face_model import action_units
 from eval.judges.mean_face import mean_shape_68, read_array_pickle
 from eval.judges.onnx_file import OnnxContract, parse_onnx_argument
 from eval.judges.pose import expected_angle, pnp_pose
 from mobilefaceswap_core.errors import BackendError, NoFaceError, OptionError, WeightsError
+from mobilefaceswap_core.faces.landmarks68 import MIRROR_68
 from mobilefaceswap_core.types import Face
 
 FAKES = Path(__file__).parent / "fakes"
@@ -140,11 +141,11 @@ def test_actions_read_what_was_moved():
 
 
 def test_mirror_is_its_own_inverse_and_action_units_come_in_pairs():
-    assert np.array_equal(MIRROR[MIRROR], np.arange(68))
+    assert np.array_equal(MIRROR_68[MIRROR_68], np.arange(68))
     units = action_units(MODEL.mean)
     assert tuple(units) == MODEL.expression_names
     left, right = units["smile, image left"], units["smile, image right"]
-    assert np.allclose(left[MIRROR] * [-1, 1, 1], right) and left[48, 0] < 0 < right[54, 0]
+    assert np.allclose(left[MIRROR_68] * [-1, 1, 1], right) and left[48, 0] < 0 < right[54, 0]
 
 
 def test_mean_face_pickle_is_read_through_an_allow_list():
