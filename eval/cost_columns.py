@@ -13,7 +13,7 @@ from mobilefaceswap_core.errors import OptionError, SwapError
 
 from .methods import parse_method
 from .records import write_json
-from .run_files import read_object
+from .run_files import read_card
 
 COST_MODES = ("count", "measure", "none")
 _MAX_BYTES = 4 << 20
@@ -81,7 +81,7 @@ def read_costs(path: Path) -> Costs:
 def _of_method(run: Path, label: str, spec: str, by_model: Mapping[str, dict[str, float]]) -> dict[str, float]:
     if spec.endswith(".onnx"):
         return _counted_file(Path(spec))
-    card = read_object(run / "methods" / f"{label}.json", {"details": dict})
+    card = read_card(run, label)
     return dict(by_model.get(card["details"].get("model", ""), {}))
 
 

@@ -14,7 +14,7 @@ from .datasets import WITHOUT_ROOT, DatasetRequest, build_dataset, read_identiti
 from .judge import run_judge
 from .judges.pose import package_version
 from .methods import parse_method
-from .options import FIXED_ON_RESUME, RunOptions, saved_values
+from .options import FIXED_ON_RESUME, RunOptions, resolve, saved_values
 from .pairs import count_pairs, file_sha256, write_pairs
 from .panel import JudgeOptions
 from .records import write_json, write_text
@@ -41,6 +41,7 @@ def prepare(run: Path, options: RunOptions, *, resume: bool, say: Callable[[str]
     Raises:
         OptionError: when ``run`` holds another run, or holds one and ``resume`` was not asked for.
     """
+    options = resolve(saved_values(options))
     if (run / "run.json").is_file():
         _check_resumable(run, options, resume)
         meta = read_run(run)
@@ -118,8 +119,6 @@ def _yaml(values: dict[str, Any]) -> str:
 
 def options_of(run: Path) -> RunOptions:
     """The options a run was saved with."""
-    from .options import resolve
-
     return resolve(read_run(run)["options"])
 
 
