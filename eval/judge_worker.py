@@ -180,7 +180,7 @@ class PairWorker:
 
     def _lineup(self, pair: Pair, judge: str) -> Lineup:
         gallery = self._gallery
-        return Lineup(gallery.matrix(judge), gallery.is_right(pair.source_identity, judge), gallery.threshold(judge))
+        return Lineup(gallery.matrix(judge), gallery.is_right(pair.source_identity), gallery.threshold(judge))
 
     def _frame_before(self, pair: Pair, method: str) -> tuple[Image | None, Image]:
         path = self._image(method, pair.previous)

@@ -57,7 +57,7 @@ class RunOptions:
         workers: Ray actors.
         threads: of torch and OpenCV in each worker.
         device: torch device.
-        cost: ``count``, ``measure``, ``none`` or a ``cost.json`` (:mod:`eval.cost_columns`).
+        cost: ``count``, ``measure``, ``none`` or a ``cost.json`` (:mod:`eval.cost.columns`).
 
     What is made in Python is checked when a run begins, by :func:`resolve`, as files and the command line are.
     """

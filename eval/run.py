@@ -173,7 +173,7 @@ def judge_stage(run: Path, options: RunOptions, progress: Progress | None = None
 
 def summary_of(run: Path) -> Summary:
     """Numbers of a judged run, joined with ``cost.json`` where the run has one."""
-    from .cost_columns import read_costs
+    from .cost.columns import read_costs
 
     summary = summarise(run, seed=read_run(run)["seed"])
     if (run / "cost.json").is_file():

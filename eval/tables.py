@@ -33,7 +33,7 @@ def measured_table(summary: Summary, *, headline: bool = True, intervals: bool =
 def join_cost(summary: Summary, table: pd.DataFrame) -> pd.DataFrame:
     """Add what ``cost.json`` of the run says about each method: one object per method, any keys.
 
-    The file is a JSON object ``{method: {column: number or text}}``; see :mod:`eval.cost_columns`.
+    The file is a JSON object ``{method: {column: number or text}}``; see :mod:`eval.cost.columns`.
     """
     cost = summary.meta.get("cost") or {}
     heads = list(dict.fromkeys(key for values in cost.values() for key in values))

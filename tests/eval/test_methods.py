@@ -34,7 +34,7 @@ def test_a_run_compares_our_own_export_and_says_whom_it_swaps_in(exported, tmp_p
     prepare(run, options, resume=False, say=lambda text: None)
     swap_stage(run, options)
     judge_stage(run, options)
-    from eval.cost_columns import cost_stage, read_costs
+    from eval.cost.columns import cost_stage, read_costs
 
     cost_stage(run, options.methods, "count")
     render(run)

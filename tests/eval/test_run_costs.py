@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from eval.cost_columns import cost_stage, read_costs
+from eval.cost.columns import cost_stage, read_costs
 from eval.records import write_json
 from mobilefaceswap_core.errors import OptionError
 

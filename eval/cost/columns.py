@@ -1,4 +1,4 @@
-"""What each method of a run costs, beside how well it swaps: ``cost.json`` of the run, filled from :mod:`eval.cost`."""
+"""What each method of a run costs, beside how well it swaps: ``cost.json`` of the run, counted or measured here."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from mobilefaceswap_core.errors import OptionError, SwapError
 
-from .methods import parse_method
-from .records import write_json
-from .run_files import read_card
+from ..methods import parse_method
+from ..records import write_json
+from ..run_files import read_card
 
 COST_MODES = ("count", "measure", "none")
 _MAX_BYTES = 4 << 20
@@ -86,14 +86,14 @@ def _of_method(run: Path, label: str, spec: str, by_model: Mapping[str, dict[str
 
 
 def _counted() -> Costs:
-    from .cost.methods import all_methods
-    from .cost.report import CostReport, run_columns
+    from .methods import all_methods
+    from .report import CostReport, run_columns
 
     return run_columns(CostReport(all_methods()))
 
 
 def _counted_file(path: Path) -> dict[str, float]:
-    from .cost.onnx_count import count_onnx
+    from .onnx_count import count_onnx
 
     try:
         cost = count_onnx(path, _one_frame(path))
@@ -124,7 +124,7 @@ def _one_frame(path: Path) -> dict[str, tuple[int, ...]]:
 
 def _measured(run: Path) -> Costs:
     """Run the quick measurement; its own report stays in ``cost/`` of the run. Standard output is kept for the table."""
-    from .cost.cli import cost_app
+    from .cli import cost_app
 
     with contextlib.redirect_stdout(sys.stderr):
         code = cost_app(args=["--quick", "--out", str(run / "cost")], standalone_mode=False)
