@@ -165,6 +165,7 @@ _WANTED = {
     "too_short": "at least one, such as target,student",
     "missing": "one",
     "extra_forbidden": "no such key",
+    "model_type": "an object",
 }
 
 
@@ -172,7 +173,9 @@ def first_problem(error: ValidationError) -> tuple[str, str, str]:
     """The place of the first problem, what stands there (shortened) and what was wanted."""
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"])
-    wanted = _WANTED.get(first["type"], first["msg"].removeprefix("Input should be "))
+    wanted = _WANTED.get(
+        first["type"], first["msg"].removeprefix("Input should be ").removeprefix("Value error, wanted ")
+    )
     return place, reprlib.repr(first["input"]), wanted
 
 
