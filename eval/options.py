@@ -163,7 +163,7 @@ _WANTED = {
     "string_type": "text",
     "tuple_type": "a list, or words separated by commas",
     "too_short": "at least one, such as target,student",
-    "missing": "one",
+    "missing": "a value",
     "extra_forbidden": "no such key",
     "model_type": "an object",
 }
@@ -176,7 +176,8 @@ def first_problem(error: ValidationError) -> tuple[str, str, str]:
     wanted = _WANTED.get(
         first["type"], first["msg"].removeprefix("Input should be ").removeprefix("Value error, wanted ")
     )
-    return place, reprlib.repr(first["input"]), wanted
+    got = "nothing" if first["type"] == "missing" else reprlib.repr(first["input"])
+    return place, got, wanted
 
 
 def saved_values(options: RunOptions) -> dict[str, Any]:
