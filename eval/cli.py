@@ -92,7 +92,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="print the table as one JSON object")] = False,
 ) -> None:
     """Pairs, swap, judge, tables, figures and report in one go; stops and goes on with --resume."""
-    from .cost_columns import cost_stage
+    from .cost.columns import cost_stage
     from .run import judge_stage, prepare, render, swap_stage
     from .tables import as_object
 

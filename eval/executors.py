@@ -7,26 +7,32 @@ memory does not grow with the number of pairs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from mobilefaceswap_core.errors import BackendError, OptionError
 
 EXECUTORS = ("serial", "ray")
 _IN_FLIGHT_PER_WORKER = 2
+Result = TypeVar("Result")
 
 
-class Worker(Protocol):
+class Worker(Protocol, Generic[Result]):
     """Holds models; does one job at a time."""
 
-    def run(self, job: Any) -> list[dict[str, Any]]:
-        """Records of one job."""
+    def run(self, job: Any) -> list[Result]:
+        """Results of one job."""
         ...
 
 
 def run_jobs(
-    jobs: Iterable[Any], make_worker: Callable[..., Worker], arguments: dict[str, Any], *, executor: str, workers: int
-) -> Iterator[list[dict[str, Any]]]:
-    """Yield the records of each job.
+    jobs: Iterable[Any],
+    make_worker: Callable[..., Worker[Result]],
+    arguments: dict[str, Any],
+    *,
+    executor: str,
+    workers: int,
+) -> Iterator[list[Result]]:
+    """Yield the results of each job.
 
     Args:
         jobs: anything that can be pickled; read lazily.
@@ -50,8 +56,8 @@ def run_jobs(
 
 
 def _run_on_ray(
-    jobs: Iterator[Any], make_worker: Callable[..., Worker], arguments: dict[str, Any], workers: int
-) -> Iterator[list[dict[str, Any]]]:
+    jobs: Iterator[Any], make_worker: Callable[..., Worker[Result]], arguments: dict[str, Any], workers: int
+) -> Iterator[list[Result]]:
     try:
         import ray
     except ImportError as error:

@@ -47,7 +47,7 @@ class Gallery:
         """``(G, D)`` unit rows."""
         return self._arrays[judge]
 
-    def is_right(self, identity: str, judge: str) -> NDArray[np.bool_]:
+    def is_right(self, identity: str) -> NDArray[np.bool_]:
         """``(G,)`` true where the face shows ``identity``."""
         return self._identity == identity
 

@@ -18,8 +18,9 @@ from mobilefaceswap_core.files.atomic import remove_leftovers
 from .executors import run_jobs
 from .features import store_feature
 from .gallery import Gallery, load_gallery
-from .judge_worker import JudgeOptions, JudgeWorker
+from .judge_worker import PairWorker, SourceWorker
 from .pairs import Pair, count_pairs, iterate_pairs
+from .panel import JudgeOptions
 from .records import OUTCOME, RecordWriter, read_records, write_json
 from .swap import Progress, done_pairs
 
@@ -61,11 +62,12 @@ def run_judge(
 
     todo, count = int((~done).any(0).sum()), 0
     with RecordWriter(run / "records.jsonl") as writer:
-        for records in run_jobs(jobs(), JudgeWorker, arguments, executor=executor, workers=workers):
-            for record in records:
-                store_feature(run / "features", "_real", record["pair"], rows, record.pop("_real"))
-                store_feature(run / "features", record["method"], record["pair"], rows, record.pop("_feature"))
-                writer.write(record)
+        for measured in run_jobs(jobs(), PairWorker, arguments, executor=executor, workers=workers):
+            for one in measured:
+                pair, method = one.record["pair"], one.record["method"]
+                store_feature(run / "features", "_real", pair, rows, one.target_feature)
+                store_feature(run / "features", method, pair, rows, one.feature)
+                writer.write(one.record)
             count += 1
             if progress is not None:
                 progress(count, todo)
@@ -88,15 +90,13 @@ def _build_gallery(run: Path, arguments: dict[str, Any], *, limit: int | None, e
     known = {record["source"] for record in read_records(path, required={"source": str, "status": str})}
     sources = {p.source: p.source_identity for p in iterate_pairs(run / "pairs.csv", limit=limit)}
     missing = [(source, identity) for source, identity in sources.items() if source not in known]
-    worker = JudgeWorker(**arguments, with_gallery=False)
+    worker = SourceWorker(**arguments)
     write_json(run / "judges.json", worker.cards())
-    names = [j.info for j in worker.judges]
+    names = [judge.info for judge in worker.panel.judges]
     if executor == "serial":
         results: Iterator[list[dict[str, Any]]] = (worker.run(job) for job in missing)
     else:
-        results = run_jobs(
-            missing, JudgeWorker, {**arguments, "with_gallery": False}, executor=executor, workers=workers
-        )
+        results = run_jobs(missing, SourceWorker, arguments, executor=executor, workers=workers)
     with RecordWriter(path) as writer:
         for records in results:
             for record in records:

@@ -8,7 +8,8 @@ A method is named on the command line as ``NAME``, or ``LABEL=SPEC`` to choose i
 * a name of ``mobilefaceswap_core.models`` (``student``, ``teacher``, ``graphics``, one that another package registers),
   ``module:factory`` (a function that returns a ``Swapper``; it may take ``device``), or a ``.safetensors`` path.
 * a folder of results named ``source-target.png`` (stems of the two images) or by pair number (``000042.png``).
-* a ``.onnx`` file with one image input and one embedding input, described in :mod:`mobilefaceswap_core.teachers.onnx_file`.
+* a ``.onnx`` file of a kind that :mod:`mobilefaceswap_core.teachers.onnx_file` knows. One that ``export`` wrote swaps in the
+  person inside it, whatever the pair's source is.
 """
 
 from __future__ import annotations
@@ -112,19 +113,15 @@ def load_method(argument: str, *, detector: str, device: str, aligned: CropSpec 
     place = base / spec
     if place.is_dir():
         return FolderMethod(label, place)
-    return PipelineMethod(label, _load_swapper(spec, device, base), detector=detector, device=device, aligned=aligned)
-
-
-def _load_swapper(spec: str, device: str, base: Path) -> Swapper:
     if spec == "source-paste":
-        return SourcePaste()
-    if spec.endswith(".onnx"):
-        from mobilefaceswap_core.teachers.onnx_file import OnnxSwapper
+        return PipelineMethod(label, SourcePaste(), detector=detector, device=device, aligned=aligned)
+    from mobilefaceswap_core.models import holds_source, load_swapper
 
-        return OnnxSwapper(base / spec)
-    from mobilefaceswap_core.models import load_swapper
-
-    return load_swapper(str(base / spec) if spec.endswith(".safetensors") else spec, device=device)
+    name = str(place) if spec.endswith((".onnx", ".safetensors")) else spec
+    swapper = load_swapper(name, device=device)
+    return PipelineMethod(
+        label, swapper, detector=detector, device=device, aligned=aligned, holds_source=holds_source(name)
+    )
 
 
 class TargetMethod:
@@ -188,12 +185,22 @@ class PipelineMethod:
     would be measured as an artefact.
     """
 
-    def __init__(self, label: str, swapper: Swapper, *, detector: str, device: str, aligned: CropSpec | None) -> None:
+    def __init__(
+        self,
+        label: str,
+        swapper: Swapper,
+        *,
+        detector: str,
+        device: str,
+        aligned: CropSpec | None,
+        holds_source: bool = False,
+    ) -> None:
         from mobilefaceswap_core.detect import load_detector
-        from mobilefaceswap_core.pipeline import Pipeline
+        from mobilefaceswap_core.pipeline import Pipeline, Source
 
         self._aligned = aligned
         self._pipeline = Pipeline(swapper, load_detector(detector, device=device))
+        self._inside = Source(swapper.condition(()), (), swapper.info.name) if holds_source else None
         found = self._pipeline.detector.info
         card = swapper.info
         self._source: tuple[str, Any] | None = None  # the last source prepared; a memory of one
@@ -209,6 +216,7 @@ class PipelineMethod:
                 "device": card.device,
                 "crop": f"{card.crop.size_px} px, {card.crop.template} template, {card.crop.fit}",
                 "detector": "none: aligned crops" if aligned else f"{found.name} ({found.device})",
+                **({"holds_source": True} if holds_source else {}),
             },
         )
 
@@ -217,30 +225,36 @@ class PipelineMethod:
         return self._info
 
     def make(self, pair: Pair, reader: ImageReader) -> Image:
-        source_image, target = reader.read(pair.source), reader.read(pair.target)
+        target = reader.read(pair.target)
         if self._aligned is not None:
-            return self._swap_crop(pair, reader, source_image, target)
-        if self._source is None or self._source[0] != pair.source:
-            self._source = (pair.source, self._pipeline.prepare_source([source_image]))
-        result = self._pipeline.swap(target, self._source[1], faces="largest", options=_ALONE)
+            return self._swap_crop(pair, reader, target)
+        result = self._pipeline.swap(target, self._prepared(pair, reader), faces="largest", options=_ALONE)
         if result.report.faces_swapped == 0:
             reasons = "; ".join(result.report.skipped.values())
             raise NoFaceError(f"no face of the target was swapped ({reasons or 'none was found'})")
         return result.image
 
-    def _swap_crop(self, pair: Pair, reader: ImageReader, source: Image, target: Image) -> Image:
+    def _prepared(self, pair: Pair, reader: ImageReader) -> Any:
+        """The pair's source, or the one in the swapper's file."""
+        if self._inside is not None:
+            return self._inside
+        if self._source is None or self._source[0] != pair.source:
+            self._source = (pair.source, self._pipeline.prepare_source([reader.read(pair.source)]))
+        return self._source[1]
+
+    def _swap_crop(self, pair: Pair, reader: ImageReader, target: Image) -> Image:
         """Place the five template points on both crops instead of detecting."""
         from mobilefaceswap_core.pipeline import Source
 
         pipeline = self._pipeline
-        faces = [
-            self._known_face(reference, image, reader)
-            for reference, image in ((pair.source, source), (pair.target, target))
-        ]
-        source_face = pipeline.align(source, pipeline.with_landmarks(source, faces[0]))
-        condition = pipeline.swapper.condition([source_face])
-        prepared = Source(condition, (source_face.image,), pipeline.swapper.info.name)
-        image, report, _, _ = pipeline.swap_faces(target, [faces[1]], {0: prepared}, options=_ALONE)
+        prepared = self._inside
+        if prepared is None:
+            source = reader.read(pair.source)
+            found = self._known_face(pair.source, source, reader)
+            face = pipeline.align(source, pipeline.with_landmarks(source, found))
+            prepared = Source(pipeline.swapper.condition([face]), (face.image,), pipeline.swapper.info.name)
+        known = self._known_face(pair.target, target, reader)
+        image, report, _, _ = pipeline.swap_faces(target, [known], {0: prepared}, options=_ALONE)
         if report.faces_swapped == 0:
             raise NoFaceError(f"the aligned target was not swapped ({report.skipped.get(0, 'no reason given')})")
         return image

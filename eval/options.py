@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import reprlib
 import tomllib
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from mobilefaceswap_core.errors import OptionError
 
@@ -15,11 +18,21 @@ from .judges import DEFAULT_JUDGES
 DEFAULT_METHODS = ("target", "target-jpeg", "student", "teacher", "graphics")
 
 
-# Above these a number is a slip of the hand: lists and arrays are made as long as it says.
-_MOST = {"pairs": 10_000_000, "limit": 10_000_000, "frames": 100_000, "workers": 1024, "threads": 1024}
+def _words(value: Any) -> Any:
+    """``a,b`` or a list -> a tuple of words; anything else is left for the check that follows."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple) or not all(isinstance(item, str | int | float) for item in items):
+        return value  # a list in a list may be an alias bomb
+    return tuple(word for item in items if (word := str(item).strip()))
 
 
-@dataclass(frozen=True, slots=True)
+# Above these limits a number is a slip of the hand: lists and arrays are made as long as it says.
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Pairs = Annotated[int, Field(ge=1, le=10_000_000)]
+Processes = Annotated[int, Field(ge=1, le=1024)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """Everything that decides the outcome of ``python -m eval run``; names are the keys of an option file.
 
@@ -44,40 +57,32 @@ class RunOptions:
         workers: Ray actors.
         threads: of torch and OpenCV in each worker.
         device: torch device.
-        cost: ``count``, ``measure``, ``none`` or a ``cost.json`` (:mod:`eval.cost_columns`).
+        cost: ``count``, ``measure``, ``none`` or a ``cost.json`` (:mod:`eval.cost.columns`).
+
+    What is made in Python is checked when a run begins, by :func:`resolve`, as files and the command line are.
     """
 
     dataset: str = "builtin"
     root: str | None = None
     identities: str | None = None
     pair_file: str | None = None
-    pairs: int | None = None
-    frames: int = 10
+    pairs: Pairs | None = None
+    frames: Annotated[int, Field(ge=1, le=100_000)] = 10
     aligned: bool = False
-    methods: tuple[str, ...] = DEFAULT_METHODS
-    judges: tuple[str, ...] = DEFAULT_JUDGES
+    methods: Annotated[Words, Field(min_length=1)] = DEFAULT_METHODS
+    judges: Words = DEFAULT_JUDGES
     detector: str = "auto"
     judge_detector: str = "dlib"
     lpips_backbone: str | None = None
     fid_features: str = "recogniser"
-    metrics: tuple[str, ...] = ()
-    seed: int = 0
-    limit: int | None = None
+    metrics: Words = ()
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
+    limit: Pairs | None = None
     executor: str = "serial"
-    workers: int = 2
-    threads: int = 1
+    workers: Processes = 2
+    threads: Processes = 1
     device: str = "cpu"
     cost: str = "count"
-
-    def __post_init__(self) -> None:
-        for name, most in _MOST.items():
-            value = getattr(self, name)
-            if value is not None and not 1 <= value <= most:
-                raise OptionError(f"--{name.replace('_', '-')} is {value}; wanted 1 to {most}.")
-        if not 0 <= self.seed < 1 << 63:
-            raise OptionError(f"--seed is {self.seed}; wanted a whole number from 0.")
-        if not self.methods:
-            raise OptionError("--methods is empty; name at least one method, such as target,student.")
 
 
 # Options whose change would make old results and new ones two different runs.
@@ -123,46 +128,56 @@ def read_option_file(path: Path) -> dict[str, Any]:
     return values
 
 
-def resolve(values: dict[str, Any]) -> RunOptions:
+def resolve(values: Mapping[str, Any]) -> RunOptions:
     """Options from keys and values; lists may be given as ``a,b``.
 
     Raises:
-        OptionError: for an unknown key or a value of the wrong kind.
+        OptionError: for an unknown key, a value of the wrong kind or one out of range.
     """
-    known = {f.name: f for f in fields(RunOptions)}
-    unknown = sorted({str(key) for key in values} - set(known))
-    if unknown:
-        raise OptionError(f"Unknown option {reprlib.repr(unknown[0])}; known are: {', '.join(sorted(known))}.")
-    default = RunOptions()
-    checked: dict[str, Any] = {}
-    for name, value in values.items():
-        wanted = getattr(default, name)
-        if name in ("methods", "judges", "metrics"):
-            if not isinstance(value, str | list | tuple):
-                raise OptionError(
-                    f"Option {name} is {reprlib.repr(value)}; wanted a list, or words separated by commas."
-                )
-            items = value.split(",") if isinstance(value, str) else list(value)
-            if not all(isinstance(item, (str, int, float)) for item in items):  # a list in a list may be an alias bomb
-                raise OptionError(f"Option {name} is {reprlib.repr(value)}; wanted a list of words.")
-            checked[name] = tuple(str(v).strip() for v in items if str(v).strip())
-        elif value is None:
-            checked[name] = None
-        elif isinstance(wanted, bool) or name == "aligned":
-            checked[name] = _expect(name, value, bool)
-        elif isinstance(wanted, int) or name in ("pairs", "limit"):
-            checked[name] = _expect(name, value, int)
-        else:
-            checked[name] = _expect(name, value, str)
-    return replace(default, **checked)
+    known = sorted(field.name for field in fields(RunOptions))
+    if unknown := sorted({str(key) for key in values} - set(known)):
+        raise OptionError(f"Unknown option {reprlib.repr(unknown[0])}; known are: {', '.join(known)}.")
+    try:
+        return RunOptions(**_CHECK.model_validate(dict(values)).model_dump())
+    except ValidationError as error:
+        name, got, wanted = first_problem(error)
+        raise OptionError(f"Option {name} is {got}; wanted {wanted}.") from error
 
 
-def _expect(name: str, value: Any, kind: type) -> Any:
-    if (isinstance(value, bool) and kind is int) or not isinstance(value, kind):
-        raise OptionError(
-            f"Option {name} is {reprlib.repr(value)}; wanted {'a whole number' if kind is int else kind.__name__}."
-        )
-    return value
+def strict_model(kind: type) -> type[BaseModel]:
+    """What checks an object against the fields of a dataclass: exactly these keys, each of its kind, as JSON or TOML give it."""
+    hints = get_type_hints(kind, include_extras=True)
+    keys: dict[str, Any] = {}
+    for field in fields(kind):
+        default = ... if field.default is MISSING else field.default
+        if field.default_factory is not MISSING:
+            default = Field(default_factory=field.default_factory)
+        keys[field.name] = hints[field.name], default
+    return create_model(kind.__name__, __config__=ConfigDict(extra="forbid", strict=True), **keys)
+
+
+_CHECK = strict_model(RunOptions)
+_WANTED = {
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "tuple_type": "a list, or words separated by commas",
+    "too_short": "at least one, such as target,student",
+    "missing": "a value",
+    "extra_forbidden": "no such key",
+    "model_type": "an object",
+}
+
+
+def first_problem(error: ValidationError) -> tuple[str, str, str]:
+    """The place of the first problem, what stands there (shortened) and what was wanted."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    wanted = _WANTED.get(
+        first["type"], first["msg"].removeprefix("Input should be ").removeprefix("Value error, wanted ")
+    )
+    got = "nothing" if first["type"] == "missing" else reprlib.repr(first["input"])
+    return place, got, wanted
 
 
 def saved_values(options: RunOptions) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,11 @@ from mobilefaceswap_core.types import CropSpec
 
 from .datasets import WITHOUT_ROOT, DatasetRequest, build_dataset, read_identities
 from .judge import run_judge
-from .judge_worker import JudgeOptions
 from .judges.pose import package_version
 from .methods import parse_method
-from .options import FIXED_ON_RESUME, RunOptions, saved_values
-from .pairs import count_pairs, iterate_pairs, write_pairs
+from .options import FIXED_ON_RESUME, RunOptions, resolve, saved_values
+from .pairs import count_pairs, write_pairs
+from .panel import JudgeOptions
 from .records import write_json, write_text
 from .run_files import read_run
 from .summary import Summary, summarise
@@ -37,20 +36,13 @@ _VERSIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Callbacks:
-    """How a run reports: messages for people, and progress by stage."""
-
-    say: Callable[[str], None] = lambda message: None
-    progress: Callable[[str], Progress | None] = lambda stage: None
-
-
 def prepare(run: Path, options: RunOptions, *, resume: bool, say: Callable[[str], None]) -> None:
     """Write ``options.yaml``, ``pairs.csv`` and ``run.json``, or check that they are those of the run being resumed.
 
     Raises:
         OptionError: when ``run`` holds another run, or holds one and ``resume`` was not asked for.
     """
+    options = resolve(saved_values(options))
     if (run / "run.json").is_file():
         _check_resumable(run, options, resume)
         meta = read_run(run)
@@ -128,8 +120,6 @@ def _yaml(values: dict[str, Any]) -> str:
 
 def options_of(run: Path) -> RunOptions:
     """The options a run was saved with."""
-    from .options import resolve
-
     return resolve(read_run(run)["options"])
 
 
@@ -184,7 +174,7 @@ def judge_stage(run: Path, options: RunOptions, progress: Progress | None = None
 
 def summary_of(run: Path) -> Summary:
     """Numbers of a judged run, joined with ``cost.json`` where the run has one."""
-    from .cost_columns import read_costs
+    from .cost.columns import read_costs
 
     summary = summarise(run, seed=read_run(run)["seed"])
     if (run / "cost.json").is_file():
@@ -216,8 +206,3 @@ def failures(run: Path) -> dict[str, dict[str, int]]:
             text = f"{record.get('error')}: {record.get('reason')}"
             counts[text] = counts.get(text, 0) + 1
     return reasons
-
-
-def pair_rows(run: Path, indices: set[int]) -> dict[int, Any]:
-    """Some rows of the pair list."""
-    return {p.index: p for p in iterate_pairs(run / "pairs.csv") if p.index in indices}

@@ -144,7 +144,7 @@ def _pairs_of(run: Path) -> int:
 def columns_of(judges: dict[str, Any], *, clips: bool) -> tuple[Column, ...]:
     """The columns that these judges give."""
     columns = []
-    for spec in (*METRICS, *(MetricSpec(**card) for card in judges.get("metrics", ()))):
+    for spec in (*(metric.spec for metric in METRICS), *(MetricSpec(**card) for card in judges.get("metrics", ()))):
         if spec.clips_only and not clips:
             continue
         if spec.judge_kind == "none":
@@ -175,7 +175,7 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
                 cells.append({"method": name, "key": column.key, **_cell(part, column.key, column.spec.scale, seed)})
     counts = _gallery_counts(run, frame)
     table = pd.DataFrame(cells).set_index(["method", "key"])
-    meta = {**meta, "judges": judges, "gallery": gallery, "notes": _notes(run, table, judges, gallery, names)}
+    meta = {**meta, "judges": judges, "gallery": gallery, "notes": _notes(run, table, judges, gallery, columns, names)}
     return Summary(
         columns=columns,
         cells=table,
@@ -262,7 +262,12 @@ def _chance(sizes: list[int], asked: list[int]) -> dict[str, float]:
 
 
 def _notes(
-    run: Path, table: pd.DataFrame, judges: dict[str, Any], gallery: dict[str, Any], names: list[str]
+    run: Path,
+    table: pd.DataFrame,
+    judges: dict[str, Any],
+    gallery: dict[str, Any],
+    columns: tuple[Column, ...],
+    names: list[str],
 ) -> list[str]:
     """Sentences that must stand under every table."""
     notes = [f"LPIPS: {judges['lpips']}"]
@@ -283,7 +288,7 @@ def _notes(
             f"{len(gallery['without_face'])} source images show the judges no face and are not in the gallery."
         )
     # LPIPS and what only clips have are empty for reasons of their own, stated elsewhere.
-    apart = {"frechet", "lpips"} | {spec.key for spec in METRICS if spec.clips_only}
+    apart = {"frechet", "lpips"} | {column.spec.key for column in columns if column.spec.clips_only}
     keys = table.index.get_level_values("key").unique()
     faces = table.drop([key for key in keys if key.split("@")[0] in apart], level="key")
     unreferenced = int(faces["no_reference"].max())

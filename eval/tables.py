@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import html
-import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from .cells import plain_cell
-from .latex import escape
 from .records import write_text
+from .rendering import render
 from .run_files import read_json
 from .summary import Column, Summary
 
@@ -34,7 +33,7 @@ def measured_table(summary: Summary, *, headline: bool = True, intervals: bool =
 def join_cost(summary: Summary, table: pd.DataFrame) -> pd.DataFrame:
     """Add what ``cost.json`` of the run says about each method: one object per method, any keys.
 
-    The file is a JSON object ``{method: {column: number or text}}``; see :mod:`eval.cost_columns`.
+    The file is a JSON object ``{method: {column: number or text}}``; see :mod:`eval.cost.columns`.
     """
     cost = summary.meta.get("cost") or {}
     heads = list(dict.fromkeys(key for values in cost.values() for key in values))
@@ -164,6 +163,11 @@ def footer(summary: Summary) -> list[str]:
                 str(card["details"][k]) for k in ("crop", "detector", "device") if card["details"].get(k)
             )
             lines.append(f"{name}: {card['title']}" + (f"; {detail}; {hashes}." if detail else "."))
+        if card["details"].get("holds_source"):
+            lines.append(
+                f"{name} swaps in the person inside its file, whatever a pair's source is: its identity columns compare that "
+                "person with each pair's source."
+            )
     if any(summary.meta.get("cost", {}).values()):
         lines.append(
             "Cost, per target frame and face: a multiply-add counts as one; times at batch 1, on the machine of cost.json."
@@ -172,131 +176,104 @@ def footer(summary: Summary) -> list[str]:
     return [*lines, *summary.meta["notes"], f"Made with {versions}."]
 
 
-def markdown(summary: Summary) -> str:
-    """Headline table, full table, quoted rows and footer."""
-    parts = ["# Measured here", "", _markdown_table(summary, headline=True), ""]
-    parts += ["## All columns", "", _markdown_table(summary, headline=False), ""]
-    parts += ["## Provenance", "", *(f"- {line}" for line in footer(summary)), ""]
-    quoted = read_json(QUOTED_FILE)
-    parts += ["# Quoted from papers, not measured here", "", quoted["note"], ""]
-    for table in quoted["tables"]:
-        parts += [f"**{table['source']}**", "", _markdown_rows(["method", *table["columns"]], _quoted_rows(table)), ""]
-    return "\n".join(parts)
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One printed value.
+
+    Attributes:
+        text: the value.
+        interval: ``[low, high]``, or empty.
+        best: whether it is the best of its column.
+    """
+
+    text: str
+    interval: str = ""
+    best: bool = False
 
 
-def _markdown_table(summary: Summary, *, headline: bool) -> str:
-    table = measured_table(summary, headline=headline, intervals=headline)
-    rows = [[str(v) for v in row] for row in table.itertuples(index=False)]
-    _mark_best(summary, list(table.columns), rows, "**{}**")
-    return _markdown_rows(list(table.columns), rows)
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table as templates print it."""
+
+    heads: list[str]
+    rows: list[list[Cell]]
 
 
-def _markdown_rows(heads: list[str], rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    escaped = [[cell.replace(" *", r" \*").replace("|", r"\|") for cell in row] for row in rows]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in escaped])
+def table_views(summary: Summary) -> dict[str, Any]:
+    """What the templates of HTML pages print: both tables, differences, provenance, and rows quoted from papers."""
+    full = _grid(summary, headline=False, intervals=False)
+    # Turned, since twenty columns fit no page.
+    turned = zip(*full.rows, strict=True)
+    lines = [[Cell(head), *line] for head, line in zip(full.heads, turned, strict=True)]
+    return {
+        "headline": _grid(summary, headline=True, intervals=True),
+        "full": Grid(["column", *(cell.text for cell in lines[0][1:])], lines[1:]),
+        "differences": _differences(summary),
+        "footer": footer(summary),
+        "quoted": _quoted(),
+    }
 
 
-def _mark_best(summary: Summary, heads: list[str], rows: list[list[str]], style: str) -> None:
-    """Wrap the best cells in place."""
-    for column in summary.columns:
-        if column.head not in heads:
-            continue
-        at, best = heads.index(column.head), best_methods(summary, column)
-        for row, name in zip(rows, summary.methods, strict=True):
-            if name in best:
-                value, mark, interval = row[at].partition("<br>" if "<br>" in row[at] else " [")
-                row[at] = style.format(value) + mark + interval
+def _grid(summary: Summary, *, headline: bool, intervals: bool) -> Grid:
+    table = measured_table(summary, headline=headline, intervals=intervals)
+    best = {column.head: best_methods(summary, column) for column in summary.columns}
+    rows = []
+    for name, row in zip(summary.methods, table.itertuples(index=False), strict=True):
+        cells = []
+        for head, value in zip(table.columns, row, strict=True):
+            text, mark, interval = str(value).partition(" [")
+            cells.append(Cell(text, mark.strip() + interval, name in best.get(head, ())))
+        rows.append(cells)
+    return Grid([str(head) for head in table.columns], rows)
 
 
-def _quoted_rows(table: dict[str, Any]) -> list[list[str]]:
-    return [[name, *(f"{v:g}" for v in values)] for name, values in table["rows"].items()]
-
-
-def latex(summary: Summary) -> str:
-    """A booktabs table: measured rows only, best in bold, provenance as comments below."""
-    table = measured_table(summary, headline=True, intervals=False)
-    rows = [[escape(str(v)) for v in row] for row in table.itertuples(index=False)]
-    _mark_best(summary, list(table.columns), rows, r"\textbf{{{}}}")
-    arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "†": r"$\dagger$"}
-    heads = [escape(h) for h in table.columns]
-    for plain, command in arrows.items():
-        heads = [h.replace(plain, command) for h in heads]
-    lines = [r"% needs \usepackage{booktabs}", r"\begin{tabular}{l" + "r" * (len(heads) - 1) + "}", r"\toprule"]
-    lines += [" & ".join(heads) + r" \\", r"\midrule"]
-    references = [card["reference"] for card in summary.methods.values()]
-    for i, row in enumerate(rows):
-        if i and references[i] != references[i - 1]:
-            lines.append(r"\midrule")
-        lines.append(" & ".join(row) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}", *(f"% {' '.join(line.split())}" for line in footer(summary)), ""]
-    return "\n".join(lines)
-
-
-def html_tables(summary: Summary) -> str:
-    """Fragment: headline table, all columns, significance, provenance, quoted rows."""
-    quoted = json.loads(QUOTED_FILE.read_text(encoding="utf-8"))
-    parts = [
-        "<section><h2>Measured here</h2>", _html_table(summary, headline=True), "</section>",
-        "<section><details><summary>All columns</summary>", _html_table(summary, headline=False), "</details></section>",
-        "<section><h2>Differences between methods</h2>", _html_significance(summary), "</section>",
-        "<section><h2>Where these numbers come from</h2><ul>",
-        *(f"<li>{html.escape(line)}</li>" for line in footer(summary)),
-        "</ul></section>",
-        '<section class="quoted"><h2>Quoted from papers, not measured here</h2>', f"<p>{html.escape(quoted['note'])}</p>",
-    ]  # fmt: skip
-    for table in quoted["tables"]:
-        caption = f"<caption>{html.escape(table['source'])}</caption>"
-        parts.append(
-            f'<div class="scroll">{_html_rows(["method", *table["columns"]], _quoted_rows(table), caption)}</div>'
-        )
-    return "\n".join([*parts, "</section>"])
-
-
-def _html_table(summary: Summary, *, headline: bool) -> str:
-    """Headline: a row per method, as papers print it. All columns: turned, since twenty columns fit no page."""
-    table = measured_table(summary, headline=headline, intervals=headline)
-    heads = list(table.columns)
-    rows = [[html.escape(str(v)).replace(" [", '<br><span class="ci">[').replace("]", "]</span>") for v in row]
-            for row in table.itertuples(index=False)]  # fmt: skip
-    _mark_best(summary, heads, rows, "<b>{}</b>")
-    if not headline:
-        turned = [list(line) for line in zip(*rows, strict=True)]
-        turned = [[html.escape(head), *line] for head, line in zip(heads, turned, strict=True)]
-        heads, rows = ["column", *turned[0][1:]], turned[1:]
-    return f'<div class="scroll">{_html_rows(heads, rows, "", escape=False)}</div>'
-
-
-def _html_significance(summary: Summary) -> str:
-    if summary.significance.empty:
-        return "<p>Fewer than two methods to compare.</p>"
+def _differences(summary: Summary) -> Grid:
     heads = {c.key: c.head for c in summary.columns}
     rows = [
-        [
+        (
             heads.get(r.metric, r.metric),
             f"{r.first} - {r.second}",
             f"{r.difference:+.3g}",
             str(r.pairs),
             f"{r.p_holm:.3g}",
-        ]
+        )
         for r in summary.significance.itertuples()
     ]
-    text = (
-        "<p>Paired sign-flip test over source identities, p-values adjusted for the pairs of methods of one metric "
-        "(Holm).</p>"
+    return Grid(
+        ["metric", "methods", "difference", "pairs", "p (adjusted)"], [[Cell(text) for text in row] for row in rows]
     )
-    return text + _html_rows(["metric", "methods", "difference", "pairs", "p (adjusted)"], rows)
 
 
-def _html_rows(heads: list[str], rows: list[list[str]], caption: str = "", *, escape: bool = True) -> str:
-    head = "".join(f"<th scope='col'>{html.escape(h)}</th>" for h in heads)
-    clean = html.escape if escape else str
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td>{clean(cell)}</td>" if i else f"<th scope='row'>{clean(cell)}</th>" for i, cell in enumerate(row)
-        )
-        + "</tr>"
-        for row in rows
+def _quoted() -> dict[str, Any]:
+    quoted = read_json(QUOTED_FILE)
+    papers = []
+    for paper in quoted["tables"]:
+        rows = [[Cell(name), *(Cell(f"{value:g}") for value in values)] for name, values in paper["rows"].items()]
+        papers.append({"source": paper["source"], "heads": ["method", *paper["columns"]], "rows": rows})
+    return {"note": quoted["note"], "papers": papers}
+
+
+def markdown(summary: Summary) -> str:
+    """Headline table, full table, quoted rows and footer."""
+    return render(
+        "table.md.j2",
+        headline=_grid(summary, headline=True, intervals=True),
+        full=_grid(summary, headline=False, intervals=False),
+        footer=footer(summary),
+        quoted=_quoted(),
     )
-    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def latex(summary: Summary) -> str:
+    """A booktabs table: measured rows only, best in bold, provenance as comments below."""
+    return render(
+        "table.tex.j2",
+        table=_grid(summary, headline=True, intervals=False),
+        references=[card["reference"] for card in summary.methods.values()],
+        footer=footer(summary),
+    )
+
+
+def html_tables(summary: Summary) -> str:
+    """Fragment: headline table, all columns, significance, provenance, quoted rows."""
+    return render("table.html.j2", **table_views(summary))

@@ -132,6 +132,19 @@ def available_swappers() -> list[str]:
     return [name for name, entry in entries().items() if entry.present]
 
 
+def holds_source(name: str) -> bool:
+    """Whether a model swaps in a person of its own and takes no source photo.
+
+    Raises:
+        WeightsError: the name is that of an ONNX file that is missing or damaged.
+    """
+    if not name.endswith(".onnx"):
+        return False
+    from .teachers.onnx_file import holds_source as file_holds_source
+
+    return file_holds_source(Path(name))
+
+
 def load_swapper(
     name: str = "auto",
     *,
@@ -143,8 +156,9 @@ def load_swapper(
 
     Args:
         name: ``auto``, a name of :func:`entries`, the path of a ``.safetensors`` file in the student's layout, or of an
-            ``.onnx`` file that ``export`` wrote, which holds its source, or ``module:factory``: a function that returns
-            a :class:`~mobilefaceswap_core.swapper.Swapper` and may take ``device``, ``backend`` and ``threads``.
+            ``.onnx`` file of a kind that :mod:`mobilefaceswap_core.teachers.onnx_file` knows, or ``module:factory``: a
+            function that returns a :class:`~mobilefaceswap_core.swapper.Swapper` and may take ``device``, ``backend`` and
+            ``threads``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         backend: for the student; see :func:`~mobilefaceswap_core.student.backends.choose_backend`.
         threads: CPU threads of the student's backend.
@@ -161,9 +175,9 @@ def load_swapper(
 
         return load_student(device=where, backend=backend, threads=threads, path=Path(name))
     if name.endswith(".onnx"):
-        from .student.export import load_conditioned_onnx
+        from .teachers.onnx_file import load_onnx_swapper
 
-        return load_conditioned_onnx(name, threads=threads)
+        return load_onnx_swapper(Path(name), device=where, threads=threads)
     if is_reference(name):
         return _from_reference(name, where, backend, threads)
     known = entries()

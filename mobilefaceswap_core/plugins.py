@@ -1,4 +1,4 @@
-"""Swappers, detectors and metrics of other packages: found by entry point, or named as ``module:attribute``.
+"""Swappers, detectors, metrics and judges of other packages: found by entry point, or named as ``module:attribute``.
 
 A package registers what it brings in its own ``pyproject.toml``; nothing here is edited:
 
@@ -25,6 +25,7 @@ from .errors import OptionError
 SWAPPERS = "mobilefaceswap.swappers"
 DETECTORS = "mobilefaceswap.detectors"
 METRICS = "mobilefaceswap.metrics"
+JUDGES = "mobilefaceswap.judges"
 
 
 def registered(group: str, *, taken: frozenset[str] = frozenset()) -> dict[str, EntryPoint]:

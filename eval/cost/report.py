@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from ..latex import escape
 from ..records import write_text
+from ..rendering import render
 from .claims import Claim
 from .measure import Latency, best_batch, ratios_to
 from .memory import Memory
@@ -180,34 +180,29 @@ def tables(report: CostReport) -> dict[str, tuple[str, list[str], list[list[str]
 
 def markdown(report: CostReport) -> str:
     """All tables, notes on rows, uncounted operators and the machine."""
-    parts = ["# What each method costs", "", CONVENTION, ""]
-    for title, head, rows in tables(report).values():
-        lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-        lines += ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows]
-        parts += [f"## {title}", "", *lines, ""]
-    parts += ["## Notes", "", *(f"- {m.title}: {m.note}." for m in report.methods if m.note)]
-    parts += [f"- {note}" for note in report.notes]
-    for m in report.methods:
-        if m.name in ("student", "simswap") and m.frame.uncounted:
-            listed = ", ".join(f"{name} {values / 1e6:.2f}" for name, values in m.frame.uncounted.items())
-            parts.append(f"- {m.title}, computed without multiply-adds counted (M values written): {listed}.")
-    parts += [f"- {key}: {value}." for key, value in report.machine.items()]
-    return "\n".join([*parts, ""])
+    uncounted = [
+        (m.title, ", ".join(f"{name} {values / 1e6:.2f}" for name, values in m.frame.uncounted.items()))
+        for m in report.methods
+        if m.name in ("student", "simswap") and m.frame.uncounted
+    ]
+    return render(
+        "cost.md.j2",
+        convention=CONVENTION,
+        tables=list(tables(report).values()),
+        methods=report.methods,
+        notes=report.notes,
+        uncounted=uncounted,
+        machine=report.machine,
+    )
 
 
 def latex(report: CostReport) -> str:
     """Booktabs tables; quoted rows in italics."""
-    parts = [r"% needs \usepackage{booktabs}", f"% {CONVENTION}"]
-    for name, (title, head, rows) in tables(report).items():
-        if name == "claims":  # remarks are sentences; the printed table has no room for them
-            head, rows = head[:5], [row[:5] for row in rows]
-        parts += [f"% {title}", r"\begin{tabular}{l" + "r" * (len(head) - 1) + "}", r"\toprule"]
-        parts += [" & ".join(map(escape, head)) + r" \\", r"\midrule"]
-        for row in rows:
-            style = r"\textit{{{}}}" if row[-1] == "quoted" else "{}"
-            parts.append(" & ".join(style.format(escape(cell)) for cell in row) + r" \\")
-        parts += [r"\bottomrule", r"\end{tabular}", ""]
-    return "\n".join(parts)
+    printed = tables(report)
+    if "claims" in printed:  # remarks are sentences; the printed table has no room for them
+        title, head, rows = printed["claims"]
+        printed["claims"] = (title, head[:5], [row[:5] for row in rows])
+    return render("cost.tex.j2", convention=CONVENTION, tables=list(printed.values()))
 
 
 def as_json(report: CostReport) -> dict[str, Any]:

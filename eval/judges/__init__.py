@@ -1,12 +1,14 @@
-"""Judges by name: who measures identity, pose, expression and shape."""
+"""Judges by name: who measures identity, pose, expression and shape. Other packages may bring their own."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
+from mobilefaceswap_core import plugins
 from mobilefaceswap_core.errors import OptionError
 
-from .base import Judge, JudgeInfo
+from .base import KINDS, Judge, JudgeInfo
 
 __all__ = ["DEFAULT_JUDGES", "JUDGES", "Judge", "JudgeInfo", "load_judge", "load_judges"]
 
@@ -95,16 +97,45 @@ JUDGES: dict[str, Callable[[str, str], Judge]] = {
 
 
 def load_judge(spec: str, *, device: str = "cpu") -> Judge:
-    """Load one judge from ``name`` or ``name:argument`` (a file, with its input contract after ``?``).
+    """Load one judge.
+
+    Args:
+        spec: ``name`` or ``name:argument`` (a file, with its input contract after ``?``), where the name is one of
+            :data:`JUDGES` or registered by an installed package (entry points in ``mobilefaceswap.judges``); or
+            ``module:factory``, with an argument after ``?``. A factory returns a :class:`~eval.judges.base.Judge` and may
+            take ``argument`` and ``device``.
+        device: torch device of judges that use torch.
 
     Raises:
-        OptionError: for an unknown name.
+        OptionError: for an unknown name, or a factory that returns something else.
         BackendError, WeightsError: when its package or file is missing.
     """
     name, _, argument = spec.partition(":")
-    if name not in JUDGES:
-        raise OptionError(f"Unknown judge {name!r}; known are {', '.join(JUDGES)}.")
-    return JUDGES[name](argument, device)
+    if name in JUDGES:
+        return JUDGES[name](argument, device)
+    others = plugins.registered(plugins.JUDGES, taken=frozenset(JUDGES))
+    if name in others:
+        return _foreign(others[name].value, argument, device)
+    reference, _, argument = spec.partition("?")
+    if plugins.is_reference(reference):
+        return _foreign(reference, argument, device)
+    raise OptionError(
+        f"Unknown judge {spec!r}; known are {', '.join([*JUDGES, *others])}, and module:factory with an argument after a "
+        "question mark."
+    )
+
+
+def _foreign(reference: str, argument: str, device: str) -> Judge:
+    judge: Judge = plugins.make(reference, Judge, argument=argument, device=device)
+    info = judge.info
+    if not isinstance(info, JudgeInfo):
+        raise OptionError(f"{reference} returned a judge whose info is a {type(info).__name__}; wanted a JudgeInfo.")
+    if info.kind not in KINDS or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", info.name):
+        raise OptionError(
+            f"{reference} returned the judge {info.name!r} of the kind {info.kind!r}; wanted a name of letters, digits, dots "
+            f"and dashes, and one of {', '.join(KINDS)}."
+        )
+    return judge
 
 
 def load_judges(specs: Sequence[str], *, device: str = "cpu") -> list[Judge]:

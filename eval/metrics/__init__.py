@@ -1,4 +1,4 @@
-"""Metrics: one file each, a pure function and a spec that states definition, unit, direction and source."""
+"""Metrics: one file each, with a pure function, and the statement of definition, unit, direction and source around it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from mobilefaceswap_core import plugins
 from mobilefaceswap_core.errors import OptionError
 
-from .base import AddedMetric, MetricSpec, Sample
+from .base import JUDGE_KINDS, WHOLE, Metric, MetricSpec
 from .colour_shift import COLOUR
 from .expression_error import EXPRESSION
 from .failures import FAILED
@@ -21,16 +21,17 @@ from .lpips import LPIPS
 from .pose_error import POSE
 from .psnr import BACKGROUND as PSNR_BACKGROUND
 from .psnr import FRAME as PSNR_FRAME
+from .sample import NoReferenceError, Said, Sample
 from .shape_error import SHAPE
 from .ssim import BACKGROUND as SSIM_BACKGROUND
 from .ssim import FRAME as SSIM_FRAME
 from .temporal_flicker import FLICKER
 from .verification import VERIFIED
 
-__all__ = ["METRICS", "AddedMetric", "MetricSpec", "Sample", "load_metrics"]
+__all__ = ["METRICS", "WHOLE", "Metric", "MetricSpec", "NoReferenceError", "Said", "Sample", "load_metrics"]
 
 # In the order of the table's columns.
-METRICS: tuple[MetricSpec, ...] = (
+METRICS: tuple[Metric, ...] = (
     TOP1,
     TOP5,
     TO_SOURCE,
@@ -53,12 +54,12 @@ METRICS: tuple[MetricSpec, ...] = (
 )
 
 
-def load_metrics(names: Sequence[str]) -> list[AddedMetric]:
+def load_metrics(names: Sequence[str]) -> list[Metric]:
     """Metrics of other packages, for ``--metrics``.
 
     Args:
         names: registered names (entry points in ``mobilefaceswap.metrics``) or ``module:attribute``; each names an
-            :class:`AddedMetric`.
+            :class:`~eval.metrics.base.Metric`.
 
     Raises:
         OptionError: unknown name, something that is no metric, or a key that is in use.
@@ -66,7 +67,7 @@ def load_metrics(names: Sequence[str]) -> list[AddedMetric]:
     if not names:
         return []
     others = plugins.registered(plugins.METRICS)
-    keys, added = {spec.key for spec in METRICS}, []
+    keys, added = {metric.spec.key for metric in METRICS}, []
     for name in names:
         if not plugins.is_reference(name) and name not in others:
             raise OptionError(
@@ -74,14 +75,18 @@ def load_metrics(names: Sequence[str]) -> list[AddedMetric]:
                 f"{', '.join(others) or 'none'}. Or name one as module:attribute."
             )
         metric = plugins.load_reference(others[name].value if name in others else name)
-        if not isinstance(metric, AddedMetric):
-            raise OptionError(f"The metric {name} is a {type(metric).__name__}; wanted an eval.metrics.AddedMetric.")
-        key = metric.spec.key
-        if metric.spec.judge_kind != "none" or not re.fullmatch(r"[a-z][a-z0-9_]*", key) or key in keys:
+        if not isinstance(metric, Metric) or metric.measure is None:
             raise OptionError(
-                f"The metric {name} has the key {key!r} and judge_kind {metric.spec.judge_kind!r}; wanted a key of lower-case "
-                "letters, digits and underscores that no other metric has, and judge_kind 'none'."
+                f"The metric {name} is a {type(metric).__name__}; wanted an eval.metrics.Metric with a function that measures."
             )
+        key, kind = metric.spec.key, metric.spec.judge_kind
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", key) or key in keys or kind not in JUDGE_KINDS:
+            raise OptionError(
+                f"The metric {name} has the key {key!r} and judge_kind {kind!r}; wanted a key of lower-case letters, digits and "
+                f"underscores that no other metric has, and one of {', '.join(JUDGE_KINDS)}."
+            )
+        if unknown := [need for need in metric.needs if not hasattr(Sample, need)]:
+            raise OptionError(f"The metric {name} needs {unknown[0]!r}, which no Sample has.")
         keys.add(key)
         added.append(metric)
     return added

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
-from mobilefaceswap_core.types import Face, Image, Mask
+from mobilefaceswap_core.types import Image, Mask
+
+from .sample import Sample
 
 JudgeKind = Literal["recogniser", "pose", "expression", "shape", "none"]
+JUDGE_KINDS: tuple[JudgeKind, ...] = get_args(JudgeKind)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSpec:
     """Everything a reader needs beside the number.
 
@@ -25,7 +28,7 @@ class MetricSpec:
         unit: unit of the printed value; empty for a pure number.
         higher_is_better: direction; ``None`` where neither end is good by itself.
         worst: what a failed swap, or a swapped image in which the judge finds no face, counts as.
-        judge_kind: which judges give it.
+        judge_kind: which judges give it, each in a column of its own.
         definition: one sentence.
         source: where the metric comes from.
         scale: factor from record to table (100 for rates printed in per cent).
@@ -36,10 +39,10 @@ class MetricSpec:
 
     key: str
     label: str
-    unit: str
+    unit: str = ""
     higher_is_better: bool | None
     worst: float
-    judge_kind: JudgeKind
+    judge_kind: JudgeKind = "none"
     definition: str
     source: str
     scale: float = 1.0
@@ -48,38 +51,31 @@ class MetricSpec:
     clips_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
-    """One swapped image with everything it may be compared with.
-
-    Attributes:
-        source: ``(H, W, 3)`` RGB uint8, the photo that gave the identity.
-        target: ``(H, W, 3)`` RGB uint8.
-        swapped: as large as the target.
-        target_face: the target's largest face, with 68 landmarks.
-        swapped_face: the face at its place in the swapped image, with 68 landmarks.
-        region: ``(H, W)`` float32 in [0, 1], the target's face region; the same for every method.
-    """
-
-    source: Image
-    target: Image
-    swapped: Image
-    target_face: Face
-    swapped_face: Face
-    region: Mask
+# What metrics need, as attributes of a sample: references first.
+PIXELS = ("target_face", "swapped")
+FACES = ("target_face", "swapped_face")
+WHOLE = ("target_face", "source", "swapped", "swapped_face")
+IDENTITY = ("target_face", "source_vector", "target_vector", "swapped_vector")
+TARGET_VECTORS = ("target_face", "target_vector", "swapped_vector")
+SOURCE_VECTORS = ("target_face", "source_vector", "swapped_vector")
 
 
 @dataclass(frozen=True, slots=True)
-class AddedMetric:
-    """A metric from outside this package: what it states, and the function that measures it.
+class Metric:
+    """A metric: what it states, and the function that measures one pair. Own ones and those of other packages alike.
 
     Attributes:
-        spec: with ``judge_kind="none"`` and a key that no other metric has.
-        measure: one finite number of a :class:`Sample`. A ``SwapError`` that it raises counts as ``spec.worst``.
+        spec: the statement.
+        measure: one finite number of a :class:`~eval.metrics.sample.Sample`. A
+            :class:`~eval.metrics.sample.NoReferenceError` that it raises means that nobody can be measured in this pair; any
+            other error about the images, such as ``NoFaceError``, counts as ``spec.worst``. ``None`` where no single pair has
+            a value: the Frechet distance, and LPIPS without its network.
+        needs: attributes of the sample without which there is nothing to measure, in the order in which they are missed.
     """
 
     spec: MetricSpec
-    measure: Callable[[Sample], float]
+    measure: Callable[[Sample], float] | None
+    needs: tuple[str, ...] = WHOLE
 
 
 def check_image_pair(first: Image, second: Image) -> None:

@@ -6,19 +6,24 @@ import numpy as np
 
 from mobilefaceswap_core.types import Image, Mask
 
-from .base import MetricSpec, check_image_pair, check_mask
+from .base import PIXELS, Metric, MetricSpec, check_image_pair, check_mask
 
-COLOUR = MetricSpec(
-    "colour_shift",
-    "colour shift",
-    "dE00",
-    False,
-    100.0,
-    "none",
-    "CIEDE2000 difference of the mean colours of the face region in swapped image and target (1 is just visible). Failed "
-    "swap: 100.",
-    "Sharma et al. 2005 (scikit-image deltaE_ciede2000)",
-    headline=False,
+COLOUR = Metric(
+    MetricSpec(
+        key="colour_shift",
+        label="colour shift",
+        unit="dE00",
+        higher_is_better=False,
+        worst=100.0,
+        definition=(
+            "CIEDE2000 difference of the mean colours of the face region in swapped image and target (1 is just visible). Failed "
+            "swap: 100."
+        ),
+        source="Sharma et al. 2005 (scikit-image deltaE_ciede2000)",
+        headline=False,
+    ),
+    lambda sample: colour_shift(sample.swapped, sample.target, sample.region),
+    needs=PIXELS,
 )
 
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import MetricSpec, check_vector_pair
+from .base import TARGET_VECTORS, Metric, MetricSpec, check_vector_pair
 
-EXPRESSION = MetricSpec(
-    "expression_error",
-    "expression",
-    "s.d.",
-    False,
-    10.0,
-    "expression",
-    "Mean Euclidean distance of expression vectors between swapped and target face, in standard deviations within one "
-    "person's photos; comparable only within one estimator. Without a face: 10.",
-    "FaceShifter and successors: distance of 3DMM expression coefficients",
+EXPRESSION = Metric(
+    MetricSpec(
+        key="expression_error",
+        label="expression",
+        unit="s.d.",
+        higher_is_better=False,
+        worst=10.0,
+        judge_kind="expression",
+        definition=(
+            "Mean Euclidean distance of expression vectors between swapped and target face, in standard deviations within one "
+            "person's photos; comparable only within one estimator. Without a face: 10."
+        ),
+        source="FaceShifter and successors: distance of 3DMM expression coefficients",
+    ),
+    lambda sample: expression_error(sample.swapped_vector, sample.target_vector),
+    needs=TARGET_VECTORS,
 )
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from .base import MetricSpec
+from .base import Metric, MetricSpec
 
-FAILED = MetricSpec(
-    "failed",
-    "failed",
-    "%",
-    False,
-    100.0,
-    "none",
-    "Share of pairs for which the method made no image, or an image in which the judge's detector finds no face. Each counts "
-    "at its worst value in every other column.",
-    "protocol: failed pairs count as misses",
-    100.0,
-    1,
+FAILED = Metric(
+    MetricSpec(
+        key="failed",
+        label="failed",
+        unit="%",
+        higher_is_better=False,
+        worst=100.0,
+        definition=(
+            "Share of pairs for which the method made no image, or an image in which the judge's detector finds no face. Each counts "
+            "at its worst value in every other column."
+        ),
+        source="protocol: failed pairs count as misses",
+        scale=100.0,
+        decimals=1,
+    ),
+    lambda sample: is_failed(sample.status != "failed", sample.status == "ok"),
+    needs=(),
 )
 
 

@@ -8,19 +8,22 @@ from numpy.typing import NDArray
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.types import Image
 
-from .base import MetricSpec
+from .base import Metric, MetricSpec
 
-FRECHET = MetricSpec(
-    "frechet",
-    "Frechet",
-    "",
-    False,
-    float("nan"),
-    "none",
-    "Frechet distance of two normal distributions fitted to the features of swapped images and of target images. Images "
-    "that were not made are left out here and counted as failures.",
-    "Heusel et al. 2017; resizing as in Parmar et al. 2022 (clean-fid)",
-    headline=False,
+FRECHET = Metric(
+    MetricSpec(
+        key="frechet",
+        label="Frechet",
+        higher_is_better=False,
+        worst=float("nan"),
+        definition=(
+            "Frechet distance of two normal distributions fitted to the features of swapped images and of target images. Images "
+            "that were not made are left out here and counted as failures."
+        ),
+        source="Heusel et al. 2017; resizing as in Parmar et al. 2022 (clean-fid)",
+        headline=False,
+    ),
+    None,  # of the whole run: eval.summary
 )
 
 

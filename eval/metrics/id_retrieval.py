@@ -9,27 +9,45 @@ from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
 
-from .base import MetricSpec
+from .base import IDENTITY, Metric, MetricSpec
+from .sample import Sample
 
 _DEFINITION = (
     "Share of swapped faces whose {k} gallery face{s} by cosine include{v} one of the right source identity; the gallery is "
     "every distinct source image of the run. A failed swap, and a swapped image without a face, is a miss."
 )
 _SOURCE = "FaceShifter (Li et al. 2019), section 4.1; protocol on FaceForensics++"
-TOP1 = MetricSpec(
-    "id_top1", "ID top-1", "%", True, 0.0, "recogniser", _DEFINITION.format(k="nearest", s="", v="s"), _SOURCE, 100.0, 1
+TOP1 = Metric(
+    MetricSpec(
+        key="id_top1",
+        label="ID top-1",
+        unit="%",
+        higher_is_better=True,
+        worst=0.0,
+        judge_kind="recogniser",
+        definition=_DEFINITION.format(k="nearest", s="", v="s"),
+        source=_SOURCE,
+        scale=100.0,
+        decimals=1,
+    ),
+    lambda sample: top_k(sample.once(source_rank), 1),
+    needs=IDENTITY,
 )
-TOP5 = MetricSpec(
-    "id_top5",
-    "ID top-5",
-    "%",
-    True,
-    0.0,
-    "recogniser",
-    _DEFINITION.format(k="five nearest", s="s", v=""),
-    _SOURCE,
-    100.0,
-    1,
+TOP5 = Metric(
+    MetricSpec(
+        key="id_top5",
+        label="ID top-5",
+        unit="%",
+        higher_is_better=True,
+        worst=0.0,
+        judge_kind="recogniser",
+        definition=_DEFINITION.format(k="five nearest", s="s", v=""),
+        source=_SOURCE,
+        scale=100.0,
+        decimals=1,
+    ),
+    lambda sample: top_k(sample.once(source_rank), 5),
+    needs=IDENTITY,
 )
 
 
@@ -62,6 +80,12 @@ def retrieval_rank(embedding: NDArray[np.floating], gallery: NDArray[np.floating
     similarity = gallery @ embedding
     best = similarity[is_right].max()
     return 1 + int((similarity[~is_right] >= best).sum())
+
+
+def source_rank(sample: Sample) -> int:
+    """Rank of the pair's source identity in the gallery, by the judge of this column."""
+    lineup = sample.lineup
+    return retrieval_rank(sample.swapped_vector, lineup.faces, lineup.is_right)
 
 
 def top_k(rank: int | None, k: int) -> float:

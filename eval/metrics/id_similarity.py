@@ -7,31 +7,37 @@ from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
 
-from .base import MetricSpec, check_vector_pair
+from .base import IDENTITY, Metric, MetricSpec, check_vector_pair
 
 _SOURCE = "ArcFace (Deng et al. 2019): cosine of embeddings"
-TO_SOURCE = MetricSpec(
-    "cosine_source",
-    "cos. to source",
-    "",
-    True,
-    0.0,
-    "recogniser",
-    "Mean cosine of the embeddings of swapped face and source; scales differ between recognisers. Without a face: 0.",
-    _SOURCE,
-    decimals=3,
+TO_SOURCE = Metric(
+    MetricSpec(
+        key="cosine_source",
+        label="cos. to source",
+        higher_is_better=True,
+        worst=0.0,
+        judge_kind="recogniser",
+        definition="Mean cosine of the embeddings of swapped face and source; scales differ between recognisers. Without a face: 0.",
+        source=_SOURCE,
+        decimals=3,
+    ),
+    lambda sample: cosine(sample.swapped_vector, sample.source_vector),
+    needs=IDENTITY,
 )
-TO_TARGET = MetricSpec(
-    "cosine_target",
-    "cos. to target",
-    "",
-    False,
-    1.0,
-    "recogniser",
-    "Mean cosine of the embeddings of swapped face and target; what is left of the target's identity. Without a face: 1.",
-    _SOURCE,
-    decimals=3,
-    headline=False,
+TO_TARGET = Metric(
+    MetricSpec(
+        key="cosine_target",
+        label="cos. to target",
+        higher_is_better=False,
+        worst=1.0,
+        judge_kind="recogniser",
+        definition="Mean cosine of the embeddings of swapped face and target; what is left of the target's identity. Without a face: 1.",
+        source=_SOURCE,
+        decimals=3,
+        headline=False,
+    ),
+    lambda sample: cosine(sample.swapped_vector, sample.target_vector),
+    needs=IDENTITY,
 )
 
 

@@ -5,23 +5,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import MetricSpec
+from .base import Metric, MetricSpec
 from .id_similarity import cosine
 
-ID_FLICKER = MetricSpec(
-    "id_flicker",
-    "ID flicker",
-    "1e-3",
-    False,
-    1.0,
-    "recogniser",
-    "Mean of 1 - cosine between the embeddings of the swapped face in two consecutive frames of a clip, in thousandths; pose, "
-    "expression and light move it too, so read it against the row of the target clip itself. Without a face: 1000.",
-    "Temporal consistency of embeddings (frame-to-frame cosine), as video editing is judged",
-    scale=1000.0,
-    decimals=2,
-    headline=False,
-    clips_only=True,
+ID_FLICKER = Metric(
+    MetricSpec(
+        key="id_flicker",
+        label="ID flicker",
+        unit="1e-3",
+        higher_is_better=False,
+        worst=1.0,
+        judge_kind="recogniser",
+        definition=(
+            "Mean of 1 - cosine between the embeddings of the swapped face in two consecutive frames of a clip, in thousandths; pose, "
+            "expression and light move it too, so read it against the row of the target clip itself. Without a face: 1000."
+        ),
+        source="Temporal consistency of embeddings (frame-to-frame cosine), as video editing is judged",
+        scale=1000.0,
+        headline=False,
+        clips_only=True,
+    ),
+    lambda sample: identity_flicker(sample.vector_before, sample.swapped_vector),
+    needs=("target_face", "target_vector", "swapped_vector", "vector_before"),
 )
 
 

@@ -8,19 +8,25 @@ from numpy.typing import NDArray
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.faces.geometry import similarity_from_points, transform_points
 
-from .base import MetricSpec
+from .base import FACES, Metric, MetricSpec
+from .sample import landmarks_of
 
-LANDMARKS = MetricSpec(
-    "landmark_shape",
-    "landmarks",
-    "% of eyes",
-    False,
-    100.0,
-    "none",
-    "Root mean square distance of the swapped face's 68 landmarks to the target's after the best similarity, in per cent of "
-    "the distance of the outer eye corners. Pose, expression and shape all count. Without a face: 100.",
-    "300-W normalised mean error (Sagonas et al. 2013), with the similarity removed",
-    headline=False,
+LANDMARKS = Metric(
+    MetricSpec(
+        key="landmark_shape",
+        label="landmarks",
+        unit="% of eyes",
+        higher_is_better=False,
+        worst=100.0,
+        definition=(
+            "Root mean square distance of the swapped face's 68 landmarks to the target's after the best similarity, in per cent of "
+            "the distance of the outer eye corners. Pose, expression and shape all count. Without a face: 100."
+        ),
+        source="300-W normalised mean error (Sagonas et al. 2013), with the similarity removed",
+        headline=False,
+    ),
+    lambda sample: landmark_shape(landmarks_of(sample.swapped_face), landmarks_of(sample.target_face)),
+    needs=FACES,
 )
 
 

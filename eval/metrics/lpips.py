@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,21 @@ from mobilefaceswap_core.errors import BackendError, WeightsError
 from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import Image
 
-from .base import MetricSpec, check_image_pair
+from .base import PIXELS, Metric, MetricSpec, check_image_pair
 
-LPIPS = MetricSpec(
-    "lpips",
-    "LPIPS",
-    "",
-    False,
-    1.0,
-    "none",
-    "LPIPS v0.1 with AlexNet between swapped image and target, whole frame. Failed swap: 1.",
-    "Zhang et al. 2018 (package lpips)",
-    decimals=3,
-    headline=False,
+LPIPS = Metric(
+    MetricSpec(
+        key="lpips",
+        label="LPIPS",
+        higher_is_better=False,
+        worst=1.0,
+        definition="LPIPS v0.1 with AlexNet between swapped image and target, whole frame. Failed swap: 1.",
+        source="Zhang et al. 2018 (package lpips)",
+        decimals=3,
+        headline=False,
+    ),
+    None,  # see load_lpips
+    needs=PIXELS,
 )
 BACKBONE_NAME = "alexnet-owt-7be5be79.pth"
 # torchvision puts the first digits of the SHA-256 into the file's name.
@@ -165,11 +168,12 @@ def _load_backbone(net: torch.nn.Module, state: dict[str, torch.Tensor], name: s
             parameter.copy_(tensor)
 
 
-def load_meter(backbone: Path | None, *, device: str = "cpu") -> tuple[LpipsMeter | None, str]:
-    """The meter, or ``None``, and the sentence that tables show about it."""
+def load_lpips(backbone: Path | None, *, device: str = "cpu") -> tuple[Metric, str]:
+    """The metric, without a measure where the network cannot be had, and the sentence that tables show about it."""
     try:
         meter = LpipsMeter(find_backbone(backbone), device=device)
     except BackendError as error:
-        return None, str(error)
+        return LPIPS, str(error)
     origin = "torchvision's AlexNet" if meter.official else "a backbone that is NOT torchvision's AlexNet"
-    return meter, f"measured with {origin} (SHA-256 {meter.backbone_sha256[:12]})"
+    measured = replace(LPIPS, measure=lambda sample: meter(sample.swapped, sample.target))
+    return measured, f"measured with {origin} (SHA-256 {meter.backbone_sha256[:12]})"

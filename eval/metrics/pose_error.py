@@ -7,18 +7,24 @@ from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
 
-from .base import MetricSpec, check_vector_pair
+from .base import TARGET_VECTORS, Metric, MetricSpec, check_vector_pair
 
-POSE = MetricSpec(
-    "pose_error",
-    "pose",
-    "deg",
-    False,
-    90.0,
-    "pose",
-    "Mean Euclidean distance of (pitch, yaw, roll) between swapped and target face. Without a face: 90 degrees, a head "
-    "turned out of sight.",
-    "FaceShifter (Li et al. 2019), section 4.1",
+POSE = Metric(
+    MetricSpec(
+        key="pose_error",
+        label="pose",
+        unit="deg",
+        higher_is_better=False,
+        worst=90.0,
+        judge_kind="pose",
+        definition=(
+            "Mean Euclidean distance of (pitch, yaw, roll) between swapped and target face. Without a face: 90 degrees, a head "
+            "turned out of sight."
+        ),
+        source="FaceShifter (Li et al. 2019), section 4.1",
+    ),
+    lambda sample: pose_error(sample.swapped_vector, sample.target_vector),
+    needs=TARGET_VECTORS,
 )
 
 

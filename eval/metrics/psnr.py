@@ -6,27 +6,40 @@ import numpy as np
 
 from mobilefaceswap_core.types import Image, Mask
 
-from .base import MetricSpec, check_image_pair, check_mask
+from .base import PIXELS, Metric, MetricSpec, check_image_pair, check_mask
 
 # Identical images have no noise; a table needs a number. Rounding to 8 bits alone gives 59 dB, so 100 marks "identical".
 CEILING_DB = 100.0
 _SOURCE = "10 log10(255^2 / mean squared error), per image, then the mean over images"
-FRAME = MetricSpec(
-    "psnr_frame", "PSNR", "dB", True, 0.0, "none", "PSNR of swapped image and target; identical: 100. Failed swap: 0.", _SOURCE,
-    1.0, 1, False,
-)  # fmt: skip
-BACKGROUND = MetricSpec(
-    "psnr_background",
-    "PSNR outside",
-    "dB",
-    True,
-    0.0,
-    "none",
-    "PSNR outside the target's face region; identical: 100. Failed swap: 0.",
-    _SOURCE,
-    1.0,
-    1,
-    False,
+FRAME = Metric(
+    MetricSpec(
+        key="psnr_frame",
+        label="PSNR",
+        unit="dB",
+        higher_is_better=True,
+        worst=0.0,
+        definition="PSNR of swapped image and target; identical: 100. Failed swap: 0.",
+        source=_SOURCE,
+        decimals=1,
+        headline=False,
+    ),
+    lambda sample: psnr(sample.swapped, sample.target),
+    needs=PIXELS,
+)
+BACKGROUND = Metric(
+    MetricSpec(
+        key="psnr_background",
+        label="PSNR outside",
+        unit="dB",
+        higher_is_better=True,
+        worst=0.0,
+        definition="PSNR outside the target's face region; identical: 100. Failed swap: 0.",
+        source=_SOURCE,
+        decimals=1,
+        headline=False,
+    ),
+    lambda sample: psnr(sample.swapped, sample.target, sample.outside),
+    needs=PIXELS,
 )
 
 

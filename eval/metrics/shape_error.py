@@ -5,19 +5,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import MetricSpec, check_vector_pair
+from .base import SOURCE_VECTORS, Metric, MetricSpec, check_vector_pair
 
-SHAPE = MetricSpec(
-    "shape_error",
-    "shape to source",
-    "s.d.",
-    False,
-    10.0,
-    "shape",
-    "Root mean square distance of identity coefficients of the 68-landmark model between swapped face and source, in "
-    "standard deviations between people. Without a face: 10.",
-    "HifiFace (Wang et al. 2021): 3D shape of the source",
-    headline=False,
+SHAPE = Metric(
+    MetricSpec(
+        key="shape_error",
+        label="shape to source",
+        unit="s.d.",
+        higher_is_better=False,
+        worst=10.0,
+        judge_kind="shape",
+        definition=(
+            "Root mean square distance of identity coefficients of the 68-landmark model between swapped face and source, in "
+            "standard deviations between people. Without a face: 10."
+        ),
+        source="HifiFace (Wang et al. 2021): 3D shape of the source",
+        headline=False,
+    ),
+    lambda sample: shape_error(sample.swapped_vector, sample.source_vector),
+    needs=SOURCE_VECTORS,
 )
 
 

@@ -8,34 +8,37 @@ from numpy.typing import NDArray
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.types import Image, Mask
 
-from .base import MetricSpec, check_image_pair, check_mask
+from .base import PIXELS, Metric, MetricSpec, check_image_pair, check_mask
+from .sample import Sample
 
 _SOURCE = "Wang et al. 2004 with its Gaussian window (scikit-image structural_similarity)"
-FRAME = MetricSpec(
-    "ssim_frame",
-    "SSIM",
-    "",
-    True,
-    0.0,
-    "none",
-    "Mean SSIM of swapped image and target. Failed swap: 0.",
-    _SOURCE,
-    1.0,
-    3,
-    False,
+FRAME = Metric(
+    MetricSpec(
+        key="ssim_frame",
+        label="SSIM",
+        higher_is_better=True,
+        worst=0.0,
+        definition="Mean SSIM of swapped image and target. Failed swap: 0.",
+        source=_SOURCE,
+        decimals=3,
+        headline=False,
+    ),
+    lambda sample: float(sample.once(_similarity).mean()),
+    needs=PIXELS,
 )
-BACKGROUND = MetricSpec(
-    "ssim_background",
-    "SSIM outside",
-    "",
-    True,
-    0.0,
-    "none",
-    "SSIM map averaged outside the target's face region: how untouched the surroundings are. Failed swap: 0.",
-    _SOURCE,
-    1.0,
-    4,
-    False,
+BACKGROUND = Metric(
+    MetricSpec(
+        key="ssim_background",
+        label="SSIM outside",
+        higher_is_better=True,
+        worst=0.0,
+        definition="SSIM map averaged outside the target's face region: how untouched the surroundings are. Failed swap: 0.",
+        source=_SOURCE,
+        decimals=4,
+        headline=False,
+    ),
+    lambda sample: masked_mean(sample.once(_similarity), sample.outside),
+    needs=PIXELS,
 )
 _SIGMA = 1.5  # px, Wang et al.
 _SMALLEST = 11  # the Gaussian window's width at sigma 1.5, truncated at 3.5 sigma
@@ -75,6 +78,10 @@ def ssim_map(swapped: Image, target: Image) -> NDArray[np.float64]:
         full=True,
     )
     return np.asarray(full, np.float64).mean(2)
+
+
+def _similarity(sample: Sample) -> NDArray[np.float64]:
+    return ssim_map(sample.swapped, sample.target)
 
 
 def masked_mean(similarity: NDArray[np.float64], mask: Mask) -> float:

@@ -6,20 +6,27 @@ import numpy as np
 
 from mobilefaceswap_core.types import Image, Mask
 
-from .base import MetricSpec, check_image_pair, check_mask
+from .base import Metric, MetricSpec, check_image_pair, check_mask
 
-FLICKER = MetricSpec(
-    "flicker",
-    "flicker",
-    "levels",
-    False,
-    255.0,
-    "none",
-    "Mean absolute difference, in grey levels of 255 inside the face region, between the change of the swapped clip and the "
-    "change of the target clip over one frame. Only for pairs of consecutive frames. Failed swap: 255.",
-    "Difference of temporal derivatives, as in Lai et al. 2018 without optical flow",
-    headline=False,
-    clips_only=True,
+FLICKER = Metric(
+    MetricSpec(
+        key="flicker",
+        label="flicker",
+        unit="levels",
+        higher_is_better=False,
+        worst=255.0,
+        definition=(
+            "Mean absolute difference, in grey levels of 255 inside the face region, between the change of the swapped clip and the "
+            "change of the target clip over one frame. Only for pairs of consecutive frames. Failed swap: 255."
+        ),
+        source="Difference of temporal derivatives, as in Lai et al. 2018 without optical flow",
+        headline=False,
+        clips_only=True,
+    ),
+    lambda sample: temporal_flicker(
+        sample.swapped_before, sample.swapped, sample.target_before, sample.target, sample.region
+    ),
+    needs=("target_face", "swapped", "swapped_before"),
 )
 
 

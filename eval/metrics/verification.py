@@ -7,23 +7,28 @@ from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
 
-from .base import MetricSpec
+from .base import IDENTITY, Metric, MetricSpec
+from .id_similarity import cosine
 
 FALSE_ACCEPT_RATE = 0.01
 
-VERIFIED = MetricSpec(
-    "verified",
-    "verified",
-    "%",
-    True,
-    0.0,
-    "recogniser",
-    f"Share of swapped faces whose cosine to the source passes the threshold that accepts {FALSE_ACCEPT_RATE:.0%} of pairs of "
-    "different people in the source gallery. Without a face: not verified.",
-    "LFW / NIST FRVT practice: true accept rate at a fixed false accept rate",
-    100.0,
-    1,
-    headline=False,
+VERIFIED = Metric(
+    MetricSpec(
+        key="verified",
+        label="verified",
+        unit="%",
+        higher_is_better=True,
+        worst=0.0,
+        judge_kind="recogniser",
+        definition=f"Share of swapped faces whose cosine to the source passes the threshold that accepts {FALSE_ACCEPT_RATE:.0%} of pairs of "
+        "different people in the source gallery. Without a face: not verified.",
+        source="LFW / NIST FRVT practice: true accept rate at a fixed false accept rate",
+        scale=100.0,
+        decimals=1,
+        headline=False,
+    ),
+    lambda sample: is_verified(cosine(sample.swapped_vector, sample.source_vector), sample.lineup.threshold),
+    needs=IDENTITY,
 )
 
 # Gallery pairs looked at; more do not move a 1 % quantile by more than its own error.

@@ -9,6 +9,8 @@ import typer
 
 from .output import JsonOption, emit, library_output_on_stderr
 
+UNMARKED = 11  # exit status: readable, and no layer says that faces were swapped
+
 
 def verify(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A photo or a clip.")], as_json: JsonOption = False
@@ -16,7 +18,6 @@ def verify(
     """Tell whether a file carries marks of a face swap, and what each layer says; exit code 11 if it is not marked."""
     with library_output_on_stderr():
         from ..marking import verify_file
-        from ..marking.cli import UNMARKED
 
         report = verify_file(file)
     emit(report.to_json(), "\n".join(report.lines()), as_json=as_json)

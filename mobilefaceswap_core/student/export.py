@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 TOLERANCE = 1e-4  # the largest difference from PyTorch a written file may have; that of the parity check
 HALF_TOLERANCE = 4e-3  # one grey level of 255; measured: up to 1.5e-3, with the portraits of the demo as sources
-FORMAT = "mobilefaceswap-idn-1"  # of the metadata below; a reader refuses others
+_FAMILY = "mobilefaceswap-idn-"
+FORMAT = f"{_FAMILY}1"  # of the metadata below; a reader refuses others
+KINDS_WITH_SOURCE = ("baked", "dynamic")  # those that swap in one person; the others are halves of a pair
+_FITS = ("similarity", "affine")
+_CROP_LIMIT = 1024  # px; the largest crop of a known swapper has 512
 _BYTES_LIMIT = 64 << 20  # a baked graph has 2 MB; anything much larger is no file of ours
 
 
@@ -209,22 +213,64 @@ def load_conditioned_onnx(
             f"{path} was not written by this package's export (format {properties.get('format')!r}, wanted {FORMAT!r}). "
             "Export it again with `python -m mobilefaceswap_core export`."
         )
+    info = _info_from(properties, path)
     feed: dict[str, Array] = {}
-    if properties["kind"] == "dynamic":
+    if properties.get("kind") == "dynamic":
         feed = _read_inputs(Path(weights) if weights is not None else path.with_suffix(".npz"), session, path)
-    crop = json.loads(properties["crop"])
-    info = SwapperInfo(
-        name=properties["model"],  # as it appears in marks: the file's own name may be that of a person
-        title=f"{properties['model']}, exported with its source inside",
-        crop=CropSpec(crop["size_px"], crop["template"], crop["fit"]),
-        licence=properties["licence"],
-        source=properties["source"],
-        weights_sha256=json.loads(properties["weights_sha256"]),
-        device="cpu / onnxruntime",
-        match_colours=properties["match_colours"] == "true",
-        match_detail=properties.get("match_detail") == "true",
-    )
+    inputs, outputs = ({value.name for value in side} for side in (session.get_inputs(), session.get_outputs()))
+    if inputs != {"crop", *feed} or not {"face", "mask"} <= outputs:
+        raise WeightsError(
+            f"{path} has the inputs {sorted(inputs)} and the outputs {sorted(outputs)}; wanted crop, face and mask. It was "
+            "changed after it was written; export it again."
+        )
     return GraphSwapper(session, info, feed)
+
+
+def is_export(properties: Mapping[str, str]) -> bool:
+    """Whether the metadata of an ONNX file say that this package's export wrote it, in this version's format or another."""
+    return properties.get("format", "").startswith(_FAMILY)
+
+
+def stated_crop(properties: Mapping[str, str], path: Path) -> CropSpec:
+    """The crop that the metadata of an ONNX file state.
+
+    Raises:
+        WeightsError: none, or one that nothing here can cut out.
+    """
+    from ..faces.geometry import TEMPLATES_112
+
+    text = properties.get("crop", "")
+    try:
+        crop = CropSpec(**json.loads(text))
+    except (TypeError, ValueError, RecursionError):
+        crop = CropSpec(size_px=0)
+    whole = isinstance(crop.size_px, int) and not isinstance(crop.size_px, bool)
+    if not whole or not 0 < crop.size_px <= _CROP_LIMIT or crop.template not in TEMPLATES_112 or crop.fit not in _FITS:
+        raise WeightsError(
+            f"{path} states the crop {text[:80]!r}; wanted a JSON object with size_px up to {_CROP_LIMIT}, template "
+            f"({', '.join(TEMPLATES_112)}) and fit ({', '.join(_FITS)})."
+        )
+    return crop
+
+
+def _info_from(properties: Mapping[str, str], path: Path) -> SwapperInfo:
+    crop = stated_crop(properties, path)
+    try:
+        return SwapperInfo(
+            name=properties["model"],  # as it appears in marks: the file's own name may be that of a person
+            title=f"{properties['model']}, exported with its source inside",
+            crop=crop,
+            licence=properties["licence"],
+            source=properties["source"],
+            weights_sha256=dict(json.loads(properties["weights_sha256"])),
+            device="cpu / onnxruntime",
+            match_colours=properties["match_colours"] == "true",
+            match_detail=properties.get("match_detail") == "true",
+        )
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise WeightsError(
+            f"{path} lacks a part of the metadata that export writes, or it is damaged ({error}). Export it again."
+        ) from error
 
 
 def _onnx_path(path: str | os.PathLike[str]) -> Path:
@@ -248,6 +294,22 @@ def complete_graph(model: onnx.ModelProto, student: Student, *, kind: str) -> No
     """
     from onnx import TensorProto, helper
 
+    describe_graph(model, student, kind=kind, contract="crop: (N, 3, S, S) float32 RGB in [0, 1], not normalised")
+    face = helper.make_tensor_value_info("face", TensorProto.FLOAT, ["batch", 3, "side", "side"])
+    model.graph.output.append(face)
+
+
+def describe_graph(model: onnx.ModelProto, student: Student, *, kind: str, contract: str) -> None:
+    """Write into a graph's metadata what it is, what it reads and which weights it was made of.
+
+    Args:
+        model: any graph of the student.
+        student: it was made of.
+        kind: ``baked``, ``dynamic``, ``pair`` (per frame, source outside) or ``identity`` (the other half of a pair).
+        contract: its input, in words.
+    """
+    from onnx import helper
+
     from .. import __version__
 
     info = student.info
@@ -258,18 +320,18 @@ def complete_graph(model: onnx.ModelProto, student: Student, *, kind: str) -> No
         "version": __version__,
         "crop": json.dumps({"size_px": info.crop.size_px, "template": info.crop.template, "fit": info.crop.fit}),
         # The graph itself maps [0, 1] to [-1, 1].
-        "input": "crop: (N, 3, S, S) float32 RGB in [0, 1], not normalised",
+        "input": contract,
         "mean": "0 0 0",
         "std": "1 1 1",
         "licence": info.licence,
         "source": info.source,
         "weights_sha256": json.dumps(info.weights_sha256),
+        "encoder": student.encoder.contract.name,
+        "encoder_sha256": info.weights_sha256.get(f"{student.encoder.contract.name}.safetensors", ""),
         "match_colours": "true" if info.match_colours else "false",
         "match_detail": "true" if info.match_detail else "false",
     }
     helper.set_model_props(model, properties)
-    face = helper.make_tensor_value_info("face", TensorProto.FLOAT, ["batch", 3, "side", "side"])
-    model.graph.output.append(face)
 
 
 def _difference(

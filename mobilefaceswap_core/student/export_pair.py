@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import BackendError, OptionError
 from ..files.atomic import write_bytes
-from .export import TOLERANCE, Array, ExportReport, complete_graph, cpu_idn
+from .export import TOLERANCE, Array, ExportReport, complete_graph, cpu_idn, describe_graph
 
 if TYPE_CHECKING:
     import onnx
@@ -53,6 +53,7 @@ def export_pair(student: Student, folder: str | os.PathLike[str]) -> ExportRepor
     if student.device.type != "cpu":
         raise OptionError(f"The student is on {student.device}; load it with device='cpu' to export it.")
     identity = halve(identity_graph(student.encoder, injection))
+    describe_graph(identity, student, kind="identity", contract="photos: (N, 3, 224, 224) float32 RGB in [0, 1]")
     crops = _trial_crops(student.info.crop.size_px)
     condition = student.condition([_aligned(crops[0])])
     model = idn_graph(cpu_idn(student), condition.weights)

@@ -118,6 +118,16 @@ def test_add_a_metric(reader: Reader) -> None:
 
 
 @pytest.mark.slow
+def test_add_a_judge(reader: Reader) -> None:
+    reader.follow("add_a_judge")
+    means = {
+        key: float(row["mean"]) for key, row in reader.table("runs/openings").items() if row["judge"] == "openings"
+    }
+    assert means["target", "expression_error"] == 0 < means["student", "expression_error"] < 10
+    assert "expression (s.d.) [openings]" in (reader.folder / "runs/openings/table.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
 def test_add_a_detector(reader: Reader) -> None:
     reader.follow("add_a_detector")
     assert re.search(r"[4-6] of \d faces swapped \(graphics, cascade", reader.said_by("mobilefaceswap_core image"))

@@ -1,4 +1,4 @@
-"""Metrics of other packages: a column like any other, failures counted, bad ones refused before anything runs."""
+"""Metrics and judges of other packages: a column like any other, failures counted, bad ones refused before anything runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eval.judges import load_judge
 from eval.metrics import load_metrics
 from eval.options import RunOptions, resolve
 from eval.records import read_records
@@ -17,7 +18,7 @@ from mobilefaceswap_core.errors import OptionError
 
 HERE = Path(__file__).parent
 PARTS = {"dataset": "builtin", "detector": "lite", "judge_detector": "lite", "pairs": 6}
-JUDGES = ("dlib",)
+JUDGES = ("dlib", "pnp", "tests.fakes.added_judges:Brightness?2")
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,7 @@ def run(tmp_path_factory):
                 "tests.fakes.added_metrics:CHANGE",
                 "tests.fakes.added_metrics:SHAPES",
                 "tests.fakes.added_metrics:EVEN",
+                "tests.fakes.added_metrics:TURNED",
             ),
         )
         prepare(out, options, resume=False, say=lambda text: None)
@@ -61,6 +63,73 @@ def test_a_swap_without_a_face_and_a_metric_without_a_value_count_at_the_worst(r
     assert set(even) == {0.25, 9.0} and summary.cell("target", "even")["worst"] == int((even == 9.0).sum())
 
 
+def test_an_added_metric_has_a_column_for_each_judge_of_its_kind_judges_of_others_included(run) -> None:
+    summary = summary_of(run)
+    for judge in ("pnp", "brightness"):
+        assert (
+            summary.cell("target", f"turned@{judge}")["mean"] == 0 < summary.cell("average", f"turned@{judge}")["mean"]
+        )
+    records = [
+        r["values"] for r in read_records(run / "records.jsonl") if r["method"] == "average" and r["status"] == "ok"
+    ]
+    assert all("turned@brightness" in v and "pose_error@brightness" in v for v in records)
+    assert all(
+        v["turned@brightness"] <= v["pose_error@brightness"] for v in records
+    )  # largest of three against their length
+
+
+def test_a_metric_in_the_list_of_own_metrics_is_measured_and_no_note_says_otherwise(tmp_path, monkeypatch) -> None:
+    from eval import judge_worker, summary
+    from eval.metrics import METRICS
+    from tests.fakes.added_metrics import CHANGE
+
+    for module in (judge_worker, summary):
+        monkeypatch.setattr(module, "METRICS", (*METRICS, CHANGE))
+    options = RunOptions(**{**PARTS, "pairs": 1}, judges=("dlib",), methods=("target",))
+    prepare(tmp_path / "run", options, resume=False, say=lambda text: None)
+    swap_stage(tmp_path / "run", options)
+    judge_stage(tmp_path / "run", options)
+    found = summary_of(tmp_path / "run")
+    assert found.cell("target", "change")["mean"] == 0 and found.cell("target", "change")["n"] == 1
+    assert not [note for note in found.meta["notes"] if "could not be measured" in note]
+
+
+def test_an_error_of_the_set_up_stops_the_run_instead_of_counting_as_a_bad_swap(tmp_path) -> None:
+    options = RunOptions(
+        **{**PARTS, "pairs": 1}, judges=("dlib",), methods=("target",), metrics=("tests.fakes.added_metrics:BROKEN",)
+    )
+    prepare(tmp_path / "run", options, resume=False, say=lambda text: None)
+    swap_stage(tmp_path / "run", options)
+    with pytest.raises(OptionError, match="set up wrongly"):
+        judge_stage(tmp_path / "run", options)
+
+
+def test_a_registered_judge_is_named_without_its_module_and_gets_its_argument(monkeypatch, astronaut) -> None:
+    entry = EntryPoint("bright", "tests.fakes.added_judges:Brightness", plugins.JUDGES)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry] if group == plugins.JUDGES else [])
+    once, thrice = load_judge("bright"), load_judge("bright:3", device="cuda")
+    assert np.allclose(3 * once.measure(astronaut, None), thrice.measure(astronaut, None))
+    assert thrice.info.title == "mean colour on cuda"
+    with pytest.raises(OptionError, match=r"Unknown judge 'dark'; known are dlib, .*bright"):
+        load_judge("dark")
+
+
+@pytest.mark.parametrize(
+    ("factory", "said"),
+    [("of_no_kind", "kind 'taste'; wanted .*one of recogniser"), ("unnamed", "two words"), ("absent", "imported")],
+)
+def test_what_is_no_judge_is_refused(factory, said) -> None:
+    with pytest.raises(OptionError, match=said):
+        load_judge(f"tests.fakes.added_judges:{factory}")
+
+
+def test_a_judge_of_another_package_may_not_take_a_name_of_this_one(monkeypatch) -> None:
+    entry = EntryPoint("pnp", "tests.fakes.added_judges:Brightness", plugins.JUDGES)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry] if group == plugins.JUDGES else [])
+    with pytest.raises(OptionError, match="already in use"):
+        load_judge("unknown")
+
+
 def test_a_run_goes_on_only_with_the_metrics_it_was_begun_with(run) -> None:
     options = RunOptions(**PARTS, judges=JUDGES, methods=("target",))
     with pytest.raises(OptionError, match="begun with metrics"):
@@ -84,10 +153,11 @@ def test_a_registered_metric_is_named_without_its_module(monkeypatch) -> None:
     ("name", "said"),
     [
         ("touched", "Unknown metric 'touched'"),
-        ("tests.fakes.added_metrics:JUDGED", "judge_kind 'pose'"),
+        ("tests.fakes.added_metrics:UNKNOWN_KIND", "judge_kind 'taste'"),
+        ("tests.fakes.added_metrics:UNKNOWN_NEED", "needs 'weather'"),
         ("tests.fakes.added_metrics:TAKEN", "key 'ssim_frame'"),
         ("tests.fakes.added_metrics:SPACED", "key 'two words'"),
-        ("tests.fakes.added_metrics:_spec", "is a function; wanted an eval.metrics.AddedMetric"),
+        ("tests.fakes.added_metrics:_spec", "is a function; wanted an eval.metrics.Metric"),
         ("tests.fakes.added_metrics:ABSENT", "cannot be imported"),
     ],
 )

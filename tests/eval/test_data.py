@@ -293,6 +293,10 @@ def test_option_files_refuse_unknown_keys_and_wrong_kinds(tmp_path):
         ({"pairs": "5"}, "whole number"),
         ({"pairs": True}, "whole"),
         ({"limit": 0}, "limit"),
+        ({"methods": ""}, "at least one"),
+        ({"methods": [["target"]]}, "words separated by commas"),
+        ({"seed": None}, "whole number"),
+        ({"threads": 4096}, "less than or equal to 1024"),
     ):
         with pytest.raises(OptionError, match=word):
             resolve(values)
@@ -302,6 +306,14 @@ def test_option_files_refuse_unknown_keys_and_wrong_kinds(tmp_path):
         with pytest.raises(OptionError):
             read_option_file(tmp_path / name)
     assert resolve(saved_values(RunOptions(seed=4))) == RunOptions(seed=4)
+
+
+def test_options_made_in_python_are_checked_when_a_run_begins(tmp_path):
+    from eval.run import prepare
+
+    with pytest.raises(OptionError, match="Option pairs is 0"):
+        prepare(tmp_path / "run", RunOptions(pairs=0), resume=False, say=print)
+    assert not (tmp_path / "run").exists()
 
 
 def test_method_names_and_result_names():

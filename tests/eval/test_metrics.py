@@ -32,8 +32,8 @@ MASK[10:30, 20:50] = 1.0
 
 
 def test_every_metric_states_definition_source_and_worst_value():
-    assert len({spec.key for spec in METRICS}) == len(METRICS)
-    for spec in METRICS:
+    assert len({metric.spec.key for metric in METRICS}) == len(METRICS)
+    for spec in (metric.spec for metric in METRICS):
         assert spec.definition.endswith(".") and spec.source and spec.label
         assert spec.key == "frechet" or math.isfinite(spec.worst)
         if spec.higher_is_better is True:

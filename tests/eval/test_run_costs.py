@@ -6,13 +6,16 @@ import json
 
 import pytest
 
-from eval.cost_columns import cost_stage, read_costs
+from eval.cost.columns import cost_stage, read_costs
 from eval.records import write_json
 from mobilefaceswap_core.errors import OptionError
 
 
 def card(run, label: str, model: str | None) -> None:
-    write_json(run / "methods" / f"{label}.json", {"details": {} if model is None else {"model": model}})
+    write_json(
+        run / "methods" / f"{label}.json",
+        {"name": label, "title": "a card", "reference": False, "details": {} if model is None else {"model": model}},
+    )
 
 
 def test_labels_take_the_cost_of_their_network_and_entries_made_by_hand_stay(tmp_path):

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval import judge, judge_worker
+from eval import judge, panel
 from eval.images import write_png
-from eval.judge_worker import JudgeOptions
 from eval.judges.base import JudgeInfo
 from eval.pairs import read_foreign_pairs, write_pairs
+from eval.panel import JudgeOptions
 from eval.records import read_records
 from eval.swap import run_swap
 from mobilefaceswap_core import detect
@@ -75,7 +75,7 @@ def peak_kib(folder: Path, count: int) -> tuple[float, float]:
 def _light_judges(monkeypatch):
     monkeypatch.setattr(detect, "load_detector", lambda name, device: OneFace())
     kinds = ("recogniser", "pose", "expression", "shape")
-    monkeypatch.setattr(judge_worker, "load_judges", lambda names, device: [MeanColour(k) for k in kinds])
+    monkeypatch.setattr(panel, "load_judges", lambda names, device: [MeanColour(k) for k in kinds])
 
 
 @pytest.mark.usefixtures("_light_judges")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from eval.metrics import AddedMetric, MetricSpec, Sample
-from mobilefaceswap_core.errors import NoFaceError
+import numpy as np
+
+from eval.metrics import Metric, MetricSpec, Sample
+from mobilefaceswap_core.errors import NoFaceError, OptionError
 
 
 def _spec(key: str, **values) -> MetricSpec:
@@ -18,6 +20,10 @@ def _even(sample: Sample) -> float:
     return 0.25
 
 
+def _broken(sample: Sample) -> float:
+    raise OptionError("this metric was set up wrongly")
+
+
 def _shapes(sample: Sample) -> float:
     """How many of the promised shapes hold."""
     return float(
@@ -28,13 +34,20 @@ def _shapes(sample: Sample) -> float:
     )
 
 
-CHANGE = AddedMetric(
+CHANGE = Metric(
     _spec("change", label="pixels touched", unit="%", scale=100.0),
     lambda sample: float((sample.swapped != sample.target).any(2).mean()),
 )
-SHAPES = AddedMetric(_spec("shapes"), _shapes)
-EVEN = AddedMetric(_spec("even"), _even)
-NOTHING = AddedMetric(_spec("nothing"), lambda sample: float("nan"))
-TAKEN = AddedMetric(_spec("ssim_frame"), lambda sample: 0.0)
-JUDGED = AddedMetric(_spec("judged", judge_kind="pose"), lambda sample: 0.0)
-SPACED = AddedMetric(_spec("two words"), lambda sample: 0.0)
+SHAPES = Metric(_spec("shapes"), _shapes)
+EVEN = Metric(_spec("even"), _even)
+NOTHING = Metric(_spec("nothing"), lambda sample: float("nan"))
+TAKEN = Metric(_spec("ssim_frame"), lambda sample: 0.0)
+TURNED = Metric(
+    _spec("turned", judge_kind="pose"),
+    lambda sample: float(np.abs(sample.swapped_vector - sample.target_vector).max()),
+    needs=("target_vector", "swapped_vector"),
+)
+UNKNOWN_KIND = Metric(_spec("judged", judge_kind="taste"), lambda sample: 0.0)
+UNKNOWN_NEED = Metric(_spec("needy"), lambda sample: 0.0, needs=("weather",))
+BROKEN = Metric(_spec("broken"), _broken)
+SPACED = Metric(_spec("two words"), lambda sample: 0.0)

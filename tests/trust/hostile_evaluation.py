@@ -188,7 +188,7 @@ def _options(folder: Path, file: str, data: bytes) -> None:
 
 
 def _cost(folder: Path, data: bytes) -> None:
-    from eval.cost_columns import read_costs
+    from eval.cost.columns import read_costs
 
     (folder / "cost.json").write_bytes(data)
     read_costs(folder / "cost.json")

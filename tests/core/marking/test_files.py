@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
+from mobilefaceswap_core.cli.app import app
+from mobilefaceswap_core.cli.verify import UNMARKED
 from mobilefaceswap_core.errors import ImageError, OptionError, OutputError, SwapError
 from mobilefaceswap_core.marking import (
     MarkOptions,
@@ -23,7 +25,6 @@ from mobilefaceswap_core.marking import (
     save_image,
     verify_file,
 )
-from mobilefaceswap_core.marking.cli import UNMARKED, verify_main
 from mobilefaceswap_core.marking.metadata import DIGITAL_SOURCE_TYPE, embed_metadata, read_metadata, xmp_packet
 
 needs_c2pa = pytest.mark.skipif(not credentials.available(), reason="c2pa-python is an optional extra")
@@ -259,17 +260,24 @@ def test_the_badge_fits_any_picture(shape: tuple[int, int, int]) -> None:
     assert apply_pixels(np.zeros(shape, np.uint8), None, MarkOptions(badge=True), model="m").shape == shape
 
 
+def run(arguments: list[str]) -> int:
+    """The command line's exit status."""
+    with pytest.raises(SystemExit) as left:
+        app(arguments)
+    return int(left.value.code or 0)
+
+
 def test_the_report_is_json_and_the_exit_status_tells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_image(tmp_path / "marked.png", PICTURE, model="student")
     PillowImage.fromarray(PICTURE).save(tmp_path / "plain.png")
-    assert verify_main(tmp_path / "marked.png", json_output=True) == 0
+    assert run(["verify", str(tmp_path / "marked.png"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["marked"] is True and found["metadata"]["model"] == "student"
     assert found["watermark"]["found"] is False and found["watermark"]["note"]
-    assert verify_main(tmp_path / "plain.png") == UNMARKED
+    assert run(["verify", str(tmp_path / "plain.png")]) == UNMARKED
     assert "does not show that it is genuine" in capsys.readouterr().out
     (tmp_path / "text.png").write_text("no picture")
-    assert verify_main(tmp_path / "text.png") == ImageError.exit_code
+    assert run(["verify", str(tmp_path / "text.png")]) == ImageError.exit_code
 
 
 @pytest.mark.parametrize(

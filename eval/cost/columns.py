@@ -1,4 +1,4 @@
-"""What each method of a run costs, beside how well it swaps: ``cost.json`` of the run, filled from :mod:`eval.cost`."""
+"""What each method of a run costs, beside how well it swaps: ``cost.json`` of the run, counted or measured here."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from mobilefaceswap_core.errors import OptionError, SwapError
 
-from .methods import parse_method
-from .records import write_json
-from .run_files import read_object
+from ..methods import parse_method
+from ..records import write_json
+from ..run_files import read_card
 
 COST_MODES = ("count", "measure", "none")
 _MAX_BYTES = 4 << 20
@@ -81,22 +81,22 @@ def read_costs(path: Path) -> Costs:
 def _of_method(run: Path, label: str, spec: str, by_model: Mapping[str, dict[str, float]]) -> dict[str, float]:
     if spec.endswith(".onnx"):
         return _counted_file(Path(spec))
-    card = read_object(run / "methods" / f"{label}.json", {"details": dict})
+    card = read_card(run, label)
     return dict(by_model.get(card["details"].get("model", ""), {}))
 
 
 def _counted() -> Costs:
-    from .cost.methods import all_methods
-    from .cost.report import CostReport, run_columns
+    from .methods import all_methods
+    from .report import CostReport, run_columns
 
     return run_columns(CostReport(all_methods()))
 
 
 def _counted_file(path: Path) -> dict[str, float]:
-    from .cost.onnx_count import count_onnx
+    from .onnx_count import count_onnx
 
     try:
-        cost = count_onnx(path)
+        cost = count_onnx(path, _one_frame(path))
     except SwapError as error:
         print(f"cost: {path.name} could not be counted: {error}", file=sys.stderr)
         return {}
@@ -106,9 +106,25 @@ def _counted_file(path: Path) -> dict[str, float]:
     }
 
 
+def _one_frame(path: Path) -> dict[str, tuple[int, ...]]:
+    """Sizes for one crop where the file leaves them open and states its crop."""
+    from mobilefaceswap_core.student.export import stated_crop
+    from mobilefaceswap_core.teachers.onnx_file import read_card
+
+    card = read_card(path)
+    side = stated_crop(card.properties, path).size_px if "crop" in card.properties else 0
+    usual = {4: (1, 3, side, side), 2: (1, 0)}
+    shapes = {
+        name: tuple(known or one for known, one in zip(shape, usual[len(shape)], strict=True))
+        for name, shape in card.inputs.items()
+        if None in shape and len(shape) in usual
+    }
+    return {name: shape for name, shape in shapes.items() if all(shape)}
+
+
 def _measured(run: Path) -> Costs:
     """Run the quick measurement; its own report stays in ``cost/`` of the run. Standard output is kept for the table."""
-    from .cost.cli import cost_app
+    from .cli import cost_app
 
     with contextlib.redirect_stdout(sys.stderr):
         code = cost_app(args=["--quick", "--out", str(run / "cost")], standalone_mode=False)

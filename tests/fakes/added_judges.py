@@ -1,0 +1,28 @@
+"""Judges with known answers, named by tests as ``tests.fakes.added_judges:...``."""
+
+from __future__ import annotations
+
+from eval.judges import JudgeInfo
+
+
+class Brightness:
+    """A judge of pose whose three angles are the picture's mean colour, times its argument."""
+
+    def __init__(self, argument: str = "1", device: str = "cpu") -> None:
+        self._factor = float(argument or 1)
+        self.info = JudgeInfo("brightness", "pose", f"mean colour on {device}", "1")
+
+    def measure(self, image, face):
+        return image.reshape(-1, 3).mean(0) * self._factor
+
+
+def of_no_kind() -> object:
+    judge = Brightness()
+    judge.info = JudgeInfo("tasteful", "taste", "no kind that is known", "1")  # type: ignore[arg-type]  # that is the point
+    return judge
+
+
+def unnamed() -> object:
+    judge = Brightness()
+    judge.info = JudgeInfo("two words", "pose", "a name that is no word", "1")
+    return judge
