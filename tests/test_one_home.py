@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 CORE = "mobilefaceswap_core"
 PACKAGES = (CORE, "eval", "demo")
 
-SESSIONS = {f"{CORE}/runtime/sessions.py", f"{CORE}/teachers/onnx_file.py"}
+SESSIONS = {f"{CORE}/runtime/sessions.py"}
 MEDIA = {f"{CORE}/files/media.py"}
 # Besides the digest of files: a machine's name, a fixed noise, the bits of a model's name, and seeded orders.
 HASHES = {f"{CORE}/{name}.py" for name in (

@@ -115,7 +115,9 @@ def photos_by_face(source: Sequence[Path], mapping: Sequence[str], *, model: str
     Raises:
         OptionError: none given, or both forms at once.
     """
-    carries_source = model.endswith(".onnx")
+    from ..models import holds_source
+
+    carries_source = holds_source(model)
     if source and mapping:
         raise OptionError("Got both --source and --map; give one person with --source, or people by face with --map.")
     if carries_source and (source or mapping):
