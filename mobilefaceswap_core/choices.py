@@ -39,13 +39,6 @@ class Choice:
 
 _PARTS = "|".join(REGIONS)
 CHOICES: tuple[Choice, ...] = (
-    Choice("region", "parts", "Swap only these parts of the face.", (), metavar=_PARTS),
-    Choice("keep", "parts", "Leave these parts of the face as they are.", (), metavar=_PARTS),
-    Choice(
-        "box", "box", "Margins of the face's square that stay, as fractions such as 0.1: left, top, right, bottom.",
-        (0.0, 0.0, 0.0, 0.0), 0, 0.99, "L T R B",
-    ),
-    Choice("feather", "number", "Softness of regions and box, as a fraction of the face's square.", 0.02, 0, 0.49),
     Choice("occlusion", "switch", "Keep what hides the face: glasses, hands, hair, microphones.", True),
     Choice("lids", "switch", "Let the swapped eyes close when the target's do.", True),
     Choice(
@@ -53,6 +46,13 @@ CHOICES: tuple[Choice, ...] = (
         "unless given.", None, 0, 1,
     ),
     Choice("strength", "number", "How far the swapped face shows; below 1 the target's own shines through.", 1.0, 0, 1),
+    Choice("region", "parts", "Swap only these parts of the face.", (), metavar=_PARTS),
+    Choice("keep", "parts", "Leave these parts of the face as they are.", (), metavar=_PARTS),
+    Choice(
+        "box", "box", "Margins of the face's square that stay, as fractions such as 0.1: left, top, right, bottom.",
+        (0.0, 0.0, 0.0, 0.0), 0, 0.99, "L T R B",
+    ),
+    Choice("feather", "number", "Softness of regions and box, as a fraction of the face's square.", 0.02, 0, 0.49),
     Choice("max_yaw", "number", "Leave faces turned further to a side as they are.", None, 1, 90, "DEGREES"),
     Choice("badge", "switch", "Also draw a small visible label on the result.", False),
 )  # fmt: skip

@@ -13,6 +13,8 @@ from ..handlers.choices import BOX_SIDES, box_name
 from .context import Context
 
 _STEP = 0.05  # of sliders over fractions; angles go in whole degrees
+_LARGEST_MARGIN = 0.45  # two sides of it still leave a strip of the face
+_SELDOM = ("region", "keep", "box", "feather", "max_yaw")  # shown behind a lid of their own
 
 
 def lay_out(context: Context, name: str, *, moving: bool = False) -> dict[str, Any]:
@@ -27,19 +29,28 @@ def lay_out(context: Context, name: str, *, moving: bool = False) -> dict[str, A
         Components by name; a box has one for each side.
     """
     shown: dict[str, Any] = {}
-    for choice in CHOICES:
+    for choice in (choice for choice in CHOICES if choice.name not in _SELDOM):
         if choice.name == "badge":
             if not moving:
                 shown["badge"] = gr.Checkbox(context.settings.badge, label=context.words("choice_badge"))
-        elif choice.kind == "box":
-            with gr.Row():
-                for side in BOX_SIDES:
-                    shown[box_name(side)] = gr.Slider(
-                        choice.low, 0.45, value=0, step=_STEP, label=context.words(f"choice_box_{side}"), min_width=90
-                    )
         else:
             shown[choice.name] = _component(context, choice, f"{name}-{choice.name}", moving)
+    with gr.Accordion(context.words("choices_seldom"), open=False):
+        for choice in (choice for choice in CHOICES if choice.name in _SELDOM):
+            if choice.kind == "box":
+                shown |= _box(context, choice)
+            else:
+                shown[choice.name] = _component(context, choice, f"{name}-{choice.name}", moving)
     return shown
+
+
+def _box(context: Context, choice: Choice) -> dict[str, Any]:
+    return {
+        box_name(side): gr.Slider(
+            choice.low, _LARGEST_MARGIN, value=0, step=_STEP, label=context.words(f"choice_{box_name(side)}")
+        )
+        for side in BOX_SIDES
+    }
 
 
 def _component(context: Context, choice: Choice, elem_id: str, moving: bool) -> Any:
