@@ -121,7 +121,7 @@ def _assignments(context: Context, found: gr.State, assignment: gr.State) -> Non
                 )  # fmt: skip
                 choice.input(
                     lambda letter, chosen, number=number: {**chosen, number: letter},
-                    [choice, assignment], assignment, queue=False, api_visibility="private",
+                    [choice, assignment], assignment, concurrency_limit=None, show_progress="hidden", api_visibility="private",
                 )  # fmt: skip
 
 

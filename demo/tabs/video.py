@@ -157,7 +157,7 @@ def _assignments(context: Context, known: gr.State, chosen: gr.State) -> None:
                 )  # fmt: skip
                 choice.input(
                     lambda letter, letters, number=person.number: {**letters, number: letter},
-                    [choice, chosen], chosen, queue=False, api_visibility="private",
+                    [choice, chosen], chosen, concurrency_limit=None, show_progress="hidden", api_visibility="private",
                 )  # fmt: skip
 
 
