@@ -75,7 +75,9 @@ class Bodies:
             await refuse(scope, receive, send, 413, detail)
             return
         if len(body) > CALL_BYTES and _PICTURE not in body:
-            detail = f"A call without a camera's picture has at most {CALL_BYTES} bytes. Upload files and pass their paths."
+            detail = (
+                f"A call without a camera's picture has at most {CALL_BYTES} bytes. Upload files and pass their paths."
+            )
             await refuse(scope, receive, send, 413, detail)
             return
         if door.body is Body.CALL:
@@ -99,7 +101,9 @@ class Bodies:
             return
         most = self._most_file_bytes + _OVERHEAD_BYTES
         if (declared := _declared(headers)) > most:
-            await refuse(scope, receive, send, 413, f"The files of an upload have at most {self._most_file_bytes} bytes.")
+            await refuse(
+                scope, receive, send, 413, f"The files of an upload have at most {self._most_file_bytes} bytes."
+            )
             return
         if self._room is not None and (problem := await self._room.problem_of(who, max(0, declared))) is not None:
             await refuse(scope, receive, send, 507, problem, wait_s=60)

@@ -20,7 +20,10 @@ from .routes import Door
 RATE_PER_S, BURST = 100.0, 4000.0
 OPEN_BY_CALLER, OPEN_BY_ALL = 200, 1500
 VISITS_BY_CALLER = 40  # a visit's state takes 0.3 MB
-_PAUSE_S, _MOST_PAUSING = 1.0, 200  # a caller above the rate waits for its refusal, so that asking on costs the host less
+_PAUSE_S, _MOST_PAUSING = (
+    1.0,
+    200,
+)  # a caller above the rate waits for its refusal, so that asking on costs the host less
 
 
 class Requests:
@@ -104,7 +107,7 @@ class Places:
         waiting += self._joining
         if waiting.total() >= self._places:
             await refuse(scope, receive, send, 503, f"The queue is full: {waiting.total()} wait. Try again later.")
-        elif waiting[who] >= (self._share if 2 * waiting.total() < self._places else 1):
+        elif waiting[who] >= (self._share if 2 * waiting.total() < self._places or self._share >= self._places else 1):
             detail = f"{waiting[who]} of your jobs are waiting already. Wait until one is done."
             await refuse(scope, receive, send, 429, detail, wait_s=5)
         else:

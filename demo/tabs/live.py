@@ -11,6 +11,7 @@ from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.files.images import check_image
 from mobilefaceswap_core.video import LiveStats, LiveSwapper
 
+from ..live_sessions import LiveSessions
 from ..messages import caller, language, plain_words
 from ..texts import say
 from .context import ConsentPanel, Context, photo
@@ -22,7 +23,8 @@ _CAMERA = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}}  # larg
 def build(context: Context) -> None:
     """Add the tab's components."""
     words, settings = context.words, context.settings
-    swapper = gr.State(None, time_to_live=60.0 * settings.keep_minutes)
+    sessions = LiveSessions(settings.live_sessions, most_s=settings.live_seconds)
+    session = gr.State(None, delete_callback=sessions.close)  # the key of this visitor's
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=240):
             source = photo(words("live_source"), "live-source", words("alt_source"), height_px=240)
@@ -41,21 +43,24 @@ def build(context: Context) -> None:
             stats = gr.Markdown(elem_id="live-stats")
 
     @plain_words
-    def prepare(path: str | None, consented: bool, request: gr.Request) -> tuple[Any, ...]:
+    def prepare(path: str | None, before: str | None, consented: bool, request: gr.Request) -> tuple[Any, ...]:
         if not consented:
             return gr.skip(), gr.skip()
         spoken = language(request)
         if not path:
             raise OptionError(say("need_source", spoken))
         context.engine.admit(caller(request))
+        sessions.close(before)
+        sessions.check(caller(request))
         name = context.engine.default_video_model()
         person = context.engine.prepare(name, [path], video=True)
         made = LiveSwapper(context.engine.video_pipeline(name), person, budget_ms=settings.live_budget_ms)
-        return made, say("live_prepared", spoken)
+        return sessions.open(caller(request), made), say("live_prepared", spoken)
 
     @plain_words
-    def step(frame: np.ndarray | None, made: LiveSwapper | None, request: gr.Request) -> tuple[Any, str]:
+    def step(frame: np.ndarray | None, key: str | None, request: gr.Request) -> tuple[Any, str]:
         spoken = language(request)
+        made = sessions.swapper(key)
         if made is None:
             return None, say("live_first", spoken)
         if frame is None:
@@ -65,9 +70,9 @@ def build(context: Context) -> None:
         picture, how = made.process(check_image(frame, what="the camera's picture"))
         return picture, in_words(how, spoken)
 
-    panel.guard(ready, prepare, [source], [swapper, status])
+    panel.guard(ready, prepare, [source, session], [session, status])
     camera.stream(
-        step, [camera, swapper], [shown, stats], time_limit=settings.live_seconds, stream_every=_EVERY_S,
+        step, [camera, session], [shown, stats], time_limit=settings.live_seconds, stream_every=_EVERY_S,
         concurrency_id="live", concurrency_limit=settings.live_concurrency, show_progress="hidden",
         api_visibility="private",
     )  # fmt: skip

@@ -26,7 +26,16 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="no Chromium: install the package or set MOBILEFACESWAP_CHROMIUM"),
 ]
 PORTRAIT, OTHER = EXAMPLES / "average_1.webp", EXAMPLES / "average_3.webp"
-REFUSED = (401, 403, 404, 405, 413, 429, 503, 507)  # by the gate: the page must not ask for what it does not let through
+REFUSED = (
+    401,
+    403,
+    404,
+    405,
+    413,
+    429,
+    503,
+    507,
+)  # by the gate: the page must not ask for what it does not let through
 PATIENCE_MS = 20_000  # two busy cores
 
 
