@@ -33,6 +33,8 @@ class Settings:
         live_budget_ms: latency a live frame may have before newer ones are dropped.
         queue_size: jobs that may wait; more are told to come back.
         queue_share: of them, those of one address; one only from the time that half of the queue is taken.
+        request_rate: what one address may ask for in a second: a file of the page is 1, a call 50, opening the page 310;
+            thirty seconds' worth at once.
         live_sessions: faces prepared for live pictures at the same time; one address has a quarter of them.
         keep_minutes: results and uploads are deleted after this.
         visitor_mb: uploads of one address that are kept at the same time.
@@ -67,6 +69,7 @@ class Settings:
     live_budget_ms: int = 150
     queue_size: int = 20
     queue_share: int = 5
+    request_rate: int = 100
     live_sessions: int = 8
     keep_minutes: int = 60
     visitor_mb: int = 500
@@ -103,7 +106,8 @@ class Settings:
 
     def _check(self) -> None:
         for name in ("max_upload_mb", "max_megapixels", "max_sources", "max_video_seconds", "concurrency", "queue_size",
-                     "keep_minutes", "live_concurrency", "live_seconds", "max_pairs", "queue_share", "live_sessions",
+                     "keep_minutes", "live_concurrency", "live_seconds", "max_pairs", "queue_share", "request_rate",
+                     "live_sessions",
                      "visitor_mb", "disk_mb"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise OptionError(f"{PREFIX}{name.upper()} is {getattr(self, name)}, wanted at least 1.")

@@ -47,7 +47,7 @@ def enclose(page: Any, settings: Settings) -> None:
     )
     if settings.login:
         app = Login(app, page)
-    app = AllowList(Requests(app), settings)
+    app = AllowList(Requests(app, rate=settings.request_rate), settings)
     app = Headers(app, frame_ancestors=settings.ancestors)
     page.middleware_stack = Outermost(Callers(app, trust_proxy=settings.believes_proxy))
 

@@ -73,31 +73,32 @@ _NAME = r"[A-Za-z0-9_]{1,64}"
 _ID = r"[A-Za-z0-9_-]{1,64}"
 _CALL = {"body": Body.CALL, "most_bytes": CALL_BYTES}
 _PICTURE = {"body": Body.CALL, "most_bytes": PICTURE_BYTES}
-# Costs: an answer of `/`, `/config` or `/info` takes tens of milliseconds, a call makes a visit's state, others little.
+# Costs in milliseconds of a processor, about: the page and its description take some tens, and so does the state of a new
+# visit, which a call may bring about; an upload's bytes count besides.
 _ALL = (
-    _door("GET HEAD", "/", "page", is_open=True, cost=20),
+    _door("GET HEAD", "/", "page", is_open=True, cost=50),
     _door("GET", r"/assets/[\w./@+-]+", "page", is_open=True),
     _door("GET", r"/static/[\w./@+-]+", "page", is_open=True),
     _door("GET", r"(/gradio_api)?/theme\.css", "page", is_open=True),
     _door("GET", r"/(favicon\.ico|manifest\.json|robots\.txt)", "page", is_open=True),
     _door("GET", f"{_API}/startup-events", "page", is_open=True),  # the server asks this of itself
-    _door("POST", f"{_API}/queue/join", "page", **_PICTURE, cost=20, joins=True),
+    _door("POST", f"{_API}/queue/join", "page", **_PICTURE, cost=50, joins=True),
     _door("GET", f"{_API}/queue/data", "page", cost=2),
     _door("POST", rf"{_API}/stream/{_ID}", "page", **_PICTURE),
     _door("POST", rf"{_API}/stream/{_ID}/close", "page", **_CALL),
     _door("GET", rf"{_API}/heartbeat/{_ID}", "page"),
-    _door("POST", f"{_API}/upload", "page", body=Body.FILES, cost=5),
+    _door("POST", f"{_API}/upload", "page", body=Body.FILES, cost=20),
     _door("GET", f"{_API}/upload_progress", "page"),
     _door("GET HEAD", rf"{_API}/file=.+", "page"),
-    _door("GET", "/config/?", "client", cost=20),
-    _door("GET", f"{_API}/info/?", "client", cost=20),
-    _door("POST", rf"{_API}/call/{_NAME}/?", "client", **_CALL, cost=20, joins=True),
+    _door("GET", "/config/?", "client", cost=50),
+    _door("GET", f"{_API}/info/?", "client", cost=50),
+    _door("POST", rf"{_API}/call/{_NAME}/?", "client", **_CALL, cost=50, joins=True),
     _door("GET", rf"{_API}/call/{_NAME}/{_ID}", "client", cost=2),
     _door("POST", f"{_API}/(cancel|reset)/?", "client", **_CALL),
-    _door("POST", "/login/?", "login", body=Body.FORM, most_bytes=LOGIN_BYTES, is_open=True, cost=20),
+    _door("POST", "/login/?", "login", body=Body.FORM, most_bytes=LOGIN_BYTES, is_open=True, cost=50),
     _door("GET", "/logout", "login"),
-    _door("GET POST DELETE", rf"{_API}/mcp/?(http/?)?", "mcp", **_PICTURE, cost=20),
-    _door("GET", rf"{_API}/mcp/(sse|schema)", "mcp", cost=20),
-    _door("POST", rf"{_API}/mcp/messages/?", "mcp", **_PICTURE, cost=20),
+    _door("GET POST DELETE", rf"{_API}/mcp/?(http/?)?", "mcp", **_PICTURE, cost=50),
+    _door("GET", rf"{_API}/mcp/(sse|schema)", "mcp", cost=50),
+    _door("POST", rf"{_API}/mcp/messages/?", "mcp", **_PICTURE, cost=50),
     _door("GET HEAD", r"/browser(/[\w./@+-]*)?", "browser"),
 )

@@ -10,14 +10,16 @@ import time
 from collections import Counter, OrderedDict
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .answers import refuse
 from .callers import caller_of, network_of
-from .routes import Door
+from .routes import Body, Door
 
-# A page load is 130 requests (110 files and the page, which counts as 20); a live visitor sends ten a second.
-RATE_PER_S, BURST = 100.0, 4000.0
+# Opening the page costs 310 (110 files, the page itself, its first events), a swap 200, a live visitor 10 a second.
+BURST_S = 30  # an address may ask for so many seconds' worth at once
+_COST_OF_MB = 5  # of an upload
 OPEN_BY_CALLER, OPEN_BY_ALL = 200, 1500
 VISITS_BY_CALLER = 40  # a visit's state takes 0.3 MB
 _PAUSE_S, _MOST_PAUSING = (
@@ -31,10 +33,11 @@ class Requests:
 
     Args:
         app: what is behind it.
+        rate: what an address may ask for in a second, in the doors' costs.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, *, rate: float) -> None:
+        self._app, self._rate, self._burst = app, rate, BURST_S * rate
         self._open: Counter[str] = Counter()
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # what is left of the burst; when it was
         self._pausing = 0
@@ -48,7 +51,7 @@ class Requests:
             return
         self._open[who] += 1
         try:
-            if self._pay(who, door.cost):
+            if self._pay(who, door.cost + _bytes_cost(scope, door)):
                 await self._app(scope, receive, send)
             else:
                 await self._pause()
@@ -60,11 +63,11 @@ class Requests:
 
     def _pay(self, who: str, cost: int) -> bool:
         now = time.monotonic()
-        left, seen = self._left.pop(who, (BURST, now))
-        left = min(BURST, left + RATE_PER_S * (now - seen))
+        left, seen = self._left.pop(who, (self._burst, now))
+        left = min(self._burst, left + self._rate * (now - seen))
         is_enough = left >= cost
         self._left[who] = (left - cost if is_enough else left, now)
-        while self._left and now - next(iter(self._left.values()))[1] > BURST / RATE_PER_S:
+        while self._left and now - next(iter(self._left.values()))[1] > BURST_S:
             self._left.popitem(last=False)  # whose burst is whole again
         return is_enough
 
@@ -148,6 +151,11 @@ class Places:
             for other in [key for key, known in self._visits.items() if not any(one in held for one in known)]:
                 if other != who:
                     del self._visits[other]
+
+
+def _bytes_cost(scope: Scope, door: Door) -> int:
+    text = Headers(scope=scope).get("content-length", "") if door.body is Body.FILES else ""
+    return _COST_OF_MB * (int(text) >> 20) if text.isascii() and text.isdigit() else 0
 
 
 def in_turn(waiting: list[Any]) -> None:

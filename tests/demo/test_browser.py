@@ -65,7 +65,7 @@ def write(path: Path, frames: list[np.ndarray], codec: str, pixels: str, contain
 
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
-    settings = Settings(detector="lite", max_video_seconds=30, live_seconds=30)
+    settings = Settings(detector="lite", max_video_seconds=30, live_seconds=30, request_rate=1000)
     demo, words = build_demo(settings, Engine(settings))
     _, address, _ = demo.launch(**launch_options(settings, words), prevent_thread_lock=True, server_name="127.0.0.1")
     yield address

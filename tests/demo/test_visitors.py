@@ -20,7 +20,7 @@ VISITORS = 16
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    engine = painted_engine(concurrency=4, queue_size=64, queue_share=64, max_upload_mb=2)
+    engine = painted_engine(concurrency=4, queue_size=64, queue_share=64, request_rate=10_000, max_upload_mb=2)
     demo, words = build_demo(engine.settings, engine)
     _, address, _ = demo.launch(
         **launch_options(engine.settings, words), prevent_thread_lock=True, server_name="127.0.0.1"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import hostile_files as files
-from .hostile_case import Case, face, write_face
+from .hostile_case import Case, write_face
 from .hostile_evaluation import evaluation
 
 

@@ -174,7 +174,12 @@ def measure(clients: int, visits: int) -> Crowd:
         target = write_image(folder / "target.png", _target())
         sources = [write_image(folder / f"{number}.png", face) for number, face in enumerate(faces)]
         with served(
-            temporary, queue_size=4 * clients, queue_share=4 * clients, visitor_mb=4000, concurrency=2
+            temporary,
+            queue_size=4 * clients,
+            queue_share=4 * clients,
+            visitor_mb=4000,
+            request_rate=10_000,
+            concurrency=2,
         ) as server:
             with httpx.Client(timeout=_PATIENCE_S) as client:
                 server.swap(client, sources[0], target)  # loads the models
