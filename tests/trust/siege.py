@@ -120,7 +120,7 @@ def _orderly(host: Host, seconds: float) -> tuple[list[float], int]:
 
 @contextlib.contextmanager
 def hostile(url: str, answers: Counter[int]) -> Iterator[None]:
-    """The hostile visitors in a process of their own with the lowest priority: their processors are not the server's.
+    """The hostile visitors in a process of their own with a low priority: their processors are not the server's.
 
     Args:
         url: of the page.
@@ -137,21 +137,20 @@ def hostile(url: str, answers: Counter[int]) -> Iterator[None]:
 
 def besiege(url: str) -> None:
     """Attack until a word comes on the standard input; then print the answers' statuses."""
-    os.nice(19)
-    host, over, answers = Host(Server(url, None), Path()), threading.Event(), Counter[int]()  # type: ignore[arg-type]
-    with ThreadPoolExecutor(HOSTILE) as pool:
-        for number in range(HOSTILE):
-            pool.submit(_attack, host, number, over, answers)
-        sys.stdin.read()
-        over.set()
-    print(json.dumps(answers))
+    os.nice(10)
+    host, answers = Host(Server(url, None), Path()), Counter[int]()  # type: ignore[arg-type]
+    for number in range(HOSTILE):
+        threading.Thread(target=_attack, args=(host, number, answers), daemon=True).start()
+    sys.stdin.read()
+    print(json.dumps(dict(answers.copy())), flush=True)
+    os._exit(0)  # in the middle of whatever they do
 
 
-def _attack(host: Host, number: int, over: threading.Event, answers: Counter[int]) -> None:
+def _attack(host: Host, number: int, answers: Counter[int]) -> None:
     chance = random.Random(number)
     with host.client(f"127.0.3.{number % ADDRESSES + 1}") as client:
         client.timeout = httpx.Timeout(20)
-        while not over.is_set():
+        while True:
             try:
                 status = chance.choice(_WAYS)(host, client)
             except (httpx.HTTPError, RuntimeError):
