@@ -19,9 +19,9 @@ def main() -> None:
     parser.add_argument("--share", action="store_true", help="ask Gradio for a public link (off by default)")
     options = parser.parse_args()
     share_cores()
-    from demo.keeping import stop_in_order, use_own_uploads
+    from demo.keeping import stop_in_order, use_own_folder
 
-    use_own_uploads()
+    use_own_folder()
     stop_in_order()
     from demo.build import launch
     from demo.settings import Settings

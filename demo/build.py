@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from . import endpoints
 from .browser import serve
 from .examples.pairs import example_pairs
-from .gate import Gate
+from .gate import OnlyThroughTheGate, enclose
 from .handlers.leave import leave
 from .keeping import keeping, output_folder
 from .settings import Settings
@@ -25,6 +25,7 @@ from .ui.context import Context
 from .ui.listen import answering
 from .ui.words import translations
 from .work.engine import Engine
+from .work.running import count_what_runs
 from .work.services import Services
 
 _HERE = Path(__file__).parent
@@ -58,7 +59,9 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
         endpoints.add(context)
         demo.load(None, None, None, js=_NAME_EXAMPLES)
         demo.unload(answering(leave, context.services, (), {}))
-    demo.queue(max_size=settings.queue_size, default_concurrency_limit=settings.concurrency)
+        count_what_runs(demo, settings.concurrency)
+    # The gate counts places: clicks that wait for nothing take none. The rest is for calls that are past it already.
+    demo.queue(max_size=settings.queue_size + 100, default_concurrency_limit=settings.concurrency, api_open=False)
     return demo, words
 
 
@@ -88,6 +91,7 @@ def launch(settings: Settings, **where: Any) -> None:
         where: ``server_name``, ``server_port``, ``share``, as Gradio takes them.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ["FORWARDED_ALLOW_IPS"] = ""  # the server would believe whoever calls from this machine; see the gate
     # Gradio decodes the camera's pictures itself; Pillow refuses twice this number of pixels with an error.
     PillowImage.MAX_IMAGE_PIXELS = settings.max_pixels // 2
     demo, words = build_demo(settings)
@@ -105,13 +109,14 @@ def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
         "auth": settings.login,
         "footer_links": ["api", "settings"],
         "run_history": False,
-        "show_error": True,
+        "show_error": False,  # our own errors are shown anyway; Gradio's name folders of the host
+        "state_session_capacity": 500,  # visits in memory, 0.3 MB each
         "mcp_server": settings.mcp,
         "ssr_mode": False,
         "app_kwargs": {
             "routes": serve.routes(settings),
-            "middleware": [Middleware(Gate)],
-            "lifespan": keeping(60 * settings.keep_minutes),
+            "middleware": [Middleware(OnlyThroughTheGate)],
+            "lifespan": keeping(60 * settings.keep_minutes, lambda page: enclose(page, settings)),
         },
         "quiet": True,
     }

@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 import threading
@@ -17,46 +18,63 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mobilefaceswap_core.errors import OutputError
-
-_OWN = f"{os.getpid()}-"  # start of the names of this process's results
-_UPLOADS = "mobilefaceswap-uploads-"
+_APP = "mobilefaceswap-"  # how the folders of running apps begin
 _MOST_S = 60.0  # between two looks; Gradio looks after its own files in the same rhythm
+_own: dict[tuple[int, str], Path] = {}  # by process and temporary folder
+
+
+def own_folder() -> Path:
+    """The folder of this process, with a name that nobody can guess and for its user alone; made when first asked for.
+
+    Everything that the app writes lies in it and goes with it: uploads, results, temporary files.
+    """
+    place = tempfile.gettempdir()
+    for (process, _), folder in _own.items():
+        if process == os.getpid() and Path(place).is_relative_to(folder):
+            return folder  # temporary files are in ours already
+    key = (os.getpid(), place)
+    if key not in _own or not _own[key].is_dir():
+        _own[key] = Path(tempfile.mkdtemp(prefix=f"{_APP}{os.getpid()}-", dir=place))  # 0700
+        atexit.register(shutil.rmtree, _own[key], ignore_errors=True)
+    return _own[key]
 
 
 def output_folder() -> Path:
-    """Where results are written; the only folder the app serves besides its own uploads.
-
-    Raises:
-        OutputError: somebody else's folder, or a link, has that name.
-    """
-    folder = Path(tempfile.gettempdir()) / "mobilefaceswap-results"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or (hasattr(os, "getuid") and folder.stat().st_uid != os.getuid()):
-        raise OutputError(f"{folder} belongs to somebody else; set TMPDIR to a folder of your own and start again.")
-    return folder
+    """Where results are written; the only folder the app serves besides its own uploads."""
+    return _part("results")
 
 
 def new_folder(parent: Path) -> Path:
     """A folder for one result, so that two visitors never write the same file."""
-    return Path(tempfile.mkdtemp(prefix=_OWN, dir=parent))
+    return Path(tempfile.mkdtemp(dir=parent))
 
 
 def own_uploads() -> Path:
     """Where this process keeps uploads, unless the host names a folder: the usual one is shared by all apps."""
-    return Path(tempfile.gettempdir()) / f"{_UPLOADS}{os.getpid()}"
+    return _part("uploads")
 
 
-def use_own_uploads() -> None:
-    """Have Gradio use that folder; to be called before Gradio is imported."""
+def use_own_folder() -> None:
+    """Have this process and those it starts write into its own folder only; to be called before Gradio is imported.
+
+    Files are for the user of the process alone, whoever writes them.
+    """
+    os.umask(0o077)
     os.environ.setdefault("GRADIO_TEMP_DIR", str(own_uploads()))
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_part("temporary"))
+
+
+def _part(name: str) -> Path:
+    folder = own_folder() / name
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 def sweep_abandoned(older_than_s: float) -> None:
-    """Delete the upload folders of processes that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_UPLOADS}*"):
-        number = folder.name.removeprefix(_UPLOADS)
-        if number.isdecimal() and not _is_running(int(number)):
+    """Delete the folders of processes that were killed; those of other users and links are left alone."""
+    for folder in own_folder().parent.glob(f"{_APP}*"):
+        number = folder.name.removeprefix(_APP).partition("-")[0]
+        if number.isdecimal() and _is_ours(folder) and not _is_running(int(number)):
             sweep_uploads(folder, older_than_s)
             with contextlib.suppress(OSError):  # not empty yet
                 folder.rmdir()
@@ -97,13 +115,20 @@ def sweep_uploads(folder: Path, older_than_s: float, keep: Collection[str] = ())
     return swept
 
 
-def keeping(keep_s: float) -> Callable[[Any], Any]:
-    """What runs beside the page: looks for old files from start to end, and takes its own away at the end."""
+def keeping(keep_s: float, also: Callable[[Any], None] | None = None) -> Callable[[Any], Any]:
+    """What runs beside the page: looks for old files from start to end, and takes its own away at the end.
+
+    Args:
+        keep_s: age at which a file is old.
+        also: called with Gradio's app before the first request.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         from gradio.utils import get_upload_folder
 
+        if also is not None:
+            also(app)
         uploads = Path(get_upload_folder())
         own = uploads == own_uploads()  # a folder that the host named may hold the files of other apps too
 
@@ -128,17 +153,17 @@ def keeping(keep_s: float) -> Callable[[Any], Any]:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             forget_own()
-            if own:
-                shutil.rmtree(uploads, ignore_errors=True)
 
     return lifespan
 
 
 def forget_own() -> None:
-    """Delete every result of this process."""
-    for entry in _entries(output_folder()):
-        if entry.name.startswith(_OWN):
-            _remove(entry)
+    """Delete everything that this process wrote: results, uploads, temporary files."""
+    for (process, _), folder in list(_own.items()):
+        if process == os.getpid():
+            for part in _entries(folder):
+                for entry in _entries(part):
+                    _remove(entry)
 
 
 def stop_in_order() -> None:
@@ -156,11 +181,19 @@ def leave() -> NoReturn:
     closed are deleted first.
     """
     atexit._run_exitfuncs()
-    forget_own()
-    shutil.rmtree(own_uploads(), ignore_errors=True)
+    for folder in _own.values():
+        shutil.rmtree(folder, ignore_errors=True)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
 
 
 def _is_running(process: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from gradio.utils import get_upload_folder
 from mobilefaceswap_core.errors import SwapError
 from mobilefaceswap_core.runtime.memory import is_out_of_memory
 
+from .gate.callers import network_of
 from .keeping import output_folder
 from .texts import LANGUAGES, language_of, say
 
@@ -34,13 +34,10 @@ def visitor(request: gr.Request | None) -> str:
 def caller(request: gr.Request | None) -> str:
     """What tells visitors apart for the rate limit: the address. A session is chosen by its caller, anew for each call.
 
-    Behind a proxy all addresses are the proxy's. On a Space the address that the proxy added last counts; elsewhere the
-    host names its proxy in ``FORWARDED_ALLOW_IPS``, which the server reads.
+    The address is the one that the gate settled on; behind a proxy that the host trusts, the visitor's.
     """
-    headers = getattr(request, "headers", None)
-    if os.environ.get("SPACE_ID") and headers is not None and headers.get("x-forwarded-for"):
-        return str(headers.get("x-forwarded-for")).rpartition(",")[2].strip()
-    return str(getattr(getattr(request, "client", None), "host", None) or visitor(request))
+    host = getattr(getattr(request, "client", None), "host", None)
+    return network_of(str(host)) if host else visitor(request)
 
 
 @dataclass(frozen=True, slots=True)

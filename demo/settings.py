@@ -26,6 +26,12 @@ def _login(text: str) -> str:
     return text
 
 
+def _sites(text: str) -> str:
+    if any(mark in text for mark in ";,\r\n"):
+        raise ValueError("sites with spaces between them")
+    return text
+
+
 def _folder(text: str) -> str:
     if text and not Path(text).is_dir():
         raise ValueError("a folder that is there, or nothing")
@@ -38,6 +44,7 @@ Rate = Annotated[int, Field(ge=0)]
 Size = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Folder = Annotated[str, AfterValidator(_folder)]
 Login = Annotated[str, AfterValidator(_login)]
+Sites = Annotated[str, AfterValidator(_sites)]
 _SECRET = {"auth"}  # values that no message repeats
 
 
@@ -60,13 +67,23 @@ class Settings:
         live_concurrency: live streams at the same time.
         live_seconds: a live stream ends after this and can be started again.
         live_budget_ms: latency a live frame may have before newer ones are dropped.
-        queue_size: visitors who may wait; more are told to come back.
+        queue_size: jobs that may wait; more are told to come back.
+        queue_share: of them, those of one address; one only from the time that half of the queue is taken.
+        request_rate: what one address may ask for in a second: a file of the page is 1, a call 50, opening the page 310;
+            thirty seconds' worth at once.
+        live_sessions: faces prepared for live pictures at the same time; one address has a quarter of them.
         keep_minutes: results and uploads are deleted after this.
+        visitor_mb: uploads of one address that are kept at the same time.
+        disk_mb: uploads and results of everybody that are kept at the same time.
         per_minute: swaps one visitor may ask for in a minute; 0 for no limit.
         badge: draw the visible label on results by default.
         blocklist: folder of photos of protected people, or empty.
         audit: file of the audit log, or empty.
         auth: ``user:password`` to ask for a login, or empty.
+        trust_proxy: everything comes through a proxy of the host's, whose forwarded headers are true; always so on a
+            Space.
+        frame_ancestors: sites that may show the page in a frame, as a content security policy names them; if empty the
+            page itself, and on a Space its platform.
         reports: folder of evaluation runs to show in the Evaluate tab, or empty.
         browser_page: folder of the built page for the visitor's own browser; ``demo/browser/dist`` if empty.
         mcp: offer the endpoints as MCP tools as well (needs ``gradio[mcp]``).
@@ -87,12 +104,19 @@ class Settings:
     live_seconds: Count = 60
     live_budget_ms: Count = 150
     queue_size: Count = 20
+    queue_share: Count = 5
+    request_rate: Count = 100
+    live_sessions: Count = 8
     keep_minutes: Count = 60
+    visitor_mb: Count = 500
+    disk_mb: Count = 4000
     per_minute: Rate = 0
     badge: bool = False
     blocklist: Folder = ""
     audit: str = ""
     auth: Login = ""
+    trust_proxy: bool = False
+    frame_ancestors: Sites = ""
     reports: Folder = ""
     browser_page: str = ""
     mcp: bool = False
@@ -120,6 +144,20 @@ class Settings:
     @property
     def max_bytes(self) -> int:
         return self.max_upload_mb << 20
+
+    @property
+    def most_files(self) -> int:
+        """Files of one upload: the photos of one person are the most that the page sends together."""
+        return self.max_sources
+
+    @property
+    def believes_proxy(self) -> bool:
+        return self.trust_proxy or _is_space()
+
+    @property
+    def ancestors(self) -> str:
+        usual = "'self' https://huggingface.co" if _is_space() else "'self'"
+        return self.frame_ancestors or usual
 
     @property
     def login(self) -> tuple[str, str] | None:
@@ -151,3 +189,8 @@ def _wanted(error: ErrorDetails) -> str:
     words = {"int_parsing": "a whole number", "int_from_float": "a whole number", "float_parsing": "a number",
              "finite_number": "a finite number", "bool_parsing": "1 or 0"}  # fmt: skip
     return words.get(kind, error["msg"])
+
+
+def _is_space() -> bool:
+    """A Space is reached only through its platform, which shows the page in a frame of its own."""
+    return bool(os.environ.get("SPACE_ID"))

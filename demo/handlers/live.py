@@ -20,30 +20,41 @@ from .choices import chosen
 
 
 def prepare(
-    services: Services, visit: Visit, *, source: str | None, choices: Mapping[str, Any], consented: bool
+    services: Services,
+    visit: Visit,
+    *,
+    source: str | None,
+    session: str | None,
+    choices: Mapping[str, Any],
+    consented: bool,
 ) -> dict[str, Any]:
     """Make the visitor's own live swapper of a photo; nothing without consent.
 
     Raises:
-        OptionError: there is no photo.
+        OptionError: there is no photo, or no place for one more live picture.
     """
     if not consented:
         return {}
     if not source:
         raise OptionError(say("need_source", visit.language))
-    engine = services.engine
+    engine, live = services.engine, services.live
+    live.close(session)
+    live.check(visit.caller)
     engine.admit(visit.caller)
     name = engine.default_video_model()
     person = engine.prepare(name, [source], video=True)
     budget_ms, options = services.settings.live_budget_ms, swap_options(chosen(choices))
     made = LiveSwapper(engine.video_pipeline(name), person, budget_ms=budget_ms, options=options)
-    return {"swapper": made, "status": say("live_prepared", visit.language)}
+    return {"session": live.open(visit.caller, made), "status": say("live_prepared", visit.language)}
 
 
-def step(
-    services: Services, visit: Visit, *, camera: NDArray[np.uint8] | None, swapper: LiveSwapper | None
-) -> dict[str, Any]:
-    """Swap one picture of the camera: ``(H, W, 3)`` or, with a useless alpha, ``(H, W, 4)`` RGB uint8."""
+def step(services: Services, visit: Visit, *, camera: NDArray[np.uint8] | None, session: str | None) -> dict[str, Any]:
+    """Swap one frame of the camera: ``(H, W, 3)`` or, with a useless alpha, ``(H, W, 4)`` RGB uint8.
+
+    Raises:
+        OptionError: the session's time is over.
+    """
+    swapper = services.live.swapper(session)
     if swapper is None:
         return {"shown": None, "stats": say("live_first", visit.language)}
     if camera is None:

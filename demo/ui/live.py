@@ -18,13 +18,13 @@ _CAMERA = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}}  # larg
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveTab:
-    """Components of the tab; ``swapper`` is the visitor's own."""
+    """Components of the tab; ``session`` is the key of the visitor's own live swapper."""
 
     source: gr.Image
     ready: gr.Button
     consent: consent.ConsentPanel
     status: gr.Markdown
-    swapper: gr.State
+    session: gr.State
     camera: gr.Image
     shown: gr.Image
     stats: gr.Markdown
@@ -39,7 +39,7 @@ def build(context: Context) -> None:
 def lay_out(context: Context) -> LiveTab:
     """Add the tab's components."""
     words = context.words
-    swapper = gr.State(None, time_to_live=60 * context.settings.keep_minutes)
+    session = gr.State(None, delete_callback=context.services.live.close)
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=240):
             source = photo(words("live_source"), "live-source", words("alt_source"), height_px=240)
@@ -58,13 +58,13 @@ def lay_out(context: Context) -> LiveTab:
             shown = gr.Image(label=words("live_result"), streaming=True, format="jpeg", interactive=False,
                              buttons=["fullscreen"], height=360, elem_id="live-result")  # fmt: skip
             stats = gr.Markdown(elem_id="live-stats")
-    return LiveTab(source, ready, panel, status, swapper, camera, shown, stats, chosen)
+    return LiveTab(source, ready, panel, status, session, camera, shown, stats, chosen)
 
 
 def connect(context: Context, tab: LiveTab) -> None:
     """Have the tab answer."""
     settings = context.settings
-    consent.guard(context, tab, tab.ready, handlers.prepare, ["swapper", "status"])
+    consent.guard(context, tab, tab.ready, handlers.prepare, ["session", "status"])
     listen(
         tab.camera.stream, handlers.step, context, tab, ["shown", "stats"], time_limit=settings.live_seconds,
         stream_every=_EVERY_S, concurrency_id="live", concurrency_limit=settings.live_concurrency,

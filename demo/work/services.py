@@ -12,6 +12,7 @@ from .clips import SwappedClip, people_of, swap_clip
 from .compare import Bench, Compared, compare
 from .engine import Engine, SwappedPhoto
 from .jobs import Jobs
+from .live_sessions import LiveSessions
 from .zerogpu import on_gpu
 
 _SECONDS_A_SECOND = 4  # longest that a second of a clip takes on a Space's GPU
@@ -29,6 +30,7 @@ class Services:
         people_of: :func:`~demo.work.clips.people_of`, the same way.
         swap_clip: :func:`~demo.work.clips.swap_clip`, the same way.
         compare: :func:`~demo.work.compare.compare`, the same way.
+        live: faces prepared for live frames, each for the visit that holds its key.
     """
 
     engine: Engine
@@ -38,14 +40,17 @@ class Services:
     people_of: Callable[..., list[Person]]
     swap_clip: Callable[..., Iterator[VideoEvent | SwappedClip]]
     compare: Callable[..., Iterator[Compared]]
+    live: LiveSessions
 
     @classmethod
     def of(cls, engine: Engine) -> Services:
         """The services around an engine; loads no model."""
-        longest = _SECONDS_A_SECOND * engine.settings.max_video_seconds
+        settings = engine.settings
+        longest = _SECONDS_A_SECOND * settings.max_video_seconds
         return cls(
             engine, Jobs(), Bench(), on_gpu(engine.swap_photo), on_gpu(people_of),
             on_gpu(swap_clip, seconds=longest), on_gpu(compare),
+            LiveSessions(settings.live_sessions, most_s=settings.live_seconds),
         )  # fmt: skip
 
     @property

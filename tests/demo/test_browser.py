@@ -26,6 +26,16 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="no Chromium: install the package or set MOBILEFACESWAP_CHROMIUM"),
 ]
 PORTRAIT, OTHER = EXAMPLES / "average_1.webp", EXAMPLES / "average_3.webp"
+REFUSED = (
+    401,
+    403,
+    404,
+    405,
+    413,
+    429,
+    503,
+    507,
+)  # by the gate: the page must not ask for what it does not let through
 PATIENCE_MS = 20_000  # two busy cores
 
 
@@ -55,7 +65,7 @@ def write(path: Path, frames: list[np.ndarray], codec: str, pixels: str, contain
 
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
-    settings = Settings(detector="lite", max_video_seconds=30, live_seconds=30)
+    settings = Settings(detector="lite", max_video_seconds=30, live_seconds=30, request_rate=1000)
     demo, words = build_demo(settings, Engine(settings))
     _, address, _ = demo.launch(**launch_options(settings, words), prevent_thread_lock=True, server_name="127.0.0.1")
     yield address
@@ -83,6 +93,8 @@ def visit(browser: Any, url: str) -> Iterator[Any]:
         page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on("response", lambda got: errors.append(f"{got.status} {got.url}") if got.status in REFUSED else None)
         page.goto(url + query)
         page.wait_for_selector("#swap")
         if tab:

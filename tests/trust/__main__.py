@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,7 +22,7 @@ from typing import Any
 Rows = list[dict[str, Any]]
 Tables = dict[str, Rows]
 
-QUICK = {"count": 2, "clean": 40, "clips": 1, "swaps": 60, "clients": 6, "visits": 1, "kills": 2}
+QUICK = {"count": 2, "clean": 40, "clips": 1, "swaps": 60, "clients": 6, "visits": 1, "kills": 2, "seconds": 20}
 
 
 def survival(options: argparse.Namespace) -> Tables:
@@ -116,6 +120,23 @@ def visitors(options: argparse.Namespace) -> Tables:
     return {"many visitors": crowd.table(crowd.measure(options.clients, options.visits))}
 
 
+def host(options: argparse.Namespace) -> Tables:
+    """Attacks on a served page, each with its bound; then hostile visitors beside orderly ones."""
+    from dataclasses import asdict
+
+    from . import host as attacks
+    from . import siege
+
+    rows = attacks.table(attacks.measure())
+    besieged = asdict(siege.measure(options.seconds)) if options.seconds else {}
+    return {
+        "a public host, by attack": rows,
+        "64 hostile beside 8 orderly visitors": [
+            {"measured": key.replace("_", " "), "value": value} for key, value in besieged.items()
+        ],
+    }
+
+
 def dependencies(options: argparse.Namespace) -> Tables:
     """What the vulnerability services say of requirements.txt, or that they cannot be reached."""
     from .dependencies import audit
@@ -126,7 +147,7 @@ def dependencies(options: argparse.Namespace) -> Tables:
 SECTIONS: dict[str, Callable[[argparse.Namespace], Tables]] = {
     "survival": survival, "affine": affine, "clips": clips, "false_positives": false_positives, "speed": speed,
     "library": library, "blocking": blocking, "hostile": hostile, "faults": faults, "endurance": endurance,
-    "visitors": visitors, "dependencies": dependencies,
+    "visitors": visitors, "host": host, "dependencies": dependencies,
 }  # fmt: skip
 MARKING = ("survival", "affine", "clips", "false_positives", "speed", "library", "blocking")
 
@@ -163,6 +184,9 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--kills", type=int, default=6, help="times a writer of pictures is killed; of checkpoints and clips a third"
     )
+    parser.add_argument(
+        "--seconds", type=int, default=300, help="of hostile beside orderly visitors; 0 leaves them out"
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that everything runs")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     options = parser.parse_args(arguments)
@@ -175,6 +199,17 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
+def enter_own_network() -> None:
+    """Go on in a network namespace with nothing but the loopback, where one can be made: the same command inside of it."""
+    made, unshare = "MOBILEFACESWAP_OWN_NETWORK", shutil.which("unshare")
+    if made in os.environ or unshare is None or shutil.which("ip") is None:
+        return
+    inside = [unshare, "--user", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    if subprocess.run([*inside, "true"], check=False, capture_output=True).returncode == 0:
+        os.environ[made] = "1"
+        os.execv(unshare, [*inside, sys.executable, "-m", "tests.trust", *sys.argv[1:]])
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     from mobilefaceswap_core import __version__
@@ -182,6 +217,8 @@ def main(arguments: list[str] | None = None) -> None:
     from .photos import own_photos, photo_paths
 
     options = options_of(arguments)
+    if arguments is None and "host" in options.sections:
+        enter_own_network()
     print(
         f"mobilefaceswap {__version__}, Python {platform.python_version()}, {platform.machine()}, {time.strftime('%Y-%m-%d')}"
     )

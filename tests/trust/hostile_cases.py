@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import hostile_files as files
-from .hostile_case import Case, face, write_face
+from .hostile_case import Case, write_face
 from .hostile_evaluation import evaluation
 
 
@@ -197,7 +197,7 @@ def _tab_compare(folder: Path, make: Callable[[], bytes]) -> None:
 
 
 def _tab_live(folder: Path, make: Callable[[], bytes]) -> None:
-    handle("live", "prepare", _picture(folder, make), True)
+    handle("live", "prepare", _picture(folder, make), None, True)
 
 
 def _tab_verify(folder: Path, make: Callable[[], bytes]) -> None:
@@ -205,9 +205,8 @@ def _tab_verify(folder: Path, make: Callable[[], bytes]) -> None:
 
 
 def _tab_camera(folder: Path, array: Any) -> None:
-    from mobilefaceswap_core.video import LiveSwapper
-
-    handle("live", "step", array, LiveSwapper(pipeline(), pipeline().prepare_source([face()]), budget_ms=100.0))
+    key, _ = handlers()["live", "prepare"](_face_file(folder), None, True, REQUEST)
+    handle("live", "step", array, key)
 
 
 def _tab_people(folder: Path, make: Callable[[Path], bytes]) -> None:
@@ -322,7 +321,8 @@ def _call(folder: Path, body: Callable[[], bytes]) -> None:
     """Send a call through the gate to an application that must not see it."""
     import asyncio
 
-    from demo.gate import Gate
+    from demo.gate import AllowList, Bodies
+    from demo.settings import Settings
     from mobilefaceswap_core.errors import OptionError
 
     data, sent = body(), []
@@ -337,6 +337,7 @@ def _call(folder: Path, body: Callable[[], bytes]) -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/gradio_api/call/verify", "raw_path": b"/gradio_api/call/verify", "headers": []}  # fmt: skip
-    asyncio.run(Gate(application)(scope, receive, send))
+    gate = AllowList(Bodies(application, most_file_bytes=1 << 20, most_files=1), Settings())
+    asyncio.run(gate(scope, receive, send))
     if sent:
         raise OptionError(f"status {sent[0]['status']}")

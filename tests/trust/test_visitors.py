@@ -83,7 +83,7 @@ def test_an_upload_over_the_limit_is_refused_and_a_name_leads_nowhere(server: Se
         large = client.post(f"{server.url}/gradio_api/upload", files={"files": ("a.png", bytes(3 << 20))})
         assert large.status_code == 413
         odd = client.post(f"{server.url}/gradio_api/upload", files={"files": ("../../../evil.png", b"x")})
-        assert odd.status_code != 200 or "mobilefaceswap-uploads" in str(Path(odd.json()[0]).resolve())
+        assert odd.status_code != 200 or "/uploads/" in str(Path(odd.json()[0]).resolve())
 
 
 def test_uploads_and_results_are_gone_after_the_hosts_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,18 +143,24 @@ def test_files_of_a_killed_page_are_deleted_by_the_next(tmp_path: Path, monkeypa
     import sys
     import tempfile
 
-    from demo.keeping import own_uploads, sweep_abandoned
+    from demo.keeping import own_folder, sweep_abandoned
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     for number in (gone.pid, os.getpid()):
-        folder = tmp_path / f"mobilefaceswap-uploads-{number}" / "x"
+        folder = tmp_path / f"mobilefaceswap-{number}-x" / "uploads"
         folder.mkdir(parents=True)
         (folder / "face.png").write_bytes(b"a face")
-    (tmp_path / "mobilefaceswap-uploads-strange").mkdir()
+    (tmp_path / "mobilefaceswap-strange").mkdir()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept.png").write_bytes(b"not ours")
+    (tmp_path / f"mobilefaceswap-{gone.pid}-link").symlink_to(elsewhere)
     for _ in range(3):  # a folder whose file was just deleted counts as new
         time.sleep(0.05)
         sweep_abandoned(0.01)
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {own_uploads().name, "mobilefaceswap-uploads-strange"}
+    own = {own_folder().name, f"mobilefaceswap-{os.getpid()}-x"}
+    assert left == {*own, "mobilefaceswap-strange", f"mobilefaceswap-{gone.pid}-link", "elsewhere"}
+    assert (elsewhere / "kept.png").is_file()

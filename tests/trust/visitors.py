@@ -151,7 +151,7 @@ def served(temporary: Path, **settings: object) -> Iterator[Server]:
             if process.poll() is not None or time.monotonic() - waited > _PATIENCE_S:
                 raise RuntimeError(f"the page did not start: {log.read_text(errors='replace')[-1500:]}")
             with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{server.url}/config", timeout=30).status_code == 200:
+                if httpx.get(f"{server.url}/theme.css", timeout=30).status_code == 200:
                     break
             time.sleep(0.3)
         yield server
@@ -173,7 +173,14 @@ def measure(clients: int, visits: int) -> Crowd:
         temporary.mkdir()
         target = write_image(folder / "target.png", _target())
         sources = [write_image(folder / f"{number}.png", face) for number, face in enumerate(faces)]
-        with served(temporary, queue_size=4 * clients, concurrency=2) as server:
+        with served(
+            temporary,
+            queue_size=4 * clients,
+            queue_share=4 * clients,
+            visitor_mb=4000,
+            request_rate=10_000,
+            concurrency=2,
+        ) as server:
             with httpx.Client(timeout=_PATIENCE_S) as client:
                 server.swap(client, sources[0], target)  # loads the models
                 alone, seconds = [], []

@@ -18,7 +18,7 @@ RED = (200, 30, 30)
 VISIT = Visit(session="me")
 
 
-@pytest.mark.parametrize("prepare", [partial(live.prepare, choices={}), browser.prepare])
+@pytest.mark.parametrize("prepare", [partial(live.prepare, session=None, choices={}), browser.prepare])
 def test_a_face_is_prepared_with_consent_and_a_photo_only(prepare: Any, services: Services, photo: str) -> None:
     assert prepare(services, VISIT, source=photo, consented=False) == {}
     with pytest.raises(OptionError, match="face to use"):
@@ -27,10 +27,10 @@ def test_a_face_is_prepared_with_consent_and_a_photo_only(prepare: Any, services
 
 def test_a_camera_picture_gets_the_prepared_face(photo: str) -> None:
     services = Services.of(painted_engine(live_budget_ms=60_000))
-    made = live.prepare(services, VISIT, source=photo, choices={}, consented=True)
+    made = live.prepare(services, VISIT, source=photo, session=None, choices={}, consented=True)
     assert "Ready" in made["status"]
     picture = np.full((SIDE, SIDE, 4), 127, np.uint8)
-    shown = live.step(services, VISIT, camera=picture, swapper=made["swapper"])
+    shown = live.step(services, VISIT, camera=picture, session=made["session"])
     assert is_near(colour_of(shown["shown"]), RED) and "1 pictures swapped" in shown["stats"]
-    assert live.step(services, VISIT, camera=None, swapper=made["swapper"]) == {}
-    assert "Choose a face" in live.step(services, VISIT, camera=picture, swapper=None)["stats"]
+    assert live.step(services, VISIT, camera=None, session=made["session"]) == {}
+    assert "Choose a face" in live.step(services, VISIT, camera=picture, session=None)["stats"]

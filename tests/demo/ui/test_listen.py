@@ -20,7 +20,7 @@ from mobilefaceswap_core.errors import OptionError
 from tests.fakes.painted import painted_engine
 
 REQUEST: Any = SimpleNamespace(
-    headers={"accept-language": "zh-CN"}, session_hash="me", client=SimpleNamespace(host="::1")
+    headers={"accept-language": "zh-CN"}, session_hash="me", client=SimpleNamespace(host="::/64")
 )
 
 
@@ -34,7 +34,7 @@ def test_values_reach_a_handler_by_name_and_what_it_leaves_out_stays(services: S
         return {"status": (given is services, visit, photo, number)}
 
     answer = answering(handler, services, ["photo", "number"], {"status": "the component", "other": "another"})
-    assert answer(REQUEST, "a.png", 3) == {"the component": (True, Visit("zh-CN", "me", "::1"), "a.png", 3)}
+    assert answer(REQUEST, "a.png", 3) == {"the component": (True, Visit("zh-CN", "me", "::/64"), "a.png", 3)}
 
 
 def test_nothing_new_leaves_everything_as_it_is(services: Services) -> None:
