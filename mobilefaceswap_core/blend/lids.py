@@ -23,7 +23,7 @@ USUAL_OPENING = 0.28
 _BEGINS, _ENDS = 0.78, 0.45
 _GROWTH, _BLUR = 1 / 32, 1 / 75  # of the crop's side: lids lie outside of the eye's outline
 _WEIGHT_PX = 224  # the weight is smooth; at this size it costs the same for every face
-_HALF_LIFE_S = 0.03  # a blink takes 0.1 to 0.3 s and must not be averaged away
+_HALF_LIFE_S = 0.02  # a blink takes 0.1 to 0.3 s and must not be averaged away
 _LONGEST_GAP_S = 0.5
 _REMEMBERED = 250  # frames whose opening is the face's usual one, ten seconds
 _USUAL_QUANTILE = 0.9
@@ -68,7 +68,8 @@ def _lids_of(landmarks: Points, eye: slice) -> Mask:
     missing = max(USUAL_OPENING - eye_opening(landmarks, eye), 0.0) * float(np.linalg.norm(inner - outer)) / 2
     side = 2 * round(_GROWTH * _WEIGHT_PX + missing) + 1
     own = cv2.dilate(own, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-    return cv2.GaussianBlur(own, (0, 0), _BLUR * _WEIGHT_PX)  # type: ignore[return-value]
+    # Whole up to the outline's edge and soft beyond it: an open eye that shines through a closed lid is worse than none.
+    return np.minimum(2 * cv2.GaussianBlur(own, (0, 0), _BLUR * _WEIGHT_PX), 1)
 
 
 def bring_back_lids(swapped: Image, target: Image, landmarks: Points, closed: Closing) -> Image:
