@@ -23,6 +23,7 @@ from ..errors import ImageError, OptionError
 from ..faces.geometry import compose, crop_of_contract, invert, warp, warp_to_crop
 from ..types import AlignedFace, CropSpec, Image, Mask, Matrix
 from ..weights.load import load_into, load_tensors, read_safetensors, spec_of
+from .luma import small_luma
 
 NAME = "occlusion_224"
 # Between the two the target fades in: the network is sure below .3 and above .7 of all but an occluder's edge, and a hard
@@ -153,8 +154,9 @@ def visible_weight(hidden: Mask) -> Mask:
     Args:
         hidden: probability in [0, 1], any shape.
     """
-    span = CERTAINLY_HIDDEN - CERTAINLY_VISIBLE
-    return np.clip((CERTAINLY_HIDDEN - hidden) / np.float32(span), 0, 1).astype(np.float32, copy=False)
+    weight = np.subtract(CERTAINLY_HIDDEN, hidden, dtype=np.float32)
+    weight *= np.float32(1 / (CERTAINLY_HIDDEN - CERTAINLY_VISIBLE))
+    return np.clip(weight, 0, 1, out=weight)  # in place: at full size new memory costs more than arithmetic
 
 
 def guided(hidden: Mask, guide: Image) -> Mask:
@@ -180,7 +182,7 @@ def guided(hidden: Mask, guide: Image) -> Mask:
         raise OptionError(f"The guide is {guide.shape[1]} x {guide.shape[0]} px; wanted the square crop of the face.")
     luma = cv2.cvtColor(guide, cv2.COLOR_RGB2GRAY)
     side, full = len(hidden), len(guide)
-    small = _resized(luma, side).astype(np.float32) / np.float32(255)
+    small = small_luma(guide, side) / np.float32(255)
     window = (2 * _GUIDE_RADIUS_PX + 1,) * 2
     mean, mean_hidden = cv2.blur(small, window), cv2.blur(hidden, window)
     variance = cv2.blur(small * small, window) - mean * mean
@@ -189,8 +191,10 @@ def guided(hidden: Mask, guide: Image) -> Mask:
     )
     offset = cv2.blur(mean_hidden - slope * mean, window)
     slope = cv2.blur(slope, window) / np.float32(255)
-    result = cv2.multiply(_resized(slope, full), luma, dtype=cv2.CV_32F)
-    return np.clip(cv2.add(result, _resized(offset, full)), 0, 1)  # type: ignore[return-value]
+    line = _resized(slope, full)
+    cv2.multiply(line, luma, dst=line, dtype=cv2.CV_32F)
+    cv2.add(line, _resized(offset, full), dst=line)
+    return np.clip(line, 0, 1, out=line)
 
 
 class SteadyOcclusion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -11,15 +12,20 @@ from numpy.typing import NDArray
 from ..errors import ImageError, OptionError
 from ..types import Image, Mask, Points
 from .limits import region_mask
+from .luma import small_luma
 from .mask import odd
 
 # Fractions of the crop's side. Detail is luma less its mean over a box as wide as three standard deviations of 3/448, which
 # is a pixel and a half of a 224 crop; structure is what lies between that and five times as much.
 _DETAIL_SIGMA, _STRUCTURE_RATIO = 3 / 448, 5
 _BOX_SIGMAS = 12**0.5  # the box whose variance is that of a Gaussian
-_AGREEMENT_LEVELS = 7.0  # difference of structure at which the texture has fallen to 1/e; by eye, on 26 faces
+# Difference of structure at which the texture has fallen to 1/e. Measured on 24 pairs at 448 px, detail of the skin against
+# the target's and dlib's distance to the source: without texture 0.47 and 0.399, at 7 levels 0.63 and 0.400, at 12 0.72 and
+# 0.401, at 20 0.78 and 0.403.
+_AGREEMENT_LEVELS = 12.0
 _OWN_SHARE = 0.7  # of the swapped face's own fine detail, an enlargement's, that makes way
 _FEATURE_GROWTH, _FEATURE_BLUR = 0.03, 0.012
+_BAND_ROWS = 96
 _GATE_PX = 224  # the gate is smooth; at this size it costs the same for every face
 # A mole or a scar is a mark of the target's person, and stands out from the skin's own detail: what is more than this many
 # times its mean strength is cut to it. By eye: at 2.5 moles are gone and skin looks as without the limit.
@@ -53,19 +59,37 @@ def add_texture(swapped: Image, target: Image, weight: Mask, landmarks: Points, 
     if strength == 0 or not width:
         return swapped
     side, part = len(swapped), np.s_[top : top + height, left : left + width]
-    own_gate = texture_gate(swapped, target, landmarks)
-    gate = cv2.resize(own_gate, (side, side), interpolation=cv2.INTER_LINEAR)[part]
-    ours, theirs = (cv2.cvtColor(image[part], cv2.COLOR_RGB2GRAY) for image in (swapped, target))
-    # What comes less what goes, before the blur: it is linear, so once is enough.
-    change = cv2.addWeighted(theirs, strength, ours, -_OWN_SHARE * min(strength, 1.0), 0, dtype=cv2.CV_32F)
-    box = (odd(_BOX_SIGMAS * _DETAIL_SIGMA * side),) * 2
-    change = cv2.subtract(change, cv2.boxFilter(change, -1, box))
-    shown = cv2.multiply(gate, weight[part], dtype=cv2.CV_32F)
+    gate = cv2.resize(texture_gate(swapped, target, landmarks), (side, side), interpolation=cv2.INTER_LINEAR)[part]
+    shown = np.multiply(gate, weight[part], dtype=np.float32)
+    box = odd(_BOX_SIGMAS * _DETAIL_SIGMA * side)
+    change = _change(swapped[part], target[part], box, strength)
     largest = _LARGEST_SHARE * _mean_strength(change, shown)
-    change = cv2.multiply(np.clip(change, -largest, largest), shown, dtype=cv2.CV_16S)
     out = swapped.copy()
-    cv2.add(swapped[part], cv2.merge([change] * 3), dst=out[part], dtype=cv2.CV_8U)
+    for rows in _bands(height):
+        own = np.clip(change[rows], -largest, largest)
+        added = cv2.multiply(own, shown[rows], dtype=cv2.CV_16S)
+        cv2.add(swapped[part][rows], cv2.merge([added] * 3), dst=out[part][rows], dtype=cv2.CV_8U)
     return out
+
+
+def _change(swapped: Image, target: Image, box: int, strength: float) -> NDArray[np.float32]:
+    """The target's detail less the share of the swapped face's own that makes way, levels."""
+    height, halo = len(swapped), box // 2
+    change = np.empty(swapped.shape[:2], np.float32)
+    for rows in _bands(height):
+        first, last = max(rows.start - halo, 0), min(rows.stop + halo, height)
+        ours, theirs = (cv2.cvtColor(image[first:last], cv2.COLOR_RGB2GRAY) for image in (swapped, target))
+        # What comes less what goes, before the mean is taken off: that is linear, so once is enough.
+        both = cv2.addWeighted(theirs, strength, ours, -_OWN_SHARE * min(strength, 1.0), 0, dtype=cv2.CV_32F)
+        own = slice(rows.start - first, rows.stop - first)
+        np.subtract(both[own], cv2.boxFilter(both, -1, (box, box))[own], out=change[rows])
+    return change
+
+
+def _bands(height: int) -> Iterator[slice]:
+    """Rows that fit a processor's cache; at 900 px whole images take three times as long, most of it for new memory."""
+    for top in range(0, height, _BAND_ROWS):
+        yield slice(top, min(top + _BAND_ROWS, height))
 
 
 def _mean_strength(change: NDArray[Any], shown: NDArray[Any]) -> float:
@@ -92,8 +116,7 @@ def texture_gate(swapped: Image, target: Image, landmarks: Points) -> Mask:
 
 
 def _structure(image: Image, sigma: float) -> NDArray[np.float32]:
-    small = cv2.cvtColor(cv2.resize(image, (_GATE_PX, _GATE_PX), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-    luma = small.astype(np.float32)
+    luma = small_luma(image, _GATE_PX)
     return _blurred(luma, sigma) - _blurred(luma, _STRUCTURE_RATIO * sigma)
 
 

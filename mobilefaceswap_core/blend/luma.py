@@ -1,0 +1,26 @@
+"""Luma of a face at the size of a crop: what decides about texture and edges is smooth and need not be full size."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import Image
+
+
+def small_luma(image: Image, side: int) -> NDArray[np.float32]:
+    """Luma of a square image, averaged down.
+
+    Args:
+        image: ``(S, S, 3)`` RGB uint8, S of any size; a smaller one is enlarged.
+
+    Returns:
+        ``(side, side)`` float32, levels of 0 to 255.
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    if (whole := len(grey) // side) > 1:  # averaging whole pixels is ten times faster than fractions of them
+        grey = cv2.resize(grey, (len(grey) // whole,) * 2, interpolation=cv2.INTER_AREA)
+    if len(grey) != side:
+        grey = cv2.resize(grey, (side, side), interpolation=cv2.INTER_LINEAR)
+    return grey.astype(np.float32)
