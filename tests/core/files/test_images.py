@@ -322,7 +322,7 @@ def test_an_output_of_another_size_than_its_photo_is_refused(rgb, tmp_path):
 
 @pytest.mark.parametrize("name", ["out.xyz", "out", "out.gif", "out.mp4"])
 def test_an_unknown_output_extension_is_refused(name, rgb, tmp_path):
-    with pytest.raises(OutputError, match=r"wanted .jpg"):
+    with pytest.raises(OutputError, match=r"wanted .*\.jpg"):
         write_image(tmp_path / name, rgb)
     assert not list(tmp_path.iterdir())
 
