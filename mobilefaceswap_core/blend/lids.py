@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError
-from ..faces.landmarks68 import LEFT_EYE, RIGHT_EYE, eye_opening
+from ..faces.landmarks68 import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE, eye_opening
 from ..types import Image, Mask, Points
 
 Closing = tuple[float, float]  # left and right eye of the image: 0 open, 1 closed
@@ -18,9 +18,11 @@ Closing = tuple[float, float]  # left and right eye of the image: 0 open, 1 clos
 # Height over width of an open eye in the 68 landmarks, for stills and the first frames of a clip. The narrower eye of a
 # photo has a median of 0.30 (1,359 CelebA crops), 0.22 at a tenth of them: those smile, and their eyes must not count as closing.
 USUAL_OPENING = 0.28
-# Shares of the usual opening: at the first the lids begin to come, at the second they are there. Landmarks of a closed eye
-# still lie a third apart.
-_BEGINS, _ENDS = 0.78, 0.45
+# Shares of the usual opening: at the first the lids begin to come, at the second they are there. The landmarks of a closed
+# eye still lie half as far apart as those of an open one (0.17 of 0.32 with the lite detector, in a clip of a man who blinks).
+_BEGINS, _ENDS = 0.8, 0.55
+_OPEN = 0.36  # a wide open eye, which the swapped face may have
+_HIGHEST = 0.35  # of the way to the brow, which stays the swapped face's
 _GROWTH, _BLUR = 1 / 32, 1 / 75  # of the crop's side: lids lie outside of the eye's outline
 _WEIGHT_PX = 224  # the weight is smooth; at this size it costs the same for every face
 _HALF_LIFE_S = 0.02  # a blink takes 0.1 to 0.3 s and must not be averaged away
@@ -61,12 +63,15 @@ def lids_weight(landmarks: Points, closed: Closing, size_px: int) -> Mask:
 
 def _lids_of(landmarks: Points, eye: slice) -> Mask:
     """One eye's lids in a weight of ``_WEIGHT_PX``: its outline, grown and softened."""
+    outline, brow = landmarks[eye], landmarks[LEFT_BROW if eye == LEFT_EYE else RIGHT_BROW]
+    to_brow = brow.mean(0) - outline.mean(0)
+    # A lid closes downwards: the swapped face's open eye, which must be covered, lies above the line of a closed one.
+    missing = max(_OPEN - eye_opening(landmarks, eye), 0.0) * float(np.linalg.norm(outline[3] - outline[0]))
+    rise = min(missing / max(float(np.linalg.norm(to_brow)), 1e-6), _HIGHEST)
+    covered = np.round(np.concatenate([outline, outline + to_brow * rise])).astype(np.int32)
     own: NDArray[Any] = np.zeros((_WEIGHT_PX, _WEIGHT_PX), np.float32)
-    cv2.fillPoly(own, [cv2.convexHull(np.round(landmarks[eye]).astype(np.int32))], 1.0)
-    outer, inner = landmarks[eye][0], landmarks[eye][3]
-    # A closed eye's outline has no height; what has to be covered is an open eye, the swapped face's.
-    missing = max(USUAL_OPENING - eye_opening(landmarks, eye), 0.0) * float(np.linalg.norm(inner - outer)) / 2
-    side = 2 * round(_GROWTH * _WEIGHT_PX + missing) + 1
+    cv2.fillPoly(own, [cv2.convexHull(covered)], 1.0)
+    side = 2 * round(_GROWTH * _WEIGHT_PX) + 1
     own = cv2.dilate(own, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
     # Whole up to the outline's edge and soft beyond it: an open eye that shines through a closed lid is worse than none.
     return np.minimum(2 * cv2.GaussianBlur(own, (0, 0), _BLUR * _WEIGHT_PX), 1)

@@ -178,7 +178,10 @@ _SPECS = (
             "on faces with drawn and cut-out occluders alone: 7,633 steps of 64 on a GPU, then 2,104 of 16 on a CPU with the "
             "forehead labelled (`training occlusion`)"
         ),
-        measured="see MODEL_CARD.md",
+        measured=(
+            "96 crops of held-out people with drawn occluders: intersection over union 0.762, 2.9 % of the visible face called "
+            "hidden (`training occlusion --steps 0`)"
+        ),
     ),
     WeightsSpec(
         name="detector_ultraface_rfb320",
