@@ -197,9 +197,13 @@ def _occlusion(setting: Setting) -> Run | None:
     model = setting.occlusion()
 
     def run(face: Finishing) -> Finishing:
-        hidden = hidden_in(model, face.target, setting.info.crop, frame=face.frame)
-        if face.memory is not None:
-            hidden = face.memory.occlusion(hidden, face.target.crop_from_frame, time_s=face.time_s)
+        place = face.target.crop_from_frame
+        steady = None if face.memory is None else face.memory.occlusion
+        hidden = None if steady is None else steady.carried(place, time_s=face.time_s)
+        if hidden is None:
+            hidden = hidden_in(model, face.target, setting.info.crop, frame=face.frame)
+            if steady is not None:
+                hidden = steady(hidden, place, time_s=face.time_s)
         if face.native is not None:
             hidden = guided(hidden, face.native)
         return replace(face, weight=face.weight * visible_weight(hidden))

@@ -35,6 +35,7 @@ _GUIDE_RADIUS_PX, _GUIDE_VARIANCE = 4, 0.0004
 # Time in which an old probability loses half of its say. Three frames of a 25 Hz clip: flicker between frames averages out,
 # a hand that enters is there a tenth of a second later.
 HALF_LIFE_S = 0.08
+_LONGEST_CARRY_S = 0.05  # a frame of a 25 Hz clip: at ten frames a second a hand has gone too far
 _LONGEST_GAP_S = 0.5  # after it nothing is known of the face any more
 
 Runner = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (N, 3, S, S) in [0, 1] -> (N, 1, S, S)
@@ -211,10 +212,29 @@ class SteadyOcclusion:
         self._average: Mask | None = None
         self._crop_from_frame: Matrix | None = None
         self._time_s = 0.0
+        self._was_carried = False
 
     def reset(self) -> None:
         """Forget the past: at a cut, or when the face was lost."""
         self._average = self._crop_from_frame = None
+
+    def carried(self, crop_from_frame: Matrix, *, time_s: float) -> Mask | None:
+        """What was known a frame ago, moved to this one: every second frame does without the network.
+
+        Args:
+            crop_from_frame: ``(2, 3)`` of this frame's crop.
+            time_s: when the frame is shown.
+
+        Returns:
+            ``(S, S)``, or ``None`` when the network has to look: at the start, after a carried frame, or after a gap.
+        """
+        before, place = self._average, self._crop_from_frame
+        if self._was_carried or before is None or place is None or not 0 < time_s - self._time_s < _LONGEST_CARRY_S:
+            return None
+        self._was_carried = True
+        self._average = _moved(before, place, crop_from_frame)
+        self._crop_from_frame, self._time_s = crop_from_frame, time_s
+        return self._average
 
     def __call__(self, hidden: Mask, crop_from_frame: Matrix, *, time_s: float) -> Mask:
         """The average up to this frame.
@@ -229,17 +249,21 @@ class SteadyOcclusion:
         """
         gap_s = time_s - self._time_s
         before, place = self._average, self._crop_from_frame
-        self._time_s, self._crop_from_frame = time_s, crop_from_frame
+        self._time_s, self._crop_from_frame, self._was_carried = time_s, crop_from_frame, False
         if before is None or place is None or before.shape != hidden.shape or not 0 < gap_s < _LONGEST_GAP_S:
             self._average = hidden
             return hidden
-        new_from_old = compose(crop_from_frame, invert(place))
-        size = (len(hidden), len(hidden))
-        moved: NDArray[Any] = warp(before, new_from_old, size, border=cv2.BORDER_REPLICATE)
+        moved = _moved(before, place, crop_from_frame)
         keep = 0.5 ** (gap_s / self._half_life_s)
         average: NDArray[Any] = cv2.addWeighted(moved, keep, hidden, 1 - keep, 0)
         self._average = average
         return average
+
+
+def _moved(hidden: Mask, crop_from_frame: Matrix, new_crop_from_frame: Matrix) -> Mask:
+    """A probability from one frame's crop to the next one's."""
+    new_from_old = compose(new_crop_from_frame, invert(crop_from_frame))
+    return warp(hidden, new_from_old, (len(hidden), len(hidden)), border=cv2.BORDER_REPLICATE)
 
 
 def _resized(image: NDArray[Any], side: int) -> NDArray[Any]:

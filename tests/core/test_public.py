@@ -73,11 +73,11 @@ def test_one_call_sets_a_pipeline_up_for_clips(monkeypatch) -> None:
     monkeypatch.setattr(module, "load_detector", lambda name, **asked: seen.update(detector=asked))
     monkeypatch.setattr(module, "network_threads", lambda: 3)
     Pipeline.load(video=True)
-    assert seen["video"] and seen["threads"] == 3 and seen["detector"]["fast"]
+    assert seen["threads"] == 3 and seen["detector"]["fast"]
     Pipeline.load(video=True, threads=7)
     assert seen["threads"] == 7
     Pipeline.load()
-    assert not seen["video"] and seen["threads"] is None and not seen["detector"]["fast"]
+    assert seen["threads"] is None and not seen["detector"]["fast"]
 
 
 class Counting:

@@ -25,9 +25,9 @@ from demo.gate.login import Guesses, is_same_site
 from demo.gate.room import Room
 from demo.gate.routes import CALL_BYTES, PICTURE_BYTES, doors_of, find
 from demo.gate.shares import BURST_S, Places, Requests, in_turn
+from demo.settings import Settings
 from demo.work.live_sessions import LiveSessions
 from demo.work.running import counted
-from demo.settings import Settings
 from mobilefaceswap_core.errors import OptionError
 from tests.fakes.painted import painted_engine
 

@@ -192,3 +192,17 @@ def test_a_cut_a_gap_or_time_running_backwards_begins_anew(time_s) -> None:
     assert steady(before, IDENTITY, time_s=time_s + 0.04) is before
     with pytest.raises(OptionError):
         SteadyOcclusion(half_life_s=0)
+
+
+def test_every_second_frame_of_a_clip_is_carried_and_never_two_in_a_row() -> None:
+    steady = SteadyOcclusion()
+    assert steady.carried(IDENTITY, time_s=0.0) is None  # nothing is known yet
+    spot = np.zeros((32, 32), np.float32)
+    spot[8:12, 8:12] = 1
+    steady(spot, IDENTITY, time_s=0.0)
+    moved = IDENTITY + np.array([[0, 0, 5.0], [0, 0, 3.0]])
+    assert steady.carried(moved, time_s=0.04) == pytest.approx(np.roll(spot, (3, 5), (0, 1)), abs=1e-4)
+    assert steady.carried(moved, time_s=0.08) is None
+    steady(spot, moved, time_s=0.08)
+    assert steady.carried(moved, time_s=0.2) is None  # ten frames a second: a hand has gone too far
+    assert steady.carried(moved, time_s=0.12) is not None
