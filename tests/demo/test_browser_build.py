@@ -118,7 +118,7 @@ def test_a_folder_without_a_page_is_refused_at_start(tmp_path: Path) -> None:
         serve.page_folder(Settings(browser_page=str(tmp_path)))
 
 
-@pytest.mark.parametrize("rule", [{}, {"audit": "log.jsonl"}, {"blocklist": "protected"}])
+@pytest.mark.parametrize("rule", [{}, {"audit": "log.jsonl"}, {"blocklist": "."}])
 def test_a_host_that_must_see_sources_hands_out_no_identity_network(rule: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     for name in ("index.html", "models/identity.onnx", "models/student.onnx"):
