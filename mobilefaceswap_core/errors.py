@@ -66,6 +66,12 @@ class Cancelled(SwapError):
     exit_code = 130
 
 
+class BudgetError(SwapError):
+    """A job takes more faces, pictures, pixels or seconds than it may; see :mod:`mobilefaceswap_core.runtime.budget`."""
+
+    exit_code = 12  # 11 is the answer of ``verify`` for a file without marks
+
+
 class RefusedError(SwapError):
     """The host's rules forbid this swap, such as a source that shows a protected person."""
 
