@@ -192,6 +192,7 @@ def add(context: Context) -> None:
         Returns:
             ``marked``, and what each layer says: metadata, hidden watermark, content credentials.
         """
+        engine.admit(caller(request))
         report = verify(engine, uploaded(file, "file"))
         return _plain(report)
 

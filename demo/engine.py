@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mobilefaceswap_core.errors import NoFaceError, OptionError
@@ -20,6 +21,7 @@ from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.rules.host import HostRules
 from mobilefaceswap_core.types import Face, Image
 
+from .budgets import budget_of
 from .keeping import new_folder, output_folder, sweep
 from .settings import Settings
 
@@ -112,7 +114,7 @@ class Engine:
     def find_faces(self, path: str | Path) -> tuple[Image, list[Face]]:
         """A photo and its faces, left to right."""
         image = self.read(path).image
-        return image, self.pipeline(self.default_model()).detect(image)
+        return image, self.pipeline(self.default_model()).detect(image, budget=budget_of(self.settings))
 
     def prepare(
         self, model: str, paths: Sequence[str | Path], *, face: int | None = None, video: bool = False
@@ -131,6 +133,29 @@ class Engine:
         images = [self.read(path).image for path in paths]
         check = self.rules().checker([Path(path) for path in paths], model=model)
         return pipeline.prepare_source(images, face="largest" if face is None else face, check=check)
+
+    def prepare_each(
+        self,
+        model: str,
+        sources: Mapping[int, Sequence[str | Path]],
+        faces: Mapping[int, int] = MappingProxyType({}),
+        *,
+        video: bool = False,
+    ) -> dict[int, Source]:
+        """Source people by number of a face or person; each person is prepared once, however many faces they go on.
+
+        Args:
+            model: a name of :meth:`model_names`.
+            sources: photos by number.
+            faces: which face of the photos to take, by number; the largest if it is not there.
+            video: as in :meth:`prepare`.
+        """
+        made: dict[tuple[tuple[str, ...], int | None], Source] = {}
+        wanted = {n: (tuple(map(str, paths)), faces.get(n)) for n, paths in sources.items()}
+        for paths, face in wanted.values():
+            if (paths, face) not in made:
+                made[paths, face] = self.prepare(model, paths, face=face, video=video)
+        return {n: made[who] for n, who in wanted.items()}
 
     def swap_photo(
         self,
@@ -161,13 +186,14 @@ class Engine:
         pipeline = self.pipeline(name)
         loaded = self.read(target)
         if isinstance(sources, Mapping):
-            chosen = {n: self.prepare(name, paths, face=(source_faces or {}).get(n)) for n, paths in sources.items()}
-            wanted: Source | dict[int, Source] = chosen
+            wanted: Source | dict[int, Source] = self.prepare_each(name, sources, source_faces or {})
         else:
             wanted = self.prepare(name, sources)
         badge = self.settings.badge if badge is None else badge
         options = swap_options({**(choices or {}), "badge": badge})
-        result = pipeline.swap(loaded.image, wanted, faces=faces, options=options, found=found)  # type: ignore[arg-type]
+        result = pipeline.swap(
+            loaded.image, wanted, faces=faces, options=options, found=found, budget=budget_of(self.settings)  # type: ignore[arg-type]
+        )  # fmt: skip
         if not result.faces:
             raise NoFaceError(
                 "No face was found in the target photo. Use one where faces are visible, not too small and not turned away."
@@ -213,7 +239,9 @@ class Engine:
             while times and now - times[0] > 60:
                 times.popleft()
             if len(times) >= limit:
-                raise OptionError(f"This page allows {limit} swaps a minute. Wait {60 - (now - times[0]):.0f} seconds.")
+                raise OptionError(
+                    f"This page allows {limit} requests a minute. Wait {60 - (now - times[0]):.0f} seconds."
+                )
             times.append(now)
             for other in [key for key, seen in self._recent.items() if not seen or now - seen[-1] > 60]:
                 del self._recent[other]

@@ -27,13 +27,18 @@ class Settings:
         max_video_seconds: longest clip.
         max_video_megapixels: largest frame of a clip.
         max_pairs: pairs of one evaluation.
+        max_faces: faces of one picture that are worked on, the largest.
+        max_job_seconds: a swap, a search or a verification is stopped after this.
+        max_set_megapixels: photos of one uploaded set, together.
+        max_evaluation_seconds: an evaluation is stopped after this.
         concurrency: swaps that run at the same time.
         live_concurrency: live streams at the same time.
         live_seconds: a live stream ends after this and can be started again.
         live_budget_ms: latency a live frame may have before newer ones are dropped.
         queue_size: visitors who may wait; more are told to come back.
         keep_minutes: results and uploads are deleted after this.
-        per_minute: swaps one visitor may ask for in a minute; 0 for no limit.
+        per_minute: costly things one visitor may ask for in a minute, such as swaps, searches for faces and people,
+            verifications and sets; 0 for no limit.
         badge: draw the visible label on results by default.
         blocklist: folder of photos of protected people, or empty.
         audit: file of the audit log, or empty.
@@ -53,6 +58,10 @@ class Settings:
     max_video_seconds: int = 60
     max_video_megapixels: float = 2.1
     max_pairs: int = 30
+    max_faces: int = 32
+    max_job_seconds: int = 300
+    max_set_megapixels: int = 2000
+    max_evaluation_seconds: int = 3600
     concurrency: int = 1
     live_concurrency: int = 1
     live_seconds: int = 60
@@ -89,7 +98,8 @@ class Settings:
 
     def _check(self) -> None:
         for name in ("max_upload_mb", "max_megapixels", "max_sources", "max_video_seconds", "concurrency", "queue_size",
-                     "keep_minutes", "live_concurrency", "live_seconds", "max_pairs"):  # fmt: skip
+                     "keep_minutes", "live_concurrency", "live_seconds", "max_pairs", "max_faces", "max_job_seconds",
+                     "max_set_megapixels", "max_evaluation_seconds"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise OptionError(f"{PREFIX}{name.upper()} is {getattr(self, name)}, wanted at least 1.")
         if self.auth and ":" not in self.auth:

@@ -7,6 +7,7 @@ from pathlib import Path
 from mobilefaceswap_core.errors import ImageError, SwapError
 from mobilefaceswap_core.marking import VerifyReport, verify_file
 
+from .budgets import budget_of
 from .clips import check_clip
 from .engine import Engine
 from .limits import check_size
@@ -29,6 +30,7 @@ def verify(engine: Engine, path: str | Path) -> VerifyReport:
     Raises:
         ImageError: too large, or neither a photo nor a clip.
         VideoError: a clip over the host's limits.
+        BudgetError: it takes longer than the host allows.
     """
     check_size(path, engine.settings)
     if looks_like_a_clip(path):
@@ -41,4 +43,5 @@ def verify(engine: Engine, path: str | Path) -> VerifyReport:
                 check_clip(path, engine.settings)  # in one of the rarer containers
             except SwapError as other:
                 raise refused from other
-    return verify_file(path, detector=engine.pipeline(engine.default_model()).detector)
+    detector = engine.pipeline(engine.default_model()).detector
+    return verify_file(path, detector=detector, budget=budget_of(engine.settings))

@@ -10,7 +10,7 @@ import gradio as gr
 from mobilefaceswap_core import __version__
 from mobilefaceswap_core.rules.consent import usage_policy
 
-from ..messages import language, plain_words
+from ..messages import caller, language, plain_words
 from ..texts import say
 from .context import HEAVY, Context
 
@@ -33,6 +33,7 @@ def build(context: Context) -> None:
 
     @plain_words
     def cost(request: gr.Request) -> str:
+        context.engine.admit(caller(request))
         return cost_table(language(request))
 
     count.click(cost, None, table, concurrency_id=HEAVY, concurrency_limit=context.settings.concurrency,

@@ -61,6 +61,7 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
     def look(path: str | None, request: gr.Request) -> tuple[Any, ...]:
         if not path:
             return "", gr.update(value=None, visible=False), [], {}
+        context.engine.admit(caller(request))
         image, detected = context.engine.find_faces(path)
         spoken = language(request)
         if not detected:

@@ -11,6 +11,7 @@ from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.files.images import check_image
 from mobilefaceswap_core.video import LiveStats, LiveSwapper
 
+from ..budgets import budget_of
 from ..messages import caller, language, plain_words
 from ..texts import say
 from .context import ConsentPanel, Context, photo
@@ -50,7 +51,9 @@ def build(context: Context) -> None:
         context.engine.admit(caller(request))
         name = context.engine.default_video_model()
         person = context.engine.prepare(name, [path], video=True)
-        made = LiveSwapper(context.engine.video_pipeline(name), person, budget_ms=settings.live_budget_ms)
+        made = LiveSwapper(
+            context.engine.video_pipeline(name), person, budget_ms=settings.live_budget_ms, budget=budget_of(settings)
+        )
         return made, say("live_prepared", spoken)
 
     @plain_words

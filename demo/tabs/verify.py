@@ -8,7 +8,7 @@ import gradio as gr
 
 from mobilefaceswap_core.marking import VerifyReport
 
-from ..messages import language, plain_words
+from ..messages import caller, language, plain_words
 from ..texts import say
 from ..verifying import verify
 from .context import HEAVY, Context
@@ -30,6 +30,7 @@ def build(context: Context) -> None:
     def check(path: str | None, request: gr.Request) -> tuple[Any, ...]:
         if not path:
             return gr.update(visible=False), gr.update(visible=False), None
+        context.engine.admit(caller(request))
         report = verify(context.engine, path)
         shown = report.to_json() | {"path": report.path.rpartition("/")[2]}
         return gr.update(value=in_words(report, language(request)), visible=True), gr.update(visible=True), shown

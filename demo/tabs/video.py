@@ -69,6 +69,7 @@ def build(context: Context) -> None:
         spoken = language(request)
         if not path:
             raise OptionError(say("clip_need", spoken))
+        context.engine.admit(caller(request))
         check_clip(path, settings, spoken)
         stop = context.jobs.begin(visitor(request), _KIND)
         try:

@@ -67,7 +67,7 @@ def test_too_many_source_photos_are_refused(tmp_path: Path) -> None:
 def test_requests_above_the_rate_wait_and_other_visitors_do_not() -> None:
     engine = painted_engine(per_minute=2)
     engine.admit("a"), engine.admit("a")
-    with pytest.raises(OptionError, match="2 swaps a minute"):
+    with pytest.raises(OptionError, match="2 requests a minute"):
         engine.admit("a")
     engine.admit("b")
 
