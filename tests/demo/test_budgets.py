@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import threading
+import zipfile
+from itertools import count
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from demo.budgets import budget_of
 from demo.clips import check_clip, clip_facts, people_of, swap_clip
+from demo.evaluating import evaluate, unpack
 from demo.settings import Settings
 from demo.verifying import verify
 from mobilefaceswap_core.errors import BudgetError, VideoError
@@ -75,10 +81,7 @@ def test_a_job_ends_where_the_clip_is_longer_than_it_may_be(liar: Path, tmp_path
 
 def test_a_job_ends_when_its_time_is_over(liar: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = painted_engine(max_job_seconds=1)
-    ticks = iter(range(10_000))
-    monkeypatch.setattr(
-        "mobilefaceswap_core.runtime.budget.Budget.begin.__kwdefaults__", {"clock": lambda: next(ticks)}
-    )
+    monkeypatch.setattr("mobilefaceswap_core.runtime.budget.Budget.begin.__kwdefaults__", {"clock": count().__next__})
     with pytest.raises(BudgetError, match="was stopped; one job may take 1"):
         for _ in swap_clip(engine, [squares(tmp_path / "s.png", RED)], liar):
             pass
@@ -108,3 +111,27 @@ def test_one_person_on_many_faces_is_prepared_once(tmp_path: Path, monkeypatch: 
 def test_every_limit_comes_from_a_setting() -> None:
     budget = budget_of(Settings.from_environment({"MFS_MAX_FACES": "7", "MFS_MAX_JOB_SECONDS": "9"}))
     assert (budget.faces, budget.seconds, budget.frame_pixels) == (7, 9, 2_100_000)
+
+
+def test_a_set_of_one_bit_pictures_is_measured_before_it_is_decoded(tmp_path: Path) -> None:
+    """20 million pixels a picture in 2.5 kB of file."""
+    stream = io.BytesIO()
+    PillowImage.new("1", (5000, 4000)).save(stream, "PNG")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number in range(6):
+            archive.writestr(f"{number}.png", stream.getvalue())
+    seen: list[np.ndarray] = []
+    with pytest.raises(BudgetError, match="at most 100000000 are taken"):
+        unpack(tmp_path / "a.zip", tmp_path / "out", Settings(max_set_megapixels=100), check=seen.append)
+    assert seen == []
+    assert unpack(tmp_path / "a.zip", tmp_path / "again", Settings(max_set_megapixels=120), check=seen.append) == "flat"
+    assert len(seen) == 6
+
+
+def test_an_evaluation_ends_when_its_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mobilefaceswap_core.runtime.budget.Budget.begin.__kwdefaults__", {"clock": count().__next__})
+    steps = evaluate(tmp_path / "run", dataset="builtin", root=None, methods=["graphics"], pairs=2,
+                     settings=Settings(max_evaluation_seconds=1), stop=threading.Event())  # fmt: skip
+    with pytest.raises(BudgetError, match="was stopped"):
+        for _ in steps:
+            pass

@@ -56,7 +56,7 @@ def test_a_second_pass_counts_pictures_anew_but_not_time() -> None:
     spent.picture(1, 1)
     clock.now = 10.5
     spent.new_pass()
-    with pytest.raises(BudgetError, match="10 seconds|took 10"):
+    with pytest.raises(BudgetError, match="took 10 seconds"):
         spent.check()
 
 
