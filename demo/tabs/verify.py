@@ -48,7 +48,7 @@ def in_words(report: VerifyReport, spoken: str) -> str:
     rows = [
         ("verify_metadata", metadata.found, [*_writer(metadata, spoken)]),
         ("verify_watermark", watermark.found, [*mark, *_writer(watermark, spoken), watermark.note]),
-        ("verify_credentials", credentials.found, [credentials.state, *_writer(credentials, spoken)]),
+        ("verify_credentials", credentials.found, [_state(credentials.state, spoken), *_writer(credentials, spoken)]),
     ]
     head = [say(key, spoken) for key in ("verify_layer", "verify_found", "verify_detail")]
     lines = [say("verify_marked" if report.marked else "verify_unmarked", spoken), "", _row(head), "|---|---|---|"]
@@ -56,6 +56,11 @@ def in_words(report: VerifyReport, spoken: str) -> str:
         answer = say("verify_yes" if found else "verify_no", spoken)
         lines.append(_row([say(key, spoken), answer, "; ".join(filter(None, details)) or "—"]))
     return "\n".join(lines)
+
+
+def _state(state: str, spoken: str) -> str:
+    """The one state that its name does not explain is told in words."""
+    return say("verify_elsewhere", spoken) if state == "elsewhere" else state
 
 
 def _writer(finding: Any, spoken: str) -> list[str]:

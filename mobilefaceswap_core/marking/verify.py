@@ -312,6 +312,7 @@ _STATES = {
     "valid": "signed by a trusted signer, and unchanged since",
     "untrusted": "intact and unchanged since signing, but nobody vouches for the signer",
     "tampered": "present but broken: the file or the credential was changed after signing",
+    "elsewhere": "kept elsewhere: the file only links to them, and nothing is fetched",
     "absent": "none in the file",
     "unsupported": "this format cannot carry them",
     "unavailable": "not looked for: install c2pa-python",
