@@ -23,6 +23,7 @@ from mobilefaceswap_core.video import (
     swap_video,
 )
 
+from .auditing import door
 from .budgets import SLACK_S, budget_of
 from .engine import Engine
 from .limits import check_size
@@ -92,6 +93,7 @@ def clip_facts(path: str | Path) -> ClipFacts:
         raise VideoError("This file cannot be opened as a video. If it plays elsewhere, convert it to MP4.") from error
 
 
+@door("clip")
 def check_clip(path: str | Path, settings: Settings, spoken: str = "en", *, seconds: float | None = None) -> ClipFacts:
     """Refuse a clip over the host's limits.
 
@@ -159,6 +161,7 @@ def trim_clip(path: str | Path, output: Path, start_s: float, end_s: float) -> P
     return output
 
 
+@door("people")
 def people_of(engine: Engine, path: str | Path, stop: threading.Event | None = None) -> list[Person]:
     """Who appears in a clip."""
     detector = engine.video_pipeline(engine.default_video_model()).detector
@@ -166,6 +169,7 @@ def people_of(engine: Engine, path: str | Path, stop: threading.Event | None = N
     return find_people(path, detector=detector, encoder=engine.encoder(), stop=stop, budget=budget)
 
 
+@door("video")
 def swap_clip(
     engine: Engine,
     sources: Sequence[str | Path] | Mapping[int, Sequence[str | Path]],

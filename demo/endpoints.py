@@ -12,6 +12,7 @@ from gradio.utils import get_upload_folder
 from mobilefaceswap_core.errors import OptionError, VideoError
 from mobilefaceswap_core.marking import VerifyReport
 
+from .auditing import log_of
 from .clips import SwappedClip, check_clip, plain_report, swap_clip
 from .comparing import Bench, compare
 from .evaluating import evaluate, read_run, table_rows, unpack
@@ -60,8 +61,9 @@ def add(context: Context) -> None:
     measure = on_gpu(compare)
 
     def admitted(consent: bool, request: gr.Request) -> None:
-        if consent is not True:
-            raise OptionError(say("consent_needed", language(request)))
+        with log_of(settings).door("consent"):
+            if consent is not True:
+                raise OptionError(say("consent_needed", language(request)))
         engine.admit(caller(request))
 
     @plain_words

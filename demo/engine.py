@@ -21,6 +21,7 @@ from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.rules.host import HostRules
 from mobilefaceswap_core.types import Face, Image
 
+from .auditing import door
 from .budgets import budget_of
 from .keeping import new_folder, output_folder, sweep
 from .settings import Settings
@@ -111,6 +112,7 @@ class Engine:
         """A visitor's photo, within the host's limits."""
         return read_image(path, max_pixels=self.settings.max_pixels, max_bytes=self.settings.max_bytes)
 
+    @door("faces")
     def find_faces(self, path: str | Path) -> tuple[Image, list[Face]]:
         """A photo and its faces, left to right."""
         image = self.read(path).image
@@ -157,6 +159,7 @@ class Engine:
                 made[paths, face] = self.prepare(model, paths, face=face, video=video)
         return {n: made[who] for n, who in wanted.items()}
 
+    @door("image")
     def swap_photo(
         self,
         sources: Sequence[str | Path] | Mapping[int, Sequence[str | Path]],
@@ -224,6 +227,7 @@ class Engine:
         sweep(folder, 60 * self.settings.keep_minutes)
         return new_folder(folder) / name
 
+    @door("rate")
     def admit(self, visitor: str) -> None:
         """Count a request of a visitor; refuse above the host's limit.
 
@@ -246,6 +250,7 @@ class Engine:
             for other in [key for key, seen in self._recent.items() if not seen or now - seen[-1] > 60]:
                 del self._recent[other]
 
+    @door("evaluate")
     def check_photo(self, image: Image) -> None:
         """Let a photo of an uploaded set pass: any of its photos may become a source.
 

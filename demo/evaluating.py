@@ -24,6 +24,7 @@ from mobilefaceswap_core.files.images import picture_size, read_image
 from mobilefaceswap_core.types import Image
 from mobilefaceswap_core.video.output import FULL_DISK
 
+from .auditing import door, log_of
 from .budgets import budget_of_evaluation, budget_of_set
 from .limits import check_size
 from .settings import Settings
@@ -65,6 +66,7 @@ class Finished:
     report: Path
 
 
+@door("evaluate")
 def unpack(
     archive: str | Path, folder: Path, settings: Settings, *, check: Callable[[Image], None] | None = None
 ) -> str:
@@ -145,6 +147,7 @@ def _inner_paths(names: Sequence[str]) -> list[tuple[str, ...]]:
     return [path[1:] for path in paths] if nested else paths
 
 
+@door("evaluate")
 def evaluate(
     run: Path, *, dataset: str, root: Path | None, methods: Sequence[str], pairs: int, settings: Settings,
     stop: threading.Event,
@@ -169,6 +172,7 @@ def evaluate(
         raise OptionError(f"{pairs} pairs were asked for; wanted 1 to {settings.max_pairs}.")
     if not methods:
         raise OptionError("No method was chosen. Name at least one.")
+    log_of(settings).note("evaluate", model=",".join(methods), options={"pairs": pairs, "own_photos": root is not None})
     names = [*_REFERENCES, *methods]
     command = [
         sys.executable, "-m", "eval", "run", "--out", str(run), "--dataset", dataset, "--pairs", str(pairs),
@@ -249,6 +253,12 @@ def table_rows(finished: Finished) -> list[dict[str, Any]]:
     """The numbers of a run, one object per row of ``table.csv``."""
     with (finished.folder / "table.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def public_files(settings: Settings) -> list[Path]:
+    """What of the host's reports everybody may fetch: the report and its figures, not the run's swaps, lists and paths."""
+    runs = [read_run(folder) for folder in finished_runs(settings).values() if (folder / "table.md").is_file()]
+    return [path for run in runs for path in (run.report, *run.figures)]
 
 
 def finished_runs(settings: Settings) -> dict[str, Path]:

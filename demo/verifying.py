@@ -7,6 +7,7 @@ from pathlib import Path
 from mobilefaceswap_core.errors import ImageError, SwapError
 from mobilefaceswap_core.marking import VerifyReport, verify_file
 
+from .auditing import door
 from .budgets import budget_of
 from .clips import check_clip
 from .engine import Engine
@@ -24,6 +25,7 @@ def looks_like_a_clip(path: str | Path) -> bool:
     return mp4 or start.startswith(b"\x1aE\xdf\xa3") or (start.startswith(b"RIFF") and start[8:12] == b"AVI ")
 
 
+@door("verify")
 def verify(engine: Engine, path: str | Path) -> VerifyReport:
     """Look for the marks in a photo or clip.
 

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 
 class SwapError(Exception):
-    """Base of every error raised on purpose. ``exit_code`` is the process status the command line returns."""
+    """Base of every error raised on purpose. ``exit_code`` is the process status the command line returns.
+
+    ``is_noted``: a host's log has a line on this refusal already.
+    """
 
     exit_code = 1
+    is_noted = False
 
 
 class NoFaceError(SwapError):

@@ -8,9 +8,9 @@ from pathlib import Path
 import gradio as gr
 
 from mobilefaceswap_core.errors import OptionError
-from mobilefaceswap_core.rules.audit import AuditLog, content_hash
 from mobilefaceswap_core.student.export import export_baked
 
+from ..auditing import door
 from ..browser.serve import URL, page_folder, prepares_itself
 from ..engine import Engine
 from ..messages import caller, language, plain_words
@@ -64,6 +64,7 @@ def build(context: Context) -> None:
         event.success(None, made, None, js=_HAND_OVER, api_visibility="private")
 
 
+@door("export")
 def prepare_network(engine: Engine, path: str | Path) -> Path:
     """The student with a visitor's source inside, 1 MB, as a file that is deleted with the other results.
 
@@ -75,8 +76,5 @@ def prepare_network(engine: Engine, path: str | Path) -> Path:
     student = engine.video_pipeline(_MODEL).swapper
     out = engine.new_file("face.onnx")
     export_baked(student, source.condition, out, half=True)  # type: ignore[arg-type]  # the swapper of this name is one
-    if engine.settings.audit:
-        hashes = [content_hash(Path(path).read_bytes())]
-        output = content_hash(out.read_bytes())
-        AuditLog(engine.settings.audit).append("export", sources=hashes, output=output, model=_MODEL)
+    engine.rules().note("export", sources=[Path(path)], output=out, model=_MODEL)
     return out

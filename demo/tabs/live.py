@@ -11,7 +11,8 @@ from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.files.images import check_image
 from mobilefaceswap_core.video import LiveStats, LiveSwapper
 
-from ..budgets import budget_of
+from ..camera import read_as_photos
+from ..living import live_swapper
 from ..messages import caller, language, plain_words
 from ..texts import say
 from .context import ConsentPanel, Context, photo
@@ -36,6 +37,7 @@ def build(context: Context) -> None:
                 label=words("live_camera"), sources=["webcam"], streaming=True, type="numpy", elem_id="camera",
                 height=360, webcam_options=gr.WebcamOptions(mirror=True, constraints=_CAMERA),
             )  # fmt: skip
+            read_as_photos(camera, max_pixels=settings.max_pixels)
         with gr.Column(scale=2, min_width=280):
             shown = gr.Image(label=words("live_result"), streaming=True, format="jpeg", interactive=False, buttons=["fullscreen"], height=360,
                              elem_id="live-result")  # fmt: skip
@@ -49,12 +51,7 @@ def build(context: Context) -> None:
         if not path:
             raise OptionError(say("need_source", spoken))
         context.engine.admit(caller(request))
-        name = context.engine.default_video_model()
-        person = context.engine.prepare(name, [path], video=True)
-        made = LiveSwapper(
-            context.engine.video_pipeline(name), person, budget_ms=settings.live_budget_ms, budget=budget_of(settings)
-        )
-        return made, say("live_prepared", spoken)
+        return live_swapper(context.engine, path), say("live_prepared", spoken)
 
     @plain_words
     def step(frame: np.ndarray | None, made: LiveSwapper | None, request: gr.Request) -> tuple[Any, str]:
@@ -63,8 +60,6 @@ def build(context: Context) -> None:
             return None, say("live_first", spoken)
         if frame is None:
             return gr.skip(), gr.skip()
-        if frame.ndim == 3 and frame.shape[2] == 4:
-            frame = frame[..., :3]
         picture, how = made.process(check_image(frame, what="the camera's picture"))
         return picture, in_words(how, spoken)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ..detect import Detector
-from ..errors import OptionError, OutputError, RefusedError
+from ..errors import Cancelled, OptionError, OutputError, RefusedError, SwapError
 from ..identity.encoder import load_identity_encoder
 from ..types import Face, Image
 from ..weights.load import file_sha256
@@ -84,15 +85,36 @@ class HostRules:
     def _check_files(self, sources: Sequence[Path], model: str, images: Sequence[Image], faces: Sequence[Face]) -> None:
         try:
             self.check(images, faces)
-        except RefusedError:
-            self.note("refused", sources=sources, model=model)
+        except RefusedError as error:
+            self.note("refused", sources=sources, model=model, options={"reason": type(error).__name__})
+            error.is_noted = True
+            raise
+
+    @contextlib.contextmanager
+    def door(self, name: str) -> Iterator[None]:
+        """Note once whatever is refused inside, by the kind of error; what the visitor stopped is no refusal.
+
+        Args:
+            name: of the door that was asked.
+
+        Raises:
+            OutputError: the log cannot be written.
+        """
+        try:
+            yield
+        except Cancelled:
+            raise
+        except SwapError as error:
+            if not error.is_noted:
+                self.note("refused", options={"door": name, "reason": type(error).__name__})
+                error.is_noted = True
             raise
 
     def note(
         self, event: str, *, sources: Sequence[Path] = (), target: Path | None = None, output: Path | None = None,
-        model: str | None = None,
+        model: str | None = None, options: Mapping[str, str | int | float | bool | None] | None = None,
     ) -> None:  # fmt: skip
-        """Append one line to the log by the files' hashes, where a log is kept.
+        """Append one line to the log by the files' hashes, where a log is kept; ``options`` are plain values.
 
         Raises:
             OutputError: the log cannot be written.
@@ -105,6 +127,7 @@ class HostRules:
             target=None if target is None else _hash(target),
             output=None if output is None else _hash(output),
             model=model,
+            options=options,
         )
 
     def record(self, event: str, *, sources: Sequence[Path], target: Path, output: Path, model: str) -> None:
