@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -80,13 +81,14 @@ def clip_facts(path: str | Path) -> ClipFacts:
             if seconds is None and container.duration:
                 seconds = container.duration / 1e6  # AV_TIME_BASE
             pictures, first_s, last_s = 0, float("inf"), 0.0
-            for packet in container.demux(stream):
-                pictures += packet.size > 0
-                if packet.pts is not None and packet.time_base:
-                    at_s = float(packet.pts * packet.time_base)
-                    first_s, last_s = min(at_s, first_s), max(at_s, last_s)
-                if pictures > _MOST_PACKETS:
-                    break
+            with contextlib.suppress(av.error.FFmpegError, OSError):  # a clip that is cut off counts as far as it goes
+                for packet in container.demux(stream):
+                    pictures += packet.size > 0
+                    if packet.pts is not None and packet.time_base:
+                        at_s = float(packet.pts * packet.time_base)
+                        first_s, last_s = min(at_s, first_s), max(at_s, last_s)
+                    if pictures > _MOST_PACKETS:
+                        break
             context = stream.codec_context
             return ClipFacts(max(seconds or 0.0, last_s - first_s), context.width, context.height, pictures)
     except (av.error.FFmpegError, OSError, ValueError) as error:
