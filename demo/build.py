@@ -12,6 +12,8 @@ import gradio as gr
 from PIL import Image as PillowImage
 from starlette.middleware import Middleware
 
+from mobilefaceswap_core.files.images import forget_other_formats
+
 from . import endpoints
 from .browser import serve
 from .examples.pairs import example_pairs
@@ -25,6 +27,7 @@ from .ui.context import Context
 from .ui.listen import answering
 from .ui.words import translations
 from .work.engine import Engine
+from .work.evaluate import public_files
 from .work.running import count_what_runs
 from .work.services import Services
 
@@ -94,7 +97,11 @@ def launch(settings: Settings, **where: Any) -> None:
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # the server would believe whoever calls from this machine; see the gate
     # Gradio decodes the camera's pictures itself; Pillow refuses twice this number of pixels with an error.
     PillowImage.MAX_IMAGE_PIXELS = settings.max_pixels // 2
-    demo, words = build_demo(settings)
+    forget_other_formats()
+    engine = Engine(settings)
+    if settings.audit or settings.blocklist:
+        engine.rules()  # a host whose rules cannot be kept should know before the first visitor comes
+    demo, words = build_demo(settings, engine)
     demo.launch(**launch_options(settings, words), **where)
 
 
@@ -105,7 +112,7 @@ def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
         "theme": gr.themes.Soft(primary_hue="emerald", neutral_hue="slate", font=["system-ui", "sans-serif"]),
         "css_paths": [_HERE / "style.css"],
         "max_file_size": settings.max_bytes,
-        "allowed_paths": [str(output_folder()), *([settings.reports] if settings.reports else [])],
+        "allowed_paths": [str(output_folder()), *map(str, public_files(settings))],
         "auth": settings.login,
         "footer_links": ["api", "settings"],
         "run_history": False,

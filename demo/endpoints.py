@@ -24,6 +24,7 @@ from .handlers.evaluate import data_of
 from .messages import Visit, spoken_error
 from .texts import say
 from .ui.context import BACKGROUND, Context
+from .work.auditing import log_of
 from .work.clips import SwappedClip, check_clip, plain_report
 from .work.evaluate import evaluate, read_run, table_rows
 from .work.services import Services
@@ -123,8 +124,9 @@ def admitted(services: Services, visit: Visit, consent: bool) -> None:
     Raises:
         OptionError: without consent, or too many in the last minute.
     """
-    if consent is not True:
-        raise OptionError(say("consent_needed", visit.language))
+    with log_of(services.settings).door("consent"):
+        if consent is not True:
+            raise OptionError(say("consent_needed", visit.language))
     services.engine.admit(visit.caller)
 
 
@@ -249,6 +251,7 @@ def verify_file(services: Services, visit: Visit, file: gr.FileData) -> dict:
     Returns:
         ``marked``, and what each layer says: metadata, hidden watermark, content credentials.
     """
+    services.engine.admit(visit.caller)
     return _without_path(verify(services.engine, uploaded(file, "file")))
 
 

@@ -63,6 +63,10 @@ class Settings:
         max_video_seconds: longest clip.
         max_video_megapixels: largest frame of a clip.
         max_pairs: pairs of one evaluation.
+        max_faces: faces of one picture that are worked on, the largest.
+        max_job_seconds: a swap, a search or a verification is stopped after this.
+        max_set_megapixels: photos of one uploaded set, together.
+        max_evaluation_seconds: an evaluation is stopped after this.
         concurrency: swaps that run at the same time.
         live_concurrency: live streams at the same time.
         live_seconds: a live stream ends after this and can be started again.
@@ -75,7 +79,8 @@ class Settings:
         keep_minutes: results and uploads are deleted after this.
         visitor_mb: uploads of one address that are kept at the same time.
         disk_mb: uploads and results of everybody that are kept at the same time.
-        per_minute: swaps one visitor may ask for in a minute; 0 for no limit.
+        per_minute: costly things one visitor may ask for in a minute, such as swaps, searches for faces and people,
+            verifications and sets; 0 for no limit.
         badge: draw the visible label on results by default.
         blocklist: folder of photos of protected people, or empty.
         audit: file of the audit log, or empty.
@@ -99,6 +104,10 @@ class Settings:
     max_video_seconds: Count = 60
     max_video_megapixels: Size = 2.1
     max_pairs: Count = 30
+    max_faces: Count = 32
+    max_job_seconds: Count = 300
+    max_set_megapixels: Count = 2000
+    max_evaluation_seconds: Count = 3600
     concurrency: Count = 1
     live_concurrency: Count = 1
     live_seconds: Count = 60

@@ -13,7 +13,6 @@ import numpy as np
 from mobilefaceswap_core.errors import ImageError, OutputError, VideoError
 from mobilefaceswap_core.files.atomic import written_whole
 from mobilefaceswap_core.files.formats import CLIP_SUFFIXES
-from mobilefaceswap_core.files.images import MAX_PIXELS
 from mobilefaceswap_core.files.images import read_image as read_photo
 from mobilefaceswap_core.files.media import open_media
 from mobilefaceswap_core.files.packs import Pack, read_pack
@@ -145,35 +144,30 @@ def _video_frame(path: Path, number: int | None, reference: str) -> Image:
     """Decode forward from the keyframe before frame ``number``; exact for constant frame rates."""
     import av
 
+    from mobilefaceswap_core.files.media import bound_decoder, check_frame
+
     try:
         with open_media(path, name=reference) as container:
             stream = container.streams.video[0]
-            if stream.codec_context is None:
-                raise ImageError(f"{reference}: the clip's codec is unknown; convert it first.")
-            _check_frame_size(stream.codec_context.width, stream.codec_context.height, reference)
+            bound_decoder(stream, reference)
             rate, base = stream.average_rate, stream.time_base
             wanted, start = number or 0, stream.start_time or 0
             if wanted and rate and base:
                 container.seek(start + int(wanted / rate / base), stream=stream)
             for frame in container.decode(stream):
+                check_frame(frame.width, frame.height, reference)
                 at = (
                     wanted
                     if frame.pts is None or not rate or not base
                     else round(float((frame.pts - start) * base * rate))
                 )
                 if at >= wanted:
-                    _check_frame_size(frame.width, frame.height, reference)
                     return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
     except VideoError as error:
         raise ImageError(str(error)) from error
     except (av.error.FFmpegError, ArithmeticError, IndexError, OSError, ValueError) as error:
         raise ImageError(f"{reference}: the clip cannot be decoded ({error}).") from error
     raise ImageError(f"{reference}: the clip ends before frame {number}.")
-
-
-def _check_frame_size(width: int, height: int, reference: str) -> None:
-    if width * height > MAX_PIXELS:
-        raise ImageError(f"{reference}: frames of {width} x {height} pixels, wanted at most {MAX_PIXELS} pixels.")
 
 
 def video_length(path: Path) -> int:

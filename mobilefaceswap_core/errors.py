@@ -7,9 +7,13 @@ from __future__ import annotations
 
 
 class SwapError(Exception):
-    """Base of every error raised on purpose. ``exit_code`` is the process status the command line returns."""
+    """Base of every error raised on purpose. ``exit_code`` is the process status the command line returns.
+
+    ``is_noted``: a host's log has a line on this refusal already.
+    """
 
     exit_code = 1
+    is_noted = False
 
 
 class NoFaceError(SwapError):
@@ -64,6 +68,12 @@ class Cancelled(SwapError):
     """The caller asked to stop; nothing was left behind."""
 
     exit_code = 130
+
+
+class BudgetError(SwapError):
+    """A job takes more faces, pictures, pixels or seconds than it may; see :mod:`mobilefaceswap_core.runtime.budget`."""
+
+    exit_code = 12  # 11 is the answer of ``verify`` for a file without marks
 
 
 class RefusedError(SwapError):

@@ -28,7 +28,7 @@ from .blend.occlusion import OcclusionModel, load_occlusion
 from .blend.paste import paste_back
 from .detect import Detector, load_detector
 from .errors import NoFaceError, OptionError
-from .faces.choose import FaceChoice, choose_faces, largest
+from .faces.choose import FaceChoice, choose_faces, largest, largest_few
 from .faces.geometry import align_face
 from .faces.head_pose import head_pose
 from .faces.numbers import FACES_COUNT, number_of
@@ -36,6 +36,7 @@ from .files.images import LoadedImage, check_image
 from .marking import UNMARKED, MarkOptions, MarkReport, marking_stage, save_image
 from .models import load_swapper
 from .options import SwapOptions
+from .runtime.budget import Budget
 from .runtime.memory import memory_guard
 from .runtime.threads import network_threads, use_one_opencv_thread
 from .swapper import Swapper
@@ -131,15 +132,27 @@ class Pipeline:
         swapper = load_swapper(model, device=device, backend=backend, threads=threads)
         return cls(swapper, load_detector(detector, device=device, fast=video))
 
-    def detect(self, image: Image) -> list[Face]:
+    def detect(self, image: Image, *, budget: Budget = Budget()) -> list[Face]:
         """Faces of an image, left to right, with landmarks where the swapper needs them.
+
+        Args:
+            image: ``(H, W, 3)`` RGB uint8.
+            budget: landmarks are looked for in as many faces as it has, the largest.
 
         Raises:
             ImageError: not an RGB uint8 image.
         """
+        faces = self._find(image)
+        with memory_guard(f"Looking for landmarks of {len(faces)} faces"):
+            for number in largest_few(faces, range(len(faces)), budget.faces):
+                faces[number] = self.with_landmarks(image, faces[number])
+        return faces
+
+    def _find(self, image: Image) -> list[Face]:
+        """Faces as the detector gives them, left to right."""
         check_image(image)
         with memory_guard(f"Looking for faces in {image.shape[1]} x {image.shape[0]} px"):
-            return [self.with_landmarks(image, face) for face in self.detector.detect(image)]
+            return self.detector.detect(image)
 
     def with_landmarks(self, image: Image, face: Face, *, always: bool = False) -> Face:
         """The face with 68 landmarks if this swapper (or the caller: ``always``) needs them and it has only five points."""
@@ -166,7 +179,7 @@ class Pipeline:
             raise OptionError("No source photo was given; at least one is needed.")
         chosen = []
         for number, image in enumerate(images, start=1):
-            faces = self.detect(image)
+            faces = self._find(image)
             which = f"source photo {number}" if len(images) > 1 else "the source photo"
             if not faces:
                 raise NoFaceError(
@@ -177,7 +190,7 @@ class Pipeline:
                 raise NoFaceError(
                     f"Face {number_of(face)} was asked for in {which}, which shows {len(faces)} ({FACES_COUNT})."
                 )
-            chosen.append(faces[largest(faces) if face == "largest" else face])
+            chosen.append(self.with_landmarks(image, faces[largest(faces) if face == "largest" else face]))
         if check is not None:
             check(images, chosen)
         aligned = [self.align(image, found) for image, found in zip(images, chosen, strict=True)]
@@ -197,6 +210,7 @@ class Pipeline:
         faces: FaceChoice = "all",
         options: SwapOptions = SwapOptions(),
         found: Sequence[Face] | None = None,
+        budget: Budget = Budget(),
     ) -> SwapResult:
         """Swap faces of a still.
 
@@ -207,18 +221,26 @@ class Pipeline:
                 With a mapping its keys choose.
             options: see :class:`~mobilefaceswap_core.options.SwapOptions`.
             found: the target's faces as :meth:`detect` gave them, where somebody has looked already.
+            budget: as many of the chosen faces as it has are swapped, the largest; the report names the others.
 
         Returns:
             The result. A target without a face comes back unchanged, with ``report.faces_found == 0``.
 
         Raises:
             OptionError: a chosen face is not there, or a source belongs to another model.
+            BudgetError: it takes longer than the budget has seconds.
         """
-        started = time.perf_counter()
-        found = self.detect(target) if found is None else found
+        started, spent = time.perf_counter(), budget.begin()
+        found = self.detect(target, budget=budget) if found is None else found
         detected = time.perf_counter()
         wanted = choose_faces(found, source, faces)
-        image, report, crops, seconds = self.swap_faces(target, found, wanted, options=options)
+        taken = {number: wanted[number] for number in largest_few(found, wanted, budget.faces)}
+        spent.check()
+        image, report, crops, seconds = self.swap_faces(target, found, taken, options=options)
+        if len(taken) < len(wanted):
+            reason = f"not among the {budget.faces} largest that are swapped in one picture"
+            left = {number: reason for number in wanted if number not in taken}
+            report = replace(report, skipped={**report.skipped, **left})
         seconds = {"detect": detected - started, **seconds}
         return SwapResult(image, tuple(found), report, crops, seconds, self.swapper.info.name, options.marks)
 
@@ -256,7 +278,8 @@ class Pipeline:
         self, frame: Image, faces: Sequence[Face], sources: Mapping[int, Source], options: SwapOptions,
         moving: bool, memories: Sequence[FaceMemory] | None, time_s: float,
     ) -> tuple[Image, FrameReport, dict[int, Matrix], dict[str, float]]:  # fmt: skip
-        faces = [self.with_landmarks(frame, face, always=options.needs_landmarks) for face in faces]
+        always = options.needs_landmarks
+        faces = [self.with_landmarks(frame, f, always=always) if i in sources else f for i, f in enumerate(faces)]
         skipped = {i: reason for i in sources if (reason := unusable(faces[i], options))}
         # Small faces first: where two overlap the larger, nearer one ends up on top.
         chosen = sorted((i for i in sources if i not in skipped), key=lambda i: faces[i].size_px)

@@ -11,6 +11,7 @@ from ..work.services import Services
 
 def count(services: Services, visit: Visit) -> dict[str, Any]:
     """Count what every method costs."""
+    services.engine.admit(visit.caller)
     return {"table": cost_table(visit.language)}
 
 

@@ -31,6 +31,7 @@ def look(services: Services, visit: Visit, *, target: str | None) -> dict[str, A
     }
     if not target:
         return nothing
+    services.engine.admit(visit.caller)
     image, detected = services.engine.find_faces(target)
     if not detected:
         return nothing | {"faces_status": say("no_faces", visit.language)}

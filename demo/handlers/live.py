@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.files.images import check_image
-from mobilefaceswap_core.options import swap_options
-from mobilefaceswap_core.video import LiveStats, LiveSwapper
+from mobilefaceswap_core.video import LiveStats
 
 from ..messages import Visit
 from ..texts import say
+from ..work.living import live_swapper
 from ..work.services import Services
 from .choices import chosen
 
@@ -41,15 +41,12 @@ def prepare(
     live.close(session)
     live.check(visit.caller)
     engine.admit(visit.caller)
-    name = engine.default_video_model()
-    person = engine.prepare(name, [source], video=True)
-    budget_ms, options = services.settings.live_budget_ms, swap_options(chosen(choices))
-    made = LiveSwapper(engine.video_pipeline(name), person, budget_ms=budget_ms, options=options)
+    made = live_swapper(engine, source, choices=chosen(choices))
     return {"session": live.open(visit.caller, made), "status": say("live_prepared", visit.language)}
 
 
 def step(services: Services, visit: Visit, *, camera: NDArray[np.uint8] | None, session: str | None) -> dict[str, Any]:
-    """Swap one frame of the camera: ``(H, W, 3)`` or, with a useless alpha, ``(H, W, 4)`` RGB uint8.
+    """Swap one frame of the camera, ``(H, W, 3)`` RGB uint8.
 
     Raises:
         OptionError: the session's time is over.
@@ -59,8 +56,7 @@ def step(services: Services, visit: Visit, *, camera: NDArray[np.uint8] | None, 
         return {"shown": None, "stats": say("live_first", visit.language)}
     if camera is None:
         return {}
-    frame = camera[..., :3] if camera.ndim == 3 and camera.shape[2] == 4 else camera
-    picture, how = swapper.process(check_image(frame, what="the camera's picture"))
+    picture, how = swapper.process(check_image(camera, what="the camera's picture"))
     return {"shown": picture, "stats": in_words(how, visit.language)}
 
 

@@ -19,6 +19,7 @@ def check(services: Services, visit: Visit, *, file: str | None) -> dict[str, An
     if not file:
         hidden = gr.update(visible=False)
         return {"verdict": hidden, "details": hidden, "raw": None}
+    services.engine.admit(visit.caller)
     report = verify(services.engine, file)
     return {
         "verdict": gr.update(value=in_words(report, visit.language), visible=True),
@@ -36,7 +37,7 @@ def in_words(report: VerifyReport, spoken: str) -> str:
     rows = [
         ("verify_metadata", metadata.found, [*_writer(metadata, spoken)]),
         ("verify_watermark", watermark.found, [*mark, *_writer(watermark, spoken), watermark.note]),
-        ("verify_credentials", credentials.found, [credentials.state, *_writer(credentials, spoken)]),
+        ("verify_credentials", credentials.found, [_state(credentials.state, spoken), *_writer(credentials, spoken)]),
     ]
     head = [say(key, spoken) for key in ("verify_layer", "verify_found", "verify_detail")]
     lines = [say("verify_marked" if report.marked else "verify_unmarked", spoken), "", _row(head), "|---|---|---|"]
@@ -44,6 +45,11 @@ def in_words(report: VerifyReport, spoken: str) -> str:
         answer = say("verify_yes" if found else "verify_no", spoken)
         lines.append(_row([say(key, spoken), answer, "; ".join(filter(None, details)) or "—"]))
     return "\n".join(lines)
+
+
+def _state(state: str, spoken: str) -> str:
+    """The one state that its name does not explain is told in words."""
+    return say("verify_elsewhere", spoken) if state == "elsewhere" else state
 
 
 def _writer(finding: Any, spoken: str) -> list[str]:

@@ -38,6 +38,7 @@ def look(services: Services, visit: Visit, *, clip: str | None) -> dict[str, Any
     spoken = visit.language
     if not clip:
         raise OptionError(say("clip_need", spoken))
+    services.engine.admit(visit.caller)
     check_clip(clip, services.settings, spoken)
     stop = services.jobs.begin(visit.session, _KIND)
     try:

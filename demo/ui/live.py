@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ..handlers import live as handlers
+from ..work.camera import read_as_photos
 from . import choices, consent
 from .context import Context, photo
 from .listen import listen
@@ -54,6 +55,7 @@ def lay_out(context: Context) -> LiveTab:
                 label=words("live_camera"), sources=["webcam"], streaming=True, type="numpy", elem_id="camera",
                 height=360, webcam_options=gr.WebcamOptions(mirror=True, constraints=_CAMERA),
             )  # fmt: skip
+            read_as_photos(camera, max_pixels=context.settings.max_pixels)
         with gr.Column(scale=2, min_width=280):
             shown = gr.Image(label=words("live_result"), streaming=True, format="jpeg", interactive=False,
                              buttons=["fullscreen"], height=360, elem_id="live-result")  # fmt: skip

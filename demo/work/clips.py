@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,18 +28,28 @@ from mobilefaceswap_core.video import (
 from ..limits import check_size
 from ..settings import Settings
 from ..texts import say
+from .auditing import door
+from .budgets import SLACK_S, budget_of
 from .engine import Engine
 
-_MOST_FPS = 120  # pictures a second; more only keep other visitors waiting
+_MOST_PACKETS = 1_000_000  # that are counted; a host allows a few thousand pictures
 
 
 @dataclass(frozen=True, slots=True)
 class ClipFacts:
-    """What the container says without a picture being decoded; ``width`` and ``height`` in pixels."""
+    """What is known without a picture being decoded.
+
+    Attributes:
+        seconds: as the container says, or as its packets' time stamps do, whichever is longer.
+        width: of the first picture, in pixels.
+        height: of the first picture, in pixels.
+        pictures: packets of pictures in the file.
+    """
 
     seconds: float
     width: int
     height: int
+    pictures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,8 @@ class SwappedClip:
 def clip_facts(path: str | Path) -> ClipFacts:
     """Size and length of a clip.
 
-    Recordings of browsers do not say how long they are; their packets' time stamps are read instead.
+    Headers are not believed: recordings of browsers do not say how long they are, and others may say anything. Packets are
+    counted and their time stamps read, which decodes nothing.
 
     Raises:
         VideoError: not a clip.
@@ -69,16 +81,22 @@ def clip_facts(path: str | Path) -> ClipFacts:
             seconds = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
             if seconds is None and container.duration:
                 seconds = container.duration / 1e6  # AV_TIME_BASE
-            if seconds is None:
-                stamps = [
-                    float(p.pts * p.time_base) for p in container.demux(stream) if p.pts is not None and p.time_base
-                ]
-                seconds = max(stamps) - min(stamps) if stamps else 0.0
-            return ClipFacts(seconds, stream.codec_context.width, stream.codec_context.height)
+            pictures, first_s, last_s = 0, float("inf"), 0.0
+            with contextlib.suppress(av.error.FFmpegError, OSError):  # a clip that is cut off counts as far as it goes
+                for packet in container.demux(stream):
+                    pictures += packet.size > 0
+                    if packet.pts is not None and packet.time_base:
+                        at_s = float(packet.pts * packet.time_base)
+                        first_s, last_s = min(at_s, first_s), max(at_s, last_s)
+                    if pictures > _MOST_PACKETS:
+                        break
+            context = stream.codec_context
+            return ClipFacts(max(seconds or 0.0, last_s - first_s), context.width, context.height, pictures)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise VideoError("This file cannot be opened as a video. If it plays elsewhere, convert it to MP4.") from error
 
 
+@door("clip")
 def check_clip(path: str | Path, settings: Settings, spoken: str = "en", *, seconds: float | None = None) -> ClipFacts:
     """Refuse a clip over the host's limits.
 
@@ -95,8 +113,13 @@ def check_clip(path: str | Path, settings: Settings, spoken: str = "en", *, seco
     check_size(path, settings, spoken)
     facts = clip_facts(path)
     used = facts.seconds if seconds is None else min(seconds, facts.seconds)
-    if used > settings.max_video_seconds + 0.5:  # a clip of "60 s" may hold half a second more
+    if used > settings.max_video_seconds + SLACK_S:
         raise VideoError(say("clip_too_long", spoken, got=f"{used:.0f}", wanted=settings.max_video_seconds))
+    most = budget_of(settings).frames
+    if most is not None and facts.pictures > most and seconds is None:
+        raise VideoError(
+            say("clip_too_long", spoken, got=f"> {settings.max_video_seconds}", wanted=settings.max_video_seconds)
+        )
     megapixels = facts.width * facts.height / 1e6
     if megapixels > settings.max_video_megapixels:
         wanted = f"{settings.max_video_megapixels:g}"
@@ -141,12 +164,15 @@ def trim_clip(path: str | Path, output: Path, start_s: float, end_s: float) -> P
     return output
 
 
+@door("people")
 def people_of(engine: Engine, path: str | Path, stop: threading.Event | None = None) -> list[Person]:
     """Who appears in a clip."""
     detector = engine.video_pipeline(engine.default_video_model()).detector
-    return find_people(path, detector=detector, encoder=engine.encoder(), stop=stop)
+    budget = budget_of(engine.settings)
+    return find_people(path, detector=detector, encoder=engine.encoder(), stop=stop, budget=budget)
 
 
+@door("video")
 def swap_clip(
     engine: Engine,
     sources: Sequence[str | Path] | Mapping[int, Sequence[str | Path]],
@@ -171,22 +197,20 @@ def swap_clip(
     name = model or engine.default_video_model()
     pipeline = engine.video_pipeline(name)
     if isinstance(sources, Mapping):
-        chosen = {n: engine.prepare(name, photos, video=True) for n, photos in sources.items()}
-        wanted: Source | dict[int, Source] = chosen
+        wanted: Source | dict[int, Source] = engine.prepare_each(name, sources, video=True)
     else:
         wanted = engine.prepare(name, sources, video=True)
     output = engine.new_file("swapped.mp4")
     plays_everywhere = EncodeOptions(pixel_format="yuv420p")
     options = VideoOptions(encode=plays_everywhere, swap=swap_options(choices or {}))
     encoder = engine.encoder() if isinstance(wanted, dict) else None
-    most = _MOST_FPS * (engine.settings.max_video_seconds + 1)
-    events = swap_video(pipeline, path, output, wanted, people=people, encoder=encoder, options=options, stop=stop)
+    events = swap_video(
+        pipeline, path, output, wanted, people=people, encoder=encoder, options=options, stop=stop,
+        budget=budget_of(engine.settings),
+    )  # fmt: skip
     report = None
     for event in events:
         report = event.report or report
-        if event.frames_done > most:  # the header may say less than the clip holds
-            limit = engine.settings.max_video_seconds
-            raise VideoError(say("clip_too_long", "en", got=f"> {limit}", wanted=limit))
         yield event
     if report is None:
         raise VideoError("The clip ended without a report. Try again.")

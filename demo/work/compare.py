@@ -26,6 +26,7 @@ from mobilefaceswap_core.marking import UNMARKED, MarkOptions, apply_pixels
 from mobilefaceswap_core.options import SwapOptions
 from mobilefaceswap_core.types import CropSpec, Face, Image
 
+from .auditing import door
 from .engine import Engine
 
 REFERENCE = "target"  # the row without a swap, which the others are read against
@@ -116,6 +117,7 @@ def cost_of(name: str) -> tuple[int | None, int | None]:
     return cost.multiply_adds, cost.parameters
 
 
+@door("compare")
 def compare(
     engine: Engine, bench: Bench, source: str | Path, target: str | Path, models: Sequence[str]
 ) -> Iterator[Compared]:
@@ -159,6 +161,8 @@ def compare(
     yield Compared(judged(Measured(REFERENCE, REFERENCE), target_image), view(target_image, target_face))
     for name in models:
         row, image, shown = _swap(engine, name, source, target_image, target_face)
+        if not row.failure:
+            engine.rules().note("compare", sources=[Path(source)], target=Path(target), model=name)
         yield Compared(judged(row, image) if not row.failure else row, view(shown, target_face))
 
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mobilefaceswap_core.errors import NoFaceError, OptionError
@@ -23,6 +24,8 @@ from mobilefaceswap_core.types import Face, Image
 
 from ..keeping import new_folder, output_folder, sweep
 from ..settings import Settings
+from .auditing import door
+from .budgets import budget_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,10 +113,11 @@ class Engine:
         """A visitor's photo, within the host's limits."""
         return read_image(path, max_pixels=self.settings.max_pixels, max_bytes=self.settings.max_bytes)
 
+    @door("faces")
     def find_faces(self, path: str | Path) -> tuple[Image, list[Face]]:
         """A photo and its faces, left to right."""
         image = self.read(path).image
-        return image, self.pipeline(self.default_model()).detect(image)
+        return image, self.pipeline(self.default_model()).detect(image, budget=budget_of(self.settings))
 
     def prepare(
         self, model: str, paths: Sequence[str | Path], *, face: int | None = None, video: bool = False
@@ -133,6 +137,30 @@ class Engine:
         check = self.rules().checker([Path(path) for path in paths], model=model)
         return pipeline.prepare_source(images, face="largest" if face is None else face, check=check)
 
+    def prepare_each(
+        self,
+        model: str,
+        sources: Mapping[int, Sequence[str | Path]],
+        faces: Mapping[int, int] = MappingProxyType({}),
+        *,
+        video: bool = False,
+    ) -> dict[int, Source]:
+        """Source people by number of a face or person; each person is prepared once, however many faces they go on.
+
+        Args:
+            model: a name of :meth:`model_names`.
+            sources: photos by number.
+            faces: which face of the photos to take, by number; the largest if it is not there.
+            video: as in :meth:`prepare`.
+        """
+        made: dict[tuple[tuple[str, ...], int | None], Source] = {}
+        wanted = {n: (tuple(map(str, paths)), faces.get(n)) for n, paths in sources.items()}
+        for paths, face in wanted.values():
+            if (paths, face) not in made:
+                made[paths, face] = self.prepare(model, paths, face=face, video=video)
+        return {n: made[who] for n, who in wanted.items()}
+
+    @door("image")
     def swap_photo(
         self,
         sources: Sequence[str | Path] | Mapping[int, Sequence[str | Path]],
@@ -160,12 +188,13 @@ class Engine:
         pipeline = self.pipeline(name)
         loaded = self.read(target)
         if isinstance(sources, Mapping):
-            chosen = {n: self.prepare(name, paths, face=(source_faces or {}).get(n)) for n, paths in sources.items()}
-            wanted: Source | dict[int, Source] = chosen
+            wanted: Source | dict[int, Source] = self.prepare_each(name, sources, source_faces or {})
         else:
             wanted = self.prepare(name, sources)
         options = swap_options({"badge": self.settings.badge, **(choices or {})})
-        result = pipeline.swap(loaded.image, wanted, faces=faces, options=options, found=found)  # type: ignore[arg-type]
+        result = pipeline.swap(
+            loaded.image, wanted, faces=faces, options=options, found=found, budget=budget_of(self.settings)  # type: ignore[arg-type]
+        )  # fmt: skip
         if not result.faces:
             raise NoFaceError(
                 "No face was found in the target photo. Use one where faces are visible, not too small and not turned away."
@@ -196,6 +225,7 @@ class Engine:
         sweep(folder, 60 * self.settings.keep_minutes)
         return new_folder(folder) / name
 
+    @door("rate")
     def admit(self, visitor: str) -> None:
         """Count a request of a visitor; refuse above the host's limit.
 
@@ -211,11 +241,14 @@ class Engine:
             while times and now - times[0] > 60:
                 times.popleft()
             if len(times) >= limit:
-                raise OptionError(f"This page allows {limit} swaps a minute. Wait {60 - (now - times[0]):.0f} seconds.")
+                raise OptionError(
+                    f"This page allows {limit} requests a minute. Wait {60 - (now - times[0]):.0f} seconds."
+                )
             times.append(now)
             for other in [key for key, seen in self._recent.items() if not seen or now - seen[-1] > 60]:
                 del self._recent[other]
 
+    @door("evaluate")
     def check_photo(self, image: Image) -> None:
         """Let a photo of an uploaded set pass: any of its photos may become a source.
 
@@ -230,11 +263,13 @@ class Engine:
 
     def rules(self) -> HostRules:
         """The host's rules; the protected photos are read once, on first use."""
-        detector = self.pipeline(self.default_model()).detector
+        settings, detector = self.settings, self.pipeline(self.default_model()).detector
+        encoder = self.encoder() if settings.blocklist else None
         with self._lock:
             if self._rules is None:
-                settings = self.settings
-                self._rules = HostRules.load(detector, blocklist=settings.blocklist, audit_log=settings.audit)
+                self._rules = HostRules.load(
+                    detector, blocklist=settings.blocklist, audit_log=settings.audit, encoder=encoder
+                )
             return self._rules
 
     def audit(

@@ -19,20 +19,22 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from mobilefaceswap_core.errors import Cancelled, OptionError, OutputError
+from mobilefaceswap_core.files.archives import open_zip
 from mobilefaceswap_core.files.atomic import FULL_DISK
 from mobilefaceswap_core.files.formats import is_photo, photos_in
-from mobilefaceswap_core.files.images import read_image
+from mobilefaceswap_core.files.images import picture_size, read_image
 from mobilefaceswap_core.types import Image
 
 from ..limits import check_size
 from ..settings import Settings
+from .auditing import door, log_of
+from .budgets import budget_of_evaluation, budget_of_set
 
 Stage = Literal["swap", "judge", "report"]
 BUILTIN = "builtin"  # the data set of the photos that ship, by its name in eval.datasets
 _MOST_FILES = 2000
 _GROWTH = 4  # a zip of photos hardly shrinks them; more than this is a trap
 _MOST_LIST_BYTES = 1 << 20  # of pairs.csv
-_MOST_DIRECTORY_BYTES = 8 << 20  # of the zip's list of files; each entry takes ten times as much when it is read
 _POLL_S = 0.5
 # What Python's reader raises for a damaged zip, an odd method, or an encrypted one.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, LookupError, NotImplementedError, RuntimeError, ValueError)
@@ -65,6 +67,7 @@ class Finished:
     report: Path
 
 
+@door("evaluate")
 def unpack(
     archive: str | Path, folder: Path, settings: Settings, *, check: Callable[[Image], None] | None = None
 ) -> str:
@@ -84,11 +87,11 @@ def unpack(
     Raises:
         OptionError: no zip, no photos in it, or over the host's limits.
         ImageError: a photo over the host's limits.
+        BudgetError: too many pixels together, or reading them takes too long.
     """
     check_size(archive, settings)
     try:
-        _check_directory(Path(archive))
-        with zipfile.ZipFile(archive) as packed:
+        with open_zip(archive) as packed:
             entries = [e for e in packed.infolist() if _is_wanted(e.filename) and not e.is_dir()]
             if len(entries) > _MOST_FILES or sum(e.file_size for e in entries) > _GROWTH * settings.max_bytes:
                 raise OptionError(f"The zip unpacks to too much; at most {_MOST_FILES} photos are used. Send fewer.")
@@ -107,11 +110,20 @@ def unpack(
     photos = photos_in(folder, deep=True) if folder.is_dir() else []  # a zip without one made no folder
     if not photos:
         raise OptionError("There are no photos in the zip. Pack folders source/ and target/, or one folder per person.")
+    _look_through(photos, settings, check)
+    return dataset_of(folder)
+
+
+def _look_through(photos: Sequence[Path], settings: Settings, check: Callable[[Image], None] | None) -> None:
+    """Read each photo once; how many pixels they have together is known before the first is decoded."""
+    spent = budget_of_set(settings).begin()
     for path in photos:
+        spent.picture(*picture_size(path, max_bytes=settings.max_bytes))
+    for path in photos:
+        spent.check()
         image = read_image(path, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes).image
         if check is not None:
             check(image)
-    return dataset_of(folder)
 
 
 def dataset_of(folder: Path) -> str:
@@ -120,23 +132,6 @@ def dataset_of(folder: Path) -> str:
     if (folder / "pairs.csv").is_file() or ({"source", "target"} <= inner or {"sources", "targets"} <= inner):
         return "pairs"
     return "folders" if inner else "flat"
-
-
-def _check_directory(archive: Path) -> None:
-    """Refuse a list of files so long that reading it would take the memory of others.
-
-    The list's size stands 12 bytes after the start of the record at the end of a zip (APPNOTE.TXT, 4.3.16), which is
-    followed by a comment of at most 65,535 bytes.
-    """
-    with archive.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 22 - 0xFFFF))
-        end = file.read()
-    at = end.rfind(b"PK\x05\x06")
-    if at < 0 or len(end) < at + 22:
-        raise zipfile.BadZipFile("File is not a zip file")
-    if (listed := int.from_bytes(end[at + 12 : at + 16], "little")) > _MOST_DIRECTORY_BYTES:
-        raise OptionError(f"The zip's list of files has {listed} bytes; at most {_MOST_DIRECTORY_BYTES} are read.")
 
 
 def _is_wanted(name: str) -> bool:
@@ -153,6 +148,7 @@ def _inner_paths(names: Sequence[str]) -> list[tuple[str, ...]]:
     return [path[1:] for path in paths] if nested else paths
 
 
+@door("evaluate")
 def evaluate(
     run: Path, *, dataset: str, root: Path | None, methods: Sequence[str], pairs: int, settings: Settings,
     stop: threading.Event,
@@ -170,12 +166,14 @@ def evaluate(
 
     Raises:
         OptionError: what the evaluation says about its options or data.
+        BudgetError: it takes longer than the host allows.
         Cancelled: ``stop`` was set.
     """
     if not 1 <= pairs <= settings.max_pairs:
         raise OptionError(f"{pairs} pairs were asked for; wanted 1 to {settings.max_pairs}.")
     if not methods:
         raise OptionError("No method was chosen. Name at least one.")
+    log_of(settings).note("evaluate", model=",".join(methods), options={"pairs": pairs, "own_photos": root is not None})
     names = [*_REFERENCES, *methods]
     command = [
         sys.executable, "-m", "eval", "run", "--out", str(run), "--dataset", dataset, "--pairs", str(pairs),
@@ -190,12 +188,13 @@ def evaluate(
         )  # fmt: skip
     if hasattr(os, "setpriority"):
         os.setpriority(os.PRIO_PROCESS, process.pid, 10)  # visitors who wait for a swap come first
-    last = partial(_end, process)
+    last, spent = partial(_end, process), budget_of_evaluation(settings).begin()
     atexit.register(last)  # the page may stop while this waits
     try:
         while process.poll() is None:
             if stop.wait(_POLL_S):
                 raise Cancelled("Stopped.")
+            spent.check()
             yield _look(run, pairs, len(names))
     finally:
         _end(process)
@@ -255,6 +254,12 @@ def table_rows(finished: Finished) -> list[dict[str, Any]]:
     """The numbers of a run, one object per row of ``table.csv``."""
     with (finished.folder / "table.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def public_files(settings: Settings) -> list[Path]:
+    """What of the host's reports everybody may fetch: the report and its figures, not the run's swaps, lists and paths."""
+    runs = [read_run(folder) for folder in finished_runs(settings).values() if (folder / "table.md").is_file()]
+    return [path for run in runs for path in (run.report, *run.figures)]
 
 
 def finished_runs(settings: Settings) -> dict[str, Path]:

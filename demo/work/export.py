@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from mobilefaceswap_core.errors import BackendError
-from mobilefaceswap_core.rules.audit import AuditLog, content_hash
 from mobilefaceswap_core.student.export import export_baked
 from mobilefaceswap_core.student.swapper import Student
 
+from .auditing import door
 from .engine import Engine
 
 _MODEL = "student"  # the only swapper small enough, and the one whose alignment the page knows
 
 
+@door("export")
 def prepare_network(engine: Engine, path: str | Path) -> Path:
     """The student with a visitor's source inside, 1 MB, as a file that is deleted with the other results.
 
@@ -28,8 +29,5 @@ def prepare_network(engine: Engine, path: str | Path) -> Path:
         raise BackendError(f"The model {_MODEL} is a {type(student).__name__} here; wanted the student that ships.")
     out = engine.new_file("face.onnx")
     export_baked(student, source.condition, out, half=True)
-    if engine.settings.audit:
-        hashes = [content_hash(Path(path).read_bytes())]
-        output = content_hash(out.read_bytes())
-        AuditLog(engine.settings.audit).append("export", sources=hashes, output=output, model=_MODEL)
+    engine.rules().note("export", sources=[Path(path)], output=out, model=_MODEL)
     return out

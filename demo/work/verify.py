@@ -8,6 +8,8 @@ from mobilefaceswap_core.errors import ImageError, SwapError
 from mobilefaceswap_core.marking import VerifyReport, verify_file
 
 from ..limits import check_size
+from .auditing import door
+from .budgets import budget_of
 from .clips import check_clip
 from .engine import Engine
 
@@ -23,12 +25,14 @@ def looks_like_a_clip(path: str | Path) -> bool:
     return mp4 or start.startswith(b"\x1aE\xdf\xa3") or (start.startswith(b"RIFF") and start[8:12] == b"AVI ")
 
 
+@door("verify")
 def verify(engine: Engine, path: str | Path) -> VerifyReport:
     """Look for the marks in a photo or clip.
 
     Raises:
         ImageError: too large, or neither a photo nor a clip.
         VideoError: a clip over the host's limits.
+        BudgetError: it takes longer than the host allows.
     """
     check_size(path, engine.settings)
     if looks_like_a_clip(path):
@@ -41,4 +45,5 @@ def verify(engine: Engine, path: str | Path) -> VerifyReport:
                 check_clip(path, engine.settings)  # in one of the rarer containers
             except SwapError as other:
                 raise refused from other
-    return verify_file(path, detector=engine.pipeline(engine.default_model()).detector)
+    detector = engine.pipeline(engine.default_model()).detector
+    return verify_file(path, detector=detector, budget=budget_of(engine.settings))

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ..errors import OptionError
 from .consent import check_consent
-from .options import ConsentOption, DetectorOption, SourceFaceOption
+from .options import AuditLogOption, BlocklistOption, ConsentOption, DetectorOption, SourceFaceOption
 from .output import JsonOption, emit, library_output_on_stderr, note, stderr_console
 
 
@@ -148,6 +148,8 @@ def export(
     detector: DetectorOption = "auto",
     source_face: SourceFaceOption = None,
     consent: ConsentOption = False,
+    blocklist: BlocklistOption = None,
+    audit_log: AuditLogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the per-frame network as ONNX, with a source's kernels inside; refused if it differs from PyTorch.
@@ -160,6 +162,7 @@ def export(
     with library_output_on_stderr():
         from ..files.images import read_image
         from ..pipeline import Pipeline
+        from ..rules.host import HostRules
         from ..student.export import TOLERANCE, export_baked, export_dynamic
         from ..student.swapper import Student
 
@@ -170,12 +173,16 @@ def export(
             raise OptionError(
                 f"{model} has no network of the MobileFaceSwap layout; choose --model student or official."
             )
-        person = pipeline.prepare_source(photos, face="largest" if source_face is None else source_face).condition
+        rules = HostRules.load(pipeline.detector, blocklist=blocklist, audit_log=audit_log, model=student.info.name)
+        check = rules.checker(source, model=student.info.name)
+        face = "largest" if source_face is None else source_face
+        person = pipeline.prepare_source(photos, face=face, check=check).condition  # type: ignore[arg-type]
         report = (
             export_dynamic(student, person, out, weights_path=weights_out)
             if dynamic
             else export_baked(student, person, out)
         )
+        rules.note("export", sources=source, output=weights_out or out, model=student.info.name)
     sizes = {path: path.stat().st_size for path in report.paths}
     payload = {
         "kind": report.kind,

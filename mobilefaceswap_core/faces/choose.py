@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from ..errors import OptionError
@@ -18,6 +18,21 @@ FaceChoice = Literal["all", "largest"] | int | Sequence[int]
 def largest(faces: Sequence[Face]) -> int:
     """Index of the largest face."""
     return max(range(len(faces)), key=lambda i: faces[i].size_px)
+
+
+def largest_few(faces: Sequence[Face], numbers: Iterable[int], most: int | None) -> list[int]:
+    """Those ``numbers`` of faces that one picture's budget has room for: the largest, in their order.
+
+    Args:
+        faces: of one picture.
+        numbers: indices into ``faces``.
+        most: how many; ``None`` for all.
+    """
+    chosen = list(numbers)
+    if most is None or len(chosen) <= most:
+        return chosen
+    kept = set(sorted(chosen, key=lambda number: -faces[number].size_px)[:most])
+    return [number for number in chosen if number in kept]
 
 
 def choose_faces(

@@ -35,8 +35,10 @@ __all__ = [
     "XMP_KEY",
     "LoadedImage",
     "check_image",
+    "forget_other_formats",
     "format_for",
     "native_from_rgb",
+    "picture_size",
     "read_image",
     "write_image",
 ]
@@ -142,21 +144,7 @@ def read_image(source: PathOrBytes, *, max_pixels: int = MAX_PIXELS, max_bytes: 
         ImageError: missing, a folder, unreadable, empty, over a limit, truncated, or no image this package reads.
     """
     data, name = _read_bytes(source, max_bytes)
-    try:
-        PillowImage.init()
-        formats = [name for name in PILLOW_PHOTOS if name in PillowImage.OPEN]  # some are optional in Pillow
-        picture = PillowImage.open(io.BytesIO(data), formats=formats)
-    except (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning) as error:
-        raise ImageError(
-            f"{name}: {error}. Wanted at most {max_pixels} pixels; scale the picture down first."
-        ) from error
-    except MemoryError as error:
-        raise ImageError(f"{name}: {_TOO_LITTLE}") from error
-    except UNREADABLE as error:
-        raise ImageError(
-            f"{name}: {_what_it_is(data)}. Wanted JPEG, PNG, WebP, TIFF or BMP; convert it first."
-        ) from error
-    with picture:
+    with _opened(data, name, max_pixels) as picture:
         width, height = picture.size
         if width * height > max_pixels:
             raise ImageError(
@@ -173,6 +161,47 @@ def read_image(source: PathOrBytes, *, max_pixels: int = MAX_PIXELS, max_bytes: 
             raise ImageError(
                 f"{name}: the {picture.format} file is damaged or truncated ({error}). Download or copy it again."
             ) from error
+
+
+def picture_size(source: PathOrBytes, *, max_bytes: int = MAX_BYTES) -> tuple[int, int]:
+    """Width and height of a photo as its header says, before it is turned upright; no pixel is decoded.
+
+    Raises:
+        ImageError: as :func:`read_image` does, but for what only decoding shows and for the number of pixels.
+    """
+    data, name = _read_bytes(source, max_bytes)
+    with _opened(data, name, MAX_PIXELS) as picture:
+        return picture.size
+
+
+def forget_other_formats() -> None:
+    """Have Pillow open no other formats than :func:`read_image` takes, whoever calls it in this process.
+
+    For programs that serve strangers: a library that opens a picture by itself would reach plug-ins such as EPS, which
+    starts Ghostscript.
+    """
+    PillowImage.init()  # all plug-ins are registered by now; none comes back later
+    PillowImage.ID[:] = [name for name in PillowImage.ID if name in PILLOW_PHOTOS]
+    for name in [name for name in PillowImage.OPEN if name not in PILLOW_PHOTOS]:
+        del PillowImage.OPEN[name]
+
+
+def _opened(data: bytes, name: str, max_pixels: int) -> PillowImage.Image:
+    """Pillow's picture of an encoded file, not decoded yet."""
+    try:
+        PillowImage.init()
+        formats = [name for name in PILLOW_PHOTOS if name in PillowImage.OPEN]  # some are optional in Pillow
+        return PillowImage.open(io.BytesIO(data), formats=formats)
+    except (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning) as error:
+        raise ImageError(
+            f"{name}: {error}. Wanted at most {max_pixels} pixels; scale the picture down first."
+        ) from error
+    except MemoryError as error:
+        raise ImageError(f"{name}: {_TOO_LITTLE}") from error
+    except UNREADABLE as error:
+        raise ImageError(
+            f"{name}: {_what_it_is(data)}. Wanted JPEG, PNG, WebP, TIFF or BMP; convert it first."
+        ) from error
 
 
 def write_image(

@@ -6,6 +6,17 @@ import os
 from typing import Any
 
 from ..errors import BackendError, VideoError
+from .images import MAX_PIXELS
+
+
+def decoder_pixels(limit: int) -> int:
+    """What a decoder is told for a limit on pictures, so that it makes no room for much more.
+
+    FFmpeg compares with widths rounded up for its vector code, to 64 at most: what lies just above the limit is left to
+    :func:`check_frame`, which can say why.
+    """
+    return 2 * limit + (1 << 18)
+
 
 # A playlist (HLS, DASH, concat) named like a clip would make FFmpeg open other files and addresses: only containers that
 # hold their pictures themselves, and only from files. Names are those of `ffmpeg -demuxers`.
@@ -13,6 +24,7 @@ MEDIA_OPTIONS = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,nut,mxf,mjpeg,m4v,h264,hevc,obu,ivf,yuv4mpegpipe,"
     "dv,rm,gif,apng,wav,mp3,aac,flac",
+    "max_pixels": str(decoder_pixels(MAX_PIXELS)),  # opening a file decodes its first pictures
 }
 
 
@@ -49,3 +61,36 @@ def check_codec(stream: Any, name: str) -> None:
     """
     if stream.codec_context is None:
         raise VideoError(f"{name} holds pictures of an unknown codec; wanted H.264, VP9 or the like. Convert it first.")
+
+
+def bound_decoder(stream: Any, name: str, *, max_pixels: int | None = None) -> None:
+    """Have a stream's decoder refuse large pictures; to be called before anything of it is decoded.
+
+    A header speaks of the first picture only; any later one may be of any size. What the decoder refuses comes out as a
+    damaged packet.
+
+    Args:
+        stream: PyAV's, of pictures.
+        name: of the clip, for messages.
+        max_pixels: of one picture; those of a photo if not given.
+
+    Raises:
+        VideoError: a codec that FFmpeg does not know, or the header names larger pictures.
+    """
+    check_codec(stream, name)
+    context = stream.codec_context
+    check_frame(context.width, context.height, name, max_pixels=max_pixels)
+    context.options = {**context.options, "max_pixels": str(decoder_pixels(max_pixels or MAX_PIXELS))}
+
+
+def check_frame(width: int, height: int, name: str, *, max_pixels: int | None = None) -> None:
+    """Refuse a picture that is too large; the limit is that of photos if none is given.
+
+    Raises:
+        VideoError: naming the clip, the picture's size and the limit.
+    """
+    limit = max_pixels or MAX_PIXELS
+    if width * height > limit:
+        raise VideoError(
+            f"{name}: got pictures of {width} x {height} px, wanted at most {limit} px in each. Scale the clip down first."
+        )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SwapError
+from .archives import open_zip
 
 # Deflate reaches 1032:1 on zeros; photographs and weights stay below 2:1, landmark tables below 10:1.
 _MAX_EXPANSION = 20
 _SMALL_BYTES = 64 << 20  # an archive that expands to less is no danger, whatever its ratio
+_MOST_DIRECTORY_BYTES = 1 << 20  # of the list of arrays; ours hold a few dozen
 
 
 def read_npz(path: str | os.PathLike[str], *, error: type[SwapError], what: str) -> dict[str, NDArray[Any]]:
@@ -29,7 +30,7 @@ def read_npz(path: str | os.PathLike[str], *, error: type[SwapError], what: str)
             that would have to be unpickled.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path, most_directory_bytes=_MOST_DIRECTORY_BYTES) as archive:
             expanded = sum(member.file_size for member in archive.infolist())
         if expanded > max(_SMALL_BYTES, _MAX_EXPANSION * os.path.getsize(path)):
             raise ValueError(f"it would expand to {expanded} bytes")

@@ -153,8 +153,8 @@ def read_credentials(path: Path) -> dict[str, Any]:
 
     Returns:
         ``state``: ``valid`` (a trusted signer vouches), ``untrusted`` (file unchanged, signer unknown), ``tampered``
-        (the file or the credential was changed), ``absent``, ``unsupported`` (format) or ``unavailable`` (package
-        missing); ``swap`` whether a swap is stated; and signer, software, model and problems where there are any.
+        (the file or the credential was changed), ``elsewhere`` (the file links to them; nothing is fetched), ``absent``,
+        ``unsupported`` (format) or ``unavailable`` (package missing); ``swap`` whether a swap is stated; and signer, software, model and problems where there are any.
     """
     with path.open("rb") as stream:
         row = format_of_content(stream.read(SIGNATURE_BYTES))
@@ -178,6 +178,8 @@ def read_credentials(path: Path) -> dict[str, Any]:
             store = json.loads(reader.json())
             state = reader.get_validation_state()
     except c2pa.C2paError as error:
+        if str(error).startswith("Remote"):  # c2pa's word for a file that only links to its credential
+            return {"state": "elsewhere", "swap": False}
         absent = type(error).__name__.endswith("ManifestNotFound") or "ManifestNotFound" in str(error)
         return (
             {"state": "absent", "swap": False}

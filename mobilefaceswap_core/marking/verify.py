@@ -14,10 +14,12 @@ import numpy as np
 
 from ..detect import Detector, load_detector
 from ..errors import BackendError, ImageError, VideoError
+from ..faces.choose import largest_few
 from ..faces.geometry import align_face
 from ..files.formats import SIGNATURE_BYTES, format_of_content
 from ..files.images import read_image
-from ..types import Image
+from ..runtime.budget import Budget, Spending
+from ..types import Face, Image
 from .carriers import MARK_CROP, codeword
 from .credentials import read_credentials
 from .metadata import read_metadata
@@ -54,6 +56,7 @@ class WatermarkFinding:
         model: the swapper the payload belongs to, when it is a known one.
         bit_accuracy: share of the 128 carriers that agree with the decoded payload, when found.
         note: why nothing could be read, when nothing could.
+        faces_left: smaller faces that were not looked at, because the budget allows no more in one picture.
     """
 
     found: bool
@@ -65,6 +68,7 @@ class WatermarkFinding:
     model: str | None = None
     bit_accuracy: float | None = None
     note: str = ""
+    faces_left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +111,20 @@ class VerifyReport:
         ]
 
 
-def verify_file(path: str | os.PathLike[str], *, detector: Detector | None = None) -> VerifyReport:
+def verify_file(
+    path: str | os.PathLike[str], *, detector: Detector | None = None, budget: Budget = Budget()
+) -> VerifyReport:
     """Look for all layers in an image or clip.
 
     Args:
         path: the file; its first bytes say what it is, not its extension.
         detector: finds the faces to look at; the best one that is installed by default.
+        budget: what looking may take.
 
     Raises:
         ImageError: missing, empty or no image or clip that can be read.
+        VideoError: a clip that cannot be decoded, or whose pictures are too large.
+        BudgetError: it takes more pictures or seconds than the budget has.
     """
     path = Path(path)
     if not path.is_file():
@@ -123,7 +132,7 @@ def verify_file(path: str | os.PathLike[str], *, detector: Detector | None = Non
     if path.stat().st_size == 0:
         raise ImageError(f"{path} is empty (0 bytes); wanted an image or clip. Copy it again.")
     clip = _is_clip(path)
-    watermark = _watermark(path, clip, detector)  # first: it refuses what is no media file
+    watermark = _watermark(path, clip, detector, budget.begin())  # first: it refuses what is no media file
     statement = read_metadata(path)
     source_type = statement.get("source_type", "").rsplit("/", 1)[-1]
     metadata = MetadataFinding(
@@ -143,29 +152,74 @@ def verify_file(path: str | os.PathLike[str], *, detector: Detector | None = Non
     )
 
 
-def read_still(image: Image, detector: Detector) -> tuple[Reading | None, int]:
-    """The surest face's reading, and how many faces there are."""
-    readings = read_faces(image, detector.detect(image))
-    return max(readings, key=lambda reading: reading.score, default=None), len(readings)
+@dataclass(slots=True)
+class Look:
+    """What was seen on the way to a reading.
+
+    Attributes:
+        reading: of the surest face, or person of a clip; ``None`` without a face.
+        faces: looked at.
+        frames: looked at.
+        left: faces that were not looked at.
+    """
+
+    reading: Reading | None = None
+    faces: int = 0
+    frames: int = 0
+    left: int = 0
+
+    def choose(self, image: Image, detector: Detector, spent: Spending) -> list[Face]:
+        """The faces of one more frame that may be looked at, left to right."""
+        found = detector.detect(image)
+        chosen = largest_few(found, range(len(found)), spent.budget.faces)
+        self.frames, self.faces = self.frames + 1, self.faces + len(chosen)
+        self.left += len(found) - len(chosen)
+        return [found[number] for number in chosen]
 
 
-def read_frames(frames: Iterable[Image], detector: Detector) -> tuple[Reading | None, int, int]:
-    """Frames of one clip together: the surest person's reading, faces seen, and frames seen.
+def read_still(image: Image, detector: Detector, *, spent: Spending | None = None) -> Look:
+    """The surest face's reading.
+
+    Args:
+        image: ``(H, W, 3)`` RGB uint8.
+        detector: finds the faces.
+        spent: of the job that this is part of.
+    """
+    look, spent = Look(), Budget().begin() if spent is None else spent
+    readings = []
+    for face in look.choose(image, detector, spent):
+        spent.check()
+        readings += read_faces(image, [face])
+    look.reading = max(readings, key=lambda reading: reading.score, default=None)
+    return look
+
+
+def read_frames(frames: Iterable[Image], detector: Detector, *, spent: Spending | None = None) -> Look:
+    """Frames of one clip together: the surest person's reading.
 
     Faces are told apart by their order from left to right, which is all that a few frames far apart allow.
+
+    Args:
+        frames: ``(H, W, 3)`` RGB uint8 each.
+        detector: finds the faces.
+        spent: of the job that this is part of.
     """
+    look, spent = Look(), Budget().begin() if spent is None else spent
     crops: dict[int, list[Image]] = {}
-    seen = 0
     for frame in frames:
-        seen += 1
-        for number, face in enumerate(detector.detect(frame)):
+        spent.check()
+        for number, face in enumerate(look.choose(frame, detector, spent)):
             crops.setdefault(number, []).append(align_face(frame, face, MARK_CROP).image)
-    readings = [reading for person in crops.values() if (reading := read_together(person)) is not None]
-    return max(readings, key=lambda r: r.score, default=None), sum(map(len, crops.values())), seen
+    readings = []
+    for person in crops.values():
+        spent.check()
+        readings.append(read_together(person))
+    look.reading = max((r for r in readings if r is not None), key=lambda r: r.score, default=None)
+    return look
 
 
-def _watermark(path: Path, clip: bool, detector: Detector | None) -> WatermarkFinding:
-    images = _clip_frames(path) if clip else iter([read_image(path).image])
+def _watermark(path: Path, clip: bool, detector: Detector | None, spent: Spending) -> WatermarkFinding:
+    images = _clip_frames(path, spent) if clip else iter([_photo(path, spent)])
     first = next(images, None)
     if first is None:
         raise ImageError(f"{path} has no frame that can be decoded; wanted an image or clip. Copy it again.")
@@ -174,17 +228,24 @@ def _watermark(path: Path, clip: bool, detector: Detector | None) -> WatermarkFi
     except BackendError as error:
         return WatermarkFinding(False, note=f"not looked for: {error}")
     if clip:
-        reading, faces, frames = read_frames(chain([first], images), detector)
+        look = read_frames(chain([first], images), detector, spent=spent)
     else:
-        (reading, faces), frames = read_still(first, detector), 1
+        look = read_still(first, detector, spent=spent)
+    reading, faces, frames, left = look.reading, look.faces, look.frames, look.left
     if reading is None:
         return WatermarkFinding(False, faces, frames, note="no face was found to read it from")
     confidence, score = round(1 - reading.chance, 9), round(reading.score, 4)
     if not reading.marked:
-        return WatermarkFinding(False, faces, frames, confidence, score)
+        return WatermarkFinding(False, faces, frames, confidence, score, faces_left=left)
     model = next((name for name in KNOWN_MODELS if payload_for(name) == reading.payload), None)
     accuracy = round(reading.bit_accuracy(codeword(reading.payload)), 4)
-    return WatermarkFinding(True, faces, frames, confidence, score, reading.payload, model, accuracy)
+    return WatermarkFinding(True, faces, frames, confidence, score, reading.payload, model, accuracy, faces_left=left)
+
+
+def _photo(path: Path, spent: Spending) -> Image:
+    image = read_image(path).image
+    spent.picture(image.shape[1], image.shape[0])
+    return image
 
 
 def _is_clip(path: Path) -> bool:
@@ -193,20 +254,21 @@ def _is_clip(path: Path) -> bool:
     return row is not None and bool(row.demuxer)
 
 
-def _clip_frames(path: Path) -> Iterator[Image]:
+def _clip_frames(path: Path, spent: Spending) -> Iterator[Image]:
     """Frames spread evenly over a clip, by seeking; never more than :data:`_FRAMES` in memory or in time."""
+    most = spent.budget.frame_pixels
     try:
         import av
     except ImportError:
         raise BackendError("Reading a clip needs PyAV: pip install av.") from None
-    from ..files.media import check_codec, open_media
+    from ..files.media import bound_decoder, check_frame, open_media
 
     try:
         with open_media(path) as clip:
             if not clip.streams.video:
                 raise VideoError(f"{path} has no video stream; wanted a clip with pictures.")
             stream = clip.streams.video[0]
-            check_codec(stream, path.name)
+            bound_decoder(stream, path.name, max_pixels=most)
             start, length = clip.start_time or 0, clip.duration or 0
             last = None
             for number in range(_FRAMES if length > 0 else 1):
@@ -214,6 +276,8 @@ def _clip_frames(path: Path) -> Iterator[Image]:
                 clip.seek(int(wanted * av.time_base))
                 # A key frame may be seconds earlier; a long group of pictures is not decoded to its end.
                 for step, frame in enumerate(clip.decode(stream)):
+                    check_frame(frame.width, frame.height, path.name, max_pixels=most)
+                    spent.picture(frame.width, frame.height)
                     if (frame.time or 0.0) >= wanted or step >= 300:
                         break
                 else:
@@ -241,6 +305,7 @@ def _say_watermark(finding: WatermarkFinding) -> str:
             f"confidence {finding.confidence:.6f})."
         )
     seen = f" in {finding.faces} faces of {finding.frames} frames" if finding.faces else ""
+    seen += f"; {finding.faces_left} smaller ones were not looked at" if finding.faces_left else ""
     return f"Watermark: {finding.note}." if finding.note else f"Watermark: none found{seen}."
 
 
@@ -248,6 +313,7 @@ _STATES = {
     "valid": "signed by a trusted signer, and unchanged since",
     "untrusted": "intact and unchanged since signing, but nobody vouches for the signer",
     "tampered": "present but broken: the file or the credential was changed after signing",
+    "elsewhere": "kept elsewhere: the file only links to them, and nothing is fetched",
     "absent": "none in the file",
     "unsupported": "this format cannot carry them",
     "unavailable": "not looked for: install c2pa-python",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ..detect import Detector
-from ..errors import OptionError, OutputError, RefusedError
+from ..errors import Cancelled, OptionError, OutputError, RefusedError, SwapError
 from ..files.digest import file_sha256
-from ..identity.encoder import load_identity_encoder
+from ..identity.encoder import IdentityEncoder, load_identity_encoder
 from ..types import Face, Image
 from .audit import AuditLog
 from .blocklist import Blocklist, FaceEmbedder, load_blocklist
@@ -32,7 +33,13 @@ class HostRules:
 
     @classmethod
     def load(
-        cls, detector: Detector, *, blocklist: str | Path | None, audit_log: str | Path | None, model: str | None = None
+        cls,
+        detector: Detector,
+        *,
+        blocklist: str | Path | None,
+        audit_log: str | Path | None,
+        model: str | None = None,
+        encoder: IdentityEncoder | None = None,
     ) -> HostRules:
         """Read the protected photos and try the log.
 
@@ -41,6 +48,7 @@ class HostRules:
             blocklist: folder of photos of protected people.
             audit_log: file to append to.
             model: name of the swapper, for the log's first line.
+            encoder: the shipped one, where it is loaded already.
 
         Raises:
             OptionError: a protected photo cannot be used.
@@ -51,7 +59,7 @@ class HostRules:
             log.append("start", model=model)
         if not blocklist:
             return cls(log=log)
-        embed = FaceEmbedder(detector, load_identity_encoder("cpu"))
+        embed = FaceEmbedder(detector, encoder or load_identity_encoder("cpu"))
         return cls(load_blocklist(blocklist, embed), embed, log)
 
     def check(self, images: Sequence[Image], faces: Sequence[Face]) -> None:
@@ -84,15 +92,36 @@ class HostRules:
     def _check_files(self, sources: Sequence[Path], model: str, images: Sequence[Image], faces: Sequence[Face]) -> None:
         try:
             self.check(images, faces)
-        except RefusedError:
-            self.note("refused", sources=sources, model=model)
+        except RefusedError as error:
+            self.note("refused", sources=sources, model=model, options={"reason": type(error).__name__})
+            error.is_noted = True
+            raise
+
+    @contextlib.contextmanager
+    def door(self, name: str) -> Iterator[None]:
+        """Note once whatever is refused inside, by the kind of error; what the visitor stopped is no refusal.
+
+        Args:
+            name: of the door that was asked.
+
+        Raises:
+            OutputError: the log cannot be written.
+        """
+        try:
+            yield
+        except Cancelled:
+            raise
+        except SwapError as error:
+            if not error.is_noted:
+                self.note("refused", options={"door": name, "reason": type(error).__name__})
+                error.is_noted = True
             raise
 
     def note(
         self, event: str, *, sources: Sequence[Path] = (), target: Path | None = None, output: Path | None = None,
-        model: str | None = None,
+        model: str | None = None, options: Mapping[str, str | int | float | bool | None] | None = None,
     ) -> None:  # fmt: skip
-        """Append one line to the log by the files' hashes, where a log is kept.
+        """Append one line to the log by the files' hashes, where a log is kept; ``options`` are plain values.
 
         Raises:
             OutputError: the log cannot be written.
@@ -105,6 +134,7 @@ class HostRules:
             target=None if target is None else _hash(target),
             output=None if output is None else _hash(output),
             model=model,
+            options=options,
         )
 
     def record(self, event: str, *, sources: Sequence[Path], target: Path, output: Path, model: str) -> None:

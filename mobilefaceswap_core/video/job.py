@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..blend.finish import FaceMemories, finish
+from ..detect.few import LargestFaces
 from ..errors import Cancelled, OptionError, OutputError
 from ..faces.numbers import PEOPLE_COUNT, number_of
 from ..identity.encoder import IdentityEncoder
 from ..marking import MarkReport, finish_file
 from ..pipeline import Pipeline, Source, unusable
+from ..runtime.budget import Budget, Spending
 from ..types import AlignedFace, FrameReport, Image, SwappedCrop
 from .options import VideoOptions
 from .output import atomic_output, disk_error
@@ -56,6 +58,7 @@ def swap_video(
     encoder: IdentityEncoder | None = None,
     options: VideoOptions = VideoOptions(),
     stop: threading.Event | None = None,
+    budget: Budget = Budget(),
 ) -> Iterator[VideoEvent]:
     """Swap the faces of a clip, telling about progress.
 
@@ -72,6 +75,8 @@ def swap_video(
             is given without them.
         encoder: tells people apart; the one that ships if not given.
         stop: set from another thread to cancel.
+        budget: what the job may take, counted while it runs; in each picture as many faces are followed as it has, the
+            largest.
 
     Yields:
         Progress about five times a second, and last one event with the report.
@@ -81,25 +86,27 @@ def swap_video(
         OutputError: no place for the result.
         OptionError: options that make no sense together, or a person who is not in the clip.
         Cancelled: ``stop`` was set.
+        BudgetError: the clip holds more pictures or seconds than the budget has, or the job takes too long.
     """
     target, output = Path(target), Path(output)
-    stop = stop or threading.Event()
+    stop, spent = stop or threading.Event(), budget.begin()
     folder = output.parent if "%" in output.name else output  # a pattern names the files of a new folder
     if target.resolve() in (output.resolve(), folder.resolve()):
         raise OptionError(f"{output} is the clip itself; choose another name for the result.")
     with atomic_output(folder) as part:
         if isinstance(source, Mapping):
             encoder = encoder or _shipped_encoder()
-            known = (yield from _looking(target, pipeline, encoder, stop)) if people is None else people
+            known = (yield from _looking(target, pipeline, encoder, stop, spent)) if people is None else people
             if missing := set(source) - {person.index for person in known}:
                 raise OptionError(
                     f"Person {number_of(min(missing))} was given a source, but {target} shows {len(known)} people "
                     f"({PEOPLE_COUNT})."
                 )
             people = known
-        clip = open_clip(target)
+        spent.new_pass()
+        clip = open_clip(target, spent=spent)
         try:
-            job = _Job(pipeline, clip, source, people or (), encoder, options)
+            job = _Job(pipeline, clip, source, people or (), encoder, options, spent)
             writer = open_writer(part, output, clip, options.encode)
             try:
                 yield from job.run(writer, stop)
@@ -133,11 +140,17 @@ class _Job:
         people: Sequence[Person],
         encoder: IdentityEncoder | None,
         options: VideoOptions,
+        spent: Spending,
     ) -> None:
         self._pipeline, self._clip, self._source, self._options = pipeline, clip, source, options
         is_mapping = isinstance(source, Mapping)
         self._finder = PersonFinder(people, encoder) if is_mapping and encoder is not None else None
-        self._tracker = Tracker(pipeline.detector, key_interval=options.key_interval, smooth=options.smooth)
+        self._spent = spent
+        faces = spent.budget.faces
+        self._few = None if faces is None else LargestFaces(pipeline.detector, faces)
+        self._tracker = Tracker(
+            self._few or pipeline.detector, key_interval=options.key_interval, smooth=options.smooth
+        )
         self._steps = pipeline.stages(options.swap, moving=True)
         self._memories = FaceMemories()
         self._largest: int | None = None
@@ -163,6 +176,7 @@ class _Job:
         with run_stages(stages, depth=max(_DEPTH, self._batch), stop=inner) as (works, self._times):
             for work in works:
                 self._count(work)
+                self._spent.check()
                 now = time.perf_counter()
                 if asked_to_stop.is_set():
                     raise Cancelled("Stopped; nothing was written.")
@@ -293,6 +307,11 @@ class _Job:
         info, counts = self._clip.info, self._counts
         notes = [*info.notes, *writer.notes]
         notes += [f"{layer} could not be added: {reason}" for layer, reason in signed.left_out.items()]
+        if self._few is not None and self._few.left_out:
+            notes.append(
+                f"some pictures show more than {self._spent.budget.faces} faces; the smallest, {self._few.left_out} at most, "
+                "were left alone there"
+            )
         if self._clip.truncated:
             expected = f" of about {info.frames}" if info.frames and info.frames > counts["frames"] else ""
             notes.append(f"the clip is cut off or damaged: {counts['frames']}{expected} frames could be read")
@@ -337,9 +356,9 @@ def _sign(part: Path, output: Path, pipeline: Pipeline, options: VideoOptions) -
 
 
 def _looking(
-    target: Path, pipeline: Pipeline, encoder: IdentityEncoder, stop: threading.Event
+    target: Path, pipeline: Pipeline, encoder: IdentityEncoder, stop: threading.Event, spent: Spending
 ) -> Generator[VideoEvent, None, list[Person]]:
-    steps = look_for_people(target, detector=pipeline.detector, encoder=encoder)
+    steps = look_for_people(target, detector=pipeline.detector, encoder=encoder, spent=spent)
     started = told = time.perf_counter()
     while True:
         try:

@@ -12,10 +12,12 @@ from typing import Literal
 import numpy as np
 
 from ..blend.finish import FaceMemories
+from ..detect.few import LargestFaces
 from ..errors import OptionError
 from ..files.images import check_image
 from ..options import SwapOptions
 from ..pipeline import Pipeline, Source
+from ..runtime.budget import Budget
 from ..types import Image
 from .tracking import TrackedFace, Tracker, follow_largest
 
@@ -61,6 +63,7 @@ class LiveSwapper:
         faces: ``largest`` or ``all``.
         smooth: calm the landmarks over time.
         options: as for stills.
+        budget: of one picture; as many faces are followed as it has, the largest.
         clock: seconds, monotonic.
     """
 
@@ -73,6 +76,7 @@ class LiveSwapper:
         faces: Literal["all", "largest"] = "largest",
         smooth: bool = True,
         options: SwapOptions = SwapOptions(),
+        budget: Budget = Budget(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if budget_ms <= 0:
@@ -82,7 +86,8 @@ class LiveSwapper:
         self._pipeline, self._source, self._budget_ms, self._faces = pipeline, source, budget_ms, faces
         self._options, self._smooth, self._clock = options, smooth, clock
         self._lock = threading.Lock()
-        self._tracker = Tracker(pipeline.detector, smooth=smooth)
+        self._detector = pipeline.detector if budget.faces is None else LargestFaces(pipeline.detector, budget.faces)
+        self._tracker = Tracker(self._detector, smooth=smooth)
         self._shape: tuple[int, ...] | None = None
         self._memories = FaceMemories()
         self._largest: int | None = None
@@ -126,7 +131,7 @@ class LiveSwapper:
     def _swap(self, frame: Image, arrived: float) -> tuple[Image, int]:
         if frame.shape != self._shape:  # a camera that changes its frame size starts anew
             self._shape = frame.shape
-            self._tracker, self._held = Tracker(self._pipeline.detector, smooth=self._smooth), {}
+            self._tracker, self._held = Tracker(self._detector, smooth=self._smooth), {}
         faces = self._track(frame, arrived)
         if self._faces == "largest":
             self._largest = follow_largest(faces, self._largest)

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detect import Detector
+from ..detect.few import LargestFaces
 from ..errors import Cancelled
 from ..faces.geometry import align_face
 from ..identity.encoder import IdentityEncoder
+from ..runtime.budget import Budget, Spending
 from ..types import Face, Image
 from .reader import open_clip
 from .tracking import TrackedFace
@@ -65,7 +67,12 @@ class _Cluster:
 
 
 def find_people(
-    path: str | Path, *, detector: Detector, encoder: IdentityEncoder, stop: threading.Event | None = None
+    path: str | Path,
+    *,
+    detector: Detector,
+    encoder: IdentityEncoder,
+    stop: threading.Event | None = None,
+    budget: Budget = Budget(),
 ) -> list[Person]:
     """Look through a clip and group its faces by identity.
 
@@ -74,6 +81,7 @@ def find_people(
         detector: finds the faces.
         encoder: tells people apart.
         stop: set from another thread to give up.
+        budget: what looking may take; in each picture as many faces are looked at as it has, the largest.
 
     Returns:
         People, the one seen most often first; the same clip gives the same list. Four frames a second are looked at, at
@@ -82,8 +90,9 @@ def find_people(
     Raises:
         VideoError: the clip cannot be read.
         Cancelled: ``stop`` was set.
+        BudgetError: the clip holds more pictures or seconds than the budget has, or looking takes too long.
     """
-    steps = look_for_people(path, detector=detector, encoder=encoder)
+    steps = look_for_people(path, detector=detector, encoder=encoder, spent=budget.begin())
     while True:
         if stop is not None and stop.is_set():
             steps.close()
@@ -95,10 +104,12 @@ def find_people(
 
 
 def look_for_people(
-    path: str | Path, *, detector: Detector, encoder: IdentityEncoder
+    path: str | Path, *, detector: Detector, encoder: IdentityEncoder, spent: Spending
 ) -> Generator[tuple[int, int | None], None, list[Person]]:
     """The same as a generator of (frames read, frames of the clip); it returns the people."""
-    clip = open_clip(path)
+    if spent.budget.faces is not None:
+        detector = LargestFaces(detector, spent.budget.faces)
+    clip = open_clip(path, spent=spent)
     clusters: list[_Cluster] = []
     looks = 0
     try:
@@ -115,7 +126,7 @@ def look_for_people(
             yield index + 1, frames
     finally:
         clip.close()
-    merged = sorted(_merge(clusters), key=lambda c: (-len(c.frames), c.first_frame))
+    merged = sorted(_merge(clusters, spent), key=lambda c: (-len(c.frames), c.first_frame))
     return [
         Person(index, c.thumbnail, c.first_frame, len(c.frames) / looks, c.embedding) for index, c in enumerate(merged)
     ]
@@ -142,12 +153,13 @@ def _add(clusters: list[_Cluster], image: Image, faces: Sequence[Face], index: i
             cluster.best, cluster.thumbnail = quality, crop
 
 
-def _merge(clusters: Sequence[_Cluster]) -> list[_Cluster]:
+def _merge(clusters: Sequence[_Cluster], spent: Spending) -> list[_Cluster]:
     """Join groups that turned out to be one person, nearest first; two that share a frame are two people."""
     left = list(clusters)
     while True:
         best: tuple[float, int, int] | None = None
         for i, a in enumerate(left):
+            spent.check()
             for j in range(i + 1, len(left)):
                 b = left[j]
                 similarity = float(a.embedding @ b.embedding)

@@ -14,10 +14,11 @@ import av
 import numpy as np
 from PIL import Image as PillowImage
 
-from ..errors import VideoError
+from ..errors import BudgetError, VideoError
 from ..files.formats import ANIMATION_SUFFIXES, PILLOW_ANIMATIONS, photos_in
-from ..files.images import MAX_PIXELS, UNREADABLE, read_image
-from ..files.media import check_codec, open_media
+from ..files.images import MAX_PIXELS, UNREADABLE, LoadedImage, read_image
+from ..files.media import bound_decoder, check_frame, open_media
+from ..runtime.budget import Budget, Spending
 from .picture import Picture, RgbPicture, Stamp, picture_of
 
 Kind = Literal["clip", "animation", "images"]
@@ -83,28 +84,35 @@ class Clip(Protocol):
     def close(self) -> None: ...
 
 
-def open_clip(path: str | Path) -> Clip:
+def open_clip(path: str | Path, *, spent: Spending | None = None) -> Clip:
     """Open a clip, an animation, a folder of images, or a pattern such as ``frames/%05d.png``.
 
+    Args:
+        path: what to open.
+        spent: counts each picture as it is decoded, and limits their size; that of photos holds anyway.
+
     Raises:
-        VideoError: missing, empty, no frames in it, or cannot be read.
+        VideoError: missing, empty, no pictures in it, or cannot be read; later, when a picture is too large.
+        BudgetError: there are more pictures, pixels or seconds than the job may take.
     """
     path = Path(path)
+    spent = Budget().begin() if spent is None else spent
     if path.is_dir() or _PATTERN.search(path.name):
-        return ImageFiles(path)
+        return ImageFiles(path, spent)
     if not path.exists():
         raise VideoError(f"{path} does not exist; wanted a video file. Check the path.")
     if path.stat().st_size == 0:
         raise VideoError(f"{path} is empty (0 bytes); wanted a video file. Download or copy it again.")
     if path.suffix.lower() in ANIMATION_SUFFIXES:
-        return Animation(path)
-    return MediaFile(path)
+        return Animation(path, spent)
+    return MediaFile(path, spent)
 
 
 class MediaFile:
     """A clip in a container that PyAV reads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, spent: Spending) -> None:
+        self._spent = spent
         self.container: Any = open_media(path)
         self.truncated, self.damaged = False, 0
         pictures = [s for s in self.container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
@@ -113,8 +121,7 @@ class MediaFile:
             raise VideoError(f"{path} has no pictures, only {_streams(self.container)}; wanted a video.")
         self.stream: Any = pictures[0]
         try:
-            check_codec(self.stream, path.name)
-            _check_size(path, self.stream.codec_context.width, self.stream.codec_context.height)
+            bound_decoder(self.stream, str(path), max_pixels=spent.budget.frame_pixels)
         except VideoError:
             self.container.close()
             raise
@@ -125,6 +132,7 @@ class MediaFile:
         self._waiting: list[Any] = []  # packets of other streams that came before the first frame
         self._seen = 0
         self._last_pts: int | None = None
+        self._path = path
         self.info = self._describe(path)
 
     def _describe(self, path: Path) -> ClipInfo:
@@ -156,7 +164,9 @@ class MediaFile:
             deliver(packet)
         self._waiting.clear()
         for index, frame in enumerate(self._again(deliver)):
-            yield picture_of(frame, self._stamp(index, frame))
+            stamp = self._stamp(index, frame)
+            self._spent.picture(frame.width, frame.height, at_s=stamp.seconds)
+            yield picture_of(frame, stamp)
         # A container that counts its samples tells when some are missing; edit lists may hide a few.
         expected = self.stream.frames
         if expected and self._seen < expected - max(2, expected // 50):
@@ -191,11 +201,15 @@ class MediaFile:
                 self._seen += 1
                 self.truncated |= packet.is_corrupt
             try:
-                yield from self.stream.codec_context.decode(packet)
+                decoded = self.stream.codec_context.decode(packet)
             except av.error.EOFError:
                 return
             except (av.error.FFmpegError, OSError):
                 self.damaged += 1
+                decoded = []
+            for frame in decoded:
+                check_frame(frame.width, frame.height, str(self._path), max_pixels=self._spent.budget.frame_pixels)
+                yield frame
             if packet is None:
                 return
 
@@ -221,8 +235,9 @@ class Animation:
     container: Any = None
     stream: Any = None
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, spent: Spending) -> None:
         self.truncated, self.damaged = False, 0
+        self._path, self._spent = path, spent
         try:
             self._picture = PillowImage.open(path, formats=PILLOW_ANIMATIONS)  # Pillow also knows EPS
         except PillowImage.DecompressionBombError as error:
@@ -232,27 +247,42 @@ class Animation:
                 f"{path} cannot be opened as an animation ({error}). Download or copy it again."
             ) from error
         width, height = self._picture.size
+        self.durations_ms: list[int] = []
         try:
-            _check_size(path, width, height)
-        except VideoError:
+            self._read_durations()
+        except (BudgetError, VideoError):
             self._picture.close()
             raise
-        self.durations_ms: list[int] = []
-        for index in self._frame_numbers(path):
-            try:
-                self._picture.seek(index)
-                if self._picture.format == "WEBP":
-                    self._picture.load()  # Pillow knows a WebP frame's duration only once it is decoded
-            except UNREADABLE:
-                self.truncated = True
-                break
-            self.durations_ms.append(int(self._picture.info.get("duration") or _ANIMATION_MS))
         total = sum(self.durations_ms) or _ANIMATION_MS
         count = max(1, len(self.durations_ms))
         self.info = ClipInfo(
             path, "animation", width, height, Fraction(1000 * count, total), count, total / 1000, Fraction(1, 1000),
             loop=int(self._picture.info.get("loop", 1)),
         )  # fmt: skip
+
+    def _read_durations(self) -> None:
+        """Look at every picture, which decodes most of them."""
+        elapsed_ms = 0
+        check_frame(*self._picture.size, str(self._path), max_pixels=self._spent.budget.frame_pixels)
+        for index in self._frame_numbers(self._path):
+            try:
+                self._seek(index)
+                self._spent.picture(*self._picture.size, at_s=elapsed_ms / 1000)
+                if self._picture.format == "WEBP":
+                    self._picture.load()  # Pillow knows a WebP frame's duration only once it is decoded
+            except UNREADABLE:
+                self.truncated = True
+                break
+            self.durations_ms.append(int(self._picture.info.get("duration") or _ANIMATION_MS))
+            elapsed_ms += self.durations_ms[-1]
+
+    def _seek(self, index: int) -> None:
+        """Go to a picture, which in a GIF may make the canvas larger; Pillow makes room for it when it decodes."""
+        try:
+            self._picture.seek(index)
+        except PillowImage.DecompressionBombError as error:
+            raise VideoError(f"{self._path}: {error} Scale the animation down first.") from error
+        check_frame(*self._picture.size, str(self._path), max_pixels=self._spent.budget.frame_pixels)
 
     def _frame_numbers(self, path: Path) -> Iterable[int]:
         try:
@@ -266,9 +296,11 @@ class Animation:
     def pictures(self, on_packet: Callable[[Any], None] | None = None) -> Iterator[Picture]:
         """See :meth:`Clip.pictures`. Transparent frames keep their alpha."""
         pts = 0
+        self._spent.new_pass()
         for index, duration in enumerate(self.durations_ms):
             try:
-                self._picture.seek(index)
+                self._seek(index)
+                self._spent.picture(*self._picture.size, at_s=pts / 1000)
                 pixels = np.asarray(self._picture.convert("RGBA"))
             except UNREADABLE:
                 self.truncated = True
@@ -290,12 +322,13 @@ class ImageFiles:
     container: Any = None
     stream: Any = None
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, spent: Spending) -> None:
         self.truncated, self.damaged = False, 0
+        self._spent = spent
         self.files = image_files(path)
         if not self.files:
             raise VideoError(f"{path}: no images were found; wanted files such as 00001.png, 00002.png.")
-        first = read_image(self.files[0]).image
+        first = self._read(self.files[0]).image
         count = len(self.files)
         self.info = ClipInfo(
             path,
@@ -311,17 +344,21 @@ class ImageFiles:
     def pictures(self, on_packet: Callable[[Any], None] | None = None) -> Iterator[Picture]:
         """See :meth:`Clip.pictures`."""
         for index, file in enumerate(self.files):
-            loaded = read_image(file)
+            loaded = self._read(file)
             height, width = loaded.image.shape[:2]
             if (width, height) != (self.info.width, self.info.height):
                 raise VideoError(
                     f"{file} is {width} x {height} px, the first image {self.info.width} x {self.info.height} px; images "
                     "of one clip must have one size."
                 )
+            self._spent.picture(width, height, at_s=float(index * self.info.time_base))
             alpha = loaded.alpha
             if alpha is not None and alpha.dtype != np.uint8:
                 alpha = (alpha // 257).astype(np.uint8)
             yield RgbPicture(Stamp(index, index, self.info.time_base, 1), loaded.image, alpha, loaded)
+
+    def _read(self, file: Path) -> LoadedImage:
+        return read_image(file, max_pixels=self._spent.budget.frame_pixels or MAX_PIXELS)
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -336,12 +373,6 @@ def image_files(path: Path) -> list[Path]:
         folder = path.parent
         files = [file for file in folder.iterdir() if wanted.fullmatch(file.name)] if folder.is_dir() else []
     return sorted(files, key=lambda file: ([int(n) for n in re.findall(r"\d+", file.name)], file.name))
-
-
-def _check_size(path: Path, width: int, height: int) -> None:
-    """Raise before a decoder makes room for frames that no camera takes; the limit is that of photos."""
-    if width * height > MAX_PIXELS:
-        raise VideoError(f"{path}: got frames of {width} x {height} px, wanted at most {MAX_PIXELS} px in each.")
 
 
 def _tagged_seconds(text: str) -> float | None:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from demo.build import build_demo, launch_options
+from mobilefaceswap_core.choices import CHOICES
 from tests.fakes.painted import GREY, colour_of, is_near, painted_engine, squares
 
 pytest.importorskip("gradio_client")
@@ -115,9 +116,10 @@ def test_the_endpoints_and_their_parameters_are_the_documented_ones(url: str) ->
     named = Client(url, verbose=False).view_api(return_format="dict", print_info=False)["named_endpoints"]
     parameters = {name: [p["parameter_name"] for p in about["parameters"]] for name, about in named.items()}
     pair = ["source", "target", "consent"]
+    choices = ["badge", *(choice.name for choice in CHOICES if choice.name != "badge")]
     assert parameters == {
-        "/swap_image": [*pair, "model", "faces", "badge"],
-        "/swap_video": [*pair, "model"],
+        "/swap_image": [*pair, "model", "faces", *choices],
+        "/swap_video": [*pair, "model", *choices],
         "/compare": [*pair, "models"],
         "/evaluate": ["archive", "consent", "models", "pairs"],
         "/verify": ["file"],

@@ -90,7 +90,7 @@ def change(photos: Path, result: str) -> float:
 def test_add_a_teacher(reader: Reader, photos: Path) -> None:
     reader.follow("add_a_teacher")
     assert "6 of 6 faces swapped (poisson" in reader.said_by("--out swapped.png")
-    assert change(photos, "swapped.png") > 1 and verify_file(photos / "swapped.png").marked
+    assert change(photos, "swapped.png") > 0.5 and verify_file(photos / "swapped.png").marked
     assert change(photos, "again.png") == change(photos, "swapped.png")
     # It pastes the source's features as they are: no method here keeps less of the target's identity.
     cosine = {
@@ -130,7 +130,7 @@ def test_add_a_judge(reader: Reader) -> None:
 @pytest.mark.slow
 def test_add_a_detector(reader: Reader) -> None:
     reader.follow("add_a_detector")
-    assert re.search(r"[4-6] of \d faces swapped \(graphics, cascade", reader.said_by("mobilefaceswap_core image"))
+    assert re.search(r"[4-6] of \d faces swapped \(student, cascade", reader.said_by("mobilefaceswap_core image"))
     found = re.search(r"(\d+) px wide; noses ([\d.]+) px apart", reader.said_by("try_it.py"))
     assert found is not None and int(found[1]) > 150 and float(found[2]) < 0.05 * int(found[1])
     assert ("graphics", "failed") in reader.table("runs/cascade")
@@ -173,4 +173,4 @@ def test_the_first_example_of_the_start_pages(page: str, photos: Path) -> None:
     done = subprocess.run([sys.executable, "-c", example], cwd=photos, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert read_image(photos / "out.png").image.shape == read_image(photos / "group.jpg").image.shape
-    assert change(photos, "out.png") > 0.1
+    assert change(photos, "out.png") > 0.05  # one face of six in the group photo

@@ -64,6 +64,16 @@ def test_without_a_log_that_can_be_written_nothing_is_swapped(tmp_path: Path, fa
     assert code == 7 and not (tmp_path / "out.png").exists()
 
 
+def test_a_network_with_a_protected_source_inside_is_refused_too(tmp_path: Path, faces: dict[str, Path]) -> None:
+    log, out = tmp_path / "audit.jsonl", tmp_path / "face.onnx"
+    arguments = ["export", "--source", faces["protected"], "--out", out, "--detector", "lite", "--i-have-consent",
+                 "--audit-log", log, "--json"]  # fmt: skip
+    environment = {"MOBILEFACESWAP_BLOCKLIST": str(faces["listed"])}
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
+    assert done.exit_code == 10 and not out.exists()
+    assert [line["event"] for line in AuditLog(log).read()] == ["start", "refused"]
+
+
 def test_a_list_that_protects_nobody_is_no_list(tmp_path: Path, faces: dict[str, Path]) -> None:
     code, report = run(tmp_path, faces["other"], faces["protected"], "--blocklist", tmp_path / "missing")
     assert code == 2 and "missing" in report["error"]["message"]

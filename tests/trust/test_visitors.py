@@ -48,7 +48,7 @@ def test_the_rate_counts_a_caller_who_changes_the_session_every_time(server: Ser
     with httpx.Client(timeout=300) as client:
         for _ in range(3):
             assert server.swap(client, photo, photo, session=secrets.token_hex(4)).shape == (224, 224, 3)
-        with pytest.raises(RuntimeError, match="3 swaps a minute"):
+        with pytest.raises(RuntimeError, match="3 requests a minute"):
             server.swap(client, photo, photo, session=secrets.token_hex(4))
 
 

@@ -287,3 +287,29 @@ def test_verifying_a_broken_file_gives_our_own_error(tmp_path: Path, content: by
     (tmp_path / "broken.bin").write_bytes(content)
     with pytest.raises(SwapError):
         verify_file(tmp_path / "broken.bin", detector=NoFaces())  # type: ignore[arg-type]
+
+
+@needs_c2pa
+def test_a_link_to_credentials_elsewhere_is_no_tampering(tmp_path: Path) -> None:
+    import c2pa
+
+    PillowImage.fromarray(PICTURE).save(tmp_path / "plain.jpg")
+    key = credentials.signing_key()
+    action = {"action": "c2pa.edited", "digitalSourceType": DIGITAL_SOURCE_TYPE}
+    manifest = {
+        "claim_generator_info": [{"name": "camera", "version": "1"}],
+        "title": "a",
+        "format": "image/jpeg",
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [action]}}],
+    }
+    info = c2pa.C2paSignerInfo(c2pa.C2paSigningAlg.ES256, key.chain.encode(), key.private_key.encode(), None)
+    linked = tmp_path / "linked.jpg"
+    with c2pa.Signer.from_info(info) as signer, c2pa.Builder(manifest) as builder:
+        builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
+        builder.set_no_embed()
+        builder.set_remote_url("http://192.0.2.1/manifest.c2pa")  # an address for documentation: nothing answers
+        with (tmp_path / "plain.jpg").open("rb") as reader, linked.open("w+b") as writer:
+            builder.sign(signer, "image/jpeg", reader, writer)
+    report = verify_file(linked, detector=NoFaces())
+    assert (report.credentials.state, report.credentials.found) == ("elsewhere", False)
+    assert "nothing is fetched" in report.lines()[-1]

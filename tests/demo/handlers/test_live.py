@@ -29,7 +29,7 @@ def test_a_camera_picture_gets_the_prepared_face(photo: str) -> None:
     services = Services.of(painted_engine(live_budget_ms=60_000))
     made = live.prepare(services, VISIT, source=photo, session=None, choices={}, consented=True)
     assert "Ready" in made["status"]
-    picture = np.full((SIDE, SIDE, 4), 127, np.uint8)
+    picture = np.full((SIDE, SIDE, 3), 127, np.uint8)
     shown = live.step(services, VISIT, camera=picture, session=made["session"])
     assert is_near(colour_of(shown["shown"]), RED) and "1 pictures swapped" in shown["stats"]
     assert live.step(services, VISIT, camera=None, session=made["session"]) == {}

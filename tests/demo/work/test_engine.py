@@ -65,7 +65,7 @@ def test_too_many_source_photos_are_refused(tmp_path: Path) -> None:
 def test_requests_above_the_rate_wait_and_other_visitors_do_not() -> None:
     engine = painted_engine(per_minute=2)
     engine.admit("a"), engine.admit("a")
-    with pytest.raises(OptionError, match="2 swaps a minute"):
+    with pytest.raises(OptionError, match="2 requests a minute"):
         engine.admit("a")
     engine.admit("b")
 
@@ -112,5 +112,5 @@ def test_a_visitor_names_models_of_the_list_and_neither_code_nor_files(name: str
     monkeypatch.setattr("mobilefaceswap_core.plugins.load_reference", imported)
     engine = engine_module.Engine(Settings())
     for load in (engine.pipeline, engine.video_pipeline):
-        with pytest.raises(OptionError, match="not available here; choose graphics"):
+        with pytest.raises(OptionError, match="not available here; choose student"):
             load(name)

@@ -1,0 +1,35 @@
+"""A visitor's face made ready for live pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mobilefaceswap_core.options import swap_options
+from mobilefaceswap_core.video import LiveSwapper
+
+from .auditing import door
+from .budgets import budget_of
+from .engine import Engine
+
+
+@door("live")
+def live_swapper(engine: Engine, source: str | Path, *, choices: Mapping[str, Any] | None = None) -> LiveSwapper:
+    """A swapper for one visitor's camera; its start is in the host's log.
+
+    Raises:
+        NoFaceError, ImageError: the photo cannot be used.
+        RefusedError: the person is on the host's block list.
+    """
+    settings, name = engine.settings, engine.default_video_model()
+    person = engine.prepare(name, [source], video=True)
+    made = LiveSwapper(
+        engine.video_pipeline(name),
+        person,
+        budget_ms=settings.live_budget_ms,
+        budget=budget_of(settings),
+        options=swap_options(choices or {}),
+    )
+    engine.rules().note("live", sources=[Path(source)], model=name)
+    return made

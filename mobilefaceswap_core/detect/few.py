@@ -1,0 +1,34 @@
+"""A detector for a job with a budget: the largest faces of each picture, so that a crowd costs what a group does."""
+
+from __future__ import annotations
+
+from ..faces.choose import largest_few
+from ..types import Face, Image, Points
+from .detector import Detector, DetectorInfo, Order
+
+
+class LargestFaces:
+    """Passes a detector's largest faces on. One object per job: it counts what it leaves out.
+
+    Attributes:
+        left_out: most faces of one picture that were left out so far.
+    """
+
+    def __init__(self, detector: Detector, most: int) -> None:
+        self._detector, self._most = detector, most
+        self.left_out = 0
+
+    @property
+    def info(self) -> DetectorInfo:
+        return self._detector.info
+
+    def detect(self, image: Image, *, order: Order = "left_to_right") -> list[Face]:
+        """See :meth:`Detector.detect`."""
+        found = self._detector.detect(image, order=order)
+        kept = largest_few(found, range(len(found)), self._most)
+        self.left_out = max(self.left_out, len(found) - len(kept))
+        return [found[number] for number in kept]
+
+    def landmarks(self, image: Image, face: Face) -> Points:
+        """See :meth:`Detector.landmarks`."""
+        return self._detector.landmarks(image, face)
