@@ -69,7 +69,7 @@ class SwapResult:
         faces: all faces found, in the order their indices refer to.
         report: counts, and why faces were left alone.
         crops_from_frame: of each swapped face, by its index.
-        seconds: by stage: ``detect``, ``swap``, ``paste``.
+        seconds: by stage: ``detect``, ``swap``, those of :mod:`~mobilefaceswap_core.blend.finish` by name, ``mark``, ``paste``.
         model: name of the swapper.
         marks: what was chosen to say that the image was swapped; the watermark is in ``image`` already.
     """
@@ -288,12 +288,14 @@ class Pipeline:
         swapped = self.swap_aligned(targets, [sources[i] for i in chosen])
         after_swap = time.perf_counter()
         image, steps = frame.copy(), self.stages(options, moving=moving)
+        by_stage: dict[str, float] = {}
         for i, target, crop in zip(chosen, targets, swapped, strict=True):
             memory = None if memories is None else memories[i]
-            done = finish(target, crop, steps, frame=frame, memory=memory, time_s=time_s)
+            done = finish(target, crop, steps, frame=frame, memory=memory, time_s=time_s, seconds=by_stage)
             paste_back(image, done.pixels, done.weight, done.crop_from_frame, out=image)
         report = FrameReport(len(faces), len(chosen), skipped)
-        seconds = {"swap": after_swap - started, "paste": time.perf_counter() - after_swap}
+        in_stages = sum(by_stage.values())
+        seconds = {"swap": after_swap - started, **by_stage, "paste": time.perf_counter() - after_swap - in_stages}
         return image, report, {i: t.crop_from_frame for i, t in zip(chosen, targets, strict=True)}, seconds
 
     def swap_aligned(self, targets: Sequence[AlignedFace], sources: Sequence[Source]) -> list[SwappedCrop]:

@@ -34,5 +34,6 @@ def lay_out(context: Context, found: gr.State, chosen: gr.State, name: str) -> N
                 number = str(number_of(index))
                 choice = gr.Dropdown(choices, value=PEOPLE[0], label=number, min_width=70, filterable=False,
                                      interactive=True, elem_id=f"{name}-{number}")  # fmt: skip
-                choice.input(partial(assign, index=index), [choice, chosen], chosen, queue=False,
-                             api_visibility="private")  # fmt: skip
+                # Through the queue, for what goes past it has no route; without a limit, for it waits for nothing.
+                choice.input(partial(assign, index=index), [choice, chosen], chosen, concurrency_limit=None,
+                             show_progress="hidden", api_visibility="private")  # fmt: skip

@@ -185,7 +185,9 @@ def time_frames(
                     f"{pipeline.detector.info.name} found no face in the example frame; choose another detector"
                 )
             if number >= 0:
-                seconds[name].append(result.seconds)
+                spent = dict(result.seconds)
+                frame_s = {stage: spent.pop(stage) for stage in ("detect", "swap")}
+                seconds[name].append(frame_s | {"paste": sum(spent.values())})  # with everything that finishes the face
     return [
         FrameTime(
             name, pipeline.detector.info.name, (frame.shape[1], frame.shape[0]),

@@ -6,7 +6,8 @@ clips, live frames and the training's measurements all run the same tuple, or th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -270,15 +271,22 @@ def finish(
     frame: Image | None = None,
     memory: FaceMemory | None = None,
     time_s: float = 0.0,
+    seconds: MutableMapping[str, float] | None = None,
 ) -> Finishing:
     """Run stages in order on one swapped crop; see :class:`Finishing` for the arguments.
+
+    Args:
+        seconds: each stage's time is added to its name here.
 
     Raises:
         OptionError: a stage needs 68 landmarks that the target does not have.
     """
     face = Finishing(crop.image, crop.mask, target, target.crop_from_frame, frame, memory, time_s)
     for step in steps:
+        started = time.perf_counter()
         face = step.run(face)
+        if seconds is not None:
+            seconds[step.name] = seconds.get(step.name, 0.0) + time.perf_counter() - started
     return face
 
 

@@ -17,7 +17,7 @@ _TITLES = {
     "idn_eager_ms": "per-frame network, naive port",
     "condition_ms": "conditioning, once per source",
     "detect_ms": "detection",
-    "paste_ms": "paste back, one face",
+    "paste_ms": "finish and paste back, one face",
     "image_ms": "whole image, one face",
     "image_six_faces_ms": "whole image, six faces",
 }
@@ -60,6 +60,7 @@ def bench(
     rows = [(title, payload[key]) for key, title in _TITLES.items() if key in payload]
     rows += [(f"  per-frame network, {label}", timing) for label, timing in payload.get("idn_backends", {}).items()]
     rows += [(f"  detection, {name}", timing) for name, timing in payload.get("detect_backends", {}).items()]
+    rows += [(f"  of one face: {name}", timing) for name, timing in payload.get("stages_ms", {}).items()]
     for title, timing in rows:
         low, high = timing["spread"]
         table.add_row(

@@ -186,8 +186,9 @@ def bench_image(
         runs: counted calls of each step.
 
     Returns:
-        ``condition_ms``, ``detect_ms``, ``paste_ms`` (one face), ``image_ms`` (detection to pasted result, neither
-        reading nor writing files), ``detect_backends``, and ``image_six_faces_ms``.
+        ``condition_ms``, ``detect_ms``, ``paste_ms`` (one face, finished and pasted), ``image_ms`` (detection to pasted
+        result, neither reading nor writing files), ``stages_ms`` of those same swaps by name, ``detect_backends``, and
+        ``image_six_faces_ms``.
     """
     import torch
 
@@ -207,17 +208,17 @@ def bench_image(
     portrait = pipeline.align(source_photo(), pipeline.detect(source_photo())[0])
     crop = pipeline.swap_aligned([aligned], [source])[0]
     swapper, options = pipeline.swapper.info.device, SwapOptions()
-    canvas = photo.copy()
+    canvas, kept = photo.copy(), list[dict[str, float]]()
 
     def paste() -> None:
-        done = pipeline.finish(aligned, crop, options=options)
+        done = pipeline.finish(aligned, crop, options=options, frame=photo)
         paste_back(canvas, done.pixels, done.weight, done.crop_from_frame, out=canvas)
 
     tasks: dict[str, tuple[str, Callable[[], object]]] = {
         "condition_ms": (swapper, lambda: pipeline.swapper.condition([portrait])),
         "detect_ms": (pipeline.detector.info.device, lambda: pipeline.detect(photo)),
         "paste_ms": ("cpu / opencv", paste),
-        "image_ms": (swapper, lambda: pipeline.swap(photo, source)),
+        "image_ms": (swapper, lambda: kept.append(pipeline.swap(photo, source).seconds)),
     }
     missing = available_detectors()
     for name in DETECTORS:
@@ -235,8 +236,16 @@ def bench_image(
         "image_px": list(photo.shape[1::-1]),
         **timings,
         "detect_backends": detectors,
+        "stages_ms": _stages(kept[-runs:]),
         **({"six_faces_found": six} if six else {}),
     }
+
+
+def _stages(kept: list[dict[str, float]]) -> dict[str, dict[str, Any]]:
+    """Each stage of whole swaps, by name; those of a face come between ``swap`` and ``paste``."""
+    names = list(dict.fromkeys(name for seconds in kept for name in seconds))
+    spent = {name: [1e3 * seconds.get(name, 0.0) for seconds in kept] for name in names}
+    return {name: _timing(durations, "whole image").to_json() for name, durations in spent.items()}
 
 
 def source_photo() -> Image:

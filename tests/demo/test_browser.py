@@ -237,10 +237,10 @@ def test_methods_are_compared_with_their_figures(visit: Any) -> None:
     start(page, "compare-run", "compare")
     assert "2 methods measured" in text(page, "compare-status")
     figures = page.locator("#compare-grid figure")
-    assert [figure.split("\n")[0] for figure in figures.all_inner_texts()] == ["target, no swap", "graphics", "student"]
+    assert [figure.split("\n")[0] for figure in figures.all_inner_texts()] == ["target, no swap", "student", "graphics"]
     similarity = [float(re.search(r"identity\s+(-?[\d.]+)", figure).group(1)) for figure in figures.all_inner_texts()]
     assert min(similarity[1:]) > similarity[0]  # every swap is nearer to the source than the target was
-    assert "0.30 G" in figures.nth(2).inner_text()
+    assert "0.30 G" in figures.nth(1).inner_text()
 
 
 def test_an_evaluation_runs_and_shows_its_report(visit: Any) -> None:
@@ -250,7 +250,7 @@ def test_an_evaluation_runs_and_shows_its_report(visit: Any) -> None:
     page.locator("#evaluate-pairs input[type=number]").fill("2")
     page.locator("#evaluate-pairs input[type=number]").press("Tab")
     start(page, "evaluate-run", "evaluate")
-    page.set_default_timeout(3 * PATIENCE_MS)
+    page.set_default_timeout(12 * PATIENCE_MS)  # a process at the lowest priority beside everything else that runs here
     assert text(page, "evaluate-status").startswith("Done in")
     assert "graphics" in page.inner_text("#evaluate-table table")
     with page.expect_download() as download:
