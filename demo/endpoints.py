@@ -34,7 +34,7 @@ AUTO = "auto"
 NO_NAMES: list[str] = []  # never changed: Gradio reads it as the documented default
 NOTHING_CHOSEN: Mapping[str, Any] = MappingProxyType({})
 _KINDS: dict[str, Any] = {"parts": list[str], "box": list[float], "number": float | None, "switch": bool}
-_OFFERED = sorted(CHOICES, key=lambda choice: choice.name != "badge")  # the label first: it was there before the others
+OFFERED = sorted(CHOICES, key=lambda choice: choice.name != "badge")  # the label first: it was there before the others
 
 
 def add(context: Context) -> None:
@@ -56,14 +56,14 @@ def endpoint(function: Callable[..., Any], services: Services) -> Callable[..., 
     signature = inspect.signature(function, eval_str=True)  # Gradio reads kinds, not their names
     own = [each for each in list(signature.parameters.values())[2:] if each.name != "choices"]
     chooses = "choices" in signature.parameters
-    added = [_parameter(choice) for choice in _OFFERED] if chooses else []
+    added = [_parameter(choice) for choice in OFFERED] if chooses else []
     request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=gr.Request)
     parameters = [*own, *added, request]
 
     def call(*values: Any) -> Any:
         *given, asked = values
         visit = Visit.of(asked)
-        chosen = dict(zip((choice.name for choice in _OFFERED), given[len(own) :], strict=False)) if chooses else {}
+        chosen = dict(zip((choice.name for choice in OFFERED), given[len(own) :], strict=False)) if chooses else {}
         try:
             return _plain(function(services, visit, *given[: len(own)], **({"choices": chosen} if chooses else {})))
         except Exception as error:

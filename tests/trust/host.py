@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 
 from .photos import PORTRAITS
-from .visitors import Server, served
+from .visitors import DEFAULTS, Server, served
 
 PASSWORD = "correct horse"  # of the server with a login
 SITE = "https://elsewhere.example"
@@ -106,7 +106,7 @@ def run(host: Host) -> tuple[str, bool]:
 
     def ask(number: int) -> int:
         path = ("run/swap_image", "api/swap_image", "run/predict", "api/predict/")[number % 4]
-        body = {"data": [photo, photo, True, "auto", "all", False], "fn_index": 36}
+        body = {"data": [photo, photo, True, "auto", "all", *DEFAULTS], "fn_index": 36}
         with host.client() as client:
             return client.post(f"{host.url}/gradio_api/{path}", json=body).status_code
 
@@ -401,7 +401,7 @@ def open_routes(host: Host) -> tuple[str, bool]:
 def queue(host: Host) -> tuple[str, bool]:
     with host.client("127.0.0.5") as client:
         photo = host.server.upload(client, PHOTO)
-        asked = {"data": [photo, photo, True, "auto", "all", False]}
+        asked = {"data": [photo, photo, True, "auto", "all", *DEFAULTS]}
 
         def ask(_: int) -> int:
             return client.post(f"{host.url}/gradio_api/call/swap_image", json=asked).status_code
@@ -430,7 +430,7 @@ def forwarded(host: Host) -> tuple[str, bool]:
         for number in range(30):
             client.headers["x-forwarded-for"] = f"203.0.113.{number}"
             try:
-                data = [photo, photo, True, "auto", "all", False]
+                data = [photo, photo, True, "auto", "all", *DEFAULTS]
                 host.server.answer(client, "swap_image", host.server.ask(client, "swap_image", data))
                 served_ones += 1
             except RuntimeError:

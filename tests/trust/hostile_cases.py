@@ -6,6 +6,7 @@ The evaluation's part is in ``hostile_evaluation.py``.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -117,30 +118,51 @@ REQUEST = SimpleNamespace(headers={}, session_hash="visitor", client=SimpleNames
 
 
 @cache
-def handlers() -> dict[tuple[str, str], Callable[..., Any]]:
-    """The page's functions by module and name; models load once."""
-    from demo.build import build_demo
+def services() -> Any:
+    """What the page's handlers are given; models load once."""
     from demo.settings import Settings
     from demo.work.engine import Engine
+    from demo.work.services import Services
 
     settings = Settings(model="student", detector="lite", max_upload_mb=20, max_megapixels=20, max_pairs=4)
     engine = Engine(settings)
     engine._pipelines.update({"student": pipeline(), "video student": pipeline()})
-    demo, _ = build_demo(settings, engine)
-    return {(f.fn.__module__.rpartition(".")[2], f.fn.__name__): f.fn for f in demo.fns.values() if f.fn is not None}
+    return Services.of(engine)
 
 
-def handle(tab: str, name: str, *arguments: Any) -> None:
-    """Call a handler as Gradio does; what it says to the visitor is an outcome, its word for a bug is not."""
+class _Components(dict[str, str]):
+    """Every name is a component."""
+
+    def __missing__(self, name: str) -> str:
+        return name
+
+
+def handle(tab: str, name: str, **values: Any) -> Any:
+    """Call a handler of the page as Gradio does."""
+    from demo.ui.listen import answering
+
+    handler = getattr(importlib.import_module(f"demo.handlers.{tab}"), name)
+    answer = answering(handler, services(), list(values), _Components(status="status"))
+    return _said(answer, REQUEST, *values.values())
+
+
+def call(name: str, *arguments: Any) -> Any:
+    """Call an endpoint as Gradio does."""
+    from demo import endpoints
+
+    return _said(endpoints.endpoint(getattr(endpoints, name), services()), *arguments, REQUEST)
+
+
+def _said(answer: Callable[..., Any], *arguments: Any) -> Any:
+    """What is said to the visitor is an outcome, the word for a bug is not."""
     import gradio as gr
 
     from demo.texts import say
     from mobilefaceswap_core.errors import SwapError
 
     try:
-        answer = handlers()[tab, name](*arguments, REQUEST)
-        if hasattr(answer, "__next__"):
-            list(answer)
+        found = answer(*arguments)
+        return list(found) if hasattr(found, "__next__") else found
     except gr.Error as error:
         if str(error.message) == say("error_unexpected", "en"):
             raise RuntimeError("the page called it a bug") from error.__cause__
@@ -153,7 +175,7 @@ def _picture(folder: Path, make: Callable[[], bytes]) -> str:
 
 
 def page() -> Iterator[Case]:
-    yield Case("tab Image, swap", "a photo of a face", lambda f: handle("image", "run", _face_file(f), [], None, None, None, _face_file(f), {}, "student", False, True), must_answer=True)  # fmt: skip
+    yield Case("tab Image, swap", "a photo of a face", lambda f: _swap(_face_file(f), _face_file(f)), must_answer=True)  # fmt: skip
     for name, data in files.PICTURES.items():
         yield Case("tab Image, faces", name, partial(_tab_faces, make=data))
         yield Case("tab Image, swap", name, partial(_tab_swap, make=data))
@@ -183,51 +205,64 @@ ARRAYS: dict[str, Any] = {
 }  # fmt: skip
 
 
+def _swap(source: str, target: str) -> None:
+    nobody: dict[str, Any] = {"more": [], "person_b": None, "person_c": None, "person_d": None}
+    handle(
+        "image", "swap", source=source, **nobody, target=target, assignment={}, model="student", choices={}, looked=None,
+        consented=True,
+    )  # fmt: skip
+
+
 def _tab_faces(folder: Path, make: Callable[[], bytes]) -> None:
-    handle("image", "look", _picture(folder, make))
+    handle("image", "look", target=_picture(folder, make))
 
 
 def _tab_swap(folder: Path, make: Callable[[], bytes]) -> None:
     good = str(write_face(folder / "good.png"))
-    handle("image", "run", good, [], None, None, None, _picture(folder, make), {}, "student", False, True)
+    _swap(good, _picture(folder, make))
 
 
 def _tab_compare(folder: Path, make: Callable[[], bytes]) -> None:
-    handle("compare", "run", str(write_face(folder / "good.png")), _picture(folder, make), ["student"], True)
+    good = str(write_face(folder / "good.png"))
+    handle("compare", "compare", source=good, target=_picture(folder, make), models=["student"], consented=True)
 
 
 def _tab_live(folder: Path, make: Callable[[], bytes]) -> None:
-    handle("live", "prepare", _picture(folder, make), None, True)
+    handle("live", "prepare", source=_picture(folder, make), session=None, choices={}, consented=True)
 
 
 def _tab_verify(folder: Path, make: Callable[[], bytes]) -> None:
-    handle("verify", "check", _picture(folder, make))
+    handle("verify", "check", file=_picture(folder, make))
 
 
 def _tab_camera(folder: Path, array: Any) -> None:
-    key, _ = handlers()["live", "prepare"](_face_file(folder), None, True, REQUEST)
-    handle("live", "step", array, key)
+    made = handle("live", "prepare", source=_face_file(folder), session=None, choices={}, consented=True)
+    handle("live", "step", camera=array, session=made["session"])
 
 
 def _tab_people(folder: Path, make: Callable[[Path], bytes]) -> None:
     (folder / "hostile.mp4").write_bytes(make(folder))
-    handle("video", "who", str(folder / "hostile.mp4"))
+    handle("video", "look", clip=str(folder / "hostile.mp4"))
 
 
 def _tab_clip(folder: Path, make: Callable[[Path], bytes]) -> None:
     (folder / "hostile.mp4").write_bytes(make(folder))
     good = str(write_face(folder / "good.png"))
-    handle("video", "run", good, None, None, None, str(folder / "hostile.mp4"), 0, 0, [], {}, "student", True)
+    handle(
+        "video", "swap", source=good, person_b=None, person_c=None, person_d=None, clip=str(folder / "hostile.mp4"), start=0,
+        end=0, found=[], assignment={}, model="student", choices={}, consented=True,
+    )  # fmt: skip
 
 
 def _tab_verify_clip(folder: Path, make: Callable[[Path], bytes]) -> None:
     (folder / "hostile.mp4").write_bytes(make(folder))
-    handle("verify", "check", str(folder / "hostile.mp4"))
+    handle("verify", "check", file=str(folder / "hostile.mp4"))
 
 
 def _tab_zip(folder: Path, make: Callable[[], bytes]) -> None:
     (folder / "hostile.zip").write_bytes(make())
-    handle("evaluate", "run", "zip", str(folder / "hostile.zip"), 2, ["student"], True)
+    archive = str(folder / "hostile.zip")
+    handle("evaluate", "run", data="zip", archive=archive, pairs=2, models=["student"], consented=True)
 
 
 def _blocklist(folder: Path, make: Callable[[], bytes]) -> None:
@@ -259,7 +294,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
 
 def programs() -> Iterator[Case]:
     for name, value in FILES.items():
-        for endpoint in ("swap_image", "swap_video", "compare_methods", "evaluate_pairs", "verify_marks"):
+        for endpoint in ("swap_image", "swap_video", "compare", "evaluate_pairs", "verify_file"):
             if not (endpoint == "evaluate_pairs" and value is None):
                 yield Case(f"endpoint {endpoint}", name, partial(_endpoint, endpoint=endpoint, value=value), must_refuse=True)  # fmt: skip
     for name, values in VALUES.items():
@@ -282,10 +317,10 @@ def _endpoint(folder: Path, endpoint: str, value: Any) -> None:
         if isinstance(value, dict) and isinstance(value["path"], str):
             value = {"path": value["path"].replace("UPLOADS", str(uploads))}
         arguments = {
-            "swap_image": (value, value, True, "auto", "all", False), "swap_video": (value, value, True, "auto"),
-            "compare_methods": (value, value, True, []), "evaluate_pairs": (value, True, [], 2), "verify_marks": (value,),
+            "swap_image": (value, value, True, "auto", "all"), "swap_video": (value, value, True, "auto"),
+            "compare": (value, value, True, []), "evaluate_pairs": (value, True, [], 2), "verify_file": (value,),
         }[endpoint]  # fmt: skip
-        handle("endpoints", endpoint, *arguments)
+        call(endpoint, *arguments)
     finally:
         link.unlink(missing_ok=True)
 
@@ -300,11 +335,11 @@ def _uploaded_face() -> dict[str, str]:
 
 def _endpoint_values(folder: Path, values: tuple[Any, ...]) -> None:
     good = _uploaded_face()
-    handle("endpoints", "swap_image", good, good, True, *values)
+    call("swap_image", good, good, True, *values)
 
 
 def _endpoint_pairs(folder: Path, models: Any, pairs: Any) -> None:
-    handle("endpoints", "evaluate_pairs", None, True, models, pairs)
+    call("evaluate_pairs", None, True, models, pairs)
 
 
 BODIES: dict[str, Callable[[], bytes]] = {

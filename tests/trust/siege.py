@@ -27,7 +27,7 @@ from typing import Any
 import httpx
 
 from .host import PHOTO, Host
-from .visitors import _ROOT, Server, served
+from .visitors import _ROOT, DEFAULTS, Server, served
 
 HOSTILE, ORDERLY, ADDRESSES = 64, 8, 8
 _LOOKS_S = 3.0  # between two swaps of an orderly visitor
@@ -200,7 +200,7 @@ def _sessions(host: Host, client: httpx.Client) -> int:
 def _swaps_left(host: Host, client: httpx.Client) -> int:
     """Ask for a swap and go away."""
     photo = host.server.upload(client, PHOTO)
-    body: dict[str, Any] = {"data": [photo, photo, True, "auto", "all", False]}
+    body: dict[str, Any] = {"data": [photo, photo, True, "auto", "all", *DEFAULTS]}
     return client.post(f"{host.url}/gradio_api/call/swap_image", json=body).status_code
 
 

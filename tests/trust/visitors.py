@@ -23,12 +23,15 @@ from typing import Any
 
 import numpy as np
 
+from demo.endpoints import OFFERED
 from mobilefaceswap_core.files.images import read_image, write_image
 from mobilefaceswap_core.pipeline import Pipeline
 from mobilefaceswap_core.types import Image
 
 from .photos import people
 
+# A call by hand names every value; these are the choices as they stand when nobody chooses.
+DEFAULTS = [list(c.default) if isinstance(c.default, tuple) else c.default for c in OFFERED]
 _ROOT = Path(__file__).parents[2]
 _LEAVES = 0.4  # chance that a caller gives up before the answer, and asks again
 _PATIENCE_S = 600.0
@@ -110,7 +113,7 @@ class Server:
 
     def swap(self, client: Any, source: Path, target: Path, session: str | None = None) -> Image:
         """Upload, swap, download."""
-        data = [self.upload(client, source), self.upload(client, target), True, "auto", "all", False]
+        data = [self.upload(client, source), self.upload(client, target), True, "auto", "all", *DEFAULTS]
         result = self.answer(client, "swap_image", self.ask(client, "swap_image", data, session))[0]
         picture = client.get(f"{self.url}/gradio_api/file={result['path']}").raise_for_status().content
         return read_image(picture).image
@@ -249,7 +252,7 @@ def _leave(server: Server, client: Any, source: Path, target: Path, after_s: flo
     """Ask for a swap and go away while it waits or runs, as a closed page does."""
     import httpx
 
-    data = [server.upload(client, source), server.upload(client, target), True, "auto", "all", False]
+    data = [server.upload(client, source), server.upload(client, target), True, "auto", "all", *DEFAULTS]
     session = secrets.token_hex(6)
     event = server.ask(client, "swap_image", data, session)
     with contextlib.suppress(httpx.TimeoutException):
