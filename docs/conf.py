@@ -50,6 +50,14 @@ python_use_unqualified_type_names = True
 nitpicky = True
 # Without network there are no inventories of other projects.
 FOREIGN = {
+    "FieldInfo",  # pydantic's, and what its annotations say
+    "Ge",
+    "Gt",
+    "Le",
+    "Lt",
+    "MinLen",
+    "NoneType",
+    "PydanticUndefined",
     "numpy",
     "np",
     "NDArray",

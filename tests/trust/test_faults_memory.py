@@ -43,6 +43,7 @@ from mobilefaceswap_core.pipeline import Pipeline
 pipeline = Pipeline.load("student", "lite", "cpu", threads=1)
 face = np.ascontiguousarray(skimage.data.astronaut()[:224, 112:336])
 source = pipeline.prepare_source([face])
+pipeline.swap(face, source)  # what is loaded on first use has its room
 large = np.zeros((9000, 9000, 3), np.uint8)
 large[:224, :224] = face
 fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
