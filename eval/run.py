@@ -11,7 +11,7 @@ from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import CropSpec
 
-from .datasets import WITHOUT_ROOT, DatasetRequest, build_dataset, read_identities
+from .datasets import WITHOUT_ROOT, Dataset, DatasetRequest, build_dataset, read_identities
 from .judge import run_judge
 from .judges.pose import package_version
 from .methods import parse_method
@@ -83,20 +83,40 @@ def _new_run(run: Path, options: RunOptions, say: Callable[[str], None]) -> dict
     dataset = build_dataset(options.dataset, request)
     for problem in dataset.problems:
         say(f"data: {problem}")
+    drawn, without = _occluded(run, dataset, options, say)
     digest = write_pairs(run / "pairs.csv", dataset.pairs)
     spec = dataset.aligned
     return {
         "dataset": dataset.name,
-        "dataset_note": dataset.note,
+        "dataset_note": f"{dataset.note}{drawn}",
         "root": str(dataset.root.resolve()),
         "aligned": None if spec is None else {"size_px": spec.size_px, "template": spec.template, "fit": spec.fit},
-        "problems": list(dataset.problems),
+        "problems": [*dataset.problems, *without],
         "pairs": len(dataset.pairs),
         "pairs_sha256": digest,
         "has_clips": any(p.previous >= 0 for p in dataset.pairs),
         "seed": options.seed,
         "versions": {"python": platform.python_version(), **{k: package_version(k) for k in _VERSIONS}},
     }
+
+
+def _occluded(run: Path, dataset: Dataset, options: RunOptions, say: Callable[[str], None]) -> tuple[str, list[str]]:
+    """Draw over the targets where that is asked for; what the table says of it, and what was not drawn on."""
+    if options.occluders is None:
+        return "", []
+    from mobilefaceswap_core.detect import load_detector
+
+    from .occluders import draw_occluders
+
+    detector = load_detector(options.judge_detector, device=options.device)
+    count, without = draw_occluders(run, dataset, options.occluders, detector=detector, say=say)
+    for problem in without:
+        say(f"data: {problem}")
+    if not count:
+        raise OptionError(
+            f"--occluders: nothing could be drawn on any target ({without[0]}). Leave it out, or check --root."
+        )
+    return f"; occluders of seed {options.occluders} on {count} targets", without
 
 
 def _check_resumable(run: Path, options: RunOptions, resume: bool) -> None:

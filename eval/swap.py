@@ -44,7 +44,7 @@ class SwapWorker:
     ) -> None:
         limit_threads(threads)
         self._run = run
-        self._reader = ImageReader(root)
+        self._reader = ImageReader(root, drawn=run)
         self._methods: list[Method] = [
             load_method(m, detector=detector, device=device, aligned=aligned, base=Path()) for m in methods
         ]
