@@ -5,14 +5,17 @@ There they are averaged, given intervals and compared like the numbers of pairs,
 
 from __future__ import annotations
 
+import reprlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from mobilefaceswap_core.errors import OptionError
 
 from .metrics import METRICS, Metric, NoReferenceError
 from .metrics.motion import READINGS, reason_without
@@ -27,14 +30,22 @@ def opening_columns() -> list[str]:
     return [f"{reading}:{side}" for reading in READINGS for side in _SIDES]
 
 
-def opening_values(record: dict[str, Any]) -> dict[str, Any]:
-    """What a record says for those columns; records of photos say nothing."""
-    openings = record.get("openings") or {}
-    return {
-        f"{reading}:{side}": value
-        for reading in READINGS
-        for side, value in zip(_SIDES, openings.get(reading, ()), strict=False)
-    }
+def opening_values(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record says for those columns; records of photos say nothing.
+
+    Raises:
+        OptionError: it says something that is no pair of openings for each reading.
+    """
+    openings = record.get("openings")
+    if openings is None:
+        return {}
+    try:
+        return {f"{reading}:{side}": openings[reading][at] for reading in READINGS for at, side in enumerate(_SIDES)}
+    except (KeyError, IndexError, TypeError) as error:
+        raise OptionError(
+            f"records.jsonl holds openings = {reprlib.repr(openings)}; wanted two numbers for each of {', '.join(READINGS)}. "
+            "Measure again."
+        ) from error
 
 
 def clip_numbers(run: Path, total: int) -> NDArray[np.int64]:
@@ -59,11 +70,12 @@ def add_clip_values(frame: pd.DataFrame, clips: NDArray[np.int64], methods: Sequ
     for key in keys:
         frame[f"worst:{key}"] = False
     for method in methods:
-        for pairs in _clips_of(frame.loc[method], clips):
+        part = frame.loc[method]
+        for pairs in _clips_of(part, clips):
             for key in keys:
                 over = OVER_CLIPS[key].over_clip
                 assert over is not None  # that is what puts a metric into the table
-                target, swapped = (frame.loc[method].loc[pairs, f"{over.reading}:{side}"].to_numpy() for side in _SIDES)
+                target, swapped = (part.loc[pairs, f"{over.reading}:{side}"].to_numpy() for side in _SIDES)
                 seen = np.isfinite(target)
                 try:
                     value = over.reduce(target[seen], swapped[seen])
@@ -73,8 +85,13 @@ def add_clip_values(frame: pd.DataFrame, clips: NDArray[np.int64], methods: Sequ
                 frame.loc[(method, pairs[0]), f"worst:{key}"] = bool(np.isnan(swapped[seen]).any())
 
 
+def count_clips(part: pd.DataFrame, clips: NDArray[np.int64]) -> int:
+    """Clips that a method's rows hold."""
+    return len(_clips_of(part, clips))
+
+
 def clip_notes(frame: pd.DataFrame, clips: NDArray[np.int64], keys: Sequence[str]) -> list[str]:
-    """For each reading: how many clips give a number, and why the others do not; the same for all methods."""
+    """For each reading of the keys: how many clips give a number, and why others do not; the same for all methods."""
     first = frame.loc[frame.index.get_level_values(0)[0]]
     notes = []
     for reading in dict.fromkeys(OVER_CLIPS[key].over_clip.reading for key in keys):  # type: ignore[union-attr]

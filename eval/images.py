@@ -20,8 +20,7 @@ from mobilefaceswap_core.types import Image, Mask, Points
 
 from .records import disk_refused
 
-# A run with drawn occluders (eval.occluders) holds, in a folder for each target:
-OCCLUDED, TARGET, MASK = "occluded", "target.png", "mask.png"
+TARGET, MASK = "target.png", "mask.png"  # of a target that was drawn on, in a folder of its own (eval.occluders)
 
 
 class ImageReader:
@@ -29,12 +28,12 @@ class ImageReader:
 
     Args:
         root: the data set's root.
-        drawn: a run's folder; targets that it holds with things drawn over them are read in place of the data set's.
+        drawn: folder of targets with things drawn over their faces, which are read in place of the data set's.
     """
 
     def __init__(self, root: Path, *, drawn: Path | None = None) -> None:
         self._root = root.resolve()
-        self._drawn = None if drawn is None else drawn / OCCLUDED
+        self._drawn = drawn
         self._pack: tuple[Path, Pack] | None = None
 
     def read(self, reference: str) -> Image:
@@ -62,8 +61,8 @@ class ImageReader:
 
     @property
     def has_occluders(self) -> bool:
-        """Whether the run has targets with things drawn over them."""
-        return self._drawn is not None and self._drawn.is_dir()
+        """Whether things are drawn over the targets of this run."""
+        return self._drawn is not None
 
     def read_target(self, reference: str) -> Image:
         """The image of a target: as it was drawn on in this run, otherwise as the data set has it; raises as :meth:`read`."""

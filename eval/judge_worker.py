@@ -29,6 +29,7 @@ from .metrics.motion import openings_of
 from .metrics.sample import Lineup, Vector
 from .pairs import Pair
 from .panel import JudgeOptions, Panel, Sight, Vectors
+from .run_files import drawn_folder
 
 # These say that a run is set up wrongly, not that one image is bad: they stop it.
 _OF_THE_SETUP = (OptionError, BackendError, WeightsError, Cancelled)
@@ -44,7 +45,7 @@ class SourceWorker:
     """
 
     def __init__(self, run: Path, root: Path, options: JudgeOptions) -> None:
-        self.panel = Panel(root, options, run=run)
+        self.panel = Panel(root, options, drawn=drawn_folder(run))
         self._lpips_status = load_lpips(options.lpips_backbone, device=options.device)[1]
         self._added = load_metrics(options.metrics)
 
@@ -98,7 +99,7 @@ class PairWorker:
 
     def __init__(self, run: Path, root: Path, options: JudgeOptions) -> None:
         self._run = run
-        self._panel = Panel(root, options, run=run)
+        self._panel = Panel(root, options, drawn=drawn_folder(run))
         self._gallery: Gallery = load_gallery(run, [judge.info for judge in self._panel.judges])
         lpips = load_lpips(options.lpips_backbone, device=options.device)[0]
         own = [lpips if metric is LPIPS else metric for metric in METRICS]

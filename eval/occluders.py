@@ -5,8 +5,8 @@ alone: the same for every method, and the same whenever it is drawn again. All f
 move with the face. Source photos are left as they are, and so is the pair list: a run with occluders and one without have
 the same pairs and can be compared row by row.
 
-In the run's folder ``occluded/REFERENCE/target.png`` is what methods and judges are given, and ``mask.png`` beside it how
-far each pixel of the face is hidden (255: wholly).
+In the run's folder ``occluded/SEED/REFERENCE/target.png`` is what methods and judges are given, and ``mask.png`` beside it
+how far each pixel of the face is hidden (255: wholly). Things end at the border of the crop that a swap can touch.
 """
 
 from __future__ import annotations
@@ -79,12 +79,12 @@ class Occluded:
 
 
 def draw_occluders(
-    run: Path, dataset: Dataset, seed: int, *, detector: Detector, say: Callable[[str], None]
+    folder: Path, dataset: Dataset, seed: int, *, detector: Detector, say: Callable[[str], None]
 ) -> tuple[int, list[str]]:
-    """Draw over every target of a data set, into ``run/occluded``.
+    """Draw over every target of a data set.
 
     Args:
-        run: the run's folder.
+        folder: to write into, see :func:`eval.run_files.occluded_folder`.
         dataset: its pairs name the targets; landmarks that it knows are used, others are found.
         seed: of everything drawn.
         detector: finds the faces that are drawn on.
@@ -93,10 +93,11 @@ def draw_occluders(
     Returns:
         How many targets were drawn on, and a sentence for each that was not: it is swapped as it is, and not measured.
     """
-    reader, problems, count = ImageReader(dataset.root, drawn=run), [], 0
+    reader, problems, count = ImageReader(dataset.root, drawn=folder), [], 0
     targets = list(_targets(dataset))
     pictures = sorted({pair.target for pair in targets})
     clips: dict[str, Drawing] = {}
+    _forget(folder)
     for number, pair in enumerate(targets, 1):
         try:
             image = reader.read(pair.target)
@@ -117,13 +118,18 @@ def draw_occluders(
             continue
         clips[name] = drawing
         made = draw(image, landmarks, drawing, texture)
-        folder = reader.drawn_at(pair.target)
-        write_png(folder / MASK, np.round(made.hidden * 255).astype(np.uint8))
-        write_png(folder / TARGET, made.image)  # last: a target that is there has its mask
+        place = reader.drawn_at(pair.target)
+        write_png(place / MASK, np.round(made.hidden * 255).astype(np.uint8))
+        write_png(place / TARGET, made.image)  # last: a target that is there has its mask
         count += 1
         if number % 50 == 0:
             say(f"occluders: {number} of {len(targets)} targets")
     return count, problems
+
+
+def count_drawn(folder: Path) -> int:
+    """Targets that a folder holds."""
+    return sum(1 for _ in folder.rglob(TARGET))
 
 
 def seed_of(seed: int, name: str) -> tuple[int, ...]:
@@ -176,6 +182,13 @@ def draw(image: Image, landmarks: Points, drawing: Drawing, texture: Image) -> O
     region = face_region(landmarks, height, width)
     pixels = np.clip(np.round(mixed), 0, 255).astype(np.uint8)
     return Occluded(pixels, (opacity[..., 0] * region).astype(np.float32))
+
+
+def _forget(folder: Path) -> None:
+    """Remove what a run left that was stopped while it drew; it may have had other data."""
+    for name in (TARGET, MASK):
+        for left in list(folder.rglob(name)):
+            left.unlink()
 
 
 def _targets(dataset: Dataset) -> Iterator[Pair]:

@@ -72,14 +72,14 @@ class Panel:
     Args:
         root: the data set's root.
         options: who judges.
-        run: the run's folder, which may hold targets that were drawn on.
+        drawn: folder of targets that were drawn on, if this run has them.
     """
 
-    def __init__(self, root: Path, options: JudgeOptions, *, run: Path | None = None) -> None:
+    def __init__(self, root: Path, options: JudgeOptions, *, drawn: Path | None = None) -> None:
         from mobilefaceswap_core.detect import load_detector
 
         limit_threads(options.threads)
-        self.reader = ImageReader(root, drawn=run)
+        self.reader = ImageReader(root, drawn=drawn)
         self.judges: list[Judge] = load_judges(options.judges, device=options.device)
         self._detector = load_detector(options.detector, device=options.device)
         self._features = load_features(options.fid_features)

@@ -19,7 +19,7 @@ from .options import FIXED_ON_RESUME, RunOptions, resolve, saved_values
 from .pairs import count_pairs, write_pairs
 from .panel import JudgeOptions
 from .records import write_json, write_text
-from .run_files import read_run
+from .run_files import drawn_folder, occluded_folder, read_run
 from .summary import Summary, summarise
 from .swap import Progress, run_swap
 
@@ -48,6 +48,7 @@ def prepare(run: Path, options: RunOptions, *, resume: bool, say: Callable[[str]
         meta = read_run(run)
         if not (run / "pairs.csv").is_file() or file_sha256(run / "pairs.csv") != meta["pairs_sha256"]:
             raise OptionError(f"{run / 'pairs.csv'} was changed after the run began; start a new --out.")
+        _check_drawn(run, meta.get("drawn", 0))
     else:
         meta = _new_run(run, options, say)
     labels = [parse_method(m)[0] for m in options.methods]
@@ -84,11 +85,13 @@ def _new_run(run: Path, options: RunOptions, say: Callable[[str], None]) -> dict
     for problem in dataset.problems:
         say(f"data: {problem}")
     drawn, without = _occluded(run, dataset, options, say)
+    note = f"{dataset.note}; occluders of seed {options.occluders} on {drawn} targets" if drawn else dataset.note
     digest = write_pairs(run / "pairs.csv", dataset.pairs)
     spec = dataset.aligned
     return {
         "dataset": dataset.name,
-        "dataset_note": f"{dataset.note}{drawn}",
+        "dataset_note": note,
+        "drawn": drawn,
         "root": str(dataset.root.resolve()),
         "aligned": None if spec is None else {"size_px": spec.size_px, "template": spec.template, "fit": spec.fit},
         "problems": [*dataset.problems, *without],
@@ -100,23 +103,24 @@ def _new_run(run: Path, options: RunOptions, say: Callable[[str], None]) -> dict
     }
 
 
-def _occluded(run: Path, dataset: Dataset, options: RunOptions, say: Callable[[str], None]) -> tuple[str, list[str]]:
-    """Draw over the targets where that is asked for; what the table says of it, and what was not drawn on."""
+def _occluded(run: Path, dataset: Dataset, options: RunOptions, say: Callable[[str], None]) -> tuple[int, list[str]]:
+    """Draw over the targets where that is asked for: how many were drawn on, and why others were not."""
     if options.occluders is None:
-        return "", []
+        return 0, []
     from mobilefaceswap_core.detect import load_detector
 
     from .occluders import draw_occluders
 
     detector = load_detector(options.judge_detector, device=options.device)
-    count, without = draw_occluders(run, dataset, options.occluders, detector=detector, say=say)
+    folder = occluded_folder(run, options.occluders)
+    count, without = draw_occluders(folder, dataset, options.occluders, detector=detector, say=say)
     for problem in without:
         say(f"data: {problem}")
     if not count:
         raise OptionError(
             f"--occluders: nothing could be drawn on any target ({without[0]}). Leave it out, or check --root."
         )
-    return f"; occluders of seed {options.occluders} on {count} targets", without
+    return count, without
 
 
 def _check_resumable(run: Path, options: RunOptions, resume: bool) -> None:
@@ -129,6 +133,18 @@ def _check_resumable(run: Path, options: RunOptions, resume: bool) -> None:
         raise OptionError(
             f"{run} was begun with {changed[0]} = {before.get(changed[0])!r}, now it is {now[changed[0]]!r}; a resumed run keeps "
             "it. Choose another --out. (--methods, --limit and --executor may change.)"
+        )
+
+
+def _check_drawn(run: Path, wanted: int) -> None:
+    """A target whose drawing was lost would be read as the data set has it, and count as a method's merit."""
+    from .occluders import count_drawn
+
+    folder = drawn_folder(run)
+    found = 0 if folder is None else count_drawn(folder)
+    if found != wanted:
+        raise OptionError(
+            f"{run / 'occluded'} holds {found} targets that were drawn on, the run began with {wanted}; start a new --out."
         )
 
 

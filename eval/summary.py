@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
 
-from .clips import OVER_CLIPS, add_clip_values, clip_notes, clip_numbers, opening_columns, opening_values
+from .clips import OVER_CLIPS, add_clip_values, clip_notes, clip_numbers, count_clips, opening_columns, opening_values
 from .metrics import METRICS, MetricSpec
 from .metrics.frechet import frechet_distance, small_sample_warning
 from .metrics.id_retrieval import chance_top_k
@@ -144,11 +144,15 @@ def _pairs_of(run: Path) -> int:
     return found
 
 
-def columns_of(judges: dict[str, Any], *, clips: bool, occluders: bool = False) -> tuple[Column, ...]:
-    """The columns that these judges give, on data of clips and with occluders drawn or not."""
+def columns_of(
+    judges: dict[str, Any], *, consecutive: bool, clips: bool = False, occluders: bool = False
+) -> tuple[Column, ...]:
+    """The columns that these judges give on data with consecutive frames, with clips, with drawn occluders or without."""
     columns = []
     for spec in (*(metric.spec for metric in METRICS), *(MetricSpec(**card) for card in judges.get("metrics", ()))):
-        if (spec.clips_only and not clips) or (spec.occluders_only and not occluders):
+        if (spec.clips_only and not consecutive) or (spec.key in OVER_CLIPS and not clips):
+            continue
+        if spec.occluders_only and not occluders:
             continue
         if spec.judge_kind == "none":
             columns.append(Column(spec.key, spec))
@@ -165,12 +169,16 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
     limit = meta.get("limit") if limit is None else limit
     names = list(meta["methods"])
     cards = {name: read_card(run, name) for name in names}
-    drawn = meta["options"].get("occluders") is not None
-    columns = columns_of(judges, clips=bool(meta.get("has_clips")), occluders=drawn)
+    clips = clip_numbers(run, _pairs_of(run))
+    columns = columns_of(
+        judges,
+        consecutive=bool(meta.get("has_clips")),
+        clips=bool((clips >= 0).any()),
+        occluders=meta["options"].get("occluders") is not None,
+    )
     frame = load_pairs(run, columns, names, limit)
     names = [n for n in names if n in frame.index.get_level_values(0)]
     moving = [c.key for c in columns if c.key in OVER_CLIPS]
-    clips = clip_numbers(run, _pairs_of(run))
     add_clip_values(frame, clips, names, moving)
     cells = []
     for name in names:
@@ -179,10 +187,13 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
             if column.key == "frechet":
                 cells.append({"method": name, "key": "frechet", **_frechet(run, name, part.index.to_numpy())})
             else:
-                cells.append({"method": name, "key": column.key, **_cell(part, column.key, column.spec.scale, seed)})
+                cell = _cell(part, column.key, column.spec.scale, seed)
+                if column.key in OVER_CLIPS:
+                    cell["no_reference"] = count_clips(part, clips) - cell["n"]
+                cells.append({"method": name, "key": column.key, **cell})
     counts = _gallery_counts(run, frame)
     table = pd.DataFrame(cells).set_index(["method", "key"])
-    notes = _notes(run, table, judges, gallery, columns, names) + (clip_notes(frame, clips, moving) if moving else [])
+    notes = _notes(run, table, judges, gallery, columns, names) + clip_notes(frame, clips, moving)
     meta = {**meta, "judges": judges, "gallery": gallery, "notes": notes}
     return Summary(
         columns=columns,
@@ -297,7 +308,7 @@ def _notes(
         )
     # LPIPS and what only clips and occluded targets have are empty for reasons of their own, stated elsewhere.
     own = {column.spec.key for column in columns if column.spec.clips_only or column.spec.occluders_only}
-    apart = {"frechet", "lpips"} | own
+    apart = {"frechet", "lpips"} | own | OVER_CLIPS.keys()
     keys = table.index.get_level_values("key").unique()
     faces = table.drop([key for key in keys if key.split("@")[0] in apart], level="key")
     unreferenced = int(faces["no_reference"].max())

@@ -164,7 +164,8 @@ def footer(summary: Summary) -> list[str]:
                 str(card["details"][k]) for k in ("crop", "detector", "device") if card["details"].get(k)
             )
             lines.append(f"{name}: {card['title']}" + (f"; {detail}; {hashes}." if detail else "."))
-        if chosen := unusual_choices(card["details"].get("options") or {}):
+        options = card["details"].get("options")
+        if isinstance(options, dict) and (chosen := unusual_choices(options)):
             lines.append(f"{name} swaps with {', '.join(f'{key} = {value}' for key, value in chosen.items())}.")
         if card["details"].get("holds_source"):
             lines.append(

@@ -25,6 +25,7 @@ LEAST_FRAMES = 8
 # Openings whose 5 to 95 % range is smaller do not move. Landmarks of a still face before a moving camera (builtin-clips)
 # range over at most .030; those of people who talk over .094 and more.
 LEAST_RANGE = 0.06
+_STILL = 1e-9  # a swapped opening that varies less is one number and rounding, and correlates with nothing
 
 
 def eyes_opening(landmarks: Points) -> float:
@@ -73,8 +74,10 @@ def slope(target: Vector, swapped: Vector) -> float:
 def correlation(target: Vector, swapped: Vector) -> float:
     """Pearson's correlation of the same openings, in [-1, 1]; 0 where the swapped face does not move at all."""
     wanted, found = _centred(target, swapped)
+    if np.ptp(found) < _STILL:
+        return 0.0
     lengths = float(np.sqrt((wanted @ wanted) * (found @ found)))
-    return float(np.clip(wanted @ found / lengths, -1.0, 1.0)) if lengths > 0 else 0.0
+    return float(np.clip(wanted @ found / lengths, -1.0, 1.0))
 
 
 def reason_without(target: Vector) -> str | None:
@@ -111,7 +114,6 @@ def _metric(key: str, label: str, reading: str, what: str, reduce: Callable[[Vec
             higher_is_better=None if by_slope else True,
             source="this project; openings as in Soukupova and Cech 2016 (eye aspect ratio)",
             headline=by_slope,
-            clips_only=True,
         ),
         None,
         over_clip=OverClip(reading, reduce),
