@@ -74,7 +74,7 @@ class ImageReader:
         """How far each pixel of a target's face is hidden, ``(H, W)`` float32 in [0, 1]; ``None`` where nothing was drawn."""
         if not self.has_occluders or not (path := self.drawn_at(reference) / MASK).is_file():
             return None
-        return read_image(path)[..., 0].astype(np.float32) / 255
+        return (read_image(path)[..., 0] / 255).astype(np.float32)
 
     def drawn_at(self, reference: str) -> Path:
         """The folder of a target that was drawn on; another one for every file, frame and crop.

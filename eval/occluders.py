@@ -1,9 +1,9 @@
 """Targets with drawn things over their faces: how a method treats glasses, hands and hair, on any data set.
 
-What is drawn is that of the training (:mod:`mobilefaceswap_core.training.occlusion`), from a seed and the target's name
-alone: the same for every method, and the same whenever it is drawn again. All frames of a clip get the same things, which
-move with the face. Source photos are left as they are, and so is the pair list: a run with occluders and one without have
-the same pairs and can be compared row by row.
+What is drawn is that of the training (:mod:`mobilefaceswap_core.training.occlusion`), from a seed, the target's name and
+the pair list (some shapes wear pieces of other targets): the same for every method, and whenever it is drawn again. All
+frames of a clip get the same things, which move with the face. Source photos are left as they are, and so is the pair list:
+a run with occluders and one without have the same pairs and can be compared row by row.
 
 In the run's folder ``occluded/SEED/REFERENCE/target.png`` is what methods and judges are given, and ``mask.png`` beside it
 how far each pixel of the face is hidden (255: wholly). Things end at the border of the crop that a swap can touch.
@@ -129,7 +129,7 @@ def draw_occluders(
 
 def count_drawn(folder: Path) -> int:
     """Targets that a folder holds."""
-    return sum(1 for _ in folder.rglob(TARGET))
+    return sum(path.is_file() for path in folder.rglob(TARGET))  # a photo may have that name, and then a folder has
 
 
 def seed_of(seed: int, name: str) -> tuple[int, ...]:
@@ -187,7 +187,7 @@ def draw(image: Image, landmarks: Points, drawing: Drawing, texture: Image) -> O
 def _forget(folder: Path) -> None:
     """Remove what a run left that was stopped while it drew; it may have had other data."""
     for name in (TARGET, MASK):
-        for left in list(folder.rglob(name)):
+        for left in [path for path in folder.rglob(name) if path.is_file()]:
             left.unlink()
 
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from eval.face_region import find_faces, largest_face
 from eval.images import read_image, write_png
 from eval.metrics import NoReferenceError
 from eval.metrics.motion import (
@@ -26,6 +27,7 @@ from eval.options import RunOptions
 from eval.records import read_records
 from eval.run import judge_stage, prepare, render, summary_of, swap_stage
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.faces.landmarks68 import INNER_LIPS, OUTER_LIPS
 
 BLINK = 0.3 - 0.25 * np.exp(-((np.arange(20) - 9.5) ** 2) / 8)
 
@@ -139,19 +141,19 @@ def talking(tmp_path_factory):
     still = read_image(folder / "in" / "astronaut" / "a.png")
     from mobilefaceswap_core.detect import load_detector
 
-    (face,) = load_detector("dlib").detect(still)
-    lips = face.landmarks[48:60]
-    centre, reach = lips.mean(0), float(np.ptp(lips[:, 0])) / 2
+    face = largest_face(find_faces(load_detector("dlib"), still))
+    assert face is not None and face.landmarks is not None
+    centre = face.landmarks[INNER_LIPS].mean(0)
+    reach = float(np.ptp(face.landmarks[OUTER_LIPS][:, 0])) / 2
     rows = ["source,target,source_identity,target_identity,clip,frame"]
     y, x = np.mgrid[: still.shape[0], : still.shape[1]].astype(np.float32)
+    below = y > centre[1]
+    # What lies below the line of the lips moves down, as a jaw does, less to the sides and below; the gap is dark.
+    near = np.exp(-(((x - centre[0]) / (reach * 1.2)) ** 2) - np.clip((y - centre[1]) / (reach * 3), 0, None) ** 2)
     for number in range(10):
-        # Everything below the line of the lips moves down, as a jaw does; the gap is dark.
         drop = reach * 0.9 * (number % 5) / 4
-        below = np.clip((y - centre[1]) / max(drop, 1e-3), 0, 1)
-        near = np.exp(-(((x - centre[0]) / (reach * 1.2)) ** 2) - np.clip((y - centre[1]) / (reach * 3), 0, None) ** 2)
-        frame = cv2.remap(still, x, y - drop * near * below, cv2.INTER_LINEAR)
-        gap = (y > centre[1]) & (y < centre[1] + drop * near) & (np.abs(x - centre[0]) < reach * 0.8)
-        frame[gap] = (40, 15, 15)
+        frame = cv2.remap(still, x, (y - drop * near * below).astype(np.float32), cv2.INTER_LINEAR)
+        frame[below & (y < centre[1] + drop * near) & (np.abs(x - centre[0]) < reach * 0.8)] = (40, 15, 15)
         write_png(folder / "in" / f"clip/{number}.png", frame)
         write_png(folder / "frozen" / f"{number:06d}.png", still)
         rows.append(f"crew-1/a.png,clip/{number}.png,crew,astronaut,talk,{number}")
