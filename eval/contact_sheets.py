@@ -6,6 +6,7 @@ says what it shows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from mobilefaceswap_core.types import Image
 
 from .images import ImageReader, read_image
 from .pairs import iterate_pairs
+from .run_files import drawn_folder
 from .summary import Summary
 
 _SIDE_PX = 160
@@ -31,7 +33,7 @@ def draw_sheets(run: Path, summary: Summary, folder: Path) -> list[Path]:
     pose = next((c for c in summary.columns if c.spec.key == "pose_error"), None)
     if identity is None or pose is None:
         return []
-    reader = ImageReader(Path(summary.meta["root"]))
+    reader = ImageReader(Path(summary.meta["root"]), drawn=drawn_folder(run))
     written = []
     for name in (n for n, card in summary.methods.items() if not card["reference"]):
         part = summary.pairs.loc[name][[identity.key, pose.key, "status"]].dropna()
@@ -65,7 +67,11 @@ def _sheet(
             axes.axis("off")
         for axes, index in zip(grid[row], indices, strict=False):
             pair = pairs[int(index)]
-            tiles = [_tile(reader, pair.source), _tile(reader, pair.target), _result(run, method, pair.name)]
+            tiles = [
+                _tile(reader.read, pair.source),
+                _tile(reader.read_target, pair.target),
+                _result(run, method, pair.name),
+            ]
             axes.imshow(np.concatenate(tiles, 1))
             cell = part.loc[index]
             text = f"{group}: pair {index}, cosine {cell[identity]:.2f}, pose {cell[pose]:.1f} deg"
@@ -74,9 +80,9 @@ def _sheet(
     return figure
 
 
-def _tile(reader: ImageReader, reference: str) -> Image:
+def _tile(read: Callable[[str], Image], reference: str) -> Image:
     try:
-        return _fit(reader.read(reference))
+        return _fit(read(reference))
     except SwapError:
         return _missing()
 

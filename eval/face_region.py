@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
+from mobilefaceswap_core.detect import Detector
 from mobilefaceswap_core.faces.landmarks68 import forehead
 from mobilefaceswap_core.types import Face, Image, Mask, Points
 
@@ -53,7 +55,24 @@ def largest_face(faces: Sequence[Face]) -> Face | None:
     return max(faces, key=lambda face: face.size_px, default=None)
 
 
-def padded(image: Image) -> tuple[Image, int]:
+def find_faces(detector: Detector, image: Image) -> list[Face]:
+    """Faces with 68 landmarks; a face that fills the image is looked for again with a border around it."""
+    faces = detector.detect(image)
+    if not faces:
+        larger, pad = _padded(image)
+        faces = [_shifted(face, -pad) for face in detector.detect(larger)]
+    return [
+        face if face.landmarks is not None else replace(face, landmarks=detector.landmarks(image, face))
+        for face in faces
+    ]
+
+
+def _padded(image: Image) -> tuple[Image, int]:
     """The image with its border repeated by a quarter of its longer side: lets a detector see a face that fills a crop."""
     pad = max(image.shape[:2]) // 4
     return cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_REPLICATE), pad  # type: ignore[return-value]
+
+
+def _shifted(face: Face, by: float) -> Face:
+    landmarks = None if face.landmarks is None else face.landmarks + by
+    return replace(face, box=face.box + by, five=face.five + by, landmarks=landmarks)

@@ -16,16 +16,24 @@ from mobilefaceswap_core.files.formats import CLIP_SUFFIXES
 from mobilefaceswap_core.files.images import read_image as read_photo
 from mobilefaceswap_core.files.media import open_media
 from mobilefaceswap_core.files.packs import Pack, read_pack
-from mobilefaceswap_core.types import Image, Points
+from mobilefaceswap_core.types import Image, Mask, Points
 
 from .records import disk_refused
 
+TARGET, MASK = "target.png", "mask.png"  # of a target that was drawn on, in a folder of its own (eval.occluders)
+
 
 class ImageReader:
-    """Read references under one root, and nothing outside it. Holds the last opened pack, nothing else."""
+    """Read references under one root, and nothing outside it. Holds the last opened pack, nothing else.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the data set's root.
+        drawn: folder of targets with things drawn over their faces, which are read in place of the data set's.
+    """
+
+    def __init__(self, root: Path, *, drawn: Path | None = None) -> None:
         self._root = root.resolve()
+        self._drawn = drawn
         self._pack: tuple[Path, Pack] | None = None
 
     def read(self, reference: str) -> Image:
@@ -50,6 +58,36 @@ class ImageReader:
         if full.suffix.lower() in CLIP_SUFFIXES:
             return _video_frame(full, number, reference)
         return read_image(full)
+
+    @property
+    def has_occluders(self) -> bool:
+        """Whether things are drawn over the targets of this run."""
+        return self._drawn is not None
+
+    def read_target(self, reference: str) -> Image:
+        """The image of a target: as it was drawn on in this run, otherwise as the data set has it; raises as :meth:`read`."""
+        if self.has_occluders and (path := self.drawn_at(reference) / TARGET).is_file():
+            return read_image(path)
+        return self.read(reference)
+
+    def occluder(self, reference: str) -> Mask | None:
+        """How far each pixel of a target's face is hidden, ``(H, W)`` float32 in [0, 1]; ``None`` where nothing was drawn."""
+        if not self.has_occluders or not (path := self.drawn_at(reference) / MASK).is_file():
+            return None
+        return (read_image(path)[..., 0] / 255).astype(np.float32)
+
+    def drawn_at(self, reference: str) -> Path:
+        """The folder of a target that was drawn on; another one for every file, frame and crop.
+
+        Raises:
+            ImageError: the reference leads out of the root, or the run has no drawn targets.
+        """
+        path, number = split_reference(reference)
+        full = inside(self._root, path)
+        if full is None or self._drawn is None:
+            raise ImageError(f"{_short(reference)}: no such target under the data set's root; check the pair list.")
+        name = full.relative_to(self._root)
+        return self._drawn / (name if number is None else name.with_name(f"{name.name}#{number}"))
 
     def landmarks(self, reference: str, size_px: int) -> Points | None:
         """Landmarks that the data set itself knows for a reference, in pixels of a crop of ``size_px``, or ``None``."""

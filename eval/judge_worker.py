@@ -25,9 +25,11 @@ from .judges import Judge
 from .metrics import METRICS, Metric, NoReferenceError, Said, Sample, load_metrics
 from .metrics.id_retrieval import TOP1, source_rank
 from .metrics.lpips import LPIPS, load_lpips
+from .metrics.motion import openings_of
 from .metrics.sample import Lineup, Vector
 from .pairs import Pair
 from .panel import JudgeOptions, Panel, Sight, Vectors
+from .run_files import drawn_folder
 
 # These say that a run is set up wrongly, not that one image is bad: they stop it.
 _OF_THE_SETUP = (OptionError, BackendError, WeightsError, Cancelled)
@@ -43,7 +45,7 @@ class SourceWorker:
     """
 
     def __init__(self, run: Path, root: Path, options: JudgeOptions) -> None:
-        self.panel = Panel(root, options)
+        self.panel = Panel(root, options, drawn=drawn_folder(run))
         self._lpips_status = load_lpips(options.lpips_backbone, device=options.device)[1]
         self._added = load_metrics(options.metrics)
 
@@ -97,7 +99,7 @@ class PairWorker:
 
     def __init__(self, run: Path, root: Path, options: JudgeOptions) -> None:
         self._run = run
-        self._panel = Panel(root, options)
+        self._panel = Panel(root, options, drawn=drawn_folder(run))
         self._gallery: Gallery = load_gallery(run, [judge.info for judge in self._panel.judges])
         lpips = load_lpips(options.lpips_backbone, device=options.device)[0]
         own = [lpips if metric is LPIPS else metric for metric in METRICS]
@@ -127,6 +129,8 @@ class PairWorker:
             "worst": [],
             "no_reference": [],
         }
+        if pair.clip and target is not None and target.face is not None:
+            record["openings"] = openings_of(sample)
         if target is not None and target.face is not None:
             record["target_yaw"] = self._panel.yaw(target)
         seen = {
@@ -135,6 +139,8 @@ class PairWorker:
         }
         for metric in self._metrics:
             if pair.previous < 0 and metric.spec.clips_only:
+                continue
+            if metric.spec.occluders_only and not self._panel.reader.has_occluders:
                 continue
             for key, view in self._columns(metric, sample, seen):
                 _measure_one(record, metric, key, view)
@@ -165,6 +171,7 @@ class PairWorker:
             swapped_face=swapped.face if swapped is not None else None,
             source=partial(self._panel.reader.read, pair.source),
             before=partial(self._frame_before, pair, method) if pair.previous >= 0 else None,
+            occluder=partial(self._panel.reader.occluder, pair.target),
         )
 
     def _said(self, judge: Judge, pair: Pair, method: str, vectors: Vectors, target: Sight | None) -> Said:
@@ -184,7 +191,7 @@ class PairWorker:
 
     def _frame_before(self, pair: Pair, method: str) -> tuple[Image | None, Image]:
         path = self._image(method, pair.previous)
-        return read_image(path) if path.is_file() else None, self._panel.reader.read(pair.previous_target)
+        return read_image(path) if path.is_file() else None, self._panel.reader.read_target(pair.previous_target)
 
     def _vector_before(self, pair: Pair, method: str, judge: str) -> Vector | None:
         """What a judge says of the swapped frame before; looked at again where another worker had it."""

@@ -7,6 +7,7 @@ A method is named on the command line as ``NAME``, or ``LABEL=SPEC`` to choose i
 * ``source-paste``: the source's crop pasted in as it is. Identity at its best, pose and expression at their worst.
 * a name of ``mobilefaceswap_core.models`` (``student``, ``teacher``, ``graphics``, one that another package registers),
   ``module:factory`` (a function that returns a ``Swapper``; it may take ``device``), or a ``.safetensors`` path.
+  Choices about its swaps may follow: ``bare=student?occlusion=0&texture=0`` (:mod:`eval.method_options`).
 * a folder of results named ``source-target.png`` (stems of the two images) or by pair number (``000042.png``).
 * a ``.onnx`` file of a kind that :mod:`mobilefaceswap_core.teachers.onnx_file` knows. One that ``export`` wrote swaps in the
   person inside it, whatever the pair's source is.
@@ -15,7 +16,7 @@ A method is named on the command line as ``NAME``, or ``LABEL=SPEC`` to choose i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,12 +27,11 @@ import numpy as np
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError
 from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.files.formats import PHOTO_SUFFIXES
-from mobilefaceswap_core.marking import UNMARKED
-from mobilefaceswap_core.options import SwapOptions
 from mobilefaceswap_core.swapper import Swapper, SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, Face, Image, SwappedCrop
 
 from .images import ImageReader, read_image
+from .method_options import all_choices, split_choices, unmarked_options
 from .pairs import Pair
 
 # Reference rows change no face: never ranked against methods.
@@ -41,7 +41,6 @@ REFERENCE_METHODS = {
     "source-paste": "Source crop pasted in (upper bound of identity)",
 }
 _JPEG_QUALITY = 75
-_ALONE = SwapOptions(marks=UNMARKED)  # what is judged is the swap, not the mark in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class MethodInfo:
         name: label of the row and name of its folder.
         title: one line for people.
         reference: whether it is a reference row.
-        details: licence, weights, device and the like, for the footer.
+        details: licence, weights, device, what was chosen about its swaps and the like, for the footer.
     """
 
     name: str
@@ -85,9 +84,13 @@ def parse_method(argument: str) -> tuple[str, str]:
     """``LABEL=SPEC`` or ``SPEC`` -> label and spec; the label names a folder and must be a plain word.
 
     Raises:
-        OptionError: for a label that cannot name a folder.
+        OptionError: for a label that cannot name a folder, and for choices without a label of their own.
     """
     label, mark, spec = argument.partition("=")
+    if "?" in label:
+        raise OptionError(
+            f"The method {argument!r} has choices and no label; wanted a label of its own, such as bare={argument}."
+        )
     if not mark:
         spec = argument
         label = Path(argument).stem if "/" in argument or argument.endswith((".onnx", ".safetensors")) else argument
@@ -106,11 +109,17 @@ def load_method(argument: str, *, detector: str, device: str, aligned: CropSpec 
         device: torch device.
         aligned: the data set's crop contract when its images are aligned crops.
         base: folder that relative paths in ``argument`` are relative to.
+
+    Raises:
+        OptionError: a method that cannot be loaded, or choices about one that does not swap by the pipeline.
     """
-    label, spec = parse_method(argument)
+    label, whole = parse_method(argument)
+    spec, chosen = split_choices(whole)
+    place = base / spec
+    if chosen and (spec in REFERENCE_METHODS or place.is_dir()):
+        raise OptionError(f"The method {argument!r}: {spec} is there as it is; only a swapper takes choices.")
     if spec in ("target", "target-jpeg"):
         return TargetMethod(label, spec)
-    place = base / spec
     if place.is_dir():
         return FolderMethod(label, place)
     if spec == "source-paste":
@@ -120,7 +129,13 @@ def load_method(argument: str, *, detector: str, device: str, aligned: CropSpec 
     name = str(place) if spec.endswith((".onnx", ".safetensors")) else spec
     swapper = load_swapper(name, device=device)
     return PipelineMethod(
-        label, swapper, detector=detector, device=device, aligned=aligned, holds_source=holds_source(name)
+        label,
+        swapper,
+        detector=detector,
+        device=device,
+        aligned=aligned,
+        holds_source=holds_source(name),
+        chosen=chosen,
     )
 
 
@@ -136,7 +151,7 @@ class TargetMethod:
         return self._info
 
     def make(self, pair: Pair, reader: ImageReader) -> Image:
-        target = reader.read(pair.target)
+        target = reader.read_target(pair.target)
         if not self._encode:
             return target
         _, payload = cv2.imencode(".jpg", target[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
@@ -163,7 +178,7 @@ class FolderMethod:
             for suffix in PHOTO_SUFFIXES:
                 if (self._folder / (name + suffix)).is_file():
                     image = read_image(self._folder / (name + suffix))
-                    wanted = reader.read(pair.target).shape
+                    wanted = reader.read_target(pair.target).shape
                     if image.shape != wanted:
                         raise ImageError(
                             f"{name}{suffix} is {image.shape[:2]}, its target {wanted[:2]}; sizes must agree"
@@ -194,11 +209,13 @@ class PipelineMethod:
         device: str,
         aligned: CropSpec | None,
         holds_source: bool = False,
+        chosen: Mapping[str, Any] | None = None,
     ) -> None:
         from mobilefaceswap_core.detect import load_detector
         from mobilefaceswap_core.pipeline import Pipeline, Source
 
         self._aligned = aligned
+        self._options = unmarked_options(chosen or {})
         self._pipeline = Pipeline(swapper, load_detector(detector, device=device))
         self._inside = Source(swapper.condition(()), (), swapper.info.name) if holds_source else None
         found = self._pipeline.detector.info
@@ -216,6 +233,7 @@ class PipelineMethod:
                 "device": card.device,
                 "crop": f"{card.crop.size_px} px, {card.crop.template} template, {card.crop.fit}",
                 "detector": "none: aligned crops" if aligned else f"{found.name} ({found.device})",
+                "options": all_choices(chosen or {}),
                 **({"holds_source": True} if holds_source else {}),
             },
         )
@@ -225,10 +243,10 @@ class PipelineMethod:
         return self._info
 
     def make(self, pair: Pair, reader: ImageReader) -> Image:
-        target = reader.read(pair.target)
+        target = reader.read_target(pair.target)
         if self._aligned is not None:
             return self._swap_crop(pair, reader, target)
-        result = self._pipeline.swap(target, self._prepared(pair, reader), faces="largest", options=_ALONE)
+        result = self._pipeline.swap(target, self._prepared(pair, reader), faces="largest", options=self._options)
         if result.report.faces_swapped == 0:
             reasons = "; ".join(result.report.skipped.values())
             raise NoFaceError(f"no face of the target was swapped ({reasons or 'none was found'})")
@@ -254,7 +272,7 @@ class PipelineMethod:
             face = pipeline.align(source, pipeline.with_landmarks(source, found))
             prepared = Source(pipeline.swapper.condition([face]), (face.image,), pipeline.swapper.info.name)
         known = self._known_face(pair.target, target, reader)
-        image, report, _, _ = pipeline.swap_faces(target, [known], {0: prepared}, options=_ALONE)
+        image, report, _, _ = pipeline.swap_faces(target, [known], {0: prepared}, options=self._options)
         if report.faces_swapped == 0:
             raise NoFaceError(f"the aligned target was not swapped ({report.skipped.get(0, 'no reason given')})")
         return image

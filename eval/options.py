@@ -44,6 +44,7 @@ class RunOptions:
         pairs: pairs to draw; ``None`` for the adapter's default.
         frames: frames per video (FaceForensics++).
         aligned: whether folders hold aligned 112-template crops.
+        occluders: seed of things drawn over the targets' faces (:mod:`eval.occluders`); ``None`` leaves targets as they are.
         methods: as :mod:`eval.methods` reads them.
         judges: as :func:`eval.judges.load_judge` reads them.
         detector: of the swapping pipeline.
@@ -69,6 +70,7 @@ class RunOptions:
     pairs: Pairs | None = None
     frames: Annotated[int, Field(ge=1, le=100_000)] = 10
     aligned: bool = False
+    occluders: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None
     methods: Annotated[Words, Field(min_length=1)] = DEFAULT_METHODS
     judges: Words = DEFAULT_JUDGES
     detector: str = "auto"
@@ -87,7 +89,7 @@ class RunOptions:
 
 # Options whose change would make old results and new ones two different runs.
 FIXED_ON_RESUME = (
-    "dataset", "root", "identities", "pair_file", "pairs", "frames", "aligned", "detector", "judge_detector", "judges",
+    "dataset", "root", "identities", "pair_file", "pairs", "frames", "aligned", "occluders", "detector", "judge_detector", "judges",
     "lpips_backbone", "fid_features", "metrics", "seed", "device",
 )  # fmt: skip
 

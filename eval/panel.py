@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mobilefaceswap_core.errors import NoFaceError
 from mobilefaceswap_core.types import Face, Image
 
-from .face_region import closest_face, largest_face, padded
+from .face_region import closest_face, find_faces, largest_face
 from .features import load_features
 from .images import ImageReader
 from .judges import Judge, load_judges
@@ -72,13 +72,14 @@ class Panel:
     Args:
         root: the data set's root.
         options: who judges.
+        drawn: folder of targets that were drawn on, if this run has them.
     """
 
-    def __init__(self, root: Path, options: JudgeOptions) -> None:
+    def __init__(self, root: Path, options: JudgeOptions, *, drawn: Path | None = None) -> None:
         from mobilefaceswap_core.detect import load_detector
 
         limit_threads(options.threads)
-        self.reader = ImageReader(root)
+        self.reader = ImageReader(root, drawn=drawn)
         self.judges: list[Judge] = load_judges(options.judges, device=options.device)
         self._detector = load_detector(options.detector, device=options.device)
         self._features = load_features(options.fid_features)
@@ -102,7 +103,7 @@ class Panel:
         if reference in self._targets:
             self._targets.move_to_end(reference)
             return self._targets[reference]
-        image = self.reader.read(reference)
+        image = self.reader.read_target(reference)
         self._targets[reference] = self._sight(image, largest_face(self.faces(image)))
         if len(self._targets) > _REMEMBERED:
             self._targets.popitem(last=False)
@@ -114,15 +115,8 @@ class Panel:
         return self._sight(image, there)
 
     def faces(self, image: Image) -> list[Face]:
-        """Faces with 68 landmarks; a face that fills the image is looked for again with a border around it."""
-        faces = self._detector.detect(image)
-        if not faces:
-            larger, pad = padded(image)
-            faces = [_shifted(face, -pad) for face in self._detector.detect(larger)]
-        return [
-            face if face.landmarks is not None else replace(face, landmarks=self._detector.landmarks(image, face))
-            for face in faces
-        ]
+        """Faces with 68 landmarks, as the detector of all judges finds them."""
+        return find_faces(self._detector, image)
 
     def yaw(self, sight: Sight) -> float | None:
         """How far the face is turned, in degrees, by the first judge of pose."""
@@ -151,8 +145,3 @@ class Panel:
 
     def _first_recogniser(self) -> str:
         return next(judge.info.name for judge in self.judges if judge.info.kind == "recogniser")
-
-
-def _shifted(face: Face, by: float) -> Face:
-    landmarks = None if face.landmarks is None else face.landmarks + by
-    return replace(face, box=face.box + by, five=face.five + by, landmarks=landmarks)

@@ -51,6 +51,7 @@ class RunFile(_File):
     pairs: Count
     pairs_sha256: str
     has_clips: bool = False
+    drawn: Count = 0
     seed: Count
     versions: dict[str, str]
     methods: list[Label]
@@ -123,6 +124,24 @@ def read_run(run: Path) -> dict[str, Any]:
         OptionError: missing, damaged, or no such file; the others of this module raise the same.
     """
     return _checked(run / "run.json", RunFile)
+
+
+def drawn_folder(run: Path) -> Path | None:
+    """Where a run keeps the targets it drew on (:mod:`eval.occluders`); ``None`` for a run whose targets are left as they are.
+
+    The seed is part of the path, so that what a run of another seed left behind is never read.
+    """
+    seed = read_run(run)["options"].get("occluders") if (run / "run.json").is_file() else None
+    if seed is None:
+        return None
+    if not isinstance(seed, int):
+        raise OptionError(f"run.json of {run} says occluders = {seed!r}; wanted a whole number. Start a new --out.")
+    return occluded_folder(run, seed)
+
+
+def occluded_folder(run: Path, seed: int) -> Path:
+    """The folder of targets drawn on with this seed."""
+    return run / "occluded" / str(seed)
 
 
 def read_judges(run: Path) -> dict[str, Any]:

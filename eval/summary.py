@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
 
+from .clips import OVER_CLIPS, add_clip_values, clip_notes, clip_numbers, count_clips, opening_columns, opening_values
 from .metrics import METRICS, MetricSpec
 from .metrics.frechet import frechet_distance, small_sample_warning
 from .metrics.id_retrieval import chance_top_k
@@ -92,7 +93,8 @@ def load_pairs(run: Path, columns: tuple[Column, ...], methods: list[str], limit
     total = min(_pairs_of(run), limit or np.inf)
     place = {name: i * int(total) for i, name in enumerate(methods)}
     size = len(methods) * int(total)
-    numbers = {key: np.full(size, np.nan) for key in (*(c.key for c in columns), "target_yaw")}
+    frames = opening_columns() if any(c.key in OVER_CLIPS for c in columns) else []
+    numbers = {key: np.full(size, np.nan) for key in (*(c.key for c in columns), "target_yaw", *frames)}
     texts = {key: np.full(size, None, object) for key in ("source_identity", "target_identity", "status")}
     flags: dict[str, NDArray[np.bool_]] = {}
     seen = np.zeros(size, np.bool_)
@@ -107,7 +109,8 @@ def load_pairs(run: Path, columns: tuple[Column, ...], methods: list[str], limit
         # A pair measured again replaces what was there, missing values included.
         for array in numbers.values():
             array[at] = np.nan
-        for key, value in {"target_yaw": record.get("target_yaw"), **record["values"]}.items():
+        yaw = {"target_yaw": record.get("target_yaw")}
+        for key, value in (yaw | opening_values(record) | record["values"]).items():
             if key in numbers and value is not None:
                 numbers[key][at] = _number(key, value)
         for key, value in record.items():
@@ -141,11 +144,15 @@ def _pairs_of(run: Path) -> int:
     return found
 
 
-def columns_of(judges: dict[str, Any], *, clips: bool) -> tuple[Column, ...]:
-    """The columns that these judges give."""
+def columns_of(
+    judges: dict[str, Any], *, consecutive: bool, clips: bool = False, occluders: bool = False
+) -> tuple[Column, ...]:
+    """The columns that these judges give on data with consecutive frames, with clips, with drawn occluders or without."""
     columns = []
     for spec in (*(metric.spec for metric in METRICS), *(MetricSpec(**card) for card in judges.get("metrics", ()))):
-        if spec.clips_only and not clips:
+        if (spec.clips_only and not consecutive) or (spec.key in OVER_CLIPS and not clips):
+            continue
+        if spec.occluders_only and not occluders:
             continue
         if spec.judge_kind == "none":
             columns.append(Column(spec.key, spec))
@@ -162,9 +169,17 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
     limit = meta.get("limit") if limit is None else limit
     names = list(meta["methods"])
     cards = {name: read_card(run, name) for name in names}
-    columns = columns_of(judges, clips=bool(meta.get("has_clips")))
+    clips = clip_numbers(run, _pairs_of(run))
+    columns = columns_of(
+        judges,
+        consecutive=bool(meta.get("has_clips")),
+        clips=bool((clips >= 0).any()),
+        occluders=meta["options"].get("occluders") is not None,
+    )
     frame = load_pairs(run, columns, names, limit)
     names = [n for n in names if n in frame.index.get_level_values(0)]
+    moving = [c.key for c in columns if c.key in OVER_CLIPS]
+    add_clip_values(frame, clips, names, moving)
     cells = []
     for name in names:
         part = frame.loc[name]
@@ -172,10 +187,14 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
             if column.key == "frechet":
                 cells.append({"method": name, "key": "frechet", **_frechet(run, name, part.index.to_numpy())})
             else:
-                cells.append({"method": name, "key": column.key, **_cell(part, column.key, column.spec.scale, seed)})
+                cell = _cell(part, column.key, column.spec.scale, seed)
+                if column.key in OVER_CLIPS:
+                    cell["no_reference"] = count_clips(part, clips) - cell["n"]
+                cells.append({"method": name, "key": column.key, **cell})
     counts = _gallery_counts(run, frame)
     table = pd.DataFrame(cells).set_index(["method", "key"])
-    meta = {**meta, "judges": judges, "gallery": gallery, "notes": _notes(run, table, judges, gallery, columns, names)}
+    notes = _notes(run, table, judges, gallery, columns, names) + clip_notes(frame, clips, moving)
+    meta = {**meta, "judges": judges, "gallery": gallery, "notes": notes}
     return Summary(
         columns=columns,
         cells=table,
@@ -287,8 +306,9 @@ def _notes(
         notes.append(
             f"{len(gallery['without_face'])} source images show the judges no face and are not in the gallery."
         )
-    # LPIPS and what only clips have are empty for reasons of their own, stated elsewhere.
-    apart = {"frechet", "lpips"} | {column.spec.key for column in columns if column.spec.clips_only}
+    # LPIPS and what only clips and occluded targets have are empty for reasons of their own, stated elsewhere.
+    own = {column.spec.key for column in columns if column.spec.clips_only or column.spec.occluders_only}
+    apart = {"frechet", "lpips"} | own | OVER_CLIPS.keys()
     keys = table.index.get_level_values("key").unique()
     faces = table.drop([key for key in keys if key.split("@")[0] in apart], level="key")
     unreferenced = int(faces["no_reference"].max())

@@ -25,6 +25,7 @@ from .images import ImageReader, inside, write_png
 from .methods import Method, load_method, parse_method
 from .pairs import Pair, count_pairs, iterate_pairs
 from .records import OUTCOME, RecordWriter, read_records, write_json
+from .run_files import drawn_folder
 
 Progress = Callable[[int, int], None]  # pairs done, pairs in all
 
@@ -44,7 +45,7 @@ class SwapWorker:
     ) -> None:
         limit_threads(threads)
         self._run = run
-        self._reader = ImageReader(root)
+        self._reader = ImageReader(root, drawn=drawn_folder(run))
         self._methods: list[Method] = [
             load_method(m, detector=detector, device=device, aligned=aligned, base=Path()) for m in methods
         ]

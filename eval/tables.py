@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from .cells import plain_cell
+from .method_options import unusual_choices
 from .records import write_text
 from .rendering import render
 from .run_files import read_json
@@ -163,6 +164,9 @@ def footer(summary: Summary) -> list[str]:
                 str(card["details"][k]) for k in ("crop", "detector", "device") if card["details"].get(k)
             )
             lines.append(f"{name}: {card['title']}" + (f"; {detail}; {hashes}." if detail else "."))
+        options = card["details"].get("options")
+        if isinstance(options, dict) and (chosen := unusual_choices(options)):
+            lines.append(f"{name} swaps with {', '.join(f'{key} = {value}' for key, value in chosen.items())}.")
         if card["details"].get("holds_source"):
             lines.append(
                 f"{name} swaps in the person inside its file, whatever a pair's source is: its identity columns compare that "

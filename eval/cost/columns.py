@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mobilefaceswap_core.errors import OptionError, SwapError
 
+from ..method_options import split_choices
 from ..methods import parse_method
 from ..records import write_json
 from ..run_files import read_card
@@ -45,7 +46,7 @@ def cost_stage(run: Path, methods: tuple[str, ...], mode: str) -> None:
     if mode not in COST_MODES:
         write_json(path, {**known, **read_costs(Path(mode).expanduser())})
         return
-    specs = dict(map(parse_method, methods))
+    specs = {label: split_choices(spec)[0] for label, spec in map(parse_method, methods)}
     untimed = mode == "measure" and not any(_TIME in columns for columns in known.values())
     missing = [label for label in specs if untimed or label not in known]
     if not missing:

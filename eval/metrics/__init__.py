@@ -18,6 +18,8 @@ from .id_similarity import TO_SOURCE, TO_TARGET
 from .identity_flicker import ID_FLICKER
 from .landmark_shape import LANDMARKS
 from .lpips import LPIPS
+from .motion import EYES, EYES_FOLLOW, MOUTH, MOUTH_FOLLOWS
+from .occluder_error import OCCLUDER
 from .pose_error import POSE
 from .psnr import BACKGROUND as PSNR_BACKGROUND
 from .psnr import FRAME as PSNR_FRAME
@@ -47,6 +49,11 @@ METRICS: tuple[Metric, ...] = (
     PSNR_FRAME,
     LPIPS,
     COLOUR,
+    OCCLUDER,
+    EYES,
+    EYES_FOLLOW,
+    MOUTH,
+    MOUTH_FOLLOWS,
     FLICKER,
     ID_FLICKER,
     FRECHET,

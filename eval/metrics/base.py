@@ -35,6 +35,7 @@ class MetricSpec:
         decimals: digits printed.
         headline: whether the short table shows it.
         clips_only: whether only pairs of consecutive frames have it; without any the column is left out.
+        occluders_only: whether only runs whose targets are drawn on have it (``--occluders``); others leave the column out.
     """
 
     key: str
@@ -49,6 +50,7 @@ class MetricSpec:
     decimals: int = 2
     headline: bool = True
     clips_only: bool = False
+    occluders_only: bool = False
 
 
 # What metrics need, as attributes of a sample: references first.
@@ -61,6 +63,19 @@ SOURCE_VECTORS = ("target_face", "source_vector", "swapped_vector")
 
 
 @dataclass(frozen=True, slots=True)
+class OverClip:
+    """How a number comes from all frames of a clip.
+
+    Attributes:
+        reading: the openings it is made of, by their name in records (:data:`eval.metrics.motion.READINGS`).
+        reduce: ``(N,)`` of the target and ``(N,)`` of the swapped clip, ``NaN`` where no swapped face is -> a number.
+    """
+
+    reading: str
+    reduce: Callable[[NDArray[np.float64], NDArray[np.float64]], float]
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """A metric: what it states, and the function that measures one pair. Own ones and those of other packages alike.
 
@@ -69,13 +84,15 @@ class Metric:
         measure: one finite number of a :class:`~eval.metrics.sample.Sample`. A
             :class:`~eval.metrics.sample.NoReferenceError` that it raises means that nobody can be measured in this pair; any
             other error about the images, such as ``NoFaceError``, counts as ``spec.worst``. ``None`` where no single pair has
-            a value: the Frechet distance, and LPIPS without its network.
+            a value: the Frechet distance, what is measured over clips, and LPIPS without its network.
         needs: attributes of the sample without which there is nothing to measure, in the order in which they are missed.
+        over_clip: of a number that a whole clip has and no single frame.
     """
 
     spec: MetricSpec
     measure: Callable[[Sample], float] | None
     needs: tuple[str, ...] = WHOLE
+    over_clip: OverClip | None = None
 
 
 def check_image_pair(first: Image, second: Image) -> None:

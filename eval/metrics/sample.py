@@ -74,6 +74,7 @@ class Sample:
         swapped_face: the face at the target face's place in it, with 68 landmarks.
         source: reads the photo that gave the identity; called at most once, when it is asked for.
         before: reads swapped image and target one frame earlier, either may be missing.
+        occluder: reads what was drawn over the target, ``None`` where nothing was.
         said: what the judge of this column said; metrics without a judge have none.
     """
 
@@ -86,11 +87,13 @@ class Sample:
         swapped_face: Face | None,
         source: Callable[[], Image] | None = None,
         before: Callable[[], tuple[Image | None, Image]] | None = None,
+        occluder: Callable[[], Mask | None] | None = None,
         said: Said | None = None,
     ) -> None:
         self._target, self._target_face = target, target_face
         self._swapped, self._swapped_face = swapped, swapped_face
         self._read_source, self._read_before = source, before
+        self._read_occluder = occluder
         self._said = said
         self._computed: dict[Callable[[Sample], object], object] = {}
 
@@ -154,6 +157,13 @@ class Sample:
     def swapped_face(self) -> Face:
         """The face at its place in the swapped image, with 68 landmarks."""
         return _result(self._swapped_face, "the swapped image shows no face")
+
+    @cached_property
+    def occluder(self) -> Mask:
+        """``(H, W)`` float32 in [0, 1]: how far each pixel of the target's face is hidden by what was drawn over it."""
+        return _reference(
+            _reference(self._read_occluder, "nothing is drawn over targets")(), "nothing hides this target"
+        )
 
     @cached_property
     def _before(self) -> tuple[Image | None, Image]:
