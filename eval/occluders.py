@@ -11,7 +11,6 @@ how far each pixel of the face is hidden (255: wholly). Things end at the border
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from mobilefaceswap_core.faces.geometry import (
     warp,
     warp_to_crop,
 )
+from mobilefaceswap_core.files.digest import bytes_sha256
 from mobilefaceswap_core.training.occlusion.synthesis import occlude
 from mobilefaceswap_core.types import CropSpec, Image, Mask, Points
 
@@ -134,7 +134,7 @@ def count_drawn(folder: Path) -> int:
 
 def seed_of(seed: int, name: str) -> tuple[int, ...]:
     """What the generator of a target or clip is seeded with; names are hashed, so that no other target moves it."""
-    return seed, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+    return seed, int(bytes_sha256(name.encode("utf-8", "backslashreplace"))[:16], 16)
 
 
 def choose_drawing(image: Image, landmarks: Points, key: tuple[int, ...], texture: Image) -> Drawing | None:
