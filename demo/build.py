@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import gradio as gr
 from PIL import Image as PillowImage
@@ -40,6 +41,7 @@ _NAME_EXAMPLES = """() => {
     name();
     new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
 }"""
+_FIRST_PORT = 7860  # Gradio's; it takes the next free one
 EXAMPLES = _HERE / "examples" / "portraits"
 
 
@@ -102,7 +104,28 @@ def launch(settings: Settings, **where: Any) -> None:
     if settings.audit or settings.blocklist:
         engine.rules()  # a host whose rules cannot be kept should know before the first visitor comes
     demo, words = build_demo(settings, engine)
-    demo.launch(**launch_options(settings, words), **where)
+    _, local, shared = demo.launch(**launch_options(settings, words), **where, prevent_thread_lock=True)
+    for line in said_at_start(settings, local, shared, wanted=where.get("server_port")):
+        print(line, flush=True)  # whoever redirects it should not wait for a full buffer
+    demo.block_thread()
+
+
+def said_at_start(settings: Settings, local: str, shared: str | None = None, wanted: int | None = None) -> list[str]:
+    """The lines that ``python app.py`` prints: the address, and what is switched off.
+
+    Args:
+        settings: the host's.
+        local: address that the server got.
+        shared: public link, if one was asked for.
+        wanted: port that was asked for; the first of the usual ones if ``None``.
+    """
+    port = urlsplit(local).port
+    usual = int(os.environ.get("GRADIO_SERVER_PORT", _FIRST_PORT)) if wanted is None else wanted
+    changed = f" (port {usual} was taken)" if port != usual else ""
+    lines = [f"MobileFaceSwap is at {local}{changed}" + (f" and at {shared}" if shared else "")]
+    if serve.page_folder(settings) is None:
+        lines.append("Off: the My browser tab; `python -m demo.browser` builds it (needs Node.js).")
+    return lines
 
 
 def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
