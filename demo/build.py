@@ -17,7 +17,7 @@ from mobilefaceswap_core.files.images import forget_other_formats
 
 from . import endpoints
 from .browser import serve
-from .examples.pairs import example_pairs
+from .examples.pairs import EXAMPLES, example_pairs
 from .gate import OnlyThroughTheGate, enclose
 from .handlers.leave import leave
 from .keeping import keeping, output_folder
@@ -42,7 +42,6 @@ _NAME_EXAMPLES = """() => {
     new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
 }"""
 _FIRST_PORT = 7860  # Gradio's; it takes the next free one
-EXAMPLES = _HERE / "examples" / "portraits"
 
 
 def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blocks, gr.I18n]:
@@ -128,11 +127,30 @@ def said_at_start(settings: Settings, local: str, shared: str | None = None, wan
     return lines
 
 
+def theme() -> gr.themes.Base:
+    """Gradio's soft theme in one green, with contrasts of at least 4.5 to 1 (WCAG AA) on light and on dark ground."""
+    return gr.themes.Soft(primary_hue="emerald", neutral_hue="slate", font=["system-ui", "sans-serif"]).set(
+        block_label_text_color="*primary_800",
+        block_label_background_fill_dark="*primary_800",
+        block_title_text_color="*primary_800",
+        block_title_background_fill_dark="*primary_800",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+        checkbox_label_background_fill_selected="*primary_700",
+        checkbox_label_background_fill_selected_dark="*primary_700",
+        color_accent="*primary_700",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+    )
+
+
 def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
     """Everything of a launch but the address."""
     return {
         "i18n": words,
-        "theme": gr.themes.Soft(primary_hue="emerald", neutral_hue="slate", font=["system-ui", "sans-serif"]),
+        "theme": theme(),
         "css_paths": [_HERE / "style.css"],
         "max_file_size": settings.max_bytes,
         "allowed_paths": [str(output_folder()), *map(str, public_files(settings))],

@@ -83,6 +83,8 @@ def answering(
                 for answer in answers:
                     yield changed(answer)
         except Exception as error:
+            if "progress" in outputs:
+                yield changed({"progress": ""})  # nothing goes on any more
             raise spoken_error(error, handler.__name__, visit.language) from error
 
     def once(request: gr.Request, *values: Any) -> Any:
