@@ -33,11 +33,16 @@ from .work.running import count_what_runs
 from .work.services import Services
 
 _HERE = Path(__file__).parent
-# Gradio gives the pictures of examples no text for screen readers; their file names say what they show.
-_NAME_EXAMPLES = """() => {
-    const name = () => document.querySelectorAll('#examples img, #compare-examples img').forEach(img => {
-        if (!img.alt) img.alt = decodeURIComponent(img.src).split('/').pop().replace(/\\.\\w+$/, '').replace(/_/g, ' ');
-    });
+# What Gradio leaves out for screen readers: a text for the pictures of examples, whose file names say what they show; a role
+# for its sign of an empty place; and for a place to drop a photo it says something else than what is written on it.
+_NAME_EVERYTHING = """() => {
+    const name = () => {
+        document.querySelectorAll('#examples img, #compare-examples img').forEach(img => {
+            if (!img.alt) img.alt = decodeURIComponent(img.src).split('/').pop().replace(/\\.\\w+$/, '').replace(/_/g, ' ');
+        });
+        document.querySelectorAll('.empty[aria-label]:not([role])').forEach(sign => sign.setAttribute('role', 'img'));
+        document.querySelectorAll('button.upload-container[aria-label]').forEach(place => place.removeAttribute('aria-label'));
+    };
     name();
     new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
 }"""
@@ -61,7 +66,7 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
         gr.Markdown(words("subtitle"), elem_id="subtitle")
         _tabs(context)
         endpoints.add(context)
-        demo.load(None, None, None, js=_NAME_EXAMPLES)
+        demo.load(None, None, None, js=_NAME_EVERYTHING)
         demo.unload(answering(leave, context.services, (), {}))
         count_what_runs(demo, settings.concurrency)
     # The gate counts places: clicks that wait for nothing take none. The rest is for calls that are past it already.

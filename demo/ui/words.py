@@ -27,7 +27,7 @@ def translations(settings: Settings) -> gr.I18n:
                 for key, text in load_texts(language).items()
             }
             | {
-                "consent": f"### {say('consent_title', language)}\n\n{consent_words(language)}",
+                "consent": f"## {say('consent_title', language)}\n\n{consent_words(language)}",
                 "about": about_words(language),
             }
             for language in LANGUAGES
