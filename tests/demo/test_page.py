@@ -161,7 +161,7 @@ def test_another_photo_takes_the_old_result_away(visit: Any) -> None:
     page = visit()
     swap_an_example(page)
     assert page.is_visible("#download")
-    page.locator("#target button[aria-label='Clear'], #target button[title='Clear']").first.click()
+    upload(page, "target", PORTRAITS[4])
     page.wait_for_selector("#download", state="hidden")
     page.wait_for_selector("#near", state="hidden")
     assert page.locator("#result img").count() == 0 and page.inner_text("#status").strip() == ""
