@@ -10,6 +10,7 @@ import gradio as gr
 from ..handlers import compare as handlers
 from . import consent
 from .context import Context
+from .listen import forget
 from .photos import photo
 from .words import model_choices
 
@@ -69,5 +70,6 @@ def offer(context: Context, tab: CompareTab, examples: Sequence[tuple[str, str]]
 
 def connect(context: Context, tab: CompareTab) -> None:
     """Have the tab answer."""
+    forget([tab.source.change, tab.target.change], [tab.grid, tab.status])
     consent.guard(context, tab, tab.start, handlers.compare, ["progress", "grid", "status"], photos=["source", "target"],
                   show_progress="hidden")  # fmt: skip

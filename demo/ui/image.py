@@ -13,18 +13,12 @@ from ..handlers.assignment import PEOPLE
 from ..work.results import SUFFIXES, USUAL
 from . import assignment, choices, consent
 from .context import Context
-from .listen import listen
+from .listen import forget, listen
 from .photos import photo
 from .words import model_choices
 
 _SLIDER = 12  # percent from the left: a new result shows itself first, and that it can be pulled away
 _PAGE = 8  # pairs that are offered at once
-_RESULT = ("result", "near", "strip", "status", "saving")  # what goes when another photo comes
-# In the browser, so that it cannot arrive after the next result.
-_EMPTY = """() => {
-    const hidden = {__type__: 'update', visible: false};
-    return [null, hidden, hidden, '', hidden];
-}"""
 # On a phone the result is below what asked for it.
 _INTO_VIEW = """() => setTimeout(() => {
     const near = document.querySelector('#near');
@@ -166,9 +160,7 @@ def connect(context: Context, tab: ImageTab, also: Sequence[Any]) -> None:
     """Have the tab answer; ``also`` are events after which it swaps at once."""
     listen(tab.target.change, handlers.look, context, tab, ["faces_status", "faces", "found", "assignment", "looked"],
            queue=True, show_progress="hidden")  # fmt: skip
-    shown = [getattr(tab, name) for name in _RESULT]
-    for image in (tab.source, tab.target):
-        image.change(None, None, shown, js=_EMPTY, api_visibility="private")
+    forget([tab.source.change, tab.target.change], [tab.result, tab.status], [tab.near, tab.strip, tab.saving])
     people = ["source", "more", "person_b", "person_c", "person_d", "target"]
     outputs = ["result", "near", "strip", "status", "saving", "download", "made", "picked"]
     for event in consent.guard(context, tab, tab.swap, handlers.swap, outputs, also=also, photos=people):

@@ -11,7 +11,7 @@ from ..handlers import video as handlers
 from ..handlers.assignment import PEOPLE
 from . import assignment, choices, consent
 from .context import Context
-from .listen import listen
+from .listen import forget, listen
 from .photos import photo
 from .words import model_choices
 
@@ -119,6 +119,7 @@ def connect(context: Context, tab: VideoTab) -> None:
     who = ["people_status", "people", "found", "assignment"]
     listen(tab.clip.change, handlers.forget, context, tab, who, queue=False)
     listen(tab.look.click, handlers.look, context, tab, who, **context.heavy)
+    forget([tab.source.change, tab.clip.change], [tab.result, tab.status], [tab.download, tab.details])
     outputs = ["progress", "result", "status", "download", "details", "report"]
     consent.guard(context, tab, tab.swap, handlers.swap, outputs, show_progress="hidden")
     # Gradio's own `cancels` would drop the job where it stands and leave its file behind.
