@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import gradio as gr
 from PIL import Image as PillowImage
@@ -16,7 +17,7 @@ from mobilefaceswap_core.files.images import forget_other_formats
 
 from . import endpoints
 from .browser import serve
-from .examples.pairs import example_pairs
+from .examples.pairs import EXAMPLES, example_pairs
 from .gate import OnlyThroughTheGate, enclose
 from .handlers.leave import leave
 from .keeping import keeping, output_folder
@@ -32,15 +33,20 @@ from .work.running import count_what_runs
 from .work.services import Services
 
 _HERE = Path(__file__).parent
-# Gradio gives the pictures of examples no text for screen readers; their file names say what they show.
-_NAME_EXAMPLES = """() => {
-    const name = () => document.querySelectorAll('#examples img, #compare-examples img').forEach(img => {
-        if (!img.alt) img.alt = decodeURIComponent(img.src).split('/').pop().replace(/\\.\\w+$/, '').replace(/_/g, ' ');
-    });
+# What Gradio leaves out for screen readers: a text for the pictures of examples, whose file names say what they show; a role
+# for its sign of an empty place; and for a place to drop a photo it says something else than what is written on it.
+_NAME_EVERYTHING = """() => {
+    const name = () => {
+        document.querySelectorAll('#examples img, #compare-examples img').forEach(img => {
+            if (!img.alt) img.alt = decodeURIComponent(img.src).split('/').pop().replace(/\\.\\w+$/, '').replace(/_/g, ' ');
+        });
+        document.querySelectorAll('.empty[aria-label]:not([role])').forEach(sign => sign.setAttribute('role', 'img'));
+        document.querySelectorAll('button.upload-container[aria-label]').forEach(place => place.removeAttribute('aria-label'));
+    };
     name();
     new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
 }"""
-EXAMPLES = _HERE / "examples" / "portraits"
+_FIRST_PORT = 7860  # Gradio's; it takes the next free one
 
 
 def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blocks, gr.I18n]:
@@ -60,7 +66,7 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
         gr.Markdown(words("subtitle"), elem_id="subtitle")
         _tabs(context)
         endpoints.add(context)
-        demo.load(None, None, None, js=_NAME_EXAMPLES)
+        demo.load(None, None, None, js=_NAME_EVERYTHING)
         demo.unload(answering(leave, context.services, (), {}))
         count_what_runs(demo, settings.concurrency)
     # The gate counts places: clicks that wait for nothing take none. The rest is for calls that are past it already.
@@ -102,14 +108,54 @@ def launch(settings: Settings, **where: Any) -> None:
     if settings.audit or settings.blocklist:
         engine.rules()  # a host whose rules cannot be kept should know before the first visitor comes
     demo, words = build_demo(settings, engine)
-    demo.launch(**launch_options(settings, words), **where)
+    _, local, shared = demo.launch(**launch_options(settings, words), **where, prevent_thread_lock=True)
+    for line in said_at_start(settings, local, shared, wanted=where.get("server_port")):
+        print(line, flush=True)  # whoever redirects it should not wait for a full buffer
+    demo.block_thread()
+
+
+def said_at_start(settings: Settings, local: str, shared: str | None = None, wanted: int | None = None) -> list[str]:
+    """The lines that ``python app.py`` prints: the address, and what is switched off.
+
+    Args:
+        settings: the host's.
+        local: address that the server got.
+        shared: public link, if one was asked for.
+        wanted: port that was asked for; the first of the usual ones if ``None``.
+    """
+    port = urlsplit(local).port
+    usual = int(os.environ.get("GRADIO_SERVER_PORT", _FIRST_PORT)) if wanted is None else wanted
+    changed = f" (port {usual} was taken)" if port != usual else ""
+    lines = [f"MobileFaceSwap is at {local}{changed}" + (f" and at {shared}" if shared else "")]
+    if serve.page_folder(settings) is None:
+        lines.append("Off: the My browser tab; `python -m demo.browser` builds it (needs Node.js).")
+    return lines
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's soft theme in one green, with contrasts of at least 4.5 to 1 (WCAG AA) on light and on dark ground."""
+    return gr.themes.Soft(primary_hue="emerald", neutral_hue="slate", font=["system-ui", "sans-serif"]).set(
+        block_label_text_color="*primary_800",
+        block_label_background_fill_dark="*primary_800",
+        block_title_text_color="*primary_800",
+        block_title_background_fill_dark="*primary_800",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+        checkbox_label_background_fill_selected="*primary_700",
+        checkbox_label_background_fill_selected_dark="*primary_700",
+        color_accent="*primary_700",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+    )
 
 
 def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
     """Everything of a launch but the address."""
     return {
         "i18n": words,
-        "theme": gr.themes.Soft(primary_hue="emerald", neutral_hue="slate", font=["system-ui", "sans-serif"]),
+        "theme": theme(),
         "css_paths": [_HERE / "style.css"],
         "max_file_size": settings.max_bytes,
         "allowed_paths": [str(output_folder()), *map(str, public_files(settings))],

@@ -13,9 +13,10 @@ from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.types import Image
 
 from ..messages import Visit
-from ..texts import say
+from ..texts import model_words, say
 from ..work.compare import REFERENCE, Compared, Measured
 from ..work.services import Services
+from .consent import may_swap
 from .progress import bar
 
 
@@ -33,9 +34,6 @@ def compare(
     Raises:
         OptionError: a photo is missing, or no model was chosen.
     """
-    if not consented:
-        yield {}
-        return
     spoken = visit.language
     if not source:
         raise OptionError(say("need_source", spoken))
@@ -43,6 +41,9 @@ def compare(
         raise OptionError(say("need_target", spoken))
     if not models:
         raise OptionError(say("compare_pick", spoken))
+    if not may_swap(consented, source, target):
+        yield {}
+        return
     services.engine.admit(visit.caller)
     done: list[Compared] = []
     yield {"progress": _progress(done, models, spoken), "grid": "", "status": ""}
@@ -56,7 +57,7 @@ def compare(
 
 def _progress(done: Sequence[Compared], names: Sequence[str], spoken: str) -> str:
     now = names[min(max(len(done) - 1, 0), len(names) - 1)]
-    text = say("compare_working", spoken, model=now, done=len(done), total=len(names) + 1)
+    text = say("compare_working", spoken, model=model_words(now, spoken), done=len(done), total=len(names) + 1)
     return bar(len(done), len(names) + 1, text)
 
 
@@ -67,7 +68,7 @@ def grid_of(done: Sequence[Compared], spoken: str) -> str:
 
 def _figure(compared: Compared, spoken: str) -> str:
     row = compared.measured
-    name = say("compare_reference", spoken) if row.name == REFERENCE else row.name
+    name = say("compare_reference", spoken) if row.name == REFERENCE else model_words(row.name, spoken)
     lines = "".join(
         f"<dt>{escape(say(key, spoken))}</dt><dd title='{escape(hint)}'>{escape(value)}</dd>"
         for key, value, hint in _facts(row, spoken)

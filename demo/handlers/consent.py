@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
+from ..examples.pairs import are_examples
 from ..messages import Visit
 from ..work.services import Services
 
+TARGET = "target"  # what is changed; everything else that is given is used for its face
 
-def ask(services: Services, visit: Visit, *, consented: bool) -> dict[str, Any]:
-    """Show the question unless it was answered in this visit."""
-    return {"question": gr.update(visible=not consented)}
+
+def may_swap(consented: bool, *photos: str | None) -> bool:
+    """Whether a swap of these photos may go on: the visitor agreed, or they ship and show nobody to be asked."""
+    return consented or are_examples(photos)
+
+
+def ask(services: Services, visit: Visit, *, consented: bool, photos: Mapping[str, Any]) -> dict[str, Any]:
+    """Show the question unless it was answered in this visit, or need not be put.
+
+    Args:
+        photos: what is to be swapped, by name; empty where a tab cannot tell.
+    """
+    given = [path for value in photos.values() for path in (value if isinstance(value, list) else [value]) if path]
+    complete = len(given) > 1 and bool(photos.get(TARGET))  # what is missing is said first
+    needed = not consented and (not photos or (complete and not are_examples(given)))
+    return {"question": gr.update(visible=needed)}
 
 
 def agree(services: Services, visit: Visit) -> dict[str, Any]:

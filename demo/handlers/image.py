@@ -7,17 +7,19 @@ from typing import Any
 
 import gradio as gr
 
-from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.errors import ImageError, OptionError
 from mobilefaceswap_core.faces.numbers import number_of
 from mobilefaceswap_core.types import Face
 
 from ..messages import Visit
-from ..texts import say
+from ..texts import model_words, say
 from ..work.engine import SwappedPhoto
 from ..work.previews import numbered, thumbnail
+from ..work.results import SUFFIXES, Made, close_ups, in_format, strip
 from ..work.services import Services
 from .assignment import PEOPLE, everyone, people_by_face
 from .choices import chosen
+from .consent import may_swap
 
 
 def look(services: Services, visit: Visit, *, target: str | None) -> dict[str, Any]:
@@ -32,7 +34,10 @@ def look(services: Services, visit: Visit, *, target: str | None) -> dict[str, A
     if not target:
         return nothing
     services.engine.admit(visit.caller)
-    image, detected = services.engine.find_faces(target)
+    try:
+        image, detected = services.engine.find_faces(target)
+    except ImageError:  # said when the photo came in, which takes it out again
+        return nothing
     if not detected:
         return nothing | {"faces_status": say("no_faces", visit.language)}
     pictures: list[Any] = [numbered(image, detected)] if len(detected) > 1 else []
@@ -43,7 +48,7 @@ def look(services: Services, visit: Visit, *, target: str | None) -> dict[str, A
     several = len(detected) > 1
     return {
         "faces_status": say("faces_found" if several else "face_found", visit.language, count=len(detected)),
-        "faces": gr.update(value=pictures, visible=True),
+        "faces": gr.update(value=pictures, visible=several),  # one face is seen in the photo itself
         "found": list(range(len(detected))),
         "assignment": everyone(len(detected)),
         "looked": (target, tuple(detected)),
@@ -64,37 +69,66 @@ def swap(
     model: str,
     choices: Mapping[str, Any],
     looked: tuple[str, tuple[Face, ...]] | None,
+    format: str,
     consented: bool,
 ) -> dict[str, Any]:
-    """Swap the photo; nothing without consent.
+    """Swap the photo; nothing without consent where it is needed.
 
     Raises:
         OptionError: a photo is missing, or nobody was chosen.
     """
-    if not consented:
-        return {}
     if not source and not any((person_b, person_c, person_d)):
         raise OptionError(say("need_source", visit.language))
     if not target:
         raise OptionError(say("need_target", visit.language))
-    services.engine.admit(visit.caller)
     first: list[str | None] = [source, *(more or [])] if source else []
+    if not may_swap(consented, *first, person_b, person_c, person_d, target):
+        return {}
+    services.engine.admit(visit.caller)
     people: dict[str, list[str | None]] = dict(zip(PEOPLE, (first, [person_b], [person_c], [person_d]), strict=True))
     sources = people_by_face(people, assignment, visit.language)
     found = looked[1] if looked is not None and looked[0] == target else None
     done = services.swap_photo(sources, target, model=model, choices=chosen(choices), found=found)
-    return {
-        "result": (done.target, str(done.path)),
+    used = [path for paths in sources.values() for path in paths] if isinstance(sources, dict) else sources
+    made = Made(str(done.path), tuple(dict.fromkeys(used)), target, done.swapped, done.model)
+    return shown(services, made, done) | {
         "status": describe(done, visit.language),
-        "download": gr.update(value=str(done.path), visible=True),
+        "download": str(in_format(services.engine, made, format)),
     }
+
+
+def shown(services: Services, made: Made, done: SwappedPhoto) -> dict[str, Any]:
+    """The whole picture, its first face from near, and a strip of faces if there are several."""
+    several = len(made.faces) > 1
+    return {
+        "result": (done.target, made.path),
+        "near": gr.update(value=close_ups(services.engine, made, 0), visible=True),
+        "strip": gr.update(value=strip(done.image, made.faces) if several else None, visible=several),
+        "saving": gr.update(visible=True),
+        "made": made,
+        "picked": 0,
+    }
+
+
+def show_near(services: Services, visit: Visit, *, made: Made | None, picked: int) -> dict[str, Any]:
+    """The face that was picked in the strip."""
+    if made is None or not 0 <= picked < len(made.faces):
+        return {}
+    return {"near": close_ups(services.engine, made, picked)}
+
+
+def save_as(services: Services, visit: Visit, *, made: Made | None, target: str | None, format: str) -> dict[str, Any]:
+    """The result in another format; nothing where it is not shown any more."""
+    if made is None or made.target != target or format not in SUFFIXES:
+        return {}
+    return {"download": str(in_format(services.engine, made, format))}
 
 
 def describe(done: SwappedPhoto, spoken: str) -> str:
     """The sentences below a result."""
     lines = [
         say("swapped", spoken, swapped=done.faces_swapped, found=done.faces_found, seconds=f"{done.seconds:.1f}",
-            model=done.model, device=done.device, detector=done.detector)
+            model=model_words(done.model, spoken))
     ]  # fmt: skip
     lines += [say("left_alone", spoken, number=number_of(i), reason=reason) for i, reason in done.skipped.items()]
     return "\n\n".join([*lines, say("marked", spoken)])

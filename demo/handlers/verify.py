@@ -32,6 +32,8 @@ def in_words(report: VerifyReport, spoken: str) -> str:
     """A verdict and a table of layers, as Markdown."""
     metadata, watermark, credentials = report.metadata, report.watermark, report.credentials
     mark = [say("verify_faces", spoken, faces=watermark.faces, frames=watermark.frames)]
+    if watermark.faces_left:
+        mark.append(say("verify_left", spoken, count=watermark.faces_left))
     if watermark.found:
         mark.append(say("verify_confidence", spoken, confidence=f"{watermark.confidence:.4f}"))
     rows = [

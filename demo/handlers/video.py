@@ -13,7 +13,7 @@ from mobilefaceswap_core.faces.numbers import number_of
 from mobilefaceswap_core.video import Person, VideoEvent
 
 from ..messages import Visit
-from ..texts import say
+from ..texts import model_words, say
 from ..work.clips import SwappedClip, check_clip, plain_report, trim_clip
 from ..work.engine import Engine
 from ..work.services import Services
@@ -168,7 +168,7 @@ def describe(done: SwappedClip, spoken: str) -> str:
     report = done.report
     lines = [
         say("clip_done", spoken, swapped=report.frames_swapped, frames=report.frames, fps=f"{report.fps:.1f}",
-            without=report.frames_without_face, model=report.model, device=report.device),
+            without=report.frames_without_face, model=model_words(report.model, spoken)),
         *report.notes,
         say("marked", spoken),
     ]  # fmt: skip

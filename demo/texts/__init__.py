@@ -23,6 +23,16 @@ def say(key: str, language: str = LANGUAGES[0], /, **values: object) -> str:
     return load_texts(language)[key].format(**values)
 
 
+def model_words(name: str, language: str = LANGUAGES[0], /) -> str:
+    """What a model is called in a sentence; its own name where there is no better one."""
+    return load_texts(language).get(model_key(name), name)
+
+
+def model_key(name: str) -> str:
+    """Key of the text for a model."""
+    return f"model_{name}"
+
+
 def language_of(accept_language: str | None) -> str:
     """The first of a browser's preferred languages that there are texts for."""
     for wish in (accept_language or "").split(","):

@@ -10,7 +10,8 @@ import gradio as gr
 from ..browser.serve import URL, page_folder, prepares_itself
 from ..handlers import browser as handlers
 from . import consent
-from .context import Context, photo
+from .context import Context
+from .photos import photo
 
 _FRAME = (
     f'<iframe id="browser-frame" src="{URL}/index.html" title="{{title}}" loading="lazy" allow="camera; fullscreen"'
@@ -52,7 +53,7 @@ def lay_out(context: Context) -> BrowserTab:
         gr.Markdown(words("browser_prepare_hint"), elem_classes="hint")
         with gr.Row(equal_height=False):
             with gr.Column(scale=1, min_width=240):
-                source = photo(words("browser_source"), "browser-source", words("alt_source"), height_px=220)
+                source = photo(context, words("browser_source"), "browser-source", words("alt_source"), height_px=220)
             with gr.Column(scale=1, min_width=240):
                 ready = gr.Button(words("browser_ready"), variant="primary", elem_id="browser-ready")
                 panel = consent.lay_out(context, "browser")

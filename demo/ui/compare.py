@@ -9,7 +9,10 @@ import gradio as gr
 
 from ..handlers import compare as handlers
 from . import consent
-from .context import Context, photo
+from .context import Context
+from .listen import forget
+from .photos import photo
+from .words import model_choices
 
 _PAIRS = 4  # that are offered
 
@@ -42,9 +45,10 @@ def lay_out(context: Context) -> CompareTab:
     gr.Markdown(words("compare_hint"))
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=240):
-            source = photo(words("source"), "compare-source", words("alt_source"), height_px=220)
-            target = photo(words("target"), "compare-target", words("alt_target"), height_px=220)
-            models = gr.CheckboxGroup(known, value=known, label=words("compare_models"), elem_id="compare-models")
+            source = photo(context, words("source"), "compare-source", words("alt_source"), height_px=220)
+            target = photo(context, words("target"), "compare-target", words("alt_target"), height_px=220)
+            models = gr.CheckboxGroup(model_choices(words, known), value=known, label=words("compare_models"),
+                                      elem_id="compare-models")  # fmt: skip
         with gr.Column(scale=3, min_width=300):
             start = gr.Button(words("compare"), variant="primary", size="lg", elem_id="compare-run")
             panel = consent.lay_out(context, "compare")
@@ -66,4 +70,6 @@ def offer(context: Context, tab: CompareTab, examples: Sequence[tuple[str, str]]
 
 def connect(context: Context, tab: CompareTab) -> None:
     """Have the tab answer."""
-    consent.guard(context, tab, tab.start, handlers.compare, ["progress", "grid", "status"], show_progress="hidden")
+    forget([tab.source.change, tab.target.change], [tab.grid, tab.status])
+    consent.guard(context, tab, tab.start, handlers.compare, ["progress", "grid", "status"], photos=["source", "target"],
+                  show_progress="hidden")  # fmt: skip

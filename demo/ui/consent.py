@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gradio as gr
@@ -15,10 +15,11 @@ from .listen import listen
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConsentPanel:
-    """The question and its button; hidden until a guarded button is pressed."""
+    """The question and its button; hidden until a guarded button is pressed. ``photos`` are what it is asked about."""
 
     question: gr.Group
     agree: gr.Button
+    photos: dict[str, Any] = field(default_factory=dict)
 
 
 def lay_out(context: Context, name: str) -> ConsentPanel:
@@ -37,6 +38,7 @@ def guard(
     outputs: Sequence[str],
     *,
     also: Sequence[Any] = (),
+    photos: Sequence[str] = (),
     **options: Any,
 ) -> list[Any]:
     """Have a handler answer a click, with consent.
@@ -50,12 +52,13 @@ def guard(
         handler: takes ``consented`` and must do nothing without it.
         outputs: names of what it may change.
         also: other events that start it, once they are through.
+        photos: names of what is swapped; photos that ship need no consent.
         options: Gradio's event options in the place of those of heavy work.
 
     Returns:
         The events that run it.
     """
-    panel: ConsentPanel = tab.consent
+    panel: ConsentPanel = replace(tab.consent, photos={name: getattr(tab, name) for name in photos})
     asking: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
     starts = (button.click, *(event.then for event in also))
     asked = [listen(start, handlers.ask, context, panel, ["question"], **asking) for start in starts]

@@ -45,9 +45,3 @@ class Context:
 
 # An evaluation is a process of its own at low priority: swaps of other visitors go on beside it.
 BACKGROUND: dict[str, Any] = {"concurrency_id": "evaluate", "concurrency_limit": 1}
-
-
-def photo(label: Any, elem_id: str, alt_text: Any = None, *, height_px: int = 300) -> gr.Image:
-    """An input for a photo that hands over the visitor's own file: 16-bit, CMYK and colour profiles survive."""
-    return gr.Image(label=label, sources=["upload", "webcam", "clipboard"], type="filepath", image_mode=None, format="png",
-                    height=height_px, elem_id=elem_id, alt_text=alt_text)  # fmt: skip

@@ -1,4 +1,4 @@
-"""The Image tab: a face, a photo, a swap."""
+"""The Image tab: a face, a photo, a swap; the swapped face from near beside the whole picture."""
 
 from __future__ import annotations
 
@@ -10,19 +10,31 @@ import gradio as gr
 
 from ..handlers import image as handlers
 from ..handlers.assignment import PEOPLE
+from ..work.results import SUFFIXES, USUAL
 from . import assignment, choices, consent
-from .context import Context, photo
-from .listen import listen
+from .context import Context
+from .listen import forget, listen
+from .photos import photo
+from .words import model_choices
 
 _SLIDER = 12  # percent from the left: a new result shows itself first, and that it can be pulled away
 _PAGE = 8  # pairs that are offered at once
+# On a phone the result is below what asked for it.
+_INTO_VIEW = """() => setTimeout(() => {
+    const near = document.querySelector('#near');
+    if (near && near.getBoundingClientRect().top > innerHeight / 2) {
+        const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+        near.scrollIntoView({behavior: still ? 'auto' : 'smooth', block: 'start'});
+    }
+}, 100)"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageTab:
     """Components of the tab.
 
-    ``found`` and ``assignment`` are the visitor's own: faces of the target, letter by face index; ``looked`` is the target that was searched and what was found in it.
+    ``found`` and ``assignment`` are the visitor's own: faces of the target, letter by face index; ``looked`` is the target
+    that was searched and what was found in it; ``made`` is the last result, ``picked`` the face of it that is seen from near.
     """
 
     source: gr.Image
@@ -37,12 +49,19 @@ class ImageTab:
     assignment: gr.State
     swap: gr.Button
     consent: consent.ConsentPanel
+    near: gr.ImageSlider
+    strip: gr.Gallery
     result: gr.ImageSlider
     status: gr.Markdown
+    saving: gr.Row
+    format: gr.Radio
     download: gr.DownloadButton
     model: gr.Dropdown
     choices: dict[str, Any]
     looked: gr.State
+    made: gr.State
+    picked: gr.State
+    pairs: gr.Column
 
 
 def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
@@ -53,69 +72,100 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
 
 def lay_out(context: Context) -> ImageTab:
     """Add the tab's components."""
-    chosen, found, looked = gr.State({}), gr.State([]), gr.State(None)
+    chosen, found, looked, made, picked = gr.State({}), gr.State([]), gr.State(None), gr.State(None), gr.State(0)
+    pairs = gr.Column()
     with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=260):
-            sources = _sources(context)
-        with gr.Column(scale=2, min_width=260):
-            target = _target(context, found, chosen)
-        with gr.Column(scale=3, min_width=300):
+        with gr.Column(scale=2, min_width=280):
+            with gr.Row(equal_height=False):
+                source = photo(context, context.words("source"), "source", context.words("alt_source"), height_px=240)
+                target = photo(context, context.words("target"), "target", context.words("alt_target"), height_px=240)
+            more = _more(context)
+            faces = _faces(context, found, chosen)
+            asked = _asked(context)
+        with gr.Column(scale=3, min_width=280):
             result = _result(context)
-    return ImageTab(assignment=chosen, found=found, looked=looked, **sources, **target, **result)
+    return ImageTab(source=source, target=target, assignment=chosen, found=found, looked=looked, made=made, picked=picked,
+                    pairs=pairs, **more, **faces, **asked, **result)  # fmt: skip
 
 
-def _sources(context: Context) -> dict[str, Any]:
+def _more(context: Context) -> dict[str, Any]:
     words = context.words
-    source = photo(words("source"), "source", words("alt_source"))
     with gr.Accordion(words("more_sources"), open=False):
         gr.Markdown(words("more_sources_hint"))
         more = gr.File(label=words("person_photos"), file_count="multiple", file_types=["image"], type="filepath")
         with gr.Row():
             others = {
-                f"person_{letter.lower()}": photo(letter, f"person-{letter}", height_px=160) for letter in PEOPLE[1:]
+                f"person_{letter.lower()}": photo(context, letter, f"person-{letter}", height_px=160)
+                for letter in PEOPLE[1:]
             }
-    return {"source": source, "more": more, **others}
+    return {"more": more, **others}
 
 
-def _target(context: Context, found: gr.State, chosen: gr.State) -> dict[str, Any]:
-    words = context.words
-    target = photo(words("target"), "target", words("alt_target"))
+def _faces(context: Context, found: gr.State, chosen: gr.State) -> dict[str, Any]:
     status = gr.Markdown(elem_id="faces-status")
-    faces = gr.Gallery(label=words("faces"), columns=4, height=130, visible=False, format="png", elem_id="faces",
+    faces = gr.Gallery(label=context.words("faces"), columns=4, height=130, visible=False, format="png", elem_id="faces",
                        fit_columns=False, show_label=False, object_fit="contain", interactive=False)  # fmt: skip
     assignment.lay_out(context, found, chosen, "face")
-    return {"target": target, "faces_status": status, "faces": faces}
+    return {"faces_status": status, "faces": faces}
+
+
+def _asked(context: Context) -> dict[str, Any]:
+    """The button, what it asks, and how it is done."""
+    words, engine = context.words, context.engine
+    swap = gr.Button(words("swap"), variant="primary", size="lg", elem_id="swap")
+    panel = consent.lay_out(context, "image")
+    with gr.Accordion(words("options"), open=False):
+        model = gr.Dropdown(model_choices(words, engine.model_names()), value=engine.default_model(),
+                            label=words("model"), elem_id="model")  # fmt: skip
+        chosen = choices.lay_out(context, "image")
+    return {"swap": swap, "consent": panel, "model": model, "choices": chosen}
 
 
 def _result(context: Context) -> dict[str, Any]:
     words = context.words
-    swap = gr.Button(words("swap"), variant="primary", size="lg", elem_id="swap")
-    panel = consent.lay_out(context, "image")
-    result = gr.ImageSlider(label=words("result"), format="png", interactive=False, elem_id="result",
-                            max_height=560, slider_position=_SLIDER)  # fmt: skip
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=260):
+            near = gr.ImageSlider(label=words("near"), format="webp", interactive=False, elem_id="near", visible=False,
+                                  slider_position=_SLIDER, buttons=["fullscreen"])  # fmt: skip
+            strip = gr.Gallery(label=words("strip"), columns=6, height=96, visible=False, format="webp", elem_id="strip",
+                               allow_preview=False, object_fit="cover", interactive=False, buttons=[])  # fmt: skip
+        with gr.Column(min_width=260):
+            result = gr.ImageSlider(label=words("result"), format="png", interactive=False, elem_id="result",
+                                    max_height=560, slider_position=_SLIDER, buttons=["fullscreen"])  # fmt: skip
     status = gr.Markdown(elem_id="status")
-    download = gr.DownloadButton(words("download"), visible=False, elem_id="download")
-    with gr.Accordion(words("options"), open=False):
-        engine = context.engine
-        model = gr.Dropdown(engine.model_names(), value=engine.default_model(), label=words("model"))
-        chosen = choices.lay_out(context, "image")
-    return {"swap": swap, "consent": panel, "result": result, "status": status, "download": download,
-            "model": model, "choices": chosen}  # fmt: skip
+    with gr.Row(visible=False, equal_height=False) as saving:
+        names = gr.Radio(list(SUFFIXES), value=USUAL, label=words("format"), elem_id="format", min_width=200)
+        download = gr.DownloadButton(words("download"), elem_id="download", variant="primary", min_width=160)
+    return {"near": near, "strip": strip, "result": result, "status": status, "saving": saving, "format": names,
+            "download": download}  # fmt: skip
 
 
 def offer(context: Context, tab: ImageTab, examples: Sequence[tuple[str, str]]) -> list[Any]:
     """Show the pairs to try; the events that follow a choice."""
     if not examples:
         return []
-    shown = gr.Examples([list(pair) for pair in examples], [tab.source, tab.target], label=context.words("examples"),
-                        examples_per_page=_PAGE, elem_id="examples")  # fmt: skip
+    with tab.pairs:
+        shown = gr.Examples([list(pair) for pair in examples], [tab.source, tab.target], label=context.words("examples"),
+                            examples_per_page=_PAGE, elem_id="examples")  # fmt: skip
+        gr.Markdown(context.words("examples_note"), elem_classes="hint")
     shown.dataset.headers = ["1", "2"]  # column heads are not translated; the numbers are those of the steps
-    gr.Markdown(context.words("examples_note"), elem_classes="hint")
     return [shown.load_input_event]
+
+
+def _index(event: gr.SelectData) -> int:
+    return int(event.index)
 
 
 def connect(context: Context, tab: ImageTab, also: Sequence[Any]) -> None:
     """Have the tab answer; ``also`` are events after which it swaps at once."""
     listen(tab.target.change, handlers.look, context, tab, ["faces_status", "faces", "found", "assignment", "looked"],
            queue=True, show_progress="hidden")  # fmt: skip
-    consent.guard(context, tab, tab.swap, handlers.swap, ["result", "status", "download"], also=also)
+    forget([tab.source.change, tab.target.change], [tab.result, tab.status], [tab.near, tab.strip, tab.saving])
+    people = ["source", "more", "person_b", "person_c", "person_d", "target"]
+    outputs = ["result", "near", "strip", "status", "saving", "download", "made", "picked"]
+    for event in consent.guard(context, tab, tab.swap, handlers.swap, outputs, also=also, photos=people):
+        event.success(None, None, None, js=_INTO_VIEW, api_visibility="private")
+    tab.strip.select(_index, None, tab.picked, queue=False, show_progress="hidden", api_visibility="private")
+    quietly: dict[str, Any] = {"show_progress": "hidden"}
+    listen(tab.picked.change, handlers.show_near, context, tab, ["near"], **quietly)
+    listen(tab.format.input, handlers.save_as, context, tab, ["download"], **quietly)

@@ -20,6 +20,10 @@ from ..messages import Visit, spoken_error
 from ..work.services import Services
 from .context import Context
 
+# A result goes with what it was made of. In the browser, so that it cannot arrive after the next result; what is
+# hidden loses its file too, and comes back with the next one.
+_FORGET = """() => [%s]"""
+_NOTHING, _HIDDEN = "null", "{__type__: 'update', visible: false}"
 Changes = Mapping[str, Any]
 _GIVEN = 2  # services and visit
 
@@ -50,6 +54,19 @@ def listen(
     wiring: dict[str, Any] = {"api_visibility": "private", **options}
     given = [each for name in inputs for each in (shown[name].values() if name in groups else [shown[name]])]
     return event(answer, given, [shown[name] for name in outputs], **wiring)
+
+
+def forget(events: Sequence[Callable[..., Any]], emptied: Sequence[Any], hidden: Sequence[Any] = ()) -> None:
+    """Have results go when what they were made of changes.
+
+    Args:
+        events: Gradio's, such as ``image.change``.
+        emptied: components that stay, without their content.
+        hidden: components that are seen only with a result.
+    """
+    script = _FORGET % ", ".join([*[_NOTHING] * len(emptied), *[_HIDDEN] * len(hidden)])
+    for event in events:
+        event(None, None, [*emptied, *hidden], js=script, api_visibility="private")
 
 
 def answering(
@@ -83,6 +100,8 @@ def answering(
                 for answer in answers:
                     yield changed(answer)
         except Exception as error:
+            if "progress" in outputs:
+                yield changed({"progress": ""})  # nothing goes on any more
             raise spoken_error(error, handler.__name__, visit.language) from error
 
     def once(request: gr.Request, *values: Any) -> Any:

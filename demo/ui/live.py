@@ -10,8 +10,9 @@ import gradio as gr
 from ..handlers import live as handlers
 from ..work.camera import read_as_photos
 from . import choices, consent
-from .context import Context, photo
+from .context import Context
 from .listen import listen
+from .photos import photo
 
 _EVERY_S = 0.1  # between two pictures that the browser sends; faster than a processor answers
 _CAMERA = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}}  # larger pictures only take longer to send
@@ -43,7 +44,7 @@ def lay_out(context: Context) -> LiveTab:
     session = gr.State(None, delete_callback=context.services.live.close)
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=240):
-            source = photo(words("live_source"), "live-source", words("alt_source"), height_px=240)
+            source = photo(context, words("live_source"), "live-source", words("alt_source"), height_px=240)
             ready = gr.Button(words("live_ready"), variant="primary", elem_id="live-ready")
             panel = consent.lay_out(context, "live")
             status = gr.Markdown(elem_id="live-status")

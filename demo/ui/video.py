@@ -10,8 +10,10 @@ import gradio as gr
 from ..handlers import video as handlers
 from ..handlers.assignment import PEOPLE
 from . import assignment, choices, consent
-from .context import Context, photo
-from .listen import listen
+from .context import Context
+from .listen import forget, listen
+from .photos import photo
+from .words import model_choices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,10 +66,11 @@ def lay_out(context: Context) -> VideoTab:
 
 def _sources(context: Context) -> dict[str, Any]:
     words = context.words
-    source = photo(words("source"), "video-source", words("alt_source"))
+    source = photo(context, words("source"), "video-source", words("alt_source"))
     with gr.Accordion(words("more_sources"), open=False), gr.Row():
         others = {
-            f"person_{letter.lower()}": photo(letter, f"video-person-{letter}", height_px=160) for letter in PEOPLE[1:]
+            f"person_{letter.lower()}": photo(context, letter, f"video-person-{letter}", height_px=160)
+            for letter in PEOPLE[1:]
         }
     return {"source": source, **others}
 
@@ -102,7 +105,9 @@ def _result(context: Context) -> dict[str, Any]:
     with gr.Accordion(words("clip_report"), open=False, visible=False) as details:
         report = gr.JSON(show_label=False)
     with gr.Accordion(words("options"), open=False):
-        model = gr.Dropdown(engine.model_names(), value=engine.default_video_model(), label=words("model"))
+        model = gr.Dropdown(
+            model_choices(words, engine.model_names()), value=engine.default_video_model(), label=words("model")
+        )
         chosen = choices.lay_out(context, "video", moving=True)
     return {"swap": swap, "cancel": cancel, "consent": panel, "progress": progress, "result": result, "status": status,
             "download": download, "details": details, "report": report, "model": model,
@@ -114,6 +119,7 @@ def connect(context: Context, tab: VideoTab) -> None:
     who = ["people_status", "people", "found", "assignment"]
     listen(tab.clip.change, handlers.forget, context, tab, who, queue=False)
     listen(tab.look.click, handlers.look, context, tab, who, **context.heavy)
+    forget([tab.source.change, tab.clip.change], [tab.result, tab.status], [tab.download, tab.details])
     outputs = ["progress", "result", "status", "download", "details", "report"]
     consent.guard(context, tab, tab.swap, handlers.swap, outputs, show_progress="hidden")
     # Gradio's own `cancels` would drop the job where it stands and leave its file behind.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import gradio as gr
 
 from ..settings import Settings
-from ..texts import LANGUAGES, about_words, consent_words, load_texts, say
+from ..texts import LANGUAGES, about_words, consent_words, load_texts, model_key, say
 
 
 def translations(settings: Settings) -> gr.I18n:
@@ -24,9 +27,20 @@ def translations(settings: Settings) -> gr.I18n:
                 for key, text in load_texts(language).items()
             }
             | {
-                "consent": f"### {say('consent_title', language)}\n\n{consent_words(language)}",
+                "consent": f"## {say('consent_title', language)}\n\n{consent_words(language)}",
                 "about": about_words(language),
             }
             for language in LANGUAGES
         }
     )
+
+
+def model_choices(words: Callable[[str], Any], names: Sequence[str]) -> list[tuple[Any, str]]:
+    """Models to choose from: what each is called on the page, and the name that programs use.
+
+    Args:
+        words: text by key.
+        names: of models.
+    """
+    known = load_texts(LANGUAGES[0])
+    return [(words(key) if (key := model_key(name)) in known else name, name) for name in names]

@@ -38,6 +38,7 @@ class SwappedPhoto:
         image: the result, RGB uint8.
         faces_found: in the target.
         faces_swapped: of them.
+        swapped: the faces themselves, left to right.
         skipped: reason by face index.
         seconds: the swap took, reading and writing included.
         model: swapper in use.
@@ -50,6 +51,7 @@ class SwappedPhoto:
     image: Image
     faces_found: int
     faces_swapped: int
+    swapped: tuple[Face, ...]
     skipped: dict[int, str]
     seconds: float
     model: str
@@ -212,6 +214,7 @@ class Engine:
             result.image,
             result.report.faces_found,
             result.report.faces_swapped,
+            tuple(result.faces[index] for index in sorted(result.crops_from_frame)),
             result.report.skipped,
             time.perf_counter() - started,
             info.name,

@@ -32,10 +32,24 @@ def numbered(image: Image, faces: Sequence[Face]) -> Image:
     return drawn
 
 
+def close_up(image: Image, face: Face, *, size_px: int = 512, wider: float = 0.9) -> Image:
+    """A square cut-out around a face; at the picture's border it is moved inwards, never squeezed.
+
+    Args:
+        image: ``(H, W, 3)`` RGB uint8.
+        face: to show.
+        size_px: side of the result.
+        wider: half the side of the cut-out, in sizes of the face.
+    """
+    height, width = image.shape[:2]
+    side = max(1, min(round(2 * wider * face.size_px), height, width))
+    centre = face.box.reshape(2, 2).mean(0)
+    left, top = np.clip(np.round(centre - side / 2), 0, (width - side, height - side)).astype(int)
+    region = image[top : top + side, left : left + side]
+    way = cv2.INTER_AREA if side >= size_px else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(region, (size_px, size_px), interpolation=way), np.uint8)
+
+
 def thumbnail(image: Image, face: Face, *, size_px: int = 128) -> Image:
-    """A square cut-out around a face, a little wider than its box."""
-    centre, half = face.box.reshape(2, 2).mean(0), 0.7 * face.size_px
-    left, top = np.floor(centre - half).astype(int).clip(0)
-    right, bottom = np.minimum(np.ceil(centre + half).astype(int), image.shape[1::-1])
-    region = image[top : max(bottom, top + 1), left : max(right, left + 1)]
-    return np.asarray(cv2.resize(region, (size_px, size_px), interpolation=cv2.INTER_AREA), np.uint8)
+    """A small close-up, to tell faces apart."""
+    return close_up(image, face, size_px=size_px, wider=0.7)

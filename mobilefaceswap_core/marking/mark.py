@@ -109,6 +109,7 @@ def save_image(
     like: LoadedImage | None = None,
     quality: int = 95,
     version: str | None = None,
+    title: str | None = None,
 ) -> MarkReport:
     """Write a swapped still: pixels, badge, metadata and credentials in one go; the file appears whole or not at all.
 
@@ -119,6 +120,7 @@ def save_image(
         model: name of the swapper.
         options: see :class:`MarkOptions`.
         like: the photo it was made from; see :func:`~mobilefaceswap_core.files.images.write_image`.
+        title: name in the credentials; the file's by default.
 
     Raises:
         OutputError: the file cannot be written.
@@ -130,7 +132,7 @@ def save_image(
     with written_whole(path) as part:
         write_image(part, draw_badge(image) if options.badge else image, like, quality=quality, text=text)
         signed = finish_file(
-            part, model=model, options=replace(options, metadata=False), version=version, title=path.name
+            part, model=model, options=replace(options, metadata=False), version=version, title=title or path.name
         )
     applied = [*(["metadata"] if text else []), *signed.applied]
     left_out = dict(signed.left_out)

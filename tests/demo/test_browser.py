@@ -118,28 +118,42 @@ def start(page: Any, button: str, panel: str) -> None:
     page.click(f"#agree-{panel}")
 
 
+def own(folder: Path) -> Path:
+    """A photo that does not ship."""
+    cv2.imwrite(str(folder / "own.png"), cv2.imread(str(OTHER)))
+    return folder / "own.png"
+
+
 def text(page: Any, where: str) -> str:
     page.wait_for_selector(f"#{where} p")
     return page.inner_text(f"#{where}")
 
 
-def test_an_example_and_one_agreement_give_a_marked_swap(visit: Any, folder: Path) -> None:
+def test_an_example_is_one_click_to_a_marked_swap_with_the_face_from_near(visit: Any, folder: Path) -> None:
     page = visit()
     page.locator("#examples tbody tr").first.click()
-    page.click("#agree-image")
     assert text(page, "status").startswith("1 of 1 faces swapped")
-    assert page.locator("#result img").count() >= 2
+    assert not page.is_visible("#agree-image")
+    assert page.locator("#result img").count() >= 2 and page.locator("#near img").first.is_visible()
     with page.expect_download() as download:
         page.click("#download")
+    assert re.fullmatch(r"average_1_on_astronaut_\d{8}-\d{6}\.png", download.value.suggested_filename)
     saved = folder / "downloaded.png"
     download.value.save_as(saved)
     assert verify_file(saved).marked
+    page.get_by_label("JPEG").check()
+    page.wait_for_function("document.querySelector('#download').outerHTML.includes('.jpg')")
+    with page.expect_download() as download:
+        page.click("#download")
+    assert download.value.suggested_filename.endswith(".jpg")
+    assert Path(download.value.path()).read_bytes().startswith(b"\xff\xd8\xff")
 
 
-def test_consent_is_asked_once_for_all_tabs(visit: Any) -> None:
+def test_consent_is_asked_once_for_all_tabs(visit: Any, folder: Path) -> None:
     page = visit()
-    page.locator("#examples tbody tr").first.click()
-    page.click("#agree-image")
+    upload(page, "source", PORTRAIT)
+    upload(page, "target", own(folder))
+    start(page, "swap", "image")
     text(page, "status")
     page.get_by_role("tab", name="Live", exact=True).click()
     upload(page, "live-source", PORTRAIT)
@@ -171,7 +185,7 @@ def test_a_photo_without_a_face_is_said_to_have_none(visit: Any, folder: Path) -
 
 def test_a_swap_without_photos_says_what_is_missing(visit: Any) -> None:
     page = visit()
-    start(page, "swap", "image")
+    page.click("#swap")
     page.get_by_text("Add a photo of the face to use first.").wait_for()
 
 
@@ -233,11 +247,15 @@ def test_methods_are_compared_with_their_figures(visit: Any) -> None:
     page = visit("Compare")
     upload(page, "compare-source", PORTRAIT)
     upload(page, "compare-target", OTHER)
-    page.get_by_label("teacher").first.uncheck()
-    start(page, "compare-run", "compare")
+    page.get_by_label("Teacher (research)").first.uncheck()
+    page.click("#compare-run")  # both photos ship
     assert "2 methods measured" in text(page, "compare-status")
     figures = page.locator("#compare-grid figure")
-    assert [figure.split("\n")[0] for figure in figures.all_inner_texts()] == ["target, no swap", "student", "graphics"]
+    assert [figure.split("\n")[0] for figure in figures.all_inner_texts()] == [
+        "target, no swap",
+        "MobileFaceSwap",
+        "Warp without a network",
+    ]
     similarity = [float(re.search(r"identity\s+(-?[\d.]+)", figure).group(1)) for figure in figures.all_inner_texts()]
     assert min(similarity[1:]) > similarity[0]  # every swap is nearer to the source than the target was
     assert "0.30 G" in figures.nth(1).inner_text()
@@ -309,9 +327,11 @@ def test_a_chinese_browser_reads_chinese(visit: Any, folder: Path) -> None:
     page.get_by_role("tab", name="图片", exact=True).wait_for()
     assert "换脸" in page.inner_text("#swap")
     page.click("#swap")
-    page.get_by_text("第一次换脸之前").wait_for()
-    page.click("#agree-image")
     page.get_by_text("请先添加要使用的脸的照片").wait_for()
+    upload(page, "source", PORTRAIT)
+    upload(page, "target", own(folder))
+    page.click("#swap")
+    page.get_by_text("第一次换脸之前").wait_for()
 
 
 def test_everything_that_can_be_pressed_has_a_name(visit: Any) -> None:
@@ -326,8 +346,10 @@ def test_everything_that_can_be_pressed_has_a_name(visit: Any) -> None:
     assert nameless == []
 
 
-def test_the_swap_button_works_from_the_keyboard(visit: Any) -> None:
+def test_the_swap_button_works_from_the_keyboard(visit: Any, folder: Path) -> None:
     page = visit()
+    upload(page, "source", PORTRAIT)
+    upload(page, "target", own(folder))
     page.focus("#swap")
     page.keyboard.press("Enter")
     page.wait_for_selector("#agree-image", state="visible")

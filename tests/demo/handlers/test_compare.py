@@ -34,7 +34,7 @@ def test_methods_appear_one_after_the_other(services: Services, photo: str) -> N
     start, *steps, last = compare.compare(
         fakes, VISIT, source=photo, target=photo, models=["graphics", "student"], consented=True
     )
-    assert "graphics" in start["progress"] and start["grid"] == ""
+    assert "Warp without a network" in start["progress"] and start["grid"] == ""
     assert [step["grid"].count("<figure>") for step in steps] == [1, 2, 3]
     assert steps[1]["progress"] and not steps[2]["progress"]
     assert last["status"] == "2 methods measured. Judges: a judge."

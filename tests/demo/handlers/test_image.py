@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from demo.handlers.image import look, swap
+from demo.examples.pairs import EXAMPLES
+from demo.handlers import photos
+from demo.handlers.image import look, save_as, show_near, swap
 from demo.messages import Visit
 from demo.work.services import Services
-from mobilefaceswap_core.errors import NoFaceError, OptionError
+from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError
+from mobilefaceswap_core.files.images import read_image
+from mobilefaceswap_core.marking import verify_file
 from tests.fakes.painted import GREY, colour_of, is_near, squares
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
@@ -21,7 +26,8 @@ VISIT = Visit()
 def inputs(**changes: Any) -> dict[str, Any]:
     """What the tab holds before anything was touched."""
     empty = dict.fromkeys(("source", "more", "person_b", "person_c", "person_d", "target"))
-    return empty | {"assignment": {}, "model": "graphics", "choices": {}, "looked": None, "consented": True} | changes
+    return empty | {"assignment": {}, "model": "graphics", "choices": {}, "looked": None, "format": "PNG",
+                    "consented": True} | changes  # fmt: skip
 
 
 def test_without_consent_nothing_is_done_or_shown(services: Services, tmp_path: Path) -> None:
@@ -34,7 +40,10 @@ def test_a_photo_gets_the_face_and_a_sentence(services: Services, tmp_path: Path
     shown = swap(services, VISIT, **inputs(source=source, target=target))
     before, after = shown["result"]
     assert is_near(colour_of(before), GREY) and Path(after).is_file()
-    assert shown["status"].startswith("2 of 2 faces swapped") and shown["download"]["value"] == after
+    assert shown["status"].startswith("2 of 2 faces swapped in") and shown["status"].split("\n")[0].endswith(
+        "by Warp without a network."
+    )
+    assert Path(shown["download"]).is_file()
 
 
 def test_faces_are_numbered_from_one_in_every_label(services: Services, tmp_path: Path) -> None:
@@ -58,8 +67,6 @@ def test_an_error_of_the_core_counts_like_the_labels(services: Services, tmp_pat
 
 
 def test_two_people_go_where_they_were_sent(services: Services, tmp_path: Path) -> None:
-    from mobilefaceswap_core.files.images import read_image
-
     first, second = squares(tmp_path / "a.png", RED), squares(tmp_path / "b.png", BLUE)
     target = squares(tmp_path / "t.png", GREY, GREY)
     shown = swap(services, VISIT, **inputs(source=first, person_b=second, target=target, assignment={0: "B", 1: "A"}))
@@ -90,3 +97,64 @@ def test_what_is_missing_is_named(services: Services, tmp_path: Path, missing: s
 def test_a_visitor_is_answered_in_the_own_language(services: Services, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="请先添加要使用的脸的照片"):
         swap(services, Visit("zh-CN"), **inputs())
+
+
+def test_photos_that_ship_are_swapped_without_a_question_and_own_ones_are_not(
+    services: Services, tmp_path: Path
+) -> None:
+    shipped, own = str(EXAMPLES / "average_1.webp"), squares(tmp_path / "own.png", RED)
+    assert swap(services, VISIT, **inputs(source=shipped, target=shipped, consented=False))["status"]
+    for which in ("source", "target", "person_b"):
+        photos = {"source": shipped, "target": shipped} | {which: own}
+        assert swap(services, VISIT, **inputs(**photos, consented=False)) == {}
+    assert swap(services, VISIT, **inputs(source=shipped, more=[own], target=shipped, consented=False)) == {}
+
+
+def test_each_swapped_face_of_a_group_is_seen_from_near(services: Services, tmp_path: Path) -> None:
+    red, blue = squares(tmp_path / "a.png", RED), squares(tmp_path / "b.png", BLUE)
+    target = squares(tmp_path / "t.png", GREY, GREY, GREY)
+    shown = swap(
+        services, VISIT, **inputs(source=red, person_b=blue, target=target, assignment={0: "B", 1: "-", 2: "A"})
+    )
+    assert len(shown["strip"]["value"]) == 2 and shown["strip"]["visible"]
+    before, after = shown["near"]["value"]
+    assert before.shape == after.shape == (512, 512, 3)
+    assert is_near(before[256, 256], GREY) and is_near(after[256, 256], BLUE)
+    before, after = show_near(services, VISIT, made=shown["made"], picked=1)["near"]
+    assert is_near(before[256, 256], GREY) and is_near(after[256, 256], RED)
+    assert show_near(services, VISIT, made=shown["made"], picked=2) == {}
+
+
+def test_one_swapped_face_needs_no_strip(services: Services, tmp_path: Path) -> None:
+    photo = squares(tmp_path / "t.png", GREY)
+    assert not swap(services, VISIT, **inputs(source=photo, target=photo))["strip"]["visible"]
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("PNG", "png"), ("JPEG", "jpg"), ("WebP", "webp")])
+def test_the_file_says_whose_face_and_which_photo_and_is_marked(
+    services: Services, tmp_path: Path, name: str, suffix: str
+) -> None:
+    source, target = squares(tmp_path / "my face.png", RED), squares(tmp_path / "holiday.png", GREY)
+    shown = swap(services, VISIT, **inputs(source=source, target=target, format=name))
+    file = Path(shown["download"])
+    assert re.fullmatch(rf"my_face_on_holiday_\d{{8}}-\d{{6}}\.{suffix}", file.name)
+    assert read_image(file).format == name.upper() and verify_file(file).metadata.found
+    assert b"my_face" not in file.read_bytes()  # what is handed on does not tell how a visitor names files
+
+
+def test_another_format_is_made_of_the_result_and_only_while_it_is_shown(services: Services, tmp_path: Path) -> None:
+    source, target = squares(tmp_path / "s.png", RED), squares(tmp_path / "t.png", GREY)
+    made = swap(services, VISIT, **inputs(source=source, target=target))["made"]
+    file = save_as(services, VISIT, made=made, target=target, format="WebP")["download"]
+    assert read_image(file).format == "WEBP" and verify_file(file).metadata.found
+    assert save_as(services, VISIT, made=made, target=source, format="WebP") == {}
+    assert save_as(services, VISIT, made=made, target=target, format="EXE") == {}
+
+
+def test_a_broken_photo_shows_no_faces_and_is_refused_in_our_words(services: Services, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+    assert look(services, VISIT, target=str(broken))["faces"]["visible"] is False
+    with pytest.raises(ImageError, match="damaged"):
+        photos.check(services, VISIT, photo=str(broken))
+    photos.check(services, VISIT, photo=None)

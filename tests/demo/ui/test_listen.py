@@ -68,6 +68,17 @@ def test_errors_are_said_and_surprises_are_not_shown(
     assert said in str(shown.value.message) and shown.value.__cause__ is error
 
 
+def test_a_bar_stops_with_an_error(services: Services) -> None:
+    def steps(*_: Any) -> Iterator[dict[str, Any]]:
+        yield {"progress": "Getting ready"}
+        raise OptionError("No.")
+
+    answers = answering(steps, services, [], {"progress": "the bar", "status": "the component"})(REQUEST)
+    assert next(answers) == {"the bar": "Getting ready"} and next(answers) == {"the bar": ""}
+    with pytest.raises(gr.Error):
+        next(answers)
+
+
 def test_a_visitor_who_leaves_closes_the_handler(services: Services) -> None:
     closed = []
 

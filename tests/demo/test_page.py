@@ -1,0 +1,173 @@
+"""The page as a visitor sees it: one width everywhere, readable for everybody, and nothing old or broken left standing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from demo.build import build_demo, launch_options
+from demo.settings import Settings
+from demo.texts import LANGUAGES, load_texts
+from demo.work.engine import Engine
+from tests.fakes.built_page import CHROMIUM, PATIENCE_MS, PORTRAITS, chromium
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium: install the package or set MOBILEFACESWAP_CHROMIUM"),
+]
+PHONE_PX = 600  # narrower windows are phones
+# Of each tab, something that only it shows.
+TABS = {
+    "image": "#swap", "video": "#swap-clip", "live": "#live-ready", "browser": "#browser-not-built, #browser-page",
+    "compare": "#compare-run", "evaluate": "#evaluate-run", "verify": "#verify-file", "about": "#method",
+}  # fmt: skip
+PLACES = """() => {
+    window.scrollTo(1000, 0);
+    const title = document.querySelector('#title h1').getBoundingClientRect();
+    const wide = [...document.querySelectorAll('button, input, .block, h1, p')].filter(e =>
+        e.checkVisibility({visibilityProperty: true}) && !e.closest('[class*=visually-hidden], table, .wide-table')
+        && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 120));
+    const main = document.querySelector('main').getBoundingClientRect();
+    return {sideways: window.scrollX, wide, title: title.x, width: main.width};
+}"""
+SERIOUS = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
+    .filter(found => ['serious', 'critical'].includes(found.impact) || found.id === 'heading-order')
+    .map(found => [found.id, found.nodes.map(node => node.html.slice(0, 160))])"""
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    settings = Settings(detector="lite", request_rate=1000)
+    demo, words = build_demo(settings, Engine(settings))
+    _, address, _ = demo.launch(**launch_options(settings, words), prevent_thread_lock=True, server_name="127.0.0.1")
+    yield address
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
+    with chromium("--disable-gpu") as opened:
+        yield opened
+
+
+@pytest.fixture
+def visit(browser: Any, url: str) -> Iterator[Any]:
+    """Opens the page as a new visitor."""
+    contexts = []
+
+    def open_page(width: int = 1280, *, theme: str = "light", **context: Any) -> Any:
+        phone = width < PHONE_PX
+        contexts.append(browser.new_context(viewport={"width": width, "height": 844}, is_mobile=phone, has_touch=phone,
+                                            color_scheme=theme, reduced_motion="reduce", **context))  # fmt: skip
+        page = contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(f"{url}?__theme={theme}")
+        page.wait_for_selector("#swap")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def upload(page: Any, where: str, path: Path) -> None:
+    page.set_input_files(f"#{where} input[type=file]", str(path))
+
+
+def swap_an_example(page: Any) -> None:
+    page.locator("#examples tbody tr").first.click()
+    page.wait_for_selector("#status p")
+    page.wait_for_selector("#near img")
+
+
+def go_to(page: Any, name: str) -> None:
+    """A tab of the row, or of the menu that Gradio folds tabs without room into."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if tab.count() and tab.last.is_visible():
+        tab.last.click()
+    else:
+        page.locator(".overflow-menu > button").click()
+        page.locator(".overflow-dropdown button", has_text=name).click()
+
+
+def places(page: Any) -> dict[str, Any]:
+    """Where things are, once they are at rest."""
+    before, until = page.evaluate(PLACES), time.monotonic() + PATIENCE_MS / 1000
+    while time.monotonic() < until:
+        page.wait_for_timeout(150)
+        now = page.evaluate(PLACES)
+        if now == before:
+            return now
+        before = now
+    return before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 390, 768, 1280, 1920])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_has_one_width_and_every_tab_is_reached(visit: Any, language: str, width: int) -> None:
+    page = visit(width, locale=language)
+    names = load_texts(language)
+    page.get_by_text(names["examples"], exact=True).first.wait_for()
+    first = places(page)
+    assert first["sideways"] == 0 and first["wide"] == []
+    swap_an_example(page)
+    assert places(page) == first, "after a swap"
+    for tab, shows in TABS.items():
+        go_to(page, names[f"tab_{tab}"])
+        page.wait_for_selector(shows, state="visible")
+        assert places(page) == first, tab
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_image_tab_is_readable_for_everybody(visit: Any, node_modules: Path, tmp_path: Path, theme: str) -> None:
+    page = visit(theme=theme, bypass_csp=True)  # axe-core comes into the page as a script
+    page.evaluate((node_modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
+    page.wait_for_selector(".empty[role=img]")
+    assert page.evaluate(SERIOUS) == []
+    swap_an_example(page)
+    assert page.evaluate(SERIOUS) == []
+    own = tmp_path / "own.png"
+    cv2.imwrite(str(own), cv2.imread(str(PORTRAITS[3])))
+    upload(page, "source", own)
+    page.wait_for_function("!document.querySelector('#near img')")  # the old result is gone, so the new photo is there
+    page.click("#swap")
+    page.wait_for_selector("#agree-image")
+    assert page.evaluate(SERIOUS) == []
+
+
+def test_a_broken_photo_is_said_in_our_words_and_taken_out(visit: Any, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+    page = visit()
+    for where in ("source", "target"):
+        upload(page, where, broken)
+        toast = page.get_by_text("the file is damaged")
+        toast.first.wait_for()
+        assert "broken.png" in toast.first.inner_text() and "/" not in toast.first.inner_text()
+        page.wait_for_function(f"!document.querySelector('#{where} img')")
+        page.get_by_test_id("toast-close").first.click()
+        toast.first.wait_for(state="detached")
+
+
+def test_another_photo_takes_the_old_result_away(visit: Any) -> None:
+    page = visit()
+    swap_an_example(page)
+    assert page.is_visible("#download")
+    upload(page, "target", PORTRAITS[4])
+    page.wait_for_selector("#download", state="hidden")
+    page.wait_for_selector("#near", state="hidden")
+    assert page.locator("#result img").count() == 0 and page.inner_text("#status").strip() == ""
+
+
+def test_on_a_phone_the_result_comes_into_view_by_itself(visit: Any) -> None:
+    page = visit(390)
+    swap_an_example(page)
+    page.wait_for_function("Math.abs(document.querySelector('#near').getBoundingClientRect().top) < 100")
