@@ -96,7 +96,7 @@ def test_the_page_offers_the_ranges_of_the_core() -> None:
 
 def test_occlusion_reads_the_crop_that_the_page_cuts_out() -> None:
     assert spec_of(occlusion.NAME).crop == CropSpec()
-    assert lids._WEIGHT_PX == CropSpec().size_px
+    assert CropSpec().size_px == lids._WEIGHT_PX
 
 
 def test_no_module_of_the_page_repeats_a_number_of_the_finish() -> None:
@@ -104,7 +104,19 @@ def test_no_module_of_the_page_repeats_a_number_of_the_finish() -> None:
     groups = ("COLOUR", "DETAIL", "MASK", "CHOICES", "LIDS", "REGIONS", "NATIVE", "OCCLUSION", "TEXTURE")
     finish = [shared[group] for group in groups]
     names = {name for group in finish for name in group}
-    modules = ("colour", "detail", "mask", "finish", "paste", "lids", "features", "native", "occlusion", "texture", "luma")
+    modules = (
+        "colour",
+        "detail",
+        "mask",
+        "finish",
+        "paste",
+        "lids",
+        "features",
+        "native",
+        "occlusion",
+        "texture",
+        "luma",
+    )
     for name in (*modules, "filters", "shapes", "memory"):
         code = (HERE / "page" / f"{name}.js").read_text(encoding="utf-8")
         assert not re.findall(rf"\b({'|'.join(names)})\b\s*[=:]\s*[\d\[]", code), name

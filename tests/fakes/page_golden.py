@@ -102,7 +102,7 @@ def _around_the_swap() -> dict[str, Any]:
     blinks = [steady(face * [1, 1 + 0.2 * (n % 3)], time_s=0.03 * n) for n in range(1, 15)]
     crop_from_frame = crop_from_frame_matrix(FIVE, CropSpec())
     hidden = round_mask()
-    moving, turned = SteadyOcclusion(), crop_from_frame + [[0, 0.02, 3], [-0.02, 0, -5]]
+    moving, turned = SteadyOcclusion(), crop_from_frame + np.array([[0, 0.02, 3], [-0.02, 0, -5]])
     moving(hidden, crop_from_frame, time_s=1.0)
     carried = moving.carried(turned, time_s=1.03)
     average = moving(1 - hidden, crop_from_frame, time_s=1.09)
