@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from mobilefaceswap_core.blend import colour, detail, mask
+from mobilefaceswap_core.blend import colour, detail, lids, limits, mask, native, occlusion, texture
+from mobilefaceswap_core.choices import CHOICES
 from mobilefaceswap_core.detect import landmarks
 from mobilefaceswap_core.faces import landmarks68
 from mobilefaceswap_core.faces.geometry import template_points
@@ -26,7 +27,8 @@ from mobilefaceswap_core.video import smoothing
 
 FILE = Path(__file__).parent / "page" / "constants.js"
 
-Value = int | float | str | list[Any]
+Value = int | float | str | list[Any] | None  # a switch is an int
+_OFFERED = ("occlusion", "lids", "texture", "strength")  # of the core's choices, what the page's finish knows
 
 
 def constants() -> dict[str, dict[str, Value]]:
@@ -43,6 +45,9 @@ def constants() -> dict[str, dict[str, Value]]:
         "LANDMARKS_68": {
             "LEFT_EYE": _ends(landmarks68.LEFT_EYE),
             "RIGHT_EYE": _ends(landmarks68.RIGHT_EYE),
+            "LEFT_BROW": _ends(landmarks68.LEFT_BROW),
+            "RIGHT_BROW": _ends(landmarks68.RIGHT_BROW),
+            "OUTER_LIPS": _ends(landmarks68.OUTER_LIPS),
             "NOSE_TIP": landmarks68.NOSE_TIP,
             "LEFT_MOUTH": landmarks68.LEFT_MOUTH,
             "RIGHT_MOUTH": landmarks68.RIGHT_MOUTH,
@@ -61,6 +66,7 @@ def constants() -> dict[str, dict[str, Value]]:
             "MIN_LEVEL",
         ),
         "DETAIL": _named(detail, "WIDTH_PX", "KERNEL_PX", "MAX_GAIN", "MIN_WEIGHT", "MIN_PIXELS_SHARE", "MIN_LEVELS"),
+        **_around_the_swap(),
         "MASK": {
             "THRESHOLD": options.threshold,
             **{f"{name.upper()}_PX": length for name, length in options.in_pixels(spec.size_px)._asdict().items()},
@@ -68,6 +74,52 @@ def constants() -> dict[str, dict[str, Value]]:
         "MARK": {"GRID_PX": GRID_PX, "LABEL": badge.TEXT},
         "SMOOTHING": _named(smoothing, "MIN_CUTOFF_HZ", "BETA_HZ", "SPEED_CUTOFF_HZ"),
         "FILES": {"FORMAT": FORMAT, "IDENTITY": IDENTITY_FILE, "STUDENT": STUDENT_FILE, "SOURCE": SOURCE_FILE},
+    }
+
+
+def _around_the_swap() -> dict[str, dict[str, Value]]:
+    """What the finish knows of lids, features, size, occlusion and texture, and what a visitor may choose about them."""
+    return {
+        "CHOICES": {choice.name.upper(): choice.default for choice in CHOICES if choice.name in _OFFERED},
+        "LIDS": {
+            **_named(lids, "USUAL_OPENING", "_BEGINS", "_ENDS", "_OPEN", "_HIGHEST", "_WEIGHT_PX"),
+            # Lengths in px of that weight.
+            "GROWTH_PX": round(lids._GROWTH * lids._WEIGHT_PX),
+            "BLUR_PX": lids._BLUR * lids._WEIGHT_PX,
+            **_named(
+                lids,
+                "_HALF_LIFE_S",
+                "_LONGEST_GAP_S",
+                "_REMEMBERED",
+                "_USUAL_QUANTILE",
+                "_ENOUGH",
+                "_USUAL_LIMITS",
+            ),
+        },
+        "REGIONS": _named(limits, "_BROW_HEIGHT", "_EYE_GROWTH"),
+        "NATIVE": _named(native, "LARGEST_PX", "_WORTH"),
+        "OCCLUSION": _named(
+            occlusion,
+            "CERTAINLY_VISIBLE",
+            "CERTAINLY_HIDDEN",
+            "_GUIDE_RADIUS_PX",
+            "_GUIDE_VARIANCE",
+            "HALF_LIFE_S",
+            "_LONGEST_CARRY_S",
+            "_LONGEST_GAP_S",
+        ),
+        "TEXTURE": _named(
+            texture,
+            "_DETAIL_SIGMA",
+            "_STRUCTURE_RATIO",
+            "_BOX_SIGMAS",
+            "_AGREEMENT_LEVELS",
+            "_OWN_SHARE",
+            "_FEATURE_GROWTH",
+            "_FEATURE_BLUR",
+            "_GATE_PX",
+            "_LARGEST_SHARE",
+        ),
     }
 
 
@@ -87,7 +139,7 @@ def write_constants(path: Path = FILE) -> None:
 
 
 def _named(module: Any, *names: str) -> dict[str, Value]:
-    values = {name: getattr(module, name) for name in names}
+    values = {name.lstrip("_"): getattr(module, name) for name in names}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
@@ -97,6 +149,8 @@ def _ends(part: slice) -> list[int]:
 
 def _written(value: Value) -> str:
     text = json.dumps(value)
+    if value is None:
+        return "/** @type {number | null} */ (null)"
     if not isinstance(value, list):
         return text
     shape = np.shape(value)

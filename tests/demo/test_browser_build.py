@@ -10,16 +10,20 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from demo.browser import serve
 from demo.browser.__main__ import main as command
-from demo.browser.build import HERE, build, consent_html, fetch_runtime
+from demo.browser.build import HERE, _add_networks, build, consent_html, fetch_runtime
 from demo.build import build_demo, launch_options
 from demo.settings import Settings
+from mobilefaceswap_core.blend.occlusion import load_occlusion
 from mobilefaceswap_core.errors import BackendError, OptionError, OutputError
+from mobilefaceswap_core.runtime.sessions import open_session
 
 
 def page_texts(language: str) -> dict[str, str]:
@@ -58,6 +62,19 @@ def test_the_consent_shown_asks_for_all_and_promises_no_credential() -> None:
     shown = consent_html("en")
     assert shown.count("<li>") == 4 and "<strong>" in shown
     assert "credential" not in shown
+
+
+def test_the_occlusion_network_is_stored_in_16_bits_and_computes_as_the_cores(tmp_path: Path) -> None:
+    _add_networks(tmp_path / "models", identity=False)
+    file = tmp_path / "models" / "occlusion.onnx"
+    assert file.stat().st_size < 400_000
+    crop = np.random.default_rng(2).integers(0, 256, (224, 224, 3), np.uint8)
+    crop = cv2.GaussianBlur(crop, (0, 0), 6)
+    session = open_session(file.read_bytes())
+    own = session.run(["hidden"], {"crop": (crop.transpose(2, 0, 1)[None] / np.float32(255)).astype(np.float32)})[0]
+    wanted = load_occlusion()(crop)
+    assert np.ptp(wanted) > 0.1
+    np.testing.assert_allclose(own[0, 0], wanted, atol=1e-3)
 
 
 def test_a_folder_of_other_things_is_not_replaced(tmp_path: Path) -> None:

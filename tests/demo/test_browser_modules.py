@@ -15,7 +15,10 @@ import pytest
 
 from demo.browser.build import HERE
 from demo.browser.constants import constants, constants_js, write_constants
-from mobilefaceswap_core.blend import colour, mask
+from mobilefaceswap_core.blend import colour, lids, mask, occlusion
+from mobilefaceswap_core.choices import CHOICES
+from mobilefaceswap_core.types import CropSpec
+from mobilefaceswap_core.weights.load import spec_of
 from tests.fakes import page_golden
 
 OWN = ("page", "tests", "jsconfig.json", ".prettierignore", "package.json", "package-lock.json")
@@ -75,11 +78,46 @@ def test_the_page_computes_with_the_cores_numbers(monkeypatch: pytest.MonkeyPatc
     assert "MEAN_STRENGTH: 0.123," in constants_js()
 
 
+def test_the_pages_choices_are_the_cores() -> None:
+    defaults = {choice.name.upper(): choice.default for choice in CHOICES}
+    offered = constants()["CHOICES"]
+    assert offered.items() <= defaults.items()
+    assert offered.keys() == {"OCCLUSION", "LIDS", "TEXTURE", "STRENGTH"}
+    assert "OCCLUSION: true," in constants_js()
+    assert "TEXTURE: /** @type {number | null} */ (null)," in constants_js()
+
+
+def test_the_page_offers_the_ranges_of_the_core() -> None:
+    page = (HERE / "page" / "index.html").read_text(encoding="utf-8")
+    for choice in CHOICES:
+        if choice.name in ("texture", "strength"):
+            assert f'id="{choice.name}" type="range" min="{choice.low:g}" max="{choice.high:g}"' in page
+
+
+def test_occlusion_reads_the_crop_that_the_page_cuts_out() -> None:
+    assert spec_of(occlusion.NAME).crop == CropSpec()
+    assert CropSpec().size_px == lids._WEIGHT_PX
+
+
 def test_no_module_of_the_page_repeats_a_number_of_the_finish() -> None:
     shared = constants()
-    finish = [shared[group] for group in ("COLOUR", "DETAIL", "MASK")]
+    groups = ("COLOUR", "DETAIL", "MASK", "CHOICES", "LIDS", "REGIONS", "NATIVE", "OCCLUSION", "TEXTURE")
+    finish = [shared[group] for group in groups]
     names = {name for group in finish for name in group}
-    for name in ("colour", "detail", "mask", "finish", "paste"):
+    modules = (
+        "colour",
+        "detail",
+        "mask",
+        "finish",
+        "paste",
+        "lids",
+        "features",
+        "native",
+        "occlusion",
+        "texture",
+        "luma",
+    )
+    for name in (*modules, "filters", "shapes", "memory"):
         code = (HERE / "page" / f"{name}.js").read_text(encoding="utf-8")
         assert not re.findall(rf"\b({'|'.join(names)})\b\s*[=:]\s*[\d\[]", code), name
         # Luma is a sum of thirds and the like; what is left are counts, halves, shapes of arrays.

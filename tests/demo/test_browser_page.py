@@ -18,6 +18,7 @@ from demo.settings import Settings
 from demo.work.engine import Engine
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.faces.geometry import align_face
+from mobilefaceswap_core.faces.landmarks68 import NOSE_TIP
 from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.marking import verify_file
@@ -25,7 +26,7 @@ from mobilefaceswap_core.models import load_swapper
 from mobilefaceswap_core.student.export import export_baked
 from mobilefaceswap_core.student.swapper import Student
 from mobilefaceswap_core.types import CropSpec
-from tests.fakes.built_page import PATIENCE_MS, PORTRAITS, chromium, swaying, write_camera
+from tests.fakes.built_page import PATIENCE_MS, PORTRAITS, chromium, rims, swaying, with_glasses, write_camera
 
 pytestmark = pytest.mark.browser
 SPEC = CropSpec()
@@ -140,6 +141,35 @@ def test_a_photo_is_swapped_with_a_file_made_by_export(visit: Any, student: Stud
     assert similarity(after, read_image(PORTRAITS[1]).image) > similarity(before, read_image(PORTRAITS[1]).image) + 0.1
     corner = after[-60:, -200:].astype(int) - before[-60:, -200:]
     assert (np.abs(corner) > 20).mean() > 0.1  # the visible label
+
+
+def test_glasses_stay_until_the_visitor_lets_them_go(visit: Any, folder: Path) -> None:
+    photo = read_image(PORTRAITS[2]).image
+    (face,) = judges()[0].detect(photo)
+    worn = with_glasses(photo, face.landmarks)
+    cv2.imwrite(str(folder / "glasses.png"), worn[..., ::-1])
+    # Inside of the drawn rims: their own edges are a pixel of both.
+    inside = cv2.erode(rims(face.landmarks, photo.shape).astype(np.uint8), np.ones((3, 3))) > 0
+    page = visit("?run=wasm")
+    page.set_input_files("#photo", str(folder / "glasses.png"))
+    page.click("#agree")
+    page.get_by_text("1 of 1 faces swapped").wait_for()
+
+    def lost() -> float:
+        return float(np.abs(shown(page).astype(int) - worn)[inside].mean())
+
+    assert page.is_checked("#occlusion")
+    kept = lost()
+    page.uncheck("#occlusion")
+    page.get_by_text("Swapping").wait_for()
+    page.get_by_text("1 of 1 faces swapped").wait_for()
+    assert kept < 4 and lost() > 3 * kept
+    page.locator("#strength").fill("0")
+    page.get_by_text("Swapping").wait_for()
+    page.get_by_text("1 of 1 faces swapped").wait_for()
+    x, y = np.round(face.landmarks[NOSE_TIP]).astype(int)
+    nose = np.s_[y - 20 : y + 20, x - 20 : x + 20]
+    assert np.array_equal(shown(page)[nose], worn[nose])  # nothing of the swapped face shows
 
 
 def test_what_cannot_be_used_is_said_in_words(visit: Any, folder: Path) -> None:

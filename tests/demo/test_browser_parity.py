@@ -14,7 +14,10 @@ import pytest
 
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
+from mobilefaceswap_core.blend.finish import FinishOptions, Setting, stages
+from mobilefaceswap_core.blend.finish import finish as finish_crop
 from mobilefaceswap_core.blend.mask import refine_mask
+from mobilefaceswap_core.blend.occlusion import load_occlusion
 from mobilefaceswap_core.blend.paste import paste_back
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.detect.lite import LiteDetector
@@ -23,9 +26,9 @@ from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.marking.watermark import VIDEO_STRENGTH, embed_crop, payload_for
 from mobilefaceswap_core.student.export import export_baked
 from mobilefaceswap_core.student.swapper import Student
-from mobilefaceswap_core.types import AlignedFace, CropSpec
+from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 from mobilefaceswap_core.video.smoothing import OneEuroFilter
-from tests.fakes.built_page import CHROMIUM, PATIENCE_MS, PORTRAITS, chromium
+from tests.fakes.built_page import CHROMIUM, PATIENCE_MS, PORTRAITS, chromium, with_glasses
 
 pytestmark = pytest.mark.browser
 SPEC = CropSpec()
@@ -58,6 +61,14 @@ def modules(browser: Any, page_url: str) -> Iterator[Any]:
             };
             window.asPicture = ([width, height, data]) => ({width, height, data: new Uint8ClampedArray(window.bytes(data))});
             window.swapper = await window.swap.Swapper.load('wasm');
+            window.finishing = async ([frame, face, crop, mask, matrix, points], chosen, moment = null) => {
+                const swapped = {
+                    pixels: asPicture(face), weight: floats(mask), target: asPicture(crop), landmarks: points,
+                    cropFromFrame: matrix, frame: asPicture(frame), moment, native: null,
+                };
+                const own = swapper.finishOptions({...window.finish.DEFAULTS, ...chosen});
+                return window.finish.finish(swapped, {...own, matchesColours: true, matchesDetail: true, drawPattern: null});
+            };
         }"""
     )
     yield page
@@ -171,18 +182,13 @@ def test_colours_detail_mask_and_paste_agree(
     (swapped,) = student.swap([target], [person])
     # This target is no sharper than the student; a softer face leaves detail something to do.
     swapped = replace(swapped, image=cv2.GaussianBlur(swapped.image, (5, 5), 1.0))
-    code = """async ([frame, face, crop, mask, matrix]) => {
-        const into = asPicture(frame);
-        const swapped = {pixels: asPicture(face), weight: floats(mask), target: asPicture(crop)};
-        const options = {matchesColours: true, matchesDetail: true, drawPattern: null};
-        const {pixels, weight} = await finish.finish(swapped, options);
-        paste.pasteBack(into, pixels, weight, matrix);
+    code = """async (given) => {
+        const into = asPicture(given[0]);
+        const {pixels, weight} = await finishing(given, {lids: false, occlusion: false});
+        paste.pasteBack(into, pixels, weight, given[4]);
         return [text(pixels.data), text(weight), text(into.data)];
     }"""
-    mask = base64.b64encode(swapped.mask.tobytes()).decode()
-    pixels, weight, frame = modules.evaluate(
-        code, [rgba(astronaut), rgba(swapped.image), rgba(target.image), mask, target.crop_from_frame.ravel().tolist()]
-    )
+    pixels, weight, frame = modules.evaluate(code, finishing(astronaut, target, swapped))
     matched = match_colours(swapped.image, target.image, swapped.mask)
     detailed = match_detail(matched, target.image, swapped.mask)
     assert levels(detailed, matched) > 2
@@ -198,6 +204,61 @@ def test_colours_detail_mask_and_paste_agree(
     assert levels(wanted, astronaut) > 40
 
 
+def finishing(frame: np.ndarray, target: AlignedFace, swapped: SwappedCrop) -> list[Any]:
+    """What the page finishes, as it takes it."""
+    assert target.landmarks is not None
+    mask = base64.b64encode(swapped.mask.tobytes()).decode()
+    matrix, points = target.crop_from_frame.ravel().tolist(), target.landmarks.tolist()
+    return [rgba(frame), rgba(swapped.image), rgba(target.image), mask, matrix, points]
+
+
+def glasses_at(side: int, astronaut: np.ndarray) -> tuple[np.ndarray, AlignedFace]:
+    """A photo of somebody with glasses whose crop is about as wide, half of the eyes closed by its landmarks."""
+    (face,) = load_detector("lite").detect(astronaut)
+    scale = side * abs(np.linalg.det(crop_from_frame_matrix(face.five, SPEC)[:, :2])) ** 0.5 / 224
+    photo = cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    (face,) = load_detector("lite").detect(photo)
+    target = align_face(with_glasses(photo, face.landmarks), face, SPEC)
+    landmarks = target.landmarks.copy()
+    landmarks[[43, 44]] += 0.7 * (landmarks[[47, 46]] - landmarks[[43, 44]])  # the right eye's upper lid
+    return with_glasses(photo, face.landmarks), replace(target, landmarks=landmarks)
+
+
+def test_what_hides_a_face_is_seen_as_in_python(modules: Any, astronaut: np.ndarray) -> None:
+    _, target = glasses_at(224, astronaut)
+    code = "async (p) => { const see = swapper.finishOptions(finish.DEFAULTS).seeHidden; return text((await see(asPicture(p))).data); }"
+    got = floats(modules.evaluate(code, rgba(target.image))).reshape(224, 224)
+    wanted = load_occlusion()(target.image)
+    assert wanted.max() > 0.9 and wanted.min() < 0.1
+    assert np.abs(got - wanted).max() < 0.01  # weights of 16 bits
+
+
+@pytest.mark.parametrize("side", [224, 420])
+@pytest.mark.parametrize("chosen", [{}, {"texture": 0.4, "strength": 0.7}])
+def test_all_stages_of_a_photo_agree(
+    side: int, chosen: dict[str, float], modules: Any, student: Student, person: Any, astronaut: np.ndarray
+) -> None:
+    photo, target = glasses_at(side, astronaut)
+    (swapped,) = student.swap([target], [person])
+    options = FinishOptions(match_colours=True, match_detail=True, **chosen)
+    steps = stages(Setting(student.info, options, occlusion=load_occlusion))
+    wanted = finish_crop(target, swapped, steps, frame=photo)
+    code = """async ([given, chosen]) => {
+        const {pixels, weight, cropFromFrame} = await finishing(given, chosen);
+        return [text(pixels.data), text(weight), cropFromFrame];
+    }"""
+    pixels, weight, matrix = modules.evaluate(code, [finishing(photo, target, swapped), chosen])
+    shape = wanted.pixels.shape
+    assert (shape[0] > 300) == (side > 300)
+    np.testing.assert_allclose(np.reshape(matrix, (2, 3)), wanted.crop_from_frame, atol=1e-6)
+    got = floats(weight).reshape(shape[:2])
+    gap = np.abs(got - wanted.weight)
+    assert gap.mean() < 0.002 and (gap > 0.05).mean() < 0.002
+    different = np.abs(rgb(pixels, shape).astype(int) - wanted.pixels)[got > 0]
+    assert different.mean() < 0.6 and (different > 4).mean() < 0.002
+    assert np.abs(wanted.pixels.astype(int) - cv2.resize(swapped.image, shape[:2])).mean() > 2  # something was done
+
+
 def test_the_hidden_mark_is_that_of_python(modules: Any, student: Student, person: Any, astronaut: np.ndarray) -> None:
     crop = crops(astronaut)[0]
     (swapped,) = student.swap([AlignedFace(crop, np.eye(2, 3))], [person])
@@ -206,7 +267,7 @@ def test_the_hidden_mark_is_that_of_python(modules: Any, student: Student, perso
         swapper.model = 'student';
         const mark = finish.STAGES.find(({name}) => name === 'mark');
         const swapped = {pixels: asPicture(crop), weight: floats(weight), target: asPicture(crop)};
-        return text((await mark.run(swapped, swapper.finishOptions())).pixels.data);
+        return text((await mark.run(swapped, swapper.finishOptions(finish.DEFAULTS))).pixels.data);
     }"""
     text = modules.evaluate(code, [rgba(swapped.image), base64.b64encode(weight.tobytes()).decode()])
     wanted = embed_crop(swapped.image, weight, payload=payload_for("student"), strength=VIDEO_STRENGTH)

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from demo.build import EXAMPLES
+from mobilefaceswap_core.faces.landmarks68 import LEFT_EYE, RIGHT_EYE
 from mobilefaceswap_core.files.images import read_image
 
 CHROMIUM = os.environ.get("MOBILEFACESWAP_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -58,6 +59,25 @@ def write_camera(path: Path) -> Path:
             output.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         output.mux(stream.encode())
     return path
+
+
+def rims(landmarks: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Where glasses sit that are drawn over a face: ``(H, W)`` bool; rims and the bridge between them."""
+    drawn = np.zeros(shape[:2], np.uint8)
+    eyes = np.stack([landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0)])
+    apart = float(np.linalg.norm(eyes[1] - eyes[0]))
+    thickness = max(2, round(0.06 * apart))
+    centres = np.round(eyes + [[-0.02 * apart], [0.02 * apart]] * np.array([1, 0])).astype(int)
+    for centre in centres:
+        cv2.ellipse(drawn, centre.tolist(), (round(0.42 * apart), round(0.33 * apart)), 0, 0, 360, 1, thickness)
+    across = np.round(eyes + (eyes[::-1] - eyes) * 0.41).astype(int)
+    cv2.line(drawn, across[0].tolist(), across[1].tolist(), 1, thickness)
+    return drawn > 0
+
+
+def with_glasses(photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """The photo with dark glasses of clear lenses drawn over its face."""
+    return np.where(rims(landmarks, photo.shape)[..., None], np.uint8([24, 20, 22]), photo)
 
 
 @contextmanager

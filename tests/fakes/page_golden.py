@@ -18,8 +18,13 @@ from onnx import TensorProto, helper
 from demo.browser.build import HERE
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
+from mobilefaceswap_core.blend.lids import SteadyLids, bring_back_lids, closing, lids_weight
+from mobilefaceswap_core.blend.luma import small_luma
 from mobilefaceswap_core.blend.mask import refine_mask
+from mobilefaceswap_core.blend.native import enlarge, native_side_px
+from mobilefaceswap_core.blend.occlusion import SteadyOcclusion, guided, visible_weight
 from mobilefaceswap_core.blend.paste import paste_back
+from mobilefaceswap_core.blend.texture import add_texture, texture_gate
 from mobilefaceswap_core.detect.detector import keep_best
 from mobilefaceswap_core.detect.landmarks import crop_from_region, upright_extent
 from mobilefaceswap_core.detect.lite import windows
@@ -75,6 +80,58 @@ def landmarks() -> NDArray[np.float64]:
     return np.stack([100 + i * 37 % 83, 120 + i * 53 % 71], 1).astype(np.float64)
 
 
+def face_landmarks() -> NDArray[np.float64]:
+    """``(68, 2)`` of a face in a 224 crop; its left eye is open, its right one half closed."""
+    jaw = [[42 + 9 * i - (i == 8) * 2, 100 + 12 * min(i, 16 - i)] for i in range(17)]
+    brows = [[58 + 8 * i, 88 - (i in (1, 2, 3)) * 5] for i in range(5)]
+    brows += [[132 + 8 * i, 88 - (i in (1, 2, 3)) * 5] for i in range(5)]
+    nose = [[113, 104 + 10 * i] for i in range(4)] + [[101 + 6 * i, 146 - (i % 4 == 0) * 2] for i in range(5)]
+    left = [[64, 104], [72, 99], [82, 99], [90, 104], [82, 108], [72, 108]]
+    right = [[134, 104], [142, 103], [152, 103], [160, 105], [152, 108], [142, 108]]
+    outer = [[88, 168], [96, 163], [105, 161], [113, 163], [121, 161], [130, 163], [138, 168], [130, 175], [121, 179],
+             [113, 180], [105, 179], [96, 175]]  # fmt: skip
+    inner = [[92, 168], [105, 166], [113, 167], [121, 166], [134, 168], [121, 172], [113, 173], [105, 172]]
+    return np.array(jaw + brows + nose + left + right + outer + inner, np.float64)
+
+
+def _around_the_swap() -> dict[str, Any]:
+    """Lids, size, occlusion and texture."""
+    face, closed = face_landmarks(), (0.3, 0.9)
+    steady = SteadyLids()
+    # Three steps of a blink, then what was learnt of how far the eyes open.
+    blinks = [steady(face * [1, 1 + 0.2 * (n % 3)], time_s=0.03 * n) for n in range(1, 15)]
+    crop_from_frame = crop_from_frame_matrix(FIVE, CropSpec())
+    hidden = round_mask()
+    moving, turned = SteadyOcclusion(), crop_from_frame + np.array([[0, 0.02, 3], [-0.02, 0, -5]])
+    moving(hidden, crop_from_frame, time_s=1.0)
+    carried = moving.carried(turned, time_s=1.03)
+    average = moving(1 - hidden, crop_from_frame, time_s=1.09)
+    wide = enlarge(soft_face(), round_mask(), crop_from_frame, frame(), 300)
+    at_300, at_600 = ((face + 0.5) * side / SIDE - 0.5 for side in (300, 600))
+    swapped = cv2.resize(soft_face(), (600, 600), interpolation=cv2.INTER_CUBIC)
+    target = cv2.resize(sharp_face(), (600, 600), interpolation=cv2.INTER_CUBIC)
+    assert carried is not None
+    return {
+        "face_landmarks": face.tolist(),
+        "closing": list(closing(face)),
+        "lids_weight": _plane(lids_weight(face, closed, SIDE)),
+        "with_lids": _pixels(bring_back_lids(soft_face(), sharp_face(), face, closed)),
+        "blinks": [list(blink) for blink in blinks],
+        "native_side": [native_side_px(crop_from_frame / scale, SIDE) for scale in (0.2, 0.5, 1.0, 4.0)],
+        "native_pixels": _pixels(wide[0]),
+        "native_weight": _plane(wide[1]),
+        "native_matrix": wide[2].ravel().tolist(),
+        "native_target": _pixels(wide[3]),
+        "small_luma": _plane(small_luma(target, SIDE)),
+        "visible": visible_weight(np.linspace(0, 1, 11, dtype=np.float32)).tolist(),
+        "guided": _plane(guided(hidden, target)),
+        "carried": _plane(carried),
+        "average": _plane(average),
+        "texture_gate": _plane(texture_gate(wide[0], wide[3], at_300)),
+        "textured": _pixels(add_texture(swapped, target, np.ones((600, 600), np.float32), at_600)),
+    }
+
+
 def golden() -> dict[str, Any]:
     """Every answer as plain lists."""
     spec, mask = CropSpec(), round_mask()
@@ -100,13 +157,14 @@ def golden() -> dict[str, Any]:
         "warped": _pixels(warp_to_crop(frame(), crop_from_frame, SIDE)),
         "matched": _pixels(matched),
         "detailed": _pixels(detailed),
-        "weight": weight[AT.start :: AT.step, AT.start :: AT.step].ravel().tolist(),
+        "weight": _plane(weight),
         "pasted": paste_back(frame(), detailed, weight, crop_from_frame)[::20, ::20].ravel().tolist(),
         "windows": [list(window) for window in windows(2000, 1500, 2)],
         "boxes": BOXES,
         "scores": SCORES,
         "kept": [int(i) for i in keep],
         "smoothed": smoothed.ravel().tolist(),
+        **_around_the_swap(),
         "luma_grid": _grid(soft_face()),
         "network": _network(),
         "network_says": {"format": FORMAT, "kind": "baked", "model": "学生"},
@@ -115,6 +173,10 @@ def golden() -> dict[str, Any]:
 
 def _pixels(image: NDArray[np.uint8]) -> list[int]:
     return image[AT.start :: AT.step, AT.start :: AT.step].ravel().tolist()
+
+
+def _plane(values: NDArray[np.float32]) -> list[float]:
+    return [round(float(value), 6) for value in values[AT.start :: AT.step, AT.start :: AT.step].ravel()]
 
 
 def _grid(image: NDArray[np.uint8]) -> list[float]:

@@ -103,6 +103,17 @@ export function compose(cFromB, bFromA) {
   return [a * p + b * s, a * q + b * t, a * r + b * u + c, d * p + e * s, d * q + e * t, d * r + e * u + f];
 }
 
+/** Side in the frame, in pixels, of a crop. @param {Matrix} cropFromFrame @param {number} sizePx of the crop */
+export function sideInFrame([a, b, , d, e], sizePx) {
+  return sizePx / Math.sqrt(Math.abs(a * e - b * d));
+}
+
+/** The map to the same crop with `scale` times as many pixels a side. @param {Matrix} cropFromFrame @param {number} scale */
+export function scaledCrop(cropFromFrame, scale) {
+  const shift = (scale - 1) / 2;
+  return compose([scale, 0, shift, 0, scale, shift], cropFromFrame);
+}
+
 /** @param {Matrix} bFromA @param {Point[]} points @returns {Point[]} */
 export function transformPoints([a, b, c, d, e, f], points) {
   return points.map(([x, y]) => [a * x + b * y + c, d * x + e * y + f]);

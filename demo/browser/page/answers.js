@@ -50,10 +50,9 @@ export class Answers {
     }
     const swapper = this.#swapper;
     if (swapper === null) throw new Error(`Asked for ${action} before the networks were loaded; ask for load first.`);
-    if (action === 'photo') return { ...(await swapper.swapPhoto(request.picture)), picture: request.picture };
-    if (action === 'frame') {
-      return { ...(await swapper.swapFrame(request.picture, request.timeMs)), picture: request.picture };
-    }
+    const { picture, timeMs, choices } = request;
+    if (action === 'photo') return { ...(await swapper.swapPhoto(picture, choices)), picture };
+    if (action === 'frame') return { ...(await swapper.swapFrame(picture, timeMs, choices)), picture };
     if (action === 'condition') await swapper.condition(request.photos);
     else if (action === 'useFile') await swapper.useFile(request.bytes);
     else swapper.restart();

@@ -1,14 +1,9 @@
 /** Bringing a swapped face to the target's strength of detail; a port of `blend/detail.py`, which says where the numbers come from. */
 import { DETAIL } from './constants.js';
+import { gaussianMean } from './filters.js';
 import { grey } from './picture.js';
 
-/**
- * @typedef {import('./picture.js').Picture} Picture
- * @typedef {import('./picture.js').Plane} Plane
- */
-
-const REACH_PX = (DETAIL.KERNEL_PX - 1) / 2;
-const KERNEL = gaussian();
+/** @typedef {import('./picture.js').Picture} Picture */
 
 /**
  * Strengthen the fine detail of a soft swapped face until it is as strong as that of the target's face.
@@ -36,44 +31,12 @@ export function matchDetail(swapped, target, mask) {
 
 /** Luma less its Gaussian mean. @param {Picture} picture */
 function detail(picture) {
-  const { width, height, data: luma } = grey(picture);
-  const across = blur(luma, { length: width, lines: height, step: 1, stride: width });
-  const mean = blur(across, { length: height, lines: width, step: width, stride: 1 });
-  return luma.map((level, i) => level - mean[i]);
-}
-
-/**
- * Weighted mean along lines; the border is mirrored without its last pixel.
- *
- * @param {Float32Array} values
- * @param {{length: number, lines: number, step: number, stride: number}} layout pixels of a line, and how far the next
- *   pixel and the next line are away
- */
-function blur(values, { length, lines, step, stride }) {
-  const blurred = new Float32Array(values.length);
-  for (let line = 0; line < lines; line++) {
-    for (let at = 0; at < length; at++) {
-      let sum = 0;
-      for (let k = -REACH_PX; k <= REACH_PX; k++) {
-        const there = length - 1 - Math.abs(length - 1 - Math.abs(at + k));
-        sum += KERNEL[k + REACH_PX] * values[line * stride + there * step];
-      }
-      blurred[line * stride + at * step] = sum;
-    }
-  }
-  return blurred;
+  const luma = grey(picture);
+  const mean = gaussianMean(luma, DETAIL.WIDTH_PX, DETAIL.KERNEL_PX).data;
+  return luma.data.map((level, i) => level - mean[i]);
 }
 
 /** Root mean square over the face. @param {Float32Array} values @param {number[]} inside */
 function strength(values, inside) {
   return Math.sqrt(inside.reduce((sum, i) => sum + values[i] ** 2, 0) / inside.length);
-}
-
-/** Weights of the mean, which add up to 1. */
-function gaussian() {
-  const raw = Array.from({ length: DETAIL.KERNEL_PX }, (_, i) =>
-    Math.exp(-((i - REACH_PX) ** 2) / (2 * DETAIL.WIDTH_PX ** 2)),
-  );
-  const total = raw.reduce((sum, one) => sum + one, 0);
-  return raw.map((one) => one / total);
 }

@@ -42,6 +42,9 @@ export function elementsOf(document) {
     latency: plain('latency'),
     place: plain('place'),
     mirror: input('mirror'),
+    occlusion: input('occlusion'),
+    texture: input('texture'),
+    strength: input('strength'),
     runOn,
   };
 }

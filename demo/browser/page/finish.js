@@ -4,30 +4,68 @@
  * have no control in the page, so they are no stage of it.
  *
  * @typedef {import('./picture.js').Picture} Picture
+ * @typedef {import('./align.js').Point} Point
+ * @typedef {import('./align.js').Matrix} Matrix
  *
  * @typedef {object} Finishing a swapped crop on its way into the frame
- * @property {Picture} pixels 224 x 224, what will be pasted
- * @property {Float32Array<ArrayBuffer>} weight (224 * 224) in [0, 1]; the network's own mask at first
- * @property {Picture} target the face it was made for, cut out the same way
+ * @property {Picture} pixels square, what will be pasted; 224 x 224 at first
+ * @property {Float32Array<ArrayBuffer>} weight one value a pixel in [0, 1]; the network's own mask at first
+ * @property {Picture} target the face it was made for, cut out the same way, 224 x 224
+ * @property {Point[]} landmarks 68 of the target, in its pixels
+ * @property {Matrix} cropFromFrame the frame to `pixels`
+ * @property {Picture} frame what the target was cut out of
+ * @property {{memory: import('./memory.js').FaceMemory, timeS: number} | null} moment of a camera: what is kept of the face,
+ *   and when the frame was taken; null for a photo
+ * @property {Picture | null} native the target at the side of `pixels`, once that is larger than its crop
  *
- * @typedef {object} FinishOptions
+ * @typedef {object} Choices what a visitor may choose; names and defaults are those of the core's `choices.py`
+ * @property {boolean} occlusion keep what hides the face: glasses, hands, hair
+ * @property {boolean} lids let the swapped eyes close when the target's do
+ * @property {number | null} texture strength of the target's skin texture on large faces of photos; null leaves it to the page
+ * @property {number} strength how far the swapped face shows at all; 1 is whole
+ *
+ * @typedef {object} Own what the page knows of itself
  * @property {boolean} matchesColours bring the swapped face to the target's colours
  * @property {boolean} matchesDetail strengthen its fine detail to the target's
+ * @property {import('./occlusion.js').SeeHidden} seeHidden runs the network that sees what hides a face
  * @property {import('./watermark.js').DrawPattern | null} drawPattern works out the hidden mark; null hides none
+ *
+ * @typedef {Choices & Own} FinishOptions
  *
  * @typedef {object} Stage
  * @property {string} name
- * @property {(options: FinishOptions) => boolean} isWanted
- * @property {(face: Finishing, options: FinishOptions) => Finishing | Promise<Finishing>} run changes nothing it is given
+ * @property {(options: FinishOptions, face: Finishing) => boolean} isWanted
+ * @property {(face: Finishing, options: FinishOptions) => Finishing | Promise<Finishing>} run changes nothing it is given,
+ *   but for what a camera's memory learns
  */
+import { scaledCrop, transformPoints } from './align.js';
 import { matchColours } from './colour.js';
+import { CHOICES } from './constants.js';
 import { matchDetail } from './detail.js';
+import { bringBackLids, closing } from './lids.js';
 import { refineMask } from './mask.js';
+import { enlarge, nativeSide } from './native.js';
+import { guided, visibleWeight } from './occlusion.js';
+import { addTexture } from './texture.js';
 import { hideMark } from './watermark.js';
+
+/** What holds when nobody chooses. @type {Readonly<Choices>} */
+export const DEFAULTS = Object.freeze({
+  occlusion: CHOICES.OCCLUSION,
+  lids: CHOICES.LIDS,
+  texture: CHOICES.TEXTURE,
+  strength: CHOICES.STRENGTH,
+});
+
+/** What a choice of texture comes to: unless chosen, photos have it and cameras do not. @param {number | null} chosen @param {boolean} isMoving */
+export function textureStrength(chosen, isMoving) {
+  return chosen ?? (isMoving ? 0 : 1);
+}
 
 /**
  * In the order they run. Colour and detail compare the faces under the network's own mask, so they come before it is
- * refined; the hidden mark lies over all of these, at the weight it will be pasted with.
+ * refined; texture shows where the face does, so it comes after everything that takes from the weight; the hidden mark
+ * lies over all of these, at the weight it will be pasted with.
  *
  * @type {readonly Stage[]}
  */
@@ -42,10 +80,23 @@ export const STAGES = Object.freeze([
     isWanted: (options) => options.matchesDetail,
     run: (face) => ({ ...face, pixels: matchDetail(face.pixels, face.target, face.weight) }),
   },
+  { name: 'lids', isWanted: (options) => options.lids, run: lids },
   {
     name: 'mask',
     isWanted: () => true,
     run: (face) => ({ ...face, weight: refineMask(face.weight) }),
+  },
+  { name: 'native', isWanted: (_, face) => face.moment === null, run: native },
+  { name: 'occlusion', isWanted: (options) => options.occlusion, run: occlusion },
+  {
+    name: 'texture',
+    isWanted: (options, face) => textureStrength(options.texture, face.moment !== null) > 0 && face.native !== null,
+    run: texture,
+  },
+  {
+    name: 'strength',
+    isWanted: (options) => options.strength !== 1,
+    run: (face, { strength }) => ({ ...face, weight: face.weight.map((own) => own * strength) }),
   },
   {
     name: 'mark',
@@ -55,6 +106,43 @@ export const STAGES = Object.freeze([
   },
 ]);
 
+/** @param {Finishing} face @returns {Finishing} */
+function lids(face) {
+  const { pixels, target, landmarks, moment } = face;
+  const closed = moment === null ? closing(landmarks) : moment.memory.lids.next(landmarks, moment.timeS);
+  return { ...face, pixels: bringBackLids(pixels, target, landmarks, closed) };
+}
+
+/** A face that is larger in the photo than its crop is enlarged here once; what follows works at its own size. @param {Finishing} face */
+function native(face) {
+  const { pixels, weight, cropFromFrame, frame } = face;
+  const side = nativeSide(cropFromFrame, pixels.width);
+  return side === pixels.width ? face : { ...face, ...enlarge(pixels, weight, cropFromFrame, frame, side) };
+}
+
+/** @param {Finishing} face @param {FinishOptions} options @returns {Promise<Finishing>} */
+async function occlusion(face, { seeHidden }) {
+  const { target, weight, cropFromFrame, moment } = face;
+  const steady = moment?.memory.occlusion;
+  const timeS = moment?.timeS ?? 0;
+  let hidden = steady?.carried(cropFromFrame, timeS) ?? null;
+  if (hidden === null) {
+    const seen = await seeHidden(target);
+    hidden = steady?.next(seen, cropFromFrame, timeS) ?? seen;
+  }
+  if (face.native !== null) hidden = guided(hidden, face.native);
+  return { ...face, weight: visibleWeight(weight, hidden.data) };
+}
+
+/** @param {Finishing} face @param {FinishOptions} options @returns {Finishing} */
+function texture(face, options) {
+  const { pixels, target, weight, landmarks, native: whole, moment } = face;
+  if (whole === null) return face; // the crop holds all of the target's detail: there is nothing above it
+  const points = transformPoints(scaledCrop([1, 0, 0, 0, 1, 0], pixels.width / target.width), landmarks);
+  const strength = textureStrength(options.texture, moment !== null);
+  return { ...face, pixels: addTexture(pixels, whole, weight, points, strength) };
+}
+
 /**
  * Run the stages that are wanted, in order.
  *
@@ -63,6 +151,6 @@ export const STAGES = Object.freeze([
  */
 export async function finish(face, options) {
   let finished = face;
-  for (const stage of STAGES) if (stage.isWanted(options)) finished = await stage.run(finished, options);
+  for (const stage of STAGES) if (stage.isWanted(options, finished)) finished = await stage.run(finished, options);
   return finished;
 }

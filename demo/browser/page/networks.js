@@ -5,6 +5,7 @@ import { PageError, Stopped } from './errors.js';
  * @typedef {import('./picture.js').Picture} Picture
  * @typedef {import('./answers.js').Place} Place
  * @typedef {import('./answers.js').Swapped} Swapped
+ * @typedef {import('./finish.js').Choices} Choices
  */
 
 export class Networks {
@@ -42,14 +43,19 @@ export class Networks {
     return this.#ask('useFile', { bytes }, [bytes.buffer]);
   }
 
-  /** @param {Picture} picture given away @returns {Promise<Swapped>} */
-  photo(picture) {
-    return this.#ask('photo', { picture }, [picture.data.buffer]);
+  /** @param {Picture} picture given away @param {Choices} choices @returns {Promise<Swapped>} */
+  photo(picture, choices) {
+    return this.#ask('photo', { picture, choices }, [picture.data.buffer]);
   }
 
-  /** @param {Picture} picture given away @param {number} timeMs when it was taken @returns {Promise<Swapped>} */
-  frame(picture, timeMs) {
-    return this.#ask('frame', { picture, timeMs }, [picture.data.buffer]);
+  /**
+   * @param {Picture} picture given away
+   * @param {number} timeMs when it was taken
+   * @param {Choices} choices
+   * @returns {Promise<Swapped>}
+   */
+  frame(picture, timeMs, choices) {
+    return this.#ask('frame', { picture, timeMs, choices }, [picture.data.buffer]);
   }
 
   /** Forget what was followed; for a new camera. */

@@ -14,6 +14,7 @@ import { Camera, readPhoto } from './camera.js';
 import { elementsOf } from './elements.js';
 import { followApp } from './embedding.js';
 import { PageError, Stopped } from './errors.js';
+import { DEFAULTS, textureStrength } from './finish.js';
 import { drawBadge, markPng } from './mark.js';
 import { Networks } from './networks.js';
 import { FrameRate } from './rate.js';
@@ -75,9 +76,29 @@ class Page {
     sourceFile.onchange = () =>
       takeFiles(sourceFile, ([file]) => this.#chooseFile(file.name, () => file.arrayBuffer()));
     place.value = runOn;
+    this.#offerChoices();
     place.onchange = () => this.#restartNetworks();
     window.addEventListener('message', (message) => this.#takeFromApp(message));
     window.addEventListener('unhandledrejection', (event) => this.#complain(event.reason));
+  }
+
+  /** How the face is laid on: the core's defaults first; what a photo shows changes with them. */
+  #offerChoices() {
+    const { occlusion, texture, strength } = this.elements;
+    occlusion.checked = DEFAULTS.occlusion;
+    texture.valueAsNumber = textureStrength(DEFAULTS.texture, false);
+    strength.valueAsNumber = DEFAULTS.strength;
+    for (const input of [occlusion, texture, strength]) {
+      // A camera's next frame asks for them anyway.
+      input.onchange = () => this.#hasConsent && this.#photo && this.#guarded(() => this.#swapPhoto());
+    }
+  }
+
+  /** @returns {import('./finish.js').Choices} */
+  #choices() {
+    const { occlusion, texture, strength } = this.elements;
+    const [own, shown] = [texture.valueAsNumber, strength.valueAsNumber];
+    return { ...DEFAULTS, occlusion: occlusion.checked, texture: own, strength: shown };
   }
 
   /** Portraits and photos, where the host lets the page read them itself. */
@@ -279,7 +300,7 @@ class Page {
   async #swapNext(camera, rate) {
     if (this.#networks === null || this.#prepared === null) return; // the networks are being loaded
     const taken = camera.read(this.elements.mirror.checked);
-    const result = await this.#networks.frame(taken, performance.now()).catch((error) => {
+    const result = await this.#networks.frame(taken, performance.now(), this.#choices()).catch((error) => {
       if (error instanceof Stopped) return null; // they were stopped, to be loaded elsewhere
       throw error;
     });
@@ -304,7 +325,8 @@ class Page {
     const before = this.#photo;
     if (before === null || this.#networks === null) return; // given up meanwhile
     this.#tell(this.#say('swapping'));
-    const { picture, found, swapped, ms } = await this.#networks.photo({ ...before, data: before.data.slice() });
+    const copy = { ...before, data: before.data.slice() };
+    const { picture, found, swapped, ms } = await this.#networks.photo(copy, this.#choices());
     if (this.#photo !== before) return; // another one was opened meanwhile
     this.#show(picture, swapped);
     this.elements.latency.textContent = '';

@@ -5,24 +5,24 @@
  * @typedef {import('./align.js').Matrix} Matrix
  * @typedef {import('./align.js').Box} Box
  */
-import { CROP_PX as SIDE, bounds, compose, invert, transformPoints } from './align.js';
+import { bounds, compose, invert, transformPoints } from './align.js';
 import { clamp, warp } from './picture.js';
 
 /**
  * Blend a swapped crop into a frame, in place. A pixel where the warped weight is 0 keeps its value.
  *
  * @param {Picture} frame RGBA, changed
- * @param {Picture} crop RGBA
+ * @param {Picture} crop RGBA, square
  * @param {Float32Array<ArrayBuffer>} weight one value a crop pixel in [0, 1]; 0 at the crop's border
  * @param {Matrix} cropFromFrame the matrix the crop was cut out with
  */
 export function pasteBack(frame, crop, weight, cropFromFrame) {
-  const rectangle = touchedRectangle(weight, cropFromFrame, frame);
+  const rectangle = touchedRectangle(weight, crop.width, cropFromFrame, frame);
   if (rectangle === null) return;
   const [left, top, right, bottom] = rectangle;
   const regionFromCrop = compose([1, 0, -left, 0, 1, -top], invert(cropFromFrame));
   const [width, height] = [right - left, bottom - top];
-  const plane = { width: SIDE, height: SIDE, data: weight };
+  const plane = { width: crop.width, height: crop.height, data: weight };
   const alpha = warp(plane, regionFromCrop, width, height).data;
   // Cubic keeps a face that is larger than its crop from looking washed out.
   const pixels = warp(crop, regionFromCrop, width, height, { cubic: true, where: alpha }).data;
@@ -40,15 +40,16 @@ export function pasteBack(frame, crop, weight, cropFromFrame) {
  * Left, top, right, bottom (exclusive) of the frame pixels a weight can reach; null if there are none.
  *
  * @param {Float32Array} weight
+ * @param {number} side of the crop
  * @param {Matrix} cropFromFrame
  * @param {{width: number, height: number}} frame
  * @returns {Box | null}
  */
-function touchedRectangle(weight, cropFromFrame, frame) {
-  let [x0, y0, x1, y1] = [SIDE, SIDE, -1, -1];
+function touchedRectangle(weight, side, cropFromFrame, frame) {
+  let [x0, y0, x1, y1] = [side, side, -1, -1];
   weight.forEach((value, i) => {
     if (value === 0) return;
-    const [x, y] = [i % SIDE, Math.floor(i / SIDE)];
+    const [x, y] = [i % side, Math.floor(i / side)];
     x0 = Math.min(x0, x);
     x1 = Math.max(x1, x);
     y0 = Math.min(y0, y);

@@ -139,21 +139,21 @@ function linearTaps(size, wanted) {
 /**
  * Sample an output picture through a matrix, without skipping detail when the picture shrinks: it is then first averaged
  * over areas, only as far as the result needs it. Beyond a picture's border its last pixel is repeated; a plane is 0
- * there. See `geometry.warp`.
+ * there, or repeated too. See `geometry.warp`.
  *
  * @template {Picture | Plane} Kind
  * @param {Kind} picture
  * @param {Matrix} outFromIn
  * @param {number} width of the result
  * @param {number} height of the result
- * @param {{cubic?: boolean, where?: Float32Array | null}} [options] cubic: of a picture that does not shrink; it leaves
- *   pixels empty where `where`, one value a result pixel, is 0
+ * @param {{cubic?: boolean, where?: Float32Array | null, repeats?: boolean}} [options] cubic: of a picture that does not
+ *   shrink; it leaves pixels empty where `where`, one value a result pixel, is 0. repeats: a plane's border
  * @returns {Kind}
  */
-export function warp(picture, outFromIn, width, height, { cubic = false, where = null } = {}) {
+export function warp(picture, outFromIn, width, height, { cubic = false, where = null, repeats = false } = {}) {
   const [a, b, , d, e] = outFromIn;
   const scale = Math.sqrt(Math.abs(a * e - b * d)); // result pixels per picture pixel
-  if (scale >= 0.5 || scale === 0) return sample(picture, invert(outFromIn), width, height, { cubic, where });
+  if (scale >= 0.5 || scale === 0) return sample(picture, invert(outFromIn), width, height, { cubic, where, repeats });
   const corners = transformPoints(invert(outFromIn), [
     [0, 0],
     [width, 0],
@@ -177,7 +177,7 @@ export function warp(picture, outFromIn, width, height, { cubic = false, where =
   // Area averaging puts the centre of small pixel i at region coordinate (i + 0.5) * ratio - 0.5.
   /** @type {Matrix} */
   const inFromSmall = [ratioX, 0, left + 0.5 * ratioX - 0.5, 0, ratioY, top + 0.5 * ratioY - 0.5];
-  return sample(small, invert(compose(outFromIn, inFromSmall)), width, height, { cubic: false, where });
+  return sample(small, invert(compose(outFromIn, inFromSmall)), width, height, { cubic: false, where, repeats });
 }
 
 /**
@@ -186,13 +186,14 @@ export function warp(picture, outFromIn, width, height, { cubic = false, where =
  * @param {Matrix} inFromOut
  * @param {number} width
  * @param {number} height
- * @param {{cubic: boolean, where: Float32Array | null}} options
+ * @param {{cubic: boolean, where: Float32Array | null, repeats: boolean}} options
  * @returns {Kind}
  */
-function sample(picture, inFromOut, width, height, { cubic, where }) {
+function sample(picture, inFromOut, width, height, { cubic, where, repeats }) {
   if (!isPicture(picture)) {
     const result = newPlane(width, height);
-    samplePlane(picture, inFromOut, result);
+    if (repeats) sampleRepeated(picture, inFromOut, result);
+    else samplePlane(picture, inFromOut, result);
     return /** @type {Kind} */ (result);
   }
   const result = newPicture(width, height);
@@ -250,6 +251,25 @@ function samplePlane({ width, height, data }, [a, b, c, d, e, f], result) {
       const t = y - j;
       result.data[to] =
         (1 - t) * ((1 - s) * at(i, j) + s * at(i + 1, j)) + t * ((1 - s) * at(i, j + 1) + s * at(i + 1, j + 1));
+    }
+  }
+}
+
+/** Bilinear, border repeated. @param {Plane} plane @param {Matrix} inFromOut @param {Plane} result filled */
+function sampleRepeated({ width, height, data }, [a, b, c, d, e, f], result) {
+  let to = 0;
+  for (let v = 0; v < result.height; v++) {
+    for (let u = 0; u < result.width; u++, to++) {
+      const x = Math.min(Math.max(a * u + b * v + c, 0), width - 1);
+      const y = Math.min(Math.max(d * u + e * v + f, 0), height - 1);
+      const i = Math.min(Math.floor(x), Math.max(width - 2, 0));
+      const j = Math.min(Math.floor(y), Math.max(height - 2, 0));
+      const [right, below] = [i + 1 < width ? 1 : 0, j + 1 < height ? width : 0];
+      const at = j * width + i;
+      const [s, t] = [x - i, y - j];
+      const upper = data[at] + s * (data[at + right] - data[at]);
+      const lower = data[at + below] + s * (data[at + below + right] - data[at + below]);
+      result.data[to] = upper + t * (lower - upper);
     }
   }
 }

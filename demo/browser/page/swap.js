@@ -4,12 +4,14 @@
  * @typedef {import('./picture.js').Picture} Picture
  * @typedef {import('./detect.js').Face} Face
  * @typedef {import('./runtime.js').Session} Session
+ * @typedef {import('./finish.js').Choices} Choices
+ * @typedef {import('./memory.js').FaceMemory} FaceMemory
  */
-import { CROP_PX, cropFromFrameMatrix } from './align.js';
+import { CROP_PX, cropFromFrameMatrix, transformPoints } from './align.js';
 import { CROP, FILES } from './constants.js';
 import { Detector, area, largest } from './detect.js';
 import { PageError } from './errors.js';
-import { finish } from './finish.js';
+import { DEFAULTS, finish } from './finish.js';
 import { LandmarkNetwork } from './landmarks.js';
 import { FORMAT, readMetadata } from './onnx_file.js';
 import { pasteBack } from './paste.js';
@@ -27,13 +29,20 @@ export class Swapper {
   #student = null;
   #follower;
   #watermark;
+  #occlusion;
 
-  /** @param {Runtime} runtime @param {Detector} detector @param {LandmarkNetwork} landmarkNetwork @param {Session} watermark */
-  constructor(runtime, detector, landmarkNetwork, watermark) {
+  /**
+   * @param {Runtime} runtime
+   * @param {Detector} detector
+   * @param {LandmarkNetwork} landmarkNetwork
+   * @param {{watermark: Session, occlusion: Session}} networks of the finish
+   */
+  constructor(runtime, detector, landmarkNetwork, { watermark, occlusion }) {
     this.runtime = runtime;
     this.detector = detector;
     this.landmarkNetwork = landmarkNetwork;
     this.#watermark = watermark;
+    this.#occlusion = occlusion;
     this.#follower = new Follower(detector, landmarkNetwork);
     this.model = '';
     this.matchesColours = true;
@@ -43,9 +52,8 @@ export class Swapper {
   /** @param {import('./runtime.js').Wish} wish */
   static async load(wish) {
     const runtime = await Runtime.load(wish);
-    const [boxes, points, watermark] = await Promise.all(
-      ['detector_ultraface_rfb320.onnx', 'landmarks_68.onnx', 'watermark.onnx'].map((file) => runtime.open(file)),
-    );
+    const files = ['detector_ultraface_rfb320.onnx', 'landmarks_68.onnx', 'watermark.onnx', 'occlusion.onnx'];
+    const [boxes, points, watermark, occlusion] = await Promise.all(files.map((file) => runtime.open(file)));
     const landmarkNetwork = new LandmarkNetwork(async (grey) => {
       const answers = await runtime.run(points, { [points.inputNames[0]]: [grey, [1, 1, 64, 64]] });
       return answers[points.outputNames[0]];
@@ -57,7 +65,7 @@ export class Swapper {
       ]);
       return { scores: answers.scores, boxes: answers.boxes };
     }, landmarkNetwork);
-    return new Swapper(runtime, detector, landmarkNetwork, watermark);
+    return new Swapper(runtime, detector, landmarkNetwork, { watermark, occlusion });
   }
 
   /** Forget what was followed; for a new camera. */
@@ -142,23 +150,44 @@ export class Swapper {
     return { face, mask: new Float32Array(result.mask) };
   }
 
-  /** Swap one face of a frame, in place. @param {Picture} frame @param {Face} face */
-  async swapFace(frame, face) {
+  /**
+   * Swap one face of a frame, in place.
+   *
+   * @param {Picture} frame
+   * @param {Face} face
+   * @param {Choices} choices
+   * @param {{memory: FaceMemory, timeS: number} | null} [moment] of a camera's face
+   */
+  async swapFace(frame, face, choices, moment = null) {
     const { crop, cropFromFrame } = this.align(frame, face);
     const { face: swapped, mask } = await this.swapCrop(crop);
-    const { pixels, weight } = await finish({ pixels: swapped, weight: mask, target: crop }, this.finishOptions());
-    pasteBack(frame, pixels, weight, cropFromFrame);
+    const landmarks = transformPoints(cropFromFrame, face.landmarks);
+    const finished = await finish(
+      { pixels: swapped, weight: mask, target: crop, landmarks, cropFromFrame, frame, moment, native: null },
+      this.finishOptions(choices),
+    );
+    pasteBack(frame, finished.pixels, finished.weight, finished.cropFromFrame);
   }
 
   /**
    * How this source's crops are finished. A file of another model has no hidden mark of its own, and gets none.
    *
+   * @param {Choices} choices
    * @returns {import('./finish.js').FinishOptions}
    */
-  finishOptions() {
+  finishOptions(choices) {
     const { matchesColours, matchesDetail, model } = this;
-    return { matchesColours, matchesDetail, drawPattern: model === MARKED_MODEL ? this.#drawPattern : null };
+    const drawPattern = model === MARKED_MODEL ? this.#drawPattern : null;
+    return { ...choices, matchesColours, matchesDetail, drawPattern, seeHidden: this.#seeHidden };
   }
+
+  /** @type {import('./occlusion.js').SeeHidden} */
+  #seeHidden = async (target) => {
+    const { width, height } = target;
+    const crop = toChannels(target, 0, 255);
+    const { hidden } = await this.runtime.run(this.#occlusion, { crop: [crop, [1, 3, height, width]] });
+    return { width, height, data: new Float32Array(hidden) };
+  };
 
   /** @type {import('./watermark.js').DrawPattern} */
   #drawPattern = async (luma, weight) => {
@@ -166,19 +195,31 @@ export class Swapper {
     return (await this.runtime.run(this.#watermark, { luma: [luma, shape], weight: [weight, shape] })).pattern;
   };
 
-  /** Swap every face of a photo, in place. @param {Picture} photo @returns {Promise<{found: number, swapped: number}>} */
-  async swapPhoto(photo) {
+  /**
+   * Swap every face of a photo, in place.
+   *
+   * @param {Picture} photo
+   * @param {Choices} [choices]
+   * @returns {Promise<{found: number, swapped: number}>}
+   */
+  async swapPhoto(photo, choices = DEFAULTS) {
     const faces = await this.detector.detect(photo);
     const chosen = faces.filter(({ box }) => area(box) >= MIN_FACE_PX ** 2).sort((a, b) => area(a.box) - area(b.box));
-    for (const face of chosen) await this.swapFace(photo, face);
+    for (const face of chosen) await this.swapFace(photo, face, choices);
     return { found: faces.length, swapped: chosen.length };
   }
 
-  /** Swap the largest face of a camera's next frame, in place. @param {Picture} frame @param {number} timeMs */
-  async swapFrame(frame, timeMs) {
+  /**
+   * Swap the largest face of a camera's next frame, in place.
+   *
+   * @param {Picture} frame
+   * @param {number} timeMs
+   * @param {Choices} [choices]
+   */
+  async swapFrame(frame, timeMs, choices = DEFAULTS) {
     const face = await this.#follower.update(frame, timeMs);
     if (face === null || !face.five.flat().every(Number.isFinite)) return { found: 0, swapped: 0 };
-    await this.swapFace(frame, face);
+    await this.swapFace(frame, face, choices, { memory: this.#follower.memory, timeS: timeMs / 1000 });
     return { found: 1, swapped: 1 };
   }
 }

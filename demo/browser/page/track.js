@@ -11,6 +11,7 @@
 import { bounds, distance, eyeDistance, fiveFrom68, meanDistance, meanPoint } from './align.js';
 import { similarityFromPoints, transformPoints } from './align.js';
 import { area, largest } from './detect.js';
+import { FaceMemory } from './memory.js';
 import { grey, warp } from './picture.js';
 import { OneEuroFilter } from './smooth.js';
 
@@ -40,6 +41,8 @@ export class Follower {
   /** How far its landmarks moved from one frame to the next. @type {Point} */
   #step = [0, 0];
   #filter = new OneEuroFilter();
+  /** What the finish keeps of this face. */
+  memory = new FaceMemory();
   #searchedMs = -Infinity;
   #misses = 0;
   /** What was last answered. @type {Face | null} */
@@ -125,7 +128,10 @@ export class Follower {
     const held = this.#held;
     const isNear =
       held !== null && distance(meanPoint(held.five), meanPoint(face.five)) < SAME_PLACE * eyeDistance(face.landmarks);
-    if (!isNear) this.#filter = new OneEuroFilter();
+    if (!isNear) {
+      this.#filter = new OneEuroFilter();
+      this.memory = new FaceMemory();
+    }
     this.#followed = { face, patch: facePatch(frame, face.landmarks) };
     this.#step = [0, 0];
     this.#misses = 0;

@@ -6,8 +6,9 @@
  * @typedef {(luma: Float32Array<ArrayBuffer>, weight: Float32Array<ArrayBuffer>) => Promise<Float32Array>} DrawPattern
  *   what runs that network: luma and paste weight on the grid -> change of each of the 224 * 224 pixels, in grey levels
  */
+import { CROP_PX } from './align.js';
 import { MARK } from './constants.js';
-import { grey } from './picture.js';
+import { grey, resize } from './picture.js';
 
 /** @type {number} */
 export const GRID_PX = MARK.GRID_PX;
@@ -16,26 +17,24 @@ export const MARKED_MODEL = 'student'; // the mark spells its model's name, and 
 /**
  * The crop with the mark in it.
  *
- * @param {Picture} crop swapped, 224 x 224
- * @param {Float32Array} weight (224 * 224) in [0, 1], it will be pasted with
+ * @param {Picture} crop swapped, square
+ * @param {Float32Array<ArrayBuffer>} weight one value a pixel in [0, 1], it will be pasted with
  * @param {DrawPattern} drawPattern
  */
 export async function hideMark(crop, weight, drawPattern) {
-  return addPattern(crop, await drawPattern(lumaGrid(crop), halve(weight)));
+  const plane = { width: crop.width, height: crop.height, data: weight };
+  const pattern = new Float32Array(await drawPattern(lumaGrid(crop), onGrid(plane)));
+  return addPattern(crop, resize({ width: CROP_PX, height: CROP_PX, data: pattern }, crop.width, crop.height).data);
 }
 
-/** Luminance averaged to the grid and rounded, as OpenCV does it. @param {Picture} crop 224 x 224 */
+/** Luminance averaged to the grid and rounded, as OpenCV does it. @param {Picture} crop square */
 export function lumaGrid(crop) {
-  return halve(grey(crop).data).map((level) => Math.floor(level + 0.5));
+  return onGrid(grey(crop)).map((level) => Math.floor(level + 0.5));
 }
 
-/** Means of 2 x 2 values. @param {Float32Array} values (224 * 224) @returns {Float32Array<ArrayBuffer>} (112 * 112) */
-export function halve(values) {
-  const side = 2 * GRID_PX;
-  return Float32Array.from({ length: GRID_PX * GRID_PX }, (_, i) => {
-    const at = 2 * Math.floor(i / GRID_PX) * side + 2 * (i % GRID_PX);
-    return (values[at] + values[at + 1] + values[at + side] + values[at + side + 1]) / 4;
-  });
+/** Means of areas. @param {import('./picture.js').Plane} plane square @returns {Float32Array<ArrayBuffer>} (112 * 112) */
+export function onGrid(plane) {
+  return resize(plane, GRID_PX, GRID_PX).data;
 }
 
 /** Add grey levels to all three channels. @param {Picture} crop @param {Float32Array} pattern @returns {Picture} */

@@ -3,15 +3,38 @@ import test from 'node:test';
 import { matchColours } from '../page/colour.js';
 import { COLOUR, DETAIL, MASK } from '../page/constants.js';
 import { matchDetail } from '../page/detail.js';
-import { STAGES, finish } from '../page/finish.js';
+import { DEFAULTS, STAGES, finish, textureStrength } from '../page/finish.js';
 import { refineMask } from '../page/mask.js';
-import { grey } from '../page/picture.js';
-import { SIDE, assertClose, assertSamePixels, golden, roundMask, sampled, sharpFace, softFace } from './inputs.js';
+import { FaceMemory } from '../page/memory.js';
+import { grey, newPicture } from '../page/picture.js';
+import { SIDE, assertClose, assertSamePixels, faceLandmarks, golden, roundMask, sampled, sharpFace, softFace } from './inputs.js'; // prettier-ignore
 
 const nothing = new Float32Array(SIDE * SIDE);
 const everything = new Float32Array(SIDE * SIDE).fill(1);
-const options = { matchesColours: true, matchesDetail: true, drawPattern: async () => everything };
-const crop = () => ({ pixels: softFace(), weight: roundMask(), target: sharpFace() });
+/** Hidden is the left half. @type {import('../page/occlusion.js').SeeHidden} */
+const seeHidden = async ({ width, height }) => {
+  const data = Float32Array.from({ length: width * height }, (_, i) => (i % width < width / 2 ? 1 : 0));
+  return { width, height, data };
+};
+const own = { matchesColours: true, matchesDetail: true, seeHidden, drawPattern: async () => everything };
+const options = { ...DEFAULTS, ...own, strength: 0.5 };
+/** @returns {import('../page/finish.js').Finishing} a face of 300 px in its photo, one eye half closed */
+function crop() {
+  const frame = newPicture(320, 320);
+  for (let i = 0; i < frame.data.length; i++) frame.data[i] = i % 4 === 3 ? 255 : 90 + ((7 * i) % 101);
+  const [pixels, weight, target, landmarks] = [softFace(), roundMask(), sharpFace(), faceLandmarks()];
+  const scale = SIDE / 300;
+  return {
+    pixels,
+    weight,
+    target,
+    landmarks,
+    cropFromFrame: [scale, 0, 0, 0, scale, 0],
+    frame,
+    moment: null,
+    native: null,
+  };
+}
 
 /** @param {import('../page/picture.js').Picture} picture */
 const meanLuma = (picture) => grey(picture).data.reduce((sum, level) => sum + level, 0) / (SIDE * SIDE);
@@ -79,30 +102,68 @@ test('colour, detail and mask are those of the core', () => {
 test('the stages run in this order', () => {
   assert.deepEqual(
     STAGES.map(({ name }) => name),
-    ['colour', 'detail', 'mask', 'mark'],
+    ['colour', 'detail', 'lids', 'mask', 'native', 'occlusion', 'texture', 'strength', 'mark'],
   );
 });
 
 test('a stage changes nothing that it is given', async () => {
+  let face = crop();
   for (const stage of STAGES) {
-    const face = crop();
+    const before = structuredClone(face);
     const after = await stage.run(face, options);
     assert.notDeepEqual(after, face, `${stage.name} did nothing`);
-    assert.deepEqual(face, crop(), stage.name);
+    assert.deepEqual(face, before, stage.name);
+    face = after;
   }
 });
 
 test('finishing is its wanted stages one after the other', async () => {
   const finished = await finish(crop(), options);
-  let face = /** @type {import('../page/finish.js').Finishing} */ (crop());
+  let face = crop();
   for (const stage of STAGES) face = await stage.run(face, options);
   assert.deepEqual(finished, face);
 });
 
 test('what is not wanted is left out: the mask alone is always refined', async () => {
-  const plain = await finish(crop(), { matchesColours: false, matchesDetail: false, drawPattern: null });
+  const none = { occlusion: false, lids: false, texture: 0, strength: 1, drawPattern: null };
+  const small = { ...crop(), cropFromFrame: /** @type {import('../page/align.js').Matrix} */ ([1, 0, 0, 0, 1, 0]) };
+  const plain = await finish(small, { ...own, ...none, matchesColours: false, matchesDetail: false });
   assertSamePixels(plain.pixels, softFace());
   assert.deepEqual(plain.weight, refineMask(roundMask()));
+});
+
+test('what is hidden stays, and a strength scales what is left', async () => {
+  const small = { ...crop(), cropFromFrame: /** @type {import('../page/align.js').Matrix} */ ([1, 0, 0, 0, 1, 0]) };
+  const { weight } = await finish(small, options);
+  const refined = refineMask(roundMask());
+  weight.forEach((got, i) => assert.equal(got, i % SIDE < SIDE / 2 ? 0 : Math.fround(refined[i] / 2)));
+});
+
+test('a photo is finished at its own size with texture; a camera at that of the crop without', async () => {
+  const photo = await finish(crop(), { ...options, drawPattern: null });
+  assert.equal(photo.pixels.width, 300);
+  const plain = await finish(crop(), { ...options, texture: 0, drawPattern: null });
+  assert.notDeepEqual(photo.pixels, plain.pixels);
+  assert.deepEqual(
+    [textureStrength(null, false), textureStrength(null, true), textureStrength(0.3, true)],
+    [1, 0, 0.3],
+  );
+  const moment = { memory: new FaceMemory(), timeS: 1 };
+  assert.equal((await finish({ ...crop(), moment }, options)).pixels.width, SIDE);
+});
+
+test('of a camera every second frame is looked at', async () => {
+  let looks = 0;
+  const counted = {
+    ...options,
+    seeHidden: async (/** @type {import('../page/picture.js').Picture} */ target) => {
+      looks += 1;
+      return seeHidden(target);
+    },
+  };
+  const memory = new FaceMemory();
+  for (let n = 0; n < 6; n++) await finish({ ...crop(), moment: { memory, timeS: 1 + n / 30 } }, counted);
+  assert.equal(looks, 3);
 });
 
 test('the mark is worked out from the finished face and the weight it is pasted with', async () => {
@@ -114,7 +175,10 @@ test('the mark is worked out from the finished face and the weight it is pasted 
       return nothing;
     }
   );
-  const { pixels, weight } = await finish(crop(), { ...options, drawPattern });
+  const small = { ...crop(), cropFromFrame: /** @type {import('../page/align.js').Matrix} */ ([1, 0, 0, 0, 1, 0]) };
+  const { pixels, weight } = await finish(small, { ...options, drawPattern });
+  const before = (await finish(small, { ...options, drawPattern: null })).pixels;
+  assertSamePixels(pixels, before); // a pattern of zeros
   assert.equal(seen[0][0], Math.floor((grey(pixels).data[0] + grey(pixels).data[1] + grey(pixels).data[SIDE] + grey(pixels).data[SIDE + 1]) / 4 + 0.5)); // prettier-ignore
   assertClose(seen[1].subarray(60 * 112 + 56, 60 * 112 + 57), [weight[120 * SIDE + 112]], 0.01);
 });

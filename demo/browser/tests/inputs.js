@@ -72,3 +72,21 @@ export function assertClose(got, wanted, tolerance) {
 export function assertSamePixels(a, b) {
   assert.equal(Buffer.compare(Buffer.from(a.data.buffer), Buffer.from(b.data.buffer)), 0);
 }
+
+/** Landmarks of a face in a crop of 224; its left eye is open, its right one half closed. */
+export function faceLandmarks() {
+  return /** @type {Point[]} */ (golden.face_landmarks.map((/** @type {Point} */ point) => [...point]));
+}
+
+/** Every 16th value of a plane from (8, 8) on. @param {import('../page/picture.js').Plane} plane */
+export function sampledPlane({ data, width, height }) {
+  const values = [];
+  for (let y = 8; y < height; y += 16) for (let x = 8; x < width; x += 16) values.push(data[y * width + x]);
+  return values;
+}
+
+/** Mean difference. @param {ArrayLike<number>} got @param {ArrayLike<number>} wanted */
+export function meanGap(got, wanted) {
+  assert.equal(got.length, wanted.length);
+  return Array.from(got, (value, i) => Math.abs(value - wanted[i])).reduce((sum, one) => sum + one, 0) / got.length;
+}

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { crc32, deflateSync } from 'node:zlib';
 import { markPng } from '../page/mark.js';
 import { SIDE, assertClose, golden, softFace } from './inputs.js';
-import { addPattern, halve, lumaGrid } from '../page/watermark.js';
+import { addPattern, lumaGrid, onGrid } from '../page/watermark.js';
 
 /** @param {string} kind @param {Buffer} body */
 function chunk(kind, body) {
@@ -57,7 +57,7 @@ test('the grid is the mean of four pixels, as the core takes it', () => {
   const every8th = grid.filter((_, i) => (i % 112) % 8 === 0 && Math.floor(i / 112) % 8 === 0);
   assertClose(every8th, golden.luma_grid, 0);
   const ramp = Float32Array.from({ length: SIDE * SIDE }, (_, i) => i % SIDE);
-  assert.deepEqual([...halve(ramp).subarray(0, 3)], [0.5, 2.5, 4.5]);
+  assert.deepEqual([...onGrid({ width: SIDE, height: SIDE, data: ramp }).subarray(0, 3)], [0.5, 2.5, 4.5]);
 });
 
 test('a pattern of zeros changes nothing; one of two levels adds them to each colour, up to white', () => {

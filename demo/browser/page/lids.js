@@ -1,0 +1,142 @@
+/** The target's lids come back as its eyes close; a port of `blend/lids.py`, which says where the numbers come from. */
+import { distance, meanPoint } from './align.js';
+import { LANDMARKS_68, LIDS } from './constants.js';
+import { gaussianMean, grownByDisc } from './filters.js';
+import { clamp, newPlane } from './picture.js';
+import { fill, hull, onPixels } from './shapes.js';
+
+/**
+ * @typedef {import('./picture.js').Picture} Picture
+ * @typedef {import('./align.js').Point} Point
+ * @typedef {[number, number]} Closing left and right eye of the picture: 0 open, 1 closed
+ */
+
+const EYES = [
+  { eye: LANDMARKS_68.LEFT_EYE, brow: LANDMARKS_68.LEFT_BROW },
+  { eye: LANDMARKS_68.RIGHT_EYE, brow: LANDMARKS_68.RIGHT_BROW },
+];
+
+/** Height over width of each eye. @param {readonly Point[]} landmarks 68 @returns {[number, number]} */
+export function openings(landmarks) {
+  const [left, right] = EYES.map(({ eye }) => opening(landmarks.slice(...eye)));
+  return [left, right];
+}
+
+/** @param {readonly Point[]} outline six points of an eye */
+function opening([outer, topA, topB, inner, lowB, lowA]) {
+  return (distance(topA, lowA) + distance(topB, lowB)) / Math.max(2 * distance(outer, inner), 1e-6);
+}
+
+/**
+ * How far each eye is closed.
+ *
+ * @param {readonly Point[]} landmarks 68, any scale
+ * @param {Closing} [usual] opening of each eye when it is open
+ * @returns {Closing}
+ */
+export function closing(landmarks, usual = [LIDS.USUAL_OPENING, LIDS.USUAL_OPENING]) {
+  const [left, right] = openings(landmarks).map((now, i) =>
+    clamp((LIDS.BEGINS - now / usual[i]) / (LIDS.BEGINS - LIDS.ENDS), 0, 1),
+  );
+  return [left, right];
+}
+
+/**
+ * Where and how far the target's lids show.
+ *
+ * @param {readonly Point[]} landmarks 68, in pixels of a crop of 224
+ * @param {Closing} closed
+ * @returns {Float32Array} (224 * 224) in [0, 1]
+ */
+export function lidsWeight(landmarks, closed) {
+  const side = LIDS.WEIGHT_PX;
+  const weight = new Float32Array(side * side);
+  EYES.forEach((which, number) => {
+    if (closed[number] <= 0) return;
+    lidsOf(landmarks, which).forEach((own, i) => (weight[i] = Math.max(weight[i], closed[number] * own)));
+  });
+  return weight;
+}
+
+/** One eye's lids: its outline, grown and softened. @param {readonly Point[]} landmarks @param {typeof EYES[number]} which */
+function lidsOf(landmarks, which) {
+  const [outline, brow] = [landmarks.slice(...which.eye), landmarks.slice(...which.brow)];
+  const [eyeX, eyeY] = meanPoint(outline);
+  const [browX, browY] = meanPoint(brow);
+  // A lid closes downwards: the swapped face's open eye, which must be covered, lies above the line of a closed one.
+  const missing = Math.max(LIDS.OPEN - opening(outline), 0) * distance(outline[3], outline[0]);
+  const rise = Math.min(missing / Math.max(Math.hypot(browX - eyeX, browY - eyeY), 1e-6), LIDS.HIGHEST);
+  const raised = outline.map(([x, y]) => /** @type {Point} */ ([x + (browX - eyeX) * rise, y + (browY - eyeY) * rise]));
+  const covered = newPlane(LIDS.WEIGHT_PX, LIDS.WEIGHT_PX);
+  fill(covered, hull(onPixels([...outline, ...raised])));
+  // Whole up to the outline's edge and soft beyond it: an open eye that shines through a closed lid is worse than none.
+  return gaussianMean(grownByDisc(covered, LIDS.GROWTH_PX), LIDS.BLUR_PX).data.map((own) => Math.min(2 * own, 1));
+}
+
+/**
+ * Blend the target's closing eyes into the swapped face.
+ *
+ * @param {Picture} swapped crop of 224, colours matched
+ * @param {Picture} target the same crop before
+ * @param {readonly Point[]} landmarks 68 of the target, in pixels of the crop
+ * @param {Closing} closed
+ * @returns {Picture} the input itself while both eyes are open
+ */
+export function bringBackLids(swapped, target, landmarks, closed) {
+  if (Math.max(...closed) <= 0) return swapped;
+  const data = swapped.data.slice();
+  lidsWeight(landmarks, closed).forEach((share, i) => {
+    if (share <= 0) return;
+    for (let p = 4 * i; p < 4 * i + 3; p++) data[p] += share * (target.data[p] - data[p]); // clamps, rounds
+  });
+  return { ...swapped, data };
+}
+
+/** How far the eyes of one camera's face are closed, smooth over time; learns how far they usually open. */
+export class SteadyLids {
+  /** @type {[number, number][]} */
+  #openings = [];
+  /** @type {Closing | null} */
+  #closed = null;
+  #timeS = 0;
+
+  /**
+   * @param {readonly Point[]} landmarks 68 of the next frame
+   * @param {number} timeS when it was taken; not later than the one before, or much later, begins anew
+   * @returns {Closing}
+   */
+  next(landmarks, timeS) {
+    this.#openings.push(openings(landmarks));
+    if (this.#openings.length > LIDS.REMEMBERED) this.#openings.shift();
+    let now = closing(landmarks, this.usual);
+    const gap = timeS - this.#timeS;
+    this.#timeS = timeS;
+    if (this.#closed !== null && gap > 0 && gap < LIDS.LONGEST_GAP_S) {
+      const keep = 2 ** (-gap / LIDS.HALF_LIFE_S);
+      const [left, right] = this.#closed;
+      now = [keep * left + (1 - keep) * now[0], keep * right + (1 - keep) * now[1]];
+    }
+    this.#closed = now;
+    return now;
+  }
+
+  /** Each eye's opening while it is open; a constant at first, then a high quantile of what was seen. @returns {Closing} */
+  get usual() {
+    if (this.#openings.length < LIDS.ENOUGH) return [LIDS.USUAL_OPENING, LIDS.USUAL_OPENING];
+    const [low, high] = LIDS.USUAL_LIMITS;
+    const [left, right] = [0, 1].map((eye) => {
+      const seen = this.#openings.map((pair) => pair[eye]);
+      return clamp(quantile(seen, LIDS.USUAL_QUANTILE), low, high);
+    });
+    return [left, right];
+  }
+}
+
+/** Between the two nearest values, as numpy has it. @param {number[]} values @param {number} share */
+function quantile(values, share) {
+  const sorted = values.sort((a, b) => a - b);
+  const at = share * (sorted.length - 1);
+  const low = Math.floor(at);
+  const high = Math.min(low + 1, sorted.length - 1);
+  return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
+}

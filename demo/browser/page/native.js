@@ -1,0 +1,36 @@
+/** A swapped crop at the size its face has in the photo; a port of `blend/native.py`, which says where the numbers come from. */
+import { scaledCrop, sideInFrame } from './align.js';
+import { NATIVE } from './constants.js';
+import { resize, warp } from './picture.js';
+
+/**
+ * @typedef {import('./picture.js').Picture} Picture
+ * @typedef {import('./align.js').Matrix} Matrix
+ */
+
+/** The side to finish a crop at. @param {Matrix} cropFromFrame @param {number} sizePx side of the crop */
+export function nativeSide(cropFromFrame, sizePx) {
+  const side = Math.round(sideInFrame(cropFromFrame, sizePx));
+  return side < NATIVE.WORTH * sizePx ? sizePx : Math.max(sizePx, Math.min(side, NATIVE.LARGEST_PX));
+}
+
+/**
+ * Everything about a crop at another side.
+ *
+ * @param {Picture} pixels
+ * @param {Float32Array<ArrayBuffer>} weight
+ * @param {Matrix} cropFromFrame
+ * @param {Picture} frame what the crop was cut out of
+ * @param {number} side
+ */
+export function enlarge(pixels, weight, cropFromFrame, frame, side) {
+  const matrix = scaledCrop(cropFromFrame, side / pixels.width);
+  const plane = { width: pixels.width, height: pixels.height, data: weight };
+  return {
+    // Cubic, as the paste would do; its overshoot is clipped.
+    pixels: warp(pixels, scaledCrop([1, 0, 0, 0, 1, 0], side / pixels.width), side, side, { cubic: true }),
+    weight: resize(plane, side, side).data,
+    cropFromFrame: matrix,
+    native: warp(frame, matrix, side, side),
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * What hides a face stays the target's: glasses, hands, hair; a port of `blend/occlusion.py`, which says where the numbers
+ * come from. The network `occlusion.onnx` reads the student's own crop.
+ *
+ * @typedef {import('./picture.js').Picture} Picture
+ * @typedef {import('./picture.js').Plane} Plane
+ * @typedef {import('./align.js').Matrix} Matrix
+ * @typedef {(target: Picture) => Promise<Plane>} SeeHidden what runs that network: a crop of 224 -> the probability that a
+ *   pixel shows no visible face
+ */
+import { compose, invert } from './align.js';
+import { OCCLUSION } from './constants.js';
+import { boxMean } from './filters.js';
+import { smallLuma } from './luma.js';
+import { clamp, lumaAt, resize, warp } from './picture.js';
+
+/** What the weight is multiplied by: 1 where the face is visible, 0 where it is hidden. @param {number} hidden in [0, 1] */
+export function visible(hidden) {
+  const { CERTAINLY_HIDDEN, CERTAINLY_VISIBLE } = OCCLUSION;
+  return clamp((CERTAINLY_HIDDEN - hidden) / (CERTAINLY_HIDDEN - CERTAINLY_VISIBLE), 0, 1);
+}
+
+/**
+ * The weight of a face that something hides.
+ *
+ * @param {Float32Array} weight
+ * @param {Float32Array} hidden of the same size
+ * @returns {Float32Array<ArrayBuffer>}
+ */
+export function visibleWeight(weight, hidden) {
+  return Float32Array.from(weight, (own, i) => own * visible(hidden[i]));
+}
+
+/**
+ * The probability at the size of a picture, its edges where those of the picture are: the fast guided filter.
+ *
+ * @param {Plane} hidden square
+ * @param {Picture} guide the same crop at its native size
+ * @returns {Plane} of the guide's size
+ */
+export function guided(hidden, guide) {
+  const luma = smallLuma(guide, hidden.width);
+  const window = 2 * OCCLUSION.GUIDE_RADIUS_PX + 1;
+  const small = { ...luma, data: luma.data.map((level) => level / 255) };
+  /** Mean of what is worked out of each pixel's luma and probability. @param {(luma: number, hidden: number, i: number) => number} of */
+  const mean = (of) => {
+    const data = small.data.map((level, i) => of(level, hidden.data[i], i));
+    return boxMean({ ...small, data }, window);
+  };
+  const [lumas, probabilities] = [mean((level) => level).data, mean((_, own) => own).data];
+  const [squares, products] = [mean((level) => level * level).data, mean((level, own) => level * own).data];
+  const slope = squares.map((square, i) => {
+    const variance = square - lumas[i] * lumas[i];
+    return (products[i] - lumas[i] * probabilities[i]) / (variance + OCCLUSION.GUIDE_VARIANCE);
+  });
+  const side = guide.width;
+  const offsets = resize(
+    mean((_, __, i) => probabilities[i] - slope[i] * lumas[i]),
+    side,
+    side,
+  ).data;
+  const slopes = resize(
+    mean((_, __, i) => slope[i]),
+    side,
+    side,
+  ).data;
+  const data = slopes.map((own, i) => clamp((own * lumaAt(guide.data, 4 * i)) / 255 + offsets[i], 0, 1));
+  return { width: side, height: side, data };
+}
+
+/** The probability of a camera's face, averaged over time in the crop's own coordinates. */
+export class SteadyOcclusion {
+  /** What is known, and where its crop lay in the frame. @type {{hidden: Plane, cropFromFrame: Matrix, timeS: number, isCarried: boolean} | null} */
+  #before = null;
+
+  /**
+   * What was known a frame ago, moved to this one: every second frame does without the network.
+   *
+   * @param {Matrix} cropFromFrame of this frame's crop
+   * @param {number} timeS when the frame was taken
+   * @returns {Plane | null} null when the network has to look: at the start, after a carried frame, or after a gap
+   */
+  carried(cropFromFrame, timeS) {
+    const before = this.#before;
+    if (before === null || before.isCarried) return null;
+    const gap = timeS - before.timeS;
+    if (!(gap > 0 && gap < OCCLUSION.LONGEST_CARRY_S)) return null;
+    const hidden = moved(before.hidden, before.cropFromFrame, cropFromFrame);
+    this.#before = { hidden, cropFromFrame, timeS, isCarried: true };
+    return hidden;
+  }
+
+  /**
+   * The average up to this frame.
+   *
+   * @param {Plane} hidden of this frame
+   * @param {Matrix} cropFromFrame of its crop
+   * @param {number} timeS when it was taken; not later than the one before, or much later, begins anew
+   * @returns {Plane}
+   */
+  next(hidden, cropFromFrame, timeS) {
+    const before = this.#before;
+    const gap = before === null ? 0 : timeS - before.timeS;
+    let average = hidden;
+    if (before !== null && gap > 0 && gap < OCCLUSION.LONGEST_GAP_S) {
+      const past = moved(before.hidden, before.cropFromFrame, cropFromFrame).data;
+      const keep = 2 ** (-gap / OCCLUSION.HALF_LIFE_S);
+      average = { ...hidden, data: hidden.data.map((own, i) => keep * past[i] + (1 - keep) * own) };
+    }
+    this.#before = { hidden: average, cropFromFrame, timeS, isCarried: false };
+    return average;
+  }
+}
+
+/** A probability from one frame's crop to the next one's. @param {Plane} hidden @param {Matrix} from @param {Matrix} to */
+function moved(hidden, from, to) {
+  return warp(hidden, compose(to, invert(from)), hidden.width, hidden.height, { repeats: true });
+}
