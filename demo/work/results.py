@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.files.formats import FORMATS
 from mobilefaceswap_core.marking.mark import save_image
 from mobilefaceswap_core.types import Face, Image
@@ -65,6 +66,8 @@ def in_format(engine: Engine, made: Made, name: str) -> Path:
         name: one of :data:`SUFFIXES`.
     """
     loaded = engine.read(made.path)
+    if name not in SUFFIXES:
+        raise OptionError(f"The format {str(name)[:40]!r} is not offered; choose {', '.join(SUFFIXES)}.")
     path = engine.new_file(result_name(made.sources[0], made.target, SUFFIXES[name]))
     save_image(path, loaded.image, model=made.model, like=loaded, title=f"swapped{path.suffix}")
     engine.audit("swap", made.sources, made.target, path, made.model)

@@ -280,6 +280,13 @@ class Visit:
                 return int(event["id"])
         raise LookupError(f"no event for {clicked or fills}")
 
+    def filled(self, number: int, **values: Any) -> list[Any]:
+        """Data of an event: what is given by element id, dashes as underscores, and what the page shows for the rest."""
+        given = {self._ids[name.replace("_", "-")]: value for name, value in values.items()}
+        shown = {c["id"]: c["props"].get("value") for c in self._config["components"] if c["type"] != "state"}
+        inputs = next(event["inputs"] for event in self._config["dependencies"] if event["id"] == number)
+        return [given.get(component, shown.get(component)) for component in inputs]
+
     def send(self, number: int, data: list[Any]) -> dict[str, Any]:
         """Ask for an event and wait for its answer."""
         body = {"data": data, "fn_index": number, "session_hash": self.session, "trigger_id": None, "event_data": None}
@@ -308,7 +315,8 @@ def live(host: Host) -> tuple[str, bool]:
         for _ in range(12):
             visit = Visit(host, client, config)
             visit.send(visit.number(clicked="agree-live"), [])
-            done = visit.send(visit.number(fills="live-status"), [photo, None, None])
+            event = visit.number(fills="live-status")
+            done = visit.send(event, visit.filled(event, live_source=photo))
             if done["success"]:
                 prepared += 1
             else:

@@ -100,14 +100,14 @@ def _main(numbers: Sequence[int]) -> None:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    from .hostile_cases import all_cases, handlers, pipeline
+    from .hostile_cases import all_cases, pipeline, services
     from .hostile_evaluation import whole_run
 
     cases = all_cases()
     entries = {cases[number].entry for number in numbers}
     pipeline()
     if any(entry.startswith(("tab", "endpoint")) for entry in entries):
-        handlers()
+        services()
     if any(entry.endswith("of a run") for entry in entries):
         whole_run()
     told = os.dup(1)  # libraries print; outcomes go where they cannot

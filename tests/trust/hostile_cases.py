@@ -209,6 +209,7 @@ def _swap(source: str, target: str) -> None:
     nobody: dict[str, Any] = {"more": [], "person_b": None, "person_c": None, "person_d": None}
     handle(
         "image", "swap", source=source, **nobody, target=target, assignment={}, model="student", choices={}, looked=None,
+        format="PNG",
         consented=True,
     )  # fmt: skip
 
