@@ -91,7 +91,8 @@ def draw_occluders(
         say: where progress is told.
 
     Returns:
-        How many targets were drawn on, and a sentence for each that was not: it is swapped as it is, and not measured.
+        The number of targets that were drawn on, and a sentence for each of the others, which are swapped as they are and
+        not measured.
     """
     reader, problems, count = ImageReader(dataset.root, drawn=folder), [], 0
     targets = list(_targets(dataset))

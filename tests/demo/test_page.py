@@ -133,6 +133,7 @@ def test_the_image_tab_is_readable_for_everybody(visit: Any, node_modules: Path,
     page.wait_for_selector(".empty[role=img]")
     assert page.evaluate(SERIOUS) == []
     swap_an_example(page)
+    page.wait_for_timeout(1500)  # what was pending has faded in
     assert page.evaluate(SERIOUS) == []
     own = tmp_path / "own.png"
     cv2.imwrite(str(own), cv2.imread(str(PORTRAITS[3])))

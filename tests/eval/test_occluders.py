@@ -177,7 +177,8 @@ def test_who_changes_nothing_has_error_0_and_who_paints_has_that_of_the_paint(ru
         inside = read_image(folder / row["target"] / MASK)[..., 0] >= 128
         wanted.append(np.abs(200.0 - read_image(folder / row["target"] / TARGET)[inside]).mean())
     assert summary.cell("paint", "occluder_error")["mean"] == pytest.approx(np.mean(wanted))
-    assert 5 < summary.cell("grey", "occluder_error")["mean"] < 255
+    # The pipeline keeps what hides a face, whatever a swapper draws; only its soft edges change.
+    assert 0 < summary.cell("grey", "occluder_error")["mean"] < 5
 
 
 def test_an_image_without_a_face_is_measured_too(run) -> None:
