@@ -16,7 +16,7 @@ from mobilefaceswap_core.training.student.cache import StoredPairs, load_pairs, 
 from mobilefaceswap_core.training.student.options import PairOptions
 from mobilefaceswap_core.types import CropSpec, SwappedCrop
 
-LOOSE = PairOptions(count=12, workers=1)
+LOOSE = PairOptions(count=12, motion=False, workers=1)  # noise has no eyes to follow
 
 
 def schematic_face() -> np.ndarray:

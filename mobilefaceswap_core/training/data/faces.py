@@ -9,15 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from ...errors import OptionError
 from ...files.packs import Pack, read_pack
 from ...types import AlignedFace
+from .lids import close_eyes
 from .options import DataOptions
 from .prepare import sharpness as sharpness_of
 
 BUILTIN = "builtin"
+_CLOSED = (0.35, 1.0)  # how far drawn lids come down; less is hardly seen
+_WINKS = 0.15  # of the faces with drawn lids close one eye
 _NO_MATRIX = np.hstack([np.eye(2), np.zeros((2, 1))])
 
 
@@ -113,7 +117,13 @@ def load_faces(options: DataOptions, *, device: torch.device | str = "cpu") -> F
     packs = [_open(name) for name in options.packs]
     weights = options.weights or (1.0,) * len(packs)
     return faces_from_packs(
-        packs, weights, size_px=options.size_px, limit=options.limit, sharpness=options.sharpness, device=device
+        packs,
+        weights,
+        size_px=options.size_px,
+        limit=options.limit,
+        sharpness=options.sharpness,
+        closed=options.closed,
+        device=device,
     )
 
 
@@ -124,17 +134,23 @@ def faces_from_packs(
     size_px: int = 224,
     limit: int = 0,
     sharpness: float = 0.0,
+    closed: float = 0.0,
     device: torch.device | str = "cpu",
 ) -> Faces:
     """Decode packs; see :class:`~.options.DataOptions` for the arguments."""
-    digest = hashlib.sha256(f"{size_px}".encode())
+    digest = hashlib.sha256((f"{size_px}" + (f" closed {closed}" if closed else "")).encode())
     crops, landmarks, names, drawn = [], [], [], []
     for pack, weight in zip(packs, weights, strict=True):
         count = min(limit, len(pack)) if limit else len(pack)
-        decoded = pack.decode_all(size_px, indices=range(count))
+        decoded, places = pack.decode_all(size_px, indices=range(count)), np.arange(count)
+        points = pack.landmarks[:count]
+        if closed:
+            shut, their_points, of = _with_closed_eyes(decoded, points, closed, pack.name)
+            decoded, points = np.concatenate([decoded, shut]), np.concatenate([points, their_points])
+            places = np.concatenate([places, of])
         crops.append(torch.from_numpy(decoded))
-        landmarks.append(torch.from_numpy(pack.landmarks[:count]))
-        names += [f"{pack.name}/{label}" for label in pack.labels[:count]]
+        landmarks.append(torch.from_numpy(points))
+        names += [f"{pack.name}/{pack.labels[place]}" for place in places]
         # Not left out: who is held out depends on all names.
         sharp = [sharpness <= 0 or sharpness_of(crop.transpose(1, 2, 0)) >= sharpness for crop in decoded]
         drawn.append(torch.tensor(sharp) * float(weight))
@@ -150,6 +166,29 @@ def faces_from_packs(
         tuple(names),
         digest.hexdigest(),
     )
+
+
+def _with_closed_eyes(
+    crops: NDArray[np.uint8], landmarks: NDArray[np.float32], share: float, name: str
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
+    """Some crops once more with their eyes shut or half shut, their landmarks, and which crops they are.
+
+    Args:
+        crops: ``(N, 3, S, S)``.
+        landmarks: ``(N, 68, 2)`` fractions of the crop.
+        share: how many of them.
+        name: of the pack; the choice depends on it alone.
+    """
+    random = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))
+    chosen = np.sort(random.permutation(len(crops))[: round(share * len(crops))])
+    side = crops.shape[-1]
+    shut, points = np.empty((len(chosen), *crops.shape[1:]), np.uint8), np.empty((len(chosen), 68, 2), np.float32)
+    for place, index in enumerate(chosen):
+        far = float(random.uniform(*_CLOSED))
+        eyes = (far, far) if random.random() > _WINKS else ((far, 0.0) if random.random() < 0.5 else (0.0, far))
+        image, moved = close_eyes(crops[index].transpose(1, 2, 0), landmarks[index].astype(np.float64) * side, eyes)
+        shut[place], points[place] = image.transpose(2, 0, 1), moved / side
+    return shut, points, chosen
 
 
 def _open(name: str) -> Pack:

@@ -16,6 +16,8 @@ class DataOptions:
             pack keeps the others' hold-out.
         limit: at most this many crops of each pack; 0 means all.
         size_px: side of the crops in memory.
+        closed: as many crops more, as a fraction of each pack, whose eyes are drawn shut or half shut (see ``lids.py``): hardly a
+            photo shows closed eyes, every clip does.
         sharpness: crops softer than this are never drawn, by the measure of ``prepare``. A soft source makes a soft teacher
             output. 0 draws all.
     """
@@ -26,3 +28,4 @@ class DataOptions:
     limit: int = 0
     size_px: int = 224
     sharpness: float = 0.0
+    closed: float = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...blend.lids import closing
 from ...errors import OptionError
 from ...faces.landmarks68 import LEFT_EYE, NOSE_TIP, RIGHT_EYE
 from ..student.options import PairOptions
@@ -32,6 +33,11 @@ def pose_signature(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
     yaw = (nose[:, 0] - (jaw_left[:, 0] + jaw_right[:, 0]) / 2) / np.maximum(width, 1e-6)
     pitch = (nose[:, 1] - eyes[:, 1]) / np.where(np.abs(height) < 1e-6, 1e-6, height)
     return np.stack([yaw, pitch], 1)
+
+
+def closed_eyes(landmarks: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which faces of ``(N, 68, 2)`` landmarks have both eyes more than half closed."""
+    return np.array([min(closing(points)) > 0.5 for points in np.asarray(landmarks, np.float64)], bool)
 
 
 def choose_pairs(
@@ -63,7 +69,12 @@ def choose_pairs(
         raise OptionError(f"None of {len(chance)} faces is frontal enough to pair; raise teacher.frontal.")
     chance /= chance.sum()
     targets = generator.choice(len(chance), options.count, p=chance)
-    sources = generator.choice(len(chance), options.count, p=chance)
+    # A source with closed eyes shows less of who it is, and a teacher that warps it draws closed eyes everywhere.
+    seeing = chance * ~closed_eyes(landmarks)
+    if not seeing.any():
+        raise OptionError(f"All of {len(chance)} faces have closed eyes; add faces that can be sources.")
+    seeing /= seeing.sum()
+    sources = generator.choice(len(chance), options.count, p=seeing)
     limits = np.array([options.source_yaw, options.source_pitch])
 
     def unfit() -> NDArray[np.bool_]:
@@ -74,7 +85,7 @@ def choose_pairs(
         bad = unfit()
         if not bad.any():
             break
-        sources[bad] = generator.choice(len(chance), int(bad.sum()), p=chance)
+        sources[bad] = generator.choice(len(chance), int(bad.sum()), p=seeing)
     fitting = ~unfit()
     if not fitting.any():
         raise OptionError(

@@ -38,6 +38,7 @@ from ...types import AlignedFace, Face, Image, Mask
 from ..data.faces import Faces, split
 from ..data.pairs import choose_pairs
 from ..losses.terms import EXPRESSION_POINTS
+from .motion import with_target_motion
 from .options import PairOptions
 
 MASK_PX = 56  # side of the stored mask; it is smooth
@@ -139,7 +140,7 @@ def make_pairs(
     remove_leftovers(folder.parent)
     with written_whole(folder) as part:
         part.mkdir()
-        tools = _Tools(tuple(teachers), encoder, load_detector("lite"), quality)
+        tools = _Tools(tuple(teachers), encoder, load_detector("lite"), quality, options.motion)
         columns = _compute(faces, pairs, tools, part, options.workers, report)
         columns |= {"target": pairs[:, 0], "source": pairs[:, 1], "held": held}
         np.savez(part / "pairs.npz", **columns)  # type: ignore[arg-type]
@@ -204,6 +205,7 @@ class _Tools:
     encoder: IdentityEncoder
     detector: Detector
     quality: Quality | None
+    motion: bool
 
 
 def _compute(
@@ -247,7 +249,7 @@ def _workers(tools: _Tools, count: int, chunks: int) -> Iterator[Run]:
     alone = all(isinstance(teacher, GraphicsSwapper) for teacher in tools.teachers) and tools.quality is None
     if count > 1 and alone and tools.encoder.device.type == "cpu" and chunks >= _CHUNKS_FOR_PROCESSES:
         # Spawned, not forked: torch's threads do not survive a fork. Pickled here, so that nothing takes shared memory.
-        content = pickle.dumps((tools.teachers, tools.encoder))
+        content = pickle.dumps((tools.teachers, tools.encoder, tools.motion))
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(count, context, _begin_process, (content,)) as processes:
             yield lambda faces, pairs: processes.submit(_chunk_in_process, pickle.dumps((faces, pairs)))
@@ -262,8 +264,8 @@ _IN_PROCESS: list[_Tools] = []  # of a worker process: set once when it begins, 
 def _begin_process(content: bytes) -> None:
     torch.set_num_threads(1)  # the other cores are taken by the other processes
     cv2.setNumThreads(1)
-    teachers, encoder = pickle.loads(content)
-    _IN_PROCESS.append(_Tools(teachers, encoder, load_detector("lite", device="cpu"), None))
+    teachers, encoder, motion = pickle.loads(content)
+    _IN_PROCESS.append(_Tools(teachers, encoder, load_detector("lite", device="cpu"), None, motion))
 
 
 def _chunk_in_process(content: bytes) -> tuple[NDArray[np.uint8], Columns]:
@@ -287,7 +289,7 @@ def _chunk_faces(faces: Faces, pairs: NDArray[np.int64]) -> tuple[Faces, NDArray
 
 def _chunk(tools: _Tools, faces: Faces, pairs: NDArray[np.int64]) -> tuple[NDArray[np.uint8], Columns]:
     """Outputs ``(N, 3, S, S)`` of some pairs, black where there is none, and their other columns."""
-    outputs = [_outputs(faces, teacher, pairs, tools.detector) for teacher in tools.teachers]
+    outputs = [_outputs(faces, teacher, pairs, tools) for teacher in tools.teachers]
     sources = faces.images(torch.from_numpy(pairs[:, 1])).to(tools.encoder.device)
     teachers, similarity, quality = take_best(outputs, sources, tools.encoder, tools.quality)
     count, side = len(pairs), faces.crops.shape[-1]
@@ -310,9 +312,7 @@ def _chunk(tools: _Tools, faces: Faces, pairs: NDArray[np.int64]) -> tuple[NDArr
     return images, columns
 
 
-def _outputs(
-    faces: Faces, teacher: Swapper, pairs: NDArray[np.int64], detector: Detector
-) -> list[TeacherOutput | None]:
+def _outputs(faces: Faces, teacher: Swapper, pairs: NDArray[np.int64], tools: _Tools) -> list[TeacherOutput | None]:
     """One teacher's results for a chunk; ``None`` where it cannot use the source."""
     outputs: list[TeacherOutput | None] = []
     for target_index, source_index in pairs.tolist():
@@ -324,7 +324,10 @@ def _outputs(
             continue
         swapped = teacher.swap([target], [condition])[0]
         blended = swapped_crop(target, swapped, teacher.info)
-        outputs.append(TeacherOutput(blended, swapped.mask, _landmark_error_px(blended, target, detector)))
+        if tools.motion:
+            assert target.landmarks is not None  # Faces.aligned always gives them
+            blended = with_target_motion(blended, target.image, target.landmarks)
+        outputs.append(TeacherOutput(blended, swapped.mask, _landmark_error_px(blended, target, tools.detector)))
     return outputs
 
 

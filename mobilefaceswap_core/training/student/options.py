@@ -19,6 +19,7 @@ class PairOptions:
         source_yaw: largest difference of the pose signatures of a pair, sideways (see ``pairs.py``).
         source_pitch: the same, up and down.
         frontal: largest yaw signature of a usable face.
+        motion: take eyes, closing lids and the inside of an open mouth from the target; see ``motion.py``.
         quality: weights of a quality network (``quality`` program), or empty.
         workers: processes for the graphics baseline alone on a CPU, threads otherwise and for few pairs.
     """
@@ -28,6 +29,7 @@ class PairOptions:
     source_yaw: float = 0.08
     source_pitch: float = 0.10
     frontal: float = 0.22
+    motion: bool = True
     quality: str = ""
     workers: int = 2
 
