@@ -73,8 +73,8 @@ class Settings:
         live_budget_ms: latency a live frame may have before newer ones are dropped.
         queue_size: jobs that may wait; more are told to come back.
         queue_share: of them, those of one address; one only from the time that half of the queue is taken.
-        request_rate: what one address may ask for in a second: a file of the page is 1, a call 50, opening the page 310;
-            thirty seconds' worth at once.
+        request_rate: what one address may ask for in a second: a file of the page is 1, a call 50, opening the page 310, a
+            call refused for what it brings 200 more; thirty seconds' worth at once.
         live_sessions: faces prepared for live pictures at the same time; one address has a quarter of them.
         keep_minutes: results and uploads are deleted after this.
         visitor_mb: uploads of one address that are kept at the same time.

@@ -19,6 +19,7 @@ from .answers import refuse
 from .bodies import Bodies, is_below
 from .callers import Callers
 from .headers import Headers
+from .lean import Pages, without_deep_links
 from .login import Login
 from .room import Room
 from .routes import doors_of, find
@@ -40,7 +41,8 @@ def enclose(page: Any, settings: Settings) -> None:
         visitor_bytes=settings.visitor_mb << 20,
         keep_s=60 * settings.keep_minutes,
     )
-    app: ASGIApp = Files(page.middleware_stack, settings)
+    page.state_holder.blocks = without_deep_links(page.get_blocks())
+    app: ASGIApp = Files(page.middleware_stack if settings.login else Pages(page.middleware_stack), settings)
     app = Places(app, page, places=settings.queue_size, share=settings.queue_share)
     app = Bodies(
         app, most_file_bytes=settings.max_bytes, most_files=settings.most_files, room=room, roots=named_folders

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -24,11 +22,8 @@ from demo.gate.headers import Headers
 from demo.gate.login import Guesses, is_same_site
 from demo.gate.room import Room
 from demo.gate.routes import CALL_BYTES, PICTURE_BYTES, doors_of, find
-from demo.gate.shares import BURST_S, Places, Requests, in_turn
 from demo.settings import Settings
-from demo.work.live_sessions import LiveSessions
-from demo.work.running import counted
-from mobilefaceswap_core.errors import OptionError
+from tests.fakes.asgi import asked, hello, status_of
 from tests.fakes.painted import painted_engine
 
 # What Gradio registers and the gate lets through: a new version with another route that fits a pattern fails here.
@@ -115,51 +110,6 @@ def test_the_page_has_no_event_beside_the_queue(page: gr.Blocks) -> None:
 
 
 # One class after another ------------------------------------------------------------------------------------------------
-
-
-async def hello(scope: Any, receive: Any, send: Any) -> None:
-    """Reads what comes and says so."""
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    scope["read"] = body
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"access-control-allow-origin", b"*")]})
-    await send({"type": "http.response.body", "body": b""})
-
-
-def asked(
-    app: Any, *, path: str, method: str = "GET", body: list[bytes] | None = None, **scope: Any
-) -> tuple[dict[str, Any], dict[str, Any], int]:
-    """Send one request; the start of the answer, the scope, and how many pieces of the body were taken."""
-    pieces, taken, sent = list(body or [b""]), 0, []
-
-    async def receive() -> dict[str, Any]:
-        nonlocal taken
-        if taken >= len(pieces):
-            return {"type": "http.disconnect"}
-        taken += 1
-        return {"type": "http.request", "body": pieces[taken - 1], "more_body": taken < len(pieces)}
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    door = find(doors_of(Settings(auth="a:b", mcp=True)), method, path)
-    whole = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "headers": [],
-        "client": ("192.0.2.1", 1),
-        "mfs.door": door,
-    } | scope
-    asyncio.run(app(whole, receive, send))
-    return sent[0], whole, taken
-
-
-def status_of(app: Any, **request: Any) -> int:
-    return int(asked(app, **request)[0]["status"])
 
 
 def bodies(**more: Any) -> Bodies:
@@ -346,123 +296,3 @@ def test_every_answer_carries_the_headers_and_none_for_other_sites() -> None:
     headers = {name.decode(): value.decode() for name, value in start["headers"]}
     assert "frame-ancestors 'self' https://host.example" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff" and "access-control-allow-origin" not in headers
-
-
-def test_requests_above_the_rate_are_refused_and_others_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    import demo.gate.shares
-
-    monkeypatch.setattr(demo.gate.shares, "_PAUSE_S", 0.0)
-    app = Requests(hello, rate=10)
-    most = 10 * BURST_S // 50
-    answers = [status_of(app, path="/config") for _ in range(most + 5)]
-    assert answers[:most] == [200] * most and answers[-1] == 429
-    assert status_of(app, path="/config", client=("192.0.2.2", 1)) == 200
-
-
-def waiting(*addresses: str) -> SimpleNamespace:
-    """A queue in which these addresses wait."""
-    events = [
-        SimpleNamespace(request=SimpleNamespace(client=SimpleNamespace(host=a)), number=n)
-        for n, a in enumerate(addresses)
-    ]
-    return SimpleNamespace(queue=events, concurrency_limit=1)
-
-
-@pytest.mark.parametrize(
-    ("addresses", "wanted"),
-    [((), 200), (("me",), 200), (("me", "me"), 429), (("a", "b", "c", "me"), 429), (("a", "b", "c", "d"), 200), (tuple("abcdefgh"), 503)],
-)  # fmt: skip
-def test_an_address_has_its_share_of_the_queue(addresses: tuple[str, ...], wanted: int) -> None:
-    blocks = SimpleNamespace(
-        fns={}, _queue=SimpleNamespace(event_queue_per_concurrency_id={"swap": waiting(*addresses)})
-    )
-    page = SimpleNamespace(get_blocks=lambda: blocks, state_holder=SimpleNamespace(session_data={}, time_last_used={}))
-    call = {"mfs.call": {"data": []}, "client": ("me", 1)}
-    assert (
-        status_of(Places(hello, page, places=8, share=2), path="/gradio_api/call/verify", method="POST", **call)
-        == wanted
-    )
-
-
-def test_the_queue_takes_addresses_in_turn() -> None:
-    queue = waiting("a", "a", "a", "b", "a", "b", "c").queue
-    in_turn(queue)
-    assert [event.number for event in queue] == [0, 3, 6, 1, 5, 2, 4]
-
-
-def test_an_address_s_oldest_visits_are_forgotten_first() -> None:
-    from demo.gate.shares import VISITS_BY_CALLER
-
-    held = {str(number): object() for number in range(VISITS_BY_CALLER + 2)} | {"other": object()}
-    page = SimpleNamespace(state_holder=SimpleNamespace(session_data=held, time_last_used={}))
-    places = Places(hello, page, places=8, share=2)
-    places._remember("b", "other")
-    for number in range(VISITS_BY_CALLER + 2):
-        places._remember("a", str(number))
-    assert "other" in held and {"0", "1"} & set(held) == set() and "2" in held
-
-
-# What runs ---------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("is_generator", [False, True])
-def test_what_runs_is_counted_where_it_runs(is_generator: bool) -> None:
-    running, most, lock = 0, 0, threading.Lock()
-
-    def work() -> None:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        time.sleep(0.01)
-        with lock:
-            running -= 1
-
-    def steps() -> Iterator[int]:
-        for number in range(3):
-            work()
-            yield number
-
-    limited = counted(steps if is_generator else work, threading.BoundedSemaphore(2))
-    threads = [threading.Thread(target=lambda: list(limited()) if is_generator else limited()) for _ in range(12)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert most == 2 and running == 0
-
-
-def test_a_generator_that_nobody_reads_on_holds_no_place() -> None:
-    slot = threading.BoundedSemaphore(1)
-    abandoned = counted(lambda: (yield 1), slot)()
-    assert next(abandoned) == 1
-    assert slot.acquire(timeout=1)
-
-
-def test_live_sessions_have_places_by_address_and_in_all_and_end_when_idle() -> None:
-    sessions: Any = LiveSessions(8, most_s=60, idle_s=0.2)
-    keys = [sessions.open(f"10.0.0.{number % 4}", object()) for number in range(8)]
-    with pytest.raises(OptionError, match="2 live pictures at your address"):
-        sessions.check("10.0.0.1")
-    with pytest.raises(OptionError, match="All 8 places"):
-        sessions.check("10.0.0.9")
-    sessions.close(keys[0])
-    sessions.check("10.0.0.9")
-    for _ in range(6):
-        time.sleep(0.1)
-        assert sessions.swapper(keys[1]) is not None  # in use
-    waited = time.monotonic()
-    while len(sessions) > 1 and time.monotonic() - waited < 10:
-        time.sleep(0.05)
-        sessions.swapper(keys[1])
-    assert len(sessions) == 1 and sessions.swapper(keys[2]) is None
-
-
-def test_a_live_session_ends_by_the_clock_and_can_start_again() -> None:
-    sessions: Any = LiveSessions(8, most_s=0.1)
-    key = sessions.open("a", object())
-    assert sessions.swapper(key) is not None
-    time.sleep(0.15)
-    with pytest.raises(OptionError, match="Live pictures end"):
-        sessions.swapper(key)
-    assert sessions.swapper(key) is not None
