@@ -147,10 +147,12 @@ def _pattern(luma: Floats, weight: Floats | None, payload: int, strength: float 
     loudness = np.clip(1 + _MASKING * (deviation - _SMOOTH), 1, _LOUDEST)
 
     def drawn(level: float) -> tuple[Floats, float]:
-        return _informed(luma, weight, payload, level * loudness, deviation)
+        pattern = _informed(luma, weight, payload, level * loudness, deviation)
+        response = _responses(luma, pattern, weight)
+        return pattern, float(codeword(payload) @ response / max(float(np.linalg.norm(response)), 1e-6))
 
     if strength is not None:
-        return drawn(strength)[0]
+        return _informed(luma, weight, payload, strength * loudness, deviation)
     low, high = WEAKEST, STRONGEST
     pattern, score = drawn(low)
     if score >= _WANTED_SCORE:
@@ -168,10 +170,8 @@ def _pattern(luma: Floats, weight: Floats | None, payload: int, strength: float 
     return pattern
 
 
-def _informed(
-    luma: Floats, weight: Floats | None, payload: int, strength: Floats, deviation: Floats
-) -> tuple[Floats, float]:
-    """The codeword's pattern, plus what takes the face's own noise off the other carriers; and the reader's score.
+def _informed(luma: Floats, weight: Floats | None, payload: int, strength: Floats, deviation: Floats) -> Floats:
+    """The codeword's pattern, plus what takes the face's own noise off the other carriers.
 
     The writer knows the picture the reader will see. A cosine is raised more cheaply by lowering what is not the
     codeword than by adding to the codeword alone: 0.80 became 0.88 with 1.5 dB less change (docs/marking.md).
@@ -179,23 +179,23 @@ def _informed(
     word, matrix = codeword(payload), carriers()
     pattern = strength * _unit_pattern(payload)
     limit = _PEAK * strength * np.sqrt(window())
-
-    def responses() -> Floats:
-        seen = luma + (pattern if weight is None else pattern * weight)
-        # einsum, not @: for products as small as this BLAS wakes its threads, which then spin and took half of all the
-        # processor time of a clip.
-        return np.einsum("ij,j->i", matrix, residual(seen)[0].ravel()[support()])
-
     for _ in range(_ROUNDS):
-        response = responses()
+        response = _responses(luma, pattern, weight)
         unwanted = response - (word @ response) * word
         drawn = np.zeros(GRID_PX**2, np.float32)
         drawn[support()] = np.einsum("i,ij->j", unwanted, matrix)
         # Responses are in local deviations of a band; the mean over both bands brings them back to grey levels.
         pattern = pattern - _STEP * (deviation / 2 + _BAND_FLOOR) * drawn.reshape(GRID_PX, GRID_PX)
         pattern = np.clip(pattern, -limit, limit).astype(np.float32)
-    response = responses()
-    return pattern, float(word @ response / max(float(np.linalg.norm(response)), 1e-6))
+    return pattern
+
+
+def _responses(luma: Floats, pattern: Floats, weight: Floats | None) -> Floats:
+    """What the reader's carriers say of the picture with a pattern."""
+    seen = luma + (pattern if weight is None else pattern * weight)
+    # einsum, not @: for products as small as this BLAS wakes its threads, which then spin and took half of all the
+    # processor time of a clip.
+    return np.einsum("ij,j->i", carriers(), residual(seen)[0].ravel()[support()])
 
 
 def _on_grid(mask: Mask) -> Floats:
