@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,7 @@ from rich.table import Table
 
 from ..errors import OptionError
 from .options import BackendOption, ModelOption, ThreadsOption
-from .output import JsonOption, emit, library_output_on_stderr
+from .output import JsonOption, emit, library_output_on_stderr, note
 
 _TITLES = {
     "idn_ms": "per-frame network, default backend",
@@ -38,13 +39,21 @@ def bench(
         list[str] | None, typer.Option("--size", metavar="720p|1080p", help="video: repeat for both.")
     ] = None,
     frames: Annotated[int, typer.Option("--frames", min=1, help="video: length of the clips.")] = 250,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="REVISION", help="Instead: this tree and another revision of git in turns."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure speed: medians and the 10th to 90th percentile of runs that take turns.
 
     `idn` times the per-frame network in every installed backend, `image` the steps of swapping a 1280-px photo, `all` both,
-    `video` clips from file to file. Needs no download.
+    `video` clips from file to file. Needs no download. `--against REVISION` measures that revision beside this tree, in turns
+    (`--runs` rounds, 3), and prints ratios.
     """
+    if against is not None:
+        _against(against, photo, runs or 3, frames, as_json)
+        return
     if what == "video":
         _video(photo, model, size, frames, backend, threads, as_json)
         return
@@ -77,6 +86,25 @@ def bench(
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("bench")(bench)
+
+
+def _against(revision: str, photo: Path | None, rounds: int, frames: int, as_json: bool) -> None:
+    if photo is None:
+        raise OptionError("bench --against swaps a photo that shows a face; give one with --photo.")
+    from ..diagnose.against import compare
+
+    with library_output_on_stderr():
+        rows = compare(revision, photo.resolve(), rounds=rounds, frames=frames, told=note)
+    table = Table("what", revision, "this tree", "", "times", "of each round")
+    for row in rows:
+        low, high = row.spread
+        table.add_row(
+            row.what, f"{row.before:.1f}", f"{row.now:.1f}", row.unit, f"{row.times:.2f}", f"{low:.2f} - {high:.2f}"
+        )
+    payload = {"against": revision, "rounds": rounds, "rows": [asdict(row) for row in rows]}
+    emit(
+        payload, table, "times: how often this tree's figure fits into the other's; above 1 is better", as_json=as_json
+    )
 
 
 def _video(

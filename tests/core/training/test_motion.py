@@ -74,7 +74,9 @@ def test_eyes_of_a_head_that_leans_close_along_its_own_upright() -> None:
 
 def test_the_wanted_face_looks_where_the_target_looks_in_its_own_colours() -> None:
     target, wanted = drawn(), np.full((SIDE, SIDE, 3), (150, 100, 80), np.uint8)
-    result = with_target_motion(wanted, target, POINTS)
+    points = POINTS.copy()
+    points[INNER_LIPS, 1] = 179  # a closed mouth
+    result = with_target_motion(wanted, target, points)
     x, y = POINTS[LEFT_EYE].mean(0).astype(int)
     assert result[y, x].max() < 60 and result[y, x - 7].min() > 90, "pupil and white of the eye"
     outside = np.ones((SIDE, SIDE), bool)

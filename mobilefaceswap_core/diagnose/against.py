@@ -1,0 +1,196 @@
+"""This tree against another revision: both run the same commands in turns, so that a busy machine is busy for both.
+
+Each tree is asked by its own command line, in processes of its own: what a user waits for is what is measured, and an older
+revision needs to know nothing of this file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import BackendError, OptionError
+
+Readings = dict[str, float]  # milliseconds or MB by what was measured; less is better in all of them
+_ROOT = Path(__file__).parents[2]
+_SECONDS = 900.0  # of one command; nothing measured here takes a tenth
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """One thing in both trees.
+
+    Attributes:
+        what: was measured.
+        before: of the other revision, median over the rounds.
+        now: of this tree.
+        unit: of both.
+        times: how often ``now`` fits into ``before``: above 1 is better.
+        spread: least and most of that ratio within a round.
+    """
+
+    what: str
+    before: float
+    now: float
+    unit: str
+    times: float
+    spread: tuple[float, float]
+
+
+@contextmanager
+def checked_out(revision: str, *, root: Path = _ROOT) -> Iterator[Path]:
+    """A folder with that revision of the repository, gone afterwards.
+
+    Raises:
+        OptionError: this is no clone of the repository, or it knows no such revision.
+    """
+    with tempfile.TemporaryDirectory(prefix="mobilefaceswap-against-") as place:
+        folder = Path(place) / "tree"
+        _git(root, "worktree", "add", "--detach", "--quiet", str(folder), revision)
+        try:
+            yield folder
+        finally:
+            _git(root, "worktree", "remove", "--force", str(folder))
+
+
+def compare(
+    revision: str, photo: Path, *, rounds: int = 3, frames: int = 125, told: Callable[[str], None] = lambda text: None,
+    measure: Callable[[Path, Path, Mapping[str, Path]], Readings] | None = None, root: Path = _ROOT,
+) -> list[Ratio]:  # fmt: skip
+    """Measure both trees in turns.
+
+    Args:
+        revision: of git: a hash, a tag, ``main``.
+        photo: shows a face; clips are made of it.
+        rounds: each tree is measured so often, alternately.
+        frames: of the clips.
+        told: is given a line of progress now and then.
+        measure: readings of one tree; :func:`readings` if not given.
+        root: of this tree.
+
+    Returns:
+        What both trees could measure, in order.
+
+    Raises:
+        OptionError: no such revision.
+        BackendError: a tree's command failed.
+    """
+    run = measure or readings
+    kept: tuple[list[Readings], list[Readings]] = ([], [])
+    with checked_out(revision, root=root) as other, tempfile.TemporaryDirectory() as place:
+        clips = written_clips(photo, Path(place), frames)
+        for number in range(rounds):
+            # Who is first changes each time: what the first run warms up helps the second.
+            for which in (0, 1) if number % 2 == 0 else (1, 0):
+                told(f"round {number + 1} of {rounds}: {(revision, 'this tree')[which]}")
+                kept[which].append(run((other, root)[which], photo, clips))
+    return ratios(*kept)
+
+
+def written_clips(photo: Path, folder: Path, frames: int) -> dict[str, Path]:
+    """The photo's face in motion, one clip of each size, for both trees."""
+    from ..files.images import read_image
+    from ..pipeline import Pipeline
+    from .video_bench import SIZES, write_moving_photo
+
+    pipeline = Pipeline.load("student", video=True)
+    clips = {size: folder / f"{size}.mp4" for size in SIZES}
+    for size, clip in clips.items():
+        write_moving_photo(clip, read_image(photo).image, pipeline, SIZES[size], frames)
+    return clips
+
+
+def ratios(before: Sequence[Readings], now: Sequence[Readings]) -> list[Ratio]:
+    """Medians and their ratio of what every round has, of both trees."""
+    shared = [what for what in now[0] if all(what in one for one in (*before, *now))]
+    rows = []
+    for what in shared:
+        old, new = ([one[what] for one in kept] for kept in (before, now))
+        within = [a / b for a, b in zip(old, new, strict=True)]
+        a, b = statistics.median(old), statistics.median(new)
+        rows.append(Ratio(what, a, b, "MB" if "memory" in what else "ms", a / b, (min(within), max(within))))
+    return rows
+
+
+def readings(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
+    """What one tree measures: the per-frame network, a still, a cold command, clips from file to file.
+
+    Args:
+        tree: root of a checkout.
+        photo: as for :func:`compare`.
+        clips: by name of their size.
+
+    Raises:
+        BackendError: a command of it failed.
+    """
+    found: Readings = {}
+    idn = _json(tree, "bench", "idn", "--threads", "1", "--runs", "15")
+    found["per-frame network, best backend, one thread"] = min(one["median"] for one in idn["idn_backends"].values())
+    image = _json(tree, "bench", "image", "--runs", "7")
+    found["still of 1,280 px, one face, warm"] = image["image_ms"]["median"]
+    found["still of 1,280 px, six faces, warm"] = image["image_six_faces_ms"]["median"]
+    with tempfile.TemporaryDirectory() as place:
+        out = Path(place) / "out.png"
+        cold, memory = _timed(tree, "image", "--source", photo, "--target", photo, "--out", out, "--i-have-consent")
+        found["first swap from a cold process"], found["its memory"] = 1e3 * cold, memory
+        for size, clip in clips.items():
+            report = Path(place) / "report.json"
+            _, memory = _timed(
+                tree, "video", "--source", photo, "--target", clip, "--out", Path(place) / "out.mp4", "--report", report,
+                "--model", "student", "--i-have-consent",
+            )  # fmt: skip
+            found[f"{size} clip, one face, per frame"] = 1e3 / json.loads(report.read_text())["fps"]
+            found[f"memory of the {size} clip"] = memory
+    return found
+
+
+def _environment(tree: Path) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
+
+
+def _command(arguments: Sequence[object]) -> list[str]:
+    return [sys.executable, "-m", "mobilefaceswap_core", *map(str, arguments)]
+
+
+def _json(tree: Path, *arguments: object) -> Any:
+    done = subprocess.run(
+        _command([*arguments, "--json"]), cwd=tree, env=_environment(tree), capture_output=True, text=True,
+        timeout=_SECONDS, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise BackendError(f"{' '.join(map(str, arguments))} failed in {tree}: {done.stderr.strip()[-300:]}")
+    return json.loads(done.stdout)
+
+
+def _timed(tree: Path, *arguments: object) -> tuple[float, float]:
+    """Wall seconds and largest resident memory in MB of one command."""
+    started = time.perf_counter()
+    with open(os.devnull, "w") as nowhere:
+        process = subprocess.Popen(
+            _command(arguments), cwd=tree, env=_environment(tree), stdout=nowhere, stderr=nowhere
+        )  # fmt: skip
+        _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)  # it has been waited for
+    if process.returncode:
+        raise BackendError(f"{arguments[0]} failed in {tree} with exit code {process.returncode}.")
+    return seconds, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _git(root: Path, *arguments: str) -> None:
+    try:
+        subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True)
+    except FileNotFoundError as missing:
+        raise OptionError("git is not installed; a comparison needs it and a clone of the repository.") from missing
+    except subprocess.CalledProcessError as refused:
+        raise OptionError(f"git {arguments[0]} {arguments[1]}: {refused.stderr.strip()[-200:]}") from refused
