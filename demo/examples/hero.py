@@ -1,4 +1,4 @@
-"""Make the picture at the top of the README: one target with the faces of several sources.
+"""Make the picture at the top of the README: a source, a target, and the target with the source's face, from near.
 
     python -m demo.examples.hero [--model MODEL] [--out docs/images/swap.webp]
 
@@ -19,9 +19,12 @@ from mobilefaceswap_core.marking import save_image
 from mobilefaceswap_core.pipeline import Pipeline
 from mobilefaceswap_core.types import Image
 
-HERE = Path(__file__).parent
-PANEL_PX, GAP_PX = 240, 8
-ASTRONAUT_LEFT, ASTRONAUT_TOP, ASTRONAUT_SIDE = 84, 0, 280  # head and collar
+from .pairs import EXAMPLES
+
+PANEL_PX, GAP_PX = 400, 10
+ASTRONAUT_LEFT, ASTRONAUT_TOP, ASTRONAUT_SIDE = 122, 0, 210  # head and collar
+PORTRAIT_LEFT, PORTRAIT_TOP, PORTRAIT_SIDE = 46, 46, 420  # the face without the plain ground around it
+_DEFAULT_OUT = Path(__file__).parents[2] / "docs" / "images" / "swap.webp"
 
 
 def panel(image: Image) -> Image:
@@ -43,28 +46,33 @@ def sheet(rows: list[list[Image]]) -> Image:
     return page
 
 
-def make_hero(pipeline: Pipeline, portraits: list[Image], photo: Image) -> Image:
-    """Sources above, the target at the left, and below each source the target with its face."""
+def make_hero(pipeline: Pipeline, portrait: Image, photo: Image) -> Image:
+    """Source, target and result from left to right: the portrait on the photo above, the photo on the portrait below."""
+    onto_photo, onto_portrait = (
+        pipeline.swap(target, pipeline.prepare_source([source]), faces="largest").image
+        for source, target in ((portrait, photo), (photo, portrait))
+    )
 
     def head(image: Image) -> Image:
         return image[ASTRONAUT_TOP : ASTRONAUT_TOP + ASTRONAUT_SIDE, ASTRONAUT_LEFT : ASTRONAUT_LEFT + ASTRONAUT_SIDE]
 
-    swapped = [pipeline.swap(photo, pipeline.prepare_source([p]), faces="largest") for p in portraits]
-    blank = np.full((PANEL_PX, PANEL_PX, 3), 255, np.uint8)
-    return sheet([[blank, *portraits], [head(photo), *(head(result.image) for result in swapped)]])
+    def face(image: Image) -> Image:
+        return image[PORTRAIT_TOP : PORTRAIT_TOP + PORTRAIT_SIDE, PORTRAIT_LEFT : PORTRAIT_LEFT + PORTRAIT_SIDE]
+
+    return sheet([[face(portrait), head(photo), head(onto_photo)], [head(photo), face(portrait), face(onto_portrait)]])
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="auto")
-    parser.add_argument("--portraits", type=int, nargs="+", default=[1, 5, 2], help="numbers of the portraits")
-    parser.add_argument("--out", type=Path, default=HERE.parents[1] / "docs" / "images" / "swap.webp")
+    parser.add_argument("--model", default="student")
+    parser.add_argument("--portrait", type=int, default=2, help="number of the portrait")
+    parser.add_argument("--out", type=Path, default=_DEFAULT_OUT)
     options = parser.parse_args(arguments)
     pipeline = Pipeline.load(model=options.model)
-    portraits = [read_image(HERE / "portraits" / f"average_{number}.webp").image for number in options.portraits]
-    page = make_hero(pipeline, portraits, np.ascontiguousarray(astronaut()))
+    portrait = read_image(EXAMPLES / f"average_{options.portrait}.webp").image
+    page = make_hero(pipeline, portrait, np.ascontiguousarray(astronaut()))
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    save_image(options.out, page, model=pipeline.swapper.info.name, quality=90)
+    save_image(options.out, page, model=pipeline.swapper.info.name, quality=85)
     print(f"{options.out}: {page.shape[1]} x {page.shape[0]} px, model {pipeline.swapper.info.name}")
 
 
