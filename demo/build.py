@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 
 from mobilefaceswap_core.files.images import forget_other_formats
 
-from . import endpoints
+from . import card, endpoints
 from .browser import serve
 from .examples.pairs import EXAMPLES, example_pairs
 from .gate import OnlyThroughTheGate, enclose
@@ -170,6 +170,7 @@ def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
         "i18n": words,
         "theme": theme(),
         "css_paths": [_HERE / "style.css"],
+        "favicon_path": str(card.ICON),
         "max_file_size": settings.max_bytes,
         "allowed_paths": [str(output_folder()), *map(str, public_files(settings))],
         "auth": settings.login,
@@ -180,8 +181,8 @@ def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
         "mcp_server": settings.mcp,
         "ssr_mode": False,
         "app_kwargs": {
-            "routes": serve.routes(settings),
-            "middleware": [Middleware(OnlyThroughTheGate)],
+            "routes": [*card.routes(), *serve.routes(settings)],
+            "middleware": [Middleware(OnlyThroughTheGate), Middleware(card.Card)],
             "lifespan": keeping(60 * settings.keep_minutes, lambda page: enclose(page, settings)),
         },
         "quiet": True,

@@ -1,6 +1,6 @@
-"""Make the picture at the top of the README: a source, a target, and the target with the source's face, from near.
+"""Make the picture at the top of the README, and the one that links to the page show: source, target, result, from near.
 
-    python -m demo.examples.hero [--model MODEL] [--out docs/images/swap.webp]
+    python -m demo.examples.hero [--model MODEL] [--out docs/images/swap.webp] [--card demo/examples/card.jpg]
 
 Uses example portraits of nobody and NASA's public-domain photograph of Eileen Collins that ships with scikit-image.
 """
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image as PillowImage
+from PIL import ImageDraw, ImageFont
 from skimage.data import astronaut
 
 from mobilefaceswap_core.files.images import read_image
@@ -19,11 +21,14 @@ from mobilefaceswap_core.marking import save_image
 from mobilefaceswap_core.pipeline import Pipeline
 from mobilefaceswap_core.types import Image
 
-from .pairs import EXAMPLES
+from .pairs import CARD, EXAMPLES
 
 PANEL_PX, GAP_PX = 400, 10
 ASTRONAUT_LEFT, ASTRONAUT_TOP, ASTRONAUT_SIDE = 122, 0, 210  # head and collar
 PORTRAIT_LEFT, PORTRAIT_TOP, PORTRAIT_SIDE = 46, 46, 420  # the face without the plain ground around it
+# What links show is 1200 x 630 px by custom; some show only its middle square.
+_CARD_PX, _CARD_GROUND, _CARD_INK = (1200, 630), (4, 120, 87), (255, 255, 255)
+_CARD_PANEL_PX, _CARD_TITLE_PX = 384, 84
 _DEFAULT_OUT = Path(__file__).parents[2] / "docs" / "images" / "swap.webp"
 
 
@@ -46,8 +51,8 @@ def sheet(rows: list[list[Image]]) -> Image:
     return page
 
 
-def make_hero(pipeline: Pipeline, portrait: Image, photo: Image) -> Image:
-    """Source, target and result from left to right: the portrait on the photo above, the photo on the portrait below."""
+def swaps(pipeline: Pipeline, portrait: Image, photo: Image) -> list[list[Image]]:
+    """Source, target and result in close-up: the portrait on the photo, and the photo on the portrait."""
     onto_photo, onto_portrait = (
         pipeline.swap(target, pipeline.prepare_source([source]), faces="largest").image
         for source, target in ((portrait, photo), (photo, portrait))
@@ -59,7 +64,24 @@ def make_hero(pipeline: Pipeline, portrait: Image, photo: Image) -> Image:
     def face(image: Image) -> Image:
         return image[PORTRAIT_TOP : PORTRAIT_TOP + PORTRAIT_SIDE, PORTRAIT_LEFT : PORTRAIT_LEFT + PORTRAIT_SIDE]
 
-    return sheet([[face(portrait), head(photo), head(onto_photo)], [head(photo), face(portrait), face(onto_portrait)]])
+    return [[face(portrait), head(photo), head(onto_photo)], [head(photo), face(portrait), face(onto_portrait)]]
+
+
+def link_card(row: list[Image]) -> Image:
+    """``(630, 1200, 3)``: a row of panels under the page's name."""
+    page = PillowImage.new("RGB", _CARD_PX, _CARD_GROUND)
+    draw = ImageDraw.Draw(page)
+    middle, ground = _CARD_PX[0] // 2, _CARD_PX[1]
+    draw.text((middle, 24), "MobileFaceSwap", _CARD_INK, ImageFont.load_default(_CARD_TITLE_PX), anchor="ma")
+    gap = (_CARD_PX[0] - len(row) * _CARD_PANEL_PX) // (len(row) + 1)
+    top = ground - _CARD_PANEL_PX - 2 * gap - 60
+    for number, (image, name) in enumerate(zip(row, ("this face", "on this one", "gives this"), strict=True)):
+        left = gap + number * (_CARD_PANEL_PX + gap)
+        side = PillowImage.fromarray(image).resize((_CARD_PANEL_PX, _CARD_PANEL_PX), PillowImage.Resampling.LANCZOS)
+        page.paste(side, (left, top))
+        place = (left + _CARD_PANEL_PX // 2, top + _CARD_PANEL_PX + 10)
+        draw.text(place, name, _CARD_INK, ImageFont.load_default(44), anchor="ma")
+    return np.asarray(page)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -67,13 +89,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", default="student")
     parser.add_argument("--portrait", type=int, default=2, help="number of the portrait")
     parser.add_argument("--out", type=Path, default=_DEFAULT_OUT)
+    parser.add_argument("--card", type=Path, default=CARD)
     options = parser.parse_args(arguments)
     pipeline = Pipeline.load(model=options.model)
     portrait = read_image(EXAMPLES / f"average_{options.portrait}.webp").image
-    page = make_hero(pipeline, portrait, np.ascontiguousarray(astronaut()))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    save_image(options.out, page, model=pipeline.swapper.info.name, quality=85)
-    print(f"{options.out}: {page.shape[1]} x {page.shape[0]} px, model {pipeline.swapper.info.name}")
+    rows = swaps(pipeline, portrait, np.ascontiguousarray(astronaut()))
+    for path, page in ((options.out, sheet(rows)), (options.card, link_card(rows[1]))):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_image(path, page, model=pipeline.swapper.info.name, quality=85)
+        print(f"{path}: {page.shape[1]} x {page.shape[0]} px, model {pipeline.swapper.info.name}")
 
 
 if __name__ == "__main__":
