@@ -34,10 +34,20 @@ from .work.services import Services
 
 _HERE = Path(__file__).parent
 # What Gradio leaves out for screen readers: a text for the pictures of examples, whose file names say what they show; a role
-# for its sign of an empty place; and for a place to drop a photo it says something else than what is written on it.
+# for its sign of an empty place and for sentences that change; and for a place to drop a photo it says something else than
+# what is written on it. Its rows of examples are for the mouse only.
 _NAME_EVERYTHING = """() => {
     const name = () => {
-        document.querySelectorAll('#examples img, #compare-examples img').forEach(img => {
+        document.querySelectorAll('[id$=status]:not([role])').forEach(said => said.setAttribute('role', 'status'));
+        document.querySelectorAll('[id$=examples] tbody tr:not([tabindex])').forEach(row => {
+            row.tabIndex = 0;
+            row.addEventListener('keydown', event => {
+                if (event.key !== 'Enter' && event.key !== ' ') return;
+                event.preventDefault();
+                row.click();
+            });
+        });
+        document.querySelectorAll('[id$=examples] img').forEach(img => {
             if (!img.alt) img.alt = decodeURIComponent(img.src).split('/').pop().replace(/\\.\\w+$/, '').replace(/_/g, ' ');
         });
         document.querySelectorAll('.empty[aria-label]:not([role])').forEach(sign => sign.setAttribute('role', 'img'));
