@@ -24,7 +24,7 @@ from mobilefaceswap_core.types import Image
 from .pairs import CARD, EXAMPLES
 
 PANEL_PX, GAP_PX = 400, 10
-ASTRONAUT_LEFT, ASTRONAUT_TOP, ASTRONAUT_SIDE = 122, 0, 210  # head and collar
+ASTRONAUT_LEFT, ASTRONAUT_TOP, ASTRONAUT_SIDE = 138, 12, 180  # head and collar
 PORTRAIT_LEFT, PORTRAIT_TOP, PORTRAIT_SIDE = 46, 46, 420  # the face without the plain ground around it
 # What links show is 1200 x 630 px by custom; some show only its middle square.
 _CARD_PX, _CARD_GROUND, _CARD_INK = (1200, 630), (4, 120, 87), (255, 255, 255)
@@ -51,11 +51,11 @@ def sheet(rows: list[list[Image]]) -> Image:
     return page
 
 
-def swaps(pipeline: Pipeline, portrait: Image, photo: Image) -> list[list[Image]]:
-    """Source, target and result in close-up: the portrait on the photo, and the photo on the portrait."""
+def swaps(pipeline: Pipeline, first: Image, second: Image, photo: Image) -> list[list[Image]]:
+    """Source, target and result in close-up: the second portrait on the photo, and the first one on the second."""
     onto_photo, onto_portrait = (
         pipeline.swap(target, pipeline.prepare_source([source]), faces="largest").image
-        for source, target in ((portrait, photo), (photo, portrait))
+        for source, target in ((second, photo), (first, second))
     )
 
     def head(image: Image) -> Image:
@@ -64,7 +64,7 @@ def swaps(pipeline: Pipeline, portrait: Image, photo: Image) -> list[list[Image]
     def face(image: Image) -> Image:
         return image[PORTRAIT_TOP : PORTRAIT_TOP + PORTRAIT_SIDE, PORTRAIT_LEFT : PORTRAIT_LEFT + PORTRAIT_SIDE]
 
-    return [[face(portrait), head(photo), head(onto_photo)], [head(photo), face(portrait), face(onto_portrait)]]
+    return [[face(first), face(second), face(onto_portrait)], [face(second), head(photo), head(onto_photo)]]
 
 
 def link_card(row: list[Image]) -> Image:
@@ -87,14 +87,14 @@ def link_card(row: list[Image]) -> Image:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="student")
-    parser.add_argument("--portrait", type=int, default=2, help="number of the portrait")
+    parser.add_argument("--portraits", type=int, nargs=2, default=[1, 3], help="numbers of two portraits")
     parser.add_argument("--out", type=Path, default=_DEFAULT_OUT)
     parser.add_argument("--card", type=Path, default=CARD)
     options = parser.parse_args(arguments)
     pipeline = Pipeline.load(model=options.model)
-    portrait = read_image(EXAMPLES / f"average_{options.portrait}.webp").image
-    rows = swaps(pipeline, portrait, np.ascontiguousarray(astronaut()))
-    for path, page in ((options.out, sheet(rows)), (options.card, link_card(rows[1]))):
+    portraits = [read_image(EXAMPLES / f"average_{number}.webp").image for number in options.portraits]
+    rows = swaps(pipeline, *portraits, np.ascontiguousarray(astronaut()))
+    for path, page in ((options.out, sheet(rows)), (options.card, link_card(rows[0]))):
         path.parent.mkdir(parents=True, exist_ok=True)
         save_image(path, page, model=pipeline.swapper.info.name, quality=85)
         print(f"{path}: {page.shape[1]} x {page.shape[0]} px, model {pipeline.swapper.info.name}")
