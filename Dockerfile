@@ -1,10 +1,4 @@
 # The app as a Space runs it: two system libraries, pinned packages, one unprivileged user.
-# The runtime of the page that swaps in the visitor's browser; nothing else of this stage is kept.
-FROM node:22-slim AS runtime
-WORKDIR /runtime
-COPY demo/browser/package.json demo/browser/package-lock.json ./
-RUN npm ci --ignore-scripts --no-audit --no-fund --omit=dev
-
 FROM python:3.11-slim
 
 WORKDIR /app
@@ -23,8 +17,8 @@ RUN apt-get update \
 
 COPY --chown=visitor . .
 USER visitor
-RUN --mount=type=bind,from=runtime,source=/runtime/node_modules/onnxruntime-web/dist,target=/runtime \
-    python -m demo.browser --runtime /runtime
+# Otherwise each new container would build the page of the My browser tab at its first start.
+RUN python -m demo.browser
 ENV GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT=7860 GRADIO_ANALYTICS_ENABLED=False
 EXPOSE 7860
 CMD ["python", "app.py"]

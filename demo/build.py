@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 
 from mobilefaceswap_core.files.images import forget_other_formats
 
-from . import endpoints
+from . import card, endpoints
 from .browser import serve
 from .examples.pairs import EXAMPLES, example_pairs
 from .gate import OnlyThroughTheGate, enclose
@@ -34,10 +34,20 @@ from .work.services import Services
 
 _HERE = Path(__file__).parent
 # What Gradio leaves out for screen readers: a text for the pictures of examples, whose file names say what they show; a role
-# for its sign of an empty place; and for a place to drop a photo it says something else than what is written on it.
+# for its sign of an empty place and for sentences that change; and for a place to drop a photo it says something else than
+# what is written on it. Its rows of examples are for the mouse only.
 _NAME_EVERYTHING = """() => {
     const name = () => {
-        document.querySelectorAll('#examples img, #compare-examples img').forEach(img => {
+        document.querySelectorAll('[id$=status]:not([role])').forEach(said => said.setAttribute('role', 'status'));
+        document.querySelectorAll('[id$=examples] tbody tr:not([tabindex])').forEach(row => {
+            row.tabIndex = 0;
+            row.addEventListener('keydown', event => {
+                if (event.key !== 'Enter' && event.key !== ' ') return;
+                event.preventDefault();
+                row.click();
+            });
+        });
+        document.querySelectorAll('[id$=examples] img').forEach(img => {
             if (!img.alt) img.alt = decodeURIComponent(img.src).split('/').pop().replace(/\\.\\w+$/, '').replace(/_/g, ' ');
         });
         document.querySelectorAll('.empty[aria-label]:not([role])').forEach(sign => sign.setAttribute('role', 'img'));
@@ -76,11 +86,11 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
 
 def _tabs(context: Context) -> None:
     examples = example_pairs(EXAMPLES)
-    tabs: dict[str, Callable[[Context], None]] = {
+    tabs: dict[str, Callable[[Context], None] | None] = {
         "image": partial(image.build, examples=examples),
         "video": video.build,
         "live": live.build,
-        "browser": browser.build,
+        "browser": browser.build if serve.page_folder(context.settings) else None,
         "compare": partial(compare.build, examples=examples),
         "evaluate": evaluate.build,
         "verify": verify.build,
@@ -88,6 +98,8 @@ def _tabs(context: Context) -> None:
     }
     with gr.Tabs():
         for name, build in tabs.items():
+            if build is None:  # what cannot work here is not shown
+                continue
             with gr.Tab(context.words(f"tab_{name}"), id=name):
                 build(context)
 
@@ -104,32 +116,43 @@ def launch(settings: Settings, **where: Any) -> None:
     # Gradio decodes the camera's pictures itself; Pillow refuses twice this number of pixels with an error.
     PillowImage.MAX_IMAGE_PIXELS = settings.max_pixels // 2
     forget_other_formats()
+    problem = with_page(settings)
     engine = Engine(settings)
     if settings.audit or settings.blocklist:
         engine.rules()  # a host whose rules cannot be kept should know before the first visitor comes
     demo, words = build_demo(settings, engine)
     _, local, shared = demo.launch(**launch_options(settings, words), **where, prevent_thread_lock=True)
-    for line in said_at_start(settings, local, shared, wanted=where.get("server_port")):
+    for line in said_at_start(local, shared, wanted=where.get("server_port"), problem=problem):
         print(line, flush=True)  # whoever redirects it should not wait for a full buffer
     demo.block_thread()
 
 
-def said_at_start(settings: Settings, local: str, shared: str | None = None, wanted: int | None = None) -> list[str]:
+def with_page(settings: Settings) -> str | None:
+    """See that the page of the My browser tab is there, which takes a while the first time; why it is not, or ``None``."""
+    if settings.browser_page == serve.OFF:
+        return "MFS_BROWSER_PAGE says so."
+    if serve.page_folder(settings) is not None:
+        return None
+    print("Building the My browser tab; that takes half a minute, this first time only.", flush=True)
+    return serve.build_page()
+
+
+def said_at_start(
+    local: str, shared: str | None = None, *, wanted: int | None = None, problem: str | None = None
+) -> list[str]:
     """The lines that ``python app.py`` prints: the address, and what is switched off.
 
     Args:
-        settings: the host's.
         local: address that the server got.
         shared: public link, if one was asked for.
         wanted: port that was asked for; the first of the usual ones if ``None``.
+        problem: why there is no My browser tab.
     """
     port = urlsplit(local).port
     usual = int(os.environ.get("GRADIO_SERVER_PORT", _FIRST_PORT)) if wanted is None else wanted
     changed = f" (port {usual} was taken)" if port != usual else ""
     lines = [f"MobileFaceSwap is at {local}{changed}" + (f" and at {shared}" if shared else "")]
-    if serve.page_folder(settings) is None:
-        lines.append("Off: the My browser tab; `python -m demo.browser` builds it (needs Node.js).")
-    return lines
+    return [*lines, f"Off: the My browser tab. {problem}"] if problem else lines
 
 
 def theme() -> gr.themes.Base:
@@ -157,6 +180,7 @@ def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
         "i18n": words,
         "theme": theme(),
         "css_paths": [_HERE / "style.css"],
+        "favicon_path": str(card.ICON),
         "max_file_size": settings.max_bytes,
         "allowed_paths": [str(output_folder()), *map(str, public_files(settings))],
         "auth": settings.login,
@@ -167,8 +191,8 @@ def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
         "mcp_server": settings.mcp,
         "ssr_mode": False,
         "app_kwargs": {
-            "routes": serve.routes(settings),
-            "middleware": [Middleware(OnlyThroughTheGate)],
+            "routes": [*card.routes(), *serve.routes(settings)],
+            "middleware": [Middleware(OnlyThroughTheGate), Middleware(card.Card)],
             "lifespan": keeping(60 * settings.keep_minutes, lambda page: enclose(page, settings)),
         },
         "quiet": True,

@@ -15,6 +15,7 @@ from mobilefaceswap_core.runtime.memory import is_out_of_memory
 from .gate.callers import network_of
 from .keeping import output_folder
 from .texts import LANGUAGES, language_of, say
+from .texts.errors import in_language
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def spoken_error(error: Exception, handler: str, words: str) -> gr.Error:
     if isinstance(error, gr.Error):
         return error
     if isinstance(error, SwapError):
-        text = without_folders(str(error))
+        text = in_language(without_folders(str(error)), words)
     elif is_out_of_memory(error):
         text = say("error_memory", words)
     else:

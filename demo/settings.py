@@ -90,7 +90,8 @@ class Settings:
         frame_ancestors: sites that may show the page in a frame, as a content security policy names them; if empty the
             page itself, and on a Space its platform.
         reports: folder of evaluation runs to show in the Evaluate tab, or empty.
-        browser_page: folder of the built page for the visitor's own browser; ``demo/browser/dist`` if empty.
+        browser_page: folder of the built page for the visitor's own browser, or ``off``; if empty the app builds it at its
+            first start and keeps it in the user's cache.
         mcp: offer the endpoints as MCP tools as well (needs ``gradio[mcp]``).
     """
 

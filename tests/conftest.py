@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
+# Before anything reads them: several test workers share few cores, no window opens, and nothing is reported anywhere.
+os.environ |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "GRADIO_ANALYTICS_ENABLED": "False"}
+
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-torch.set_num_threads(1)  # several test workers share few cores
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

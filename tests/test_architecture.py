@@ -44,7 +44,7 @@ ORDER = (
 # Rooms of the app, lowest first: what is done, what answers, what is shown, and the page around all of it.
 DEMO_ORDER = (
     ("settings", "texts", "keeping", "examples"),
-    ("limits",),
+    ("limits", "card"),
     ("gate", "browser"),
     ("work",),
     ("messages",),

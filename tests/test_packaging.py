@@ -75,6 +75,7 @@ def test_the_wheel_holds_weights_texts_presets_portraits_and_tables(wheel) -> No
         "mobilefaceswap_core/training/presets/*.toml",
         "demo/examples/portraits/*.webp",
         "demo/texts/*.json",
+        "demo/browser/onnxruntime_web/*.xz",
         "eval/judges/*.json",
         "eval/*.json",
     }

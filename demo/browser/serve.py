@@ -1,7 +1,11 @@
-"""The built page within the app's server."""
+"""The page within the app's server: where it lies, and what is served of it."""
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +14,25 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+import mobilefaceswap_core
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.files.folders import cache_folder
 from mobilefaceswap_core.student.export_pair import IDENTITY_FILE
 
 from ..settings import Settings
 
 URL = "browser"  # below the app's own address
-DIST = Path(__file__).parent / "dist"
+OFF = "off"  # in the place of a folder: no such page
+_DEMO = Path(__file__).parents[1]
+# What the page is made of; the weights are named by their SHA-256 in the core's code.
+_MADE_OF = (
+    (Path(mobilefaceswap_core.__file__).parent, "**/*.py"),
+    (_DEMO / "browser", "*.py"),
+    (_DEMO / "browser" / "page", "**/*"),
+    (_DEMO / "browser" / "onnxruntime_web", "*"),
+    (_DEMO / "examples" / "portraits", "*"),
+    (_DEMO / "texts", "*.md"),
+)
 # The first two isolate the page from others, which browsers ask for before they give WebAssembly more than one thread
 # (only when the page is opened on its own: inside the app, the app would have to be isolated as well). The policy says
 # the same as the page's own tag, and reaches its worker too.
@@ -29,21 +45,46 @@ _HEADERS = {
 }
 
 
+@cache
+def own_folder() -> Path:
+    """Where the app keeps the page that it built: in the user's cache, under a name that is new when its parts change."""
+    digest = hashlib.sha256()
+    for folder, pattern in _MADE_OF:
+        for path in sorted(folder.glob(pattern)):
+            if path.is_file() and path.name != "constants.js":  # written from the core, for work on the page
+                digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return cache_folder() / "browser" / digest.hexdigest()[:16]
+
+
 def page_folder(settings: Settings) -> Path | None:
     """The built page, or ``None`` where there is none.
 
     Raises:
         OptionError: the host named a folder that holds no page.
     """
-    folder = Path(settings.browser_page) if settings.browser_page else DIST
+    if settings.browser_page == OFF:
+        return None
+    folder = Path(settings.browser_page) if settings.browser_page else own_folder()
     if (folder / "index.html").is_file():
         return folder
     if settings.browser_page:
         raise OptionError(
             f"MFS_BROWSER_PAGE is {settings.browser_page}, which holds no page. Build one there with "
-            f"`python -m demo.browser --out {settings.browser_page}`."
+            f"`python -m demo.browser --out {settings.browser_page}`, or set {OFF}."
         )
     return None
+
+
+def build_page() -> str | None:
+    """Build the app's own page, in a process of its own: what the export takes of memory is given back.
+
+    Returns:
+        Why it could not be built, or ``None``.
+    """
+    command = [sys.executable, "-m", "demo.browser"]
+    done = subprocess.run(command, cwd=_DEMO.parent, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+    return said[-1].removeprefix("python -m demo.browser: ") if done.returncode else None
 
 
 def prepares_itself(settings: Settings) -> bool:

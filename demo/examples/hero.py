@@ -1,6 +1,6 @@
-"""Make the picture at the top of the README: one target with the faces of several sources.
+"""Make the picture at the top of the README, and the one that links to the page show: source, target, result, from near.
 
-    python -m demo.examples.hero [--model MODEL] [--out docs/images/swap.webp]
+    python -m demo.examples.hero [--model MODEL] [--out docs/images/swap.webp] [--card demo/examples/card.jpg]
 
 Uses example portraits of nobody and NASA's public-domain photograph of Eileen Collins that ships with scikit-image.
 """
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image as PillowImage
+from PIL import ImageDraw, ImageFont
 from skimage.data import astronaut
 
 from mobilefaceswap_core.files.images import read_image
@@ -19,9 +21,15 @@ from mobilefaceswap_core.marking import save_image
 from mobilefaceswap_core.pipeline import Pipeline
 from mobilefaceswap_core.types import Image
 
-HERE = Path(__file__).parent
-PANEL_PX, GAP_PX = 240, 8
-ASTRONAUT_LEFT, ASTRONAUT_TOP, ASTRONAUT_SIDE = 84, 0, 280  # head and collar
+from .pairs import CARD, EXAMPLES
+
+PANEL_PX, GAP_PX = 400, 10
+ASTRONAUT_LEFT, ASTRONAUT_TOP, ASTRONAUT_SIDE = 138, 12, 180  # head and collar
+PORTRAIT_LEFT, PORTRAIT_TOP, PORTRAIT_SIDE = 46, 46, 420  # the face without the plain ground around it
+# What links show is 1200 x 630 px by custom; some show only its middle square.
+_CARD_PX, _CARD_GROUND, _CARD_INK = (1200, 630), (4, 120, 87), (255, 255, 255)
+_CARD_PANEL_PX, _CARD_TITLE_PX = 384, 84
+_DEFAULT_OUT = Path(__file__).parents[2] / "docs" / "images" / "swap.webp"
 
 
 def panel(image: Image) -> Image:
@@ -43,29 +51,53 @@ def sheet(rows: list[list[Image]]) -> Image:
     return page
 
 
-def make_hero(pipeline: Pipeline, portraits: list[Image], photo: Image) -> Image:
-    """Sources above, the target at the left, and below each source the target with its face."""
+def swaps(pipeline: Pipeline, first: Image, second: Image, photo: Image) -> list[list[Image]]:
+    """Source, target and result in close-up: the second portrait on the photo, and the first one on the second."""
+    onto_photo, onto_portrait = (
+        pipeline.swap(target, pipeline.prepare_source([source]), faces="largest").image
+        for source, target in ((second, photo), (first, second))
+    )
 
     def head(image: Image) -> Image:
         return image[ASTRONAUT_TOP : ASTRONAUT_TOP + ASTRONAUT_SIDE, ASTRONAUT_LEFT : ASTRONAUT_LEFT + ASTRONAUT_SIDE]
 
-    swapped = [pipeline.swap(photo, pipeline.prepare_source([p]), faces="largest") for p in portraits]
-    blank = np.full((PANEL_PX, PANEL_PX, 3), 255, np.uint8)
-    return sheet([[blank, *portraits], [head(photo), *(head(result.image) for result in swapped)]])
+    def face(image: Image) -> Image:
+        return image[PORTRAIT_TOP : PORTRAIT_TOP + PORTRAIT_SIDE, PORTRAIT_LEFT : PORTRAIT_LEFT + PORTRAIT_SIDE]
+
+    return [[face(first), face(second), face(onto_portrait)], [face(second), head(photo), head(onto_photo)]]
+
+
+def link_card(row: list[Image]) -> Image:
+    """``(630, 1200, 3)``: a row of panels under the page's name."""
+    page = PillowImage.new("RGB", _CARD_PX, _CARD_GROUND)
+    draw = ImageDraw.Draw(page)
+    middle, ground = _CARD_PX[0] // 2, _CARD_PX[1]
+    draw.text((middle, 24), "MobileFaceSwap", _CARD_INK, ImageFont.load_default(_CARD_TITLE_PX), anchor="ma")
+    gap = (_CARD_PX[0] - len(row) * _CARD_PANEL_PX) // (len(row) + 1)
+    top = ground - _CARD_PANEL_PX - 2 * gap - 60
+    for number, (image, name) in enumerate(zip(row, ("this face", "on this one", "gives this"), strict=True)):
+        left = gap + number * (_CARD_PANEL_PX + gap)
+        side = PillowImage.fromarray(image).resize((_CARD_PANEL_PX, _CARD_PANEL_PX), PillowImage.Resampling.LANCZOS)
+        page.paste(side, (left, top))
+        place = (left + _CARD_PANEL_PX // 2, top + _CARD_PANEL_PX + 10)
+        draw.text(place, name, _CARD_INK, ImageFont.load_default(44), anchor="ma")
+    return np.asarray(page)
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="auto")
-    parser.add_argument("--portraits", type=int, nargs="+", default=[1, 5, 2], help="numbers of the portraits")
-    parser.add_argument("--out", type=Path, default=HERE.parents[1] / "docs" / "images" / "swap.webp")
+    parser.add_argument("--model", default="student")
+    parser.add_argument("--portraits", type=int, nargs=2, default=[1, 3], help="numbers of two portraits")
+    parser.add_argument("--out", type=Path, default=_DEFAULT_OUT)
+    parser.add_argument("--card", type=Path, default=CARD)
     options = parser.parse_args(arguments)
     pipeline = Pipeline.load(model=options.model)
-    portraits = [read_image(HERE / "portraits" / f"average_{number}.webp").image for number in options.portraits]
-    page = make_hero(pipeline, portraits, np.ascontiguousarray(astronaut()))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    save_image(options.out, page, model=pipeline.swapper.info.name, quality=90)
-    print(f"{options.out}: {page.shape[1]} x {page.shape[0]} px, model {pipeline.swapper.info.name}")
+    portraits = [read_image(EXAMPLES / f"average_{number}.webp").image for number in options.portraits]
+    rows = swaps(pipeline, *portraits, np.ascontiguousarray(astronaut()))
+    for path, page in ((options.out, sheet(rows)), (options.card, link_card(rows[0]))):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_image(path, page, model=pipeline.swapper.info.name, quality=85)
+        print(f"{path}: {page.shape[1]} x {page.shape[0]} px, model {pipeline.swapper.info.name}")
 
 
 if __name__ == "__main__":

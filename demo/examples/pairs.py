@@ -9,6 +9,7 @@ from pathlib import Path
 from mobilefaceswap_core.files.digest import file_sha256
 
 EXAMPLES = Path(__file__).parent / "portraits"
+CARD = Path(__file__).parent / "card.jpg"  # the preview picture of links, made by the program hero
 
 
 def example_pairs(folder: Path = EXAMPLES) -> list[tuple[str, str]]:
@@ -21,6 +22,16 @@ def example_pairs(folder: Path = EXAMPLES) -> list[tuple[str, str]]:
         (astronaut, portraits[0]),
         (portraits[1], portraits[-1]),
     ]
+
+
+def shipped_photos() -> list[Path]:
+    """The portraits and the astronaut."""
+    return [Path(path) for path in (*_portraits(EXAMPLES), _astronaut()) if Path(path).is_file()]
+
+
+def checkable_files() -> list[str]:
+    """For the Verify tab: a picture whose faces were swapped, and one whose face was not."""
+    return [str(path) for path in (CARD, *EXAMPLES.glob("average_1.webp")) if path.is_file()]
 
 
 def are_examples(photos: Iterable[str | None]) -> bool:
@@ -43,4 +54,4 @@ def _astronaut() -> str:
 
 @cache
 def _shipped() -> frozenset[str]:
-    return frozenset(file_sha256(path) for path in (*_portraits(EXAMPLES), _astronaut()) if Path(path).is_file())
+    return frozenset(map(file_sha256, shipped_photos()))

@@ -80,7 +80,8 @@ _ALL = (
     _door("GET", r"/assets/[\w./@+-]+", "page", is_open=True),
     _door("GET", r"/static/[\w./@+-]+", "page", is_open=True),
     _door("GET", r"(/gradio_api)?/theme\.css", "page", is_open=True),
-    _door("GET", r"/(favicon\.ico|manifest\.json|robots\.txt)", "page", is_open=True),
+    _door("GET", r"/(favicon\.ico|pwa_icon|manifest\.json|robots\.txt)", "page", is_open=True),
+    _door("GET HEAD", r"/card\.jpg", "page", is_open=True),  # of links; whoever shows one has no login
     _door("GET", f"{_API}/startup-events", "page", is_open=True),  # the server asks this of itself
     _door("POST", f"{_API}/queue/join", "page", **_PICTURE, cost=50, joins=True),
     _door("GET", f"{_API}/queue/data", "page", cost=2),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import gradio as gr
 
 from mobilefaceswap_core.errors import Cancelled, OptionError
 
+from ..examples.report import SHEET
 from ..messages import Visit
 from ..texts import say
 from ..work.engine import Engine
@@ -59,7 +61,7 @@ def run(
                              settings=services.settings, stop=stop):  # fmt: skip
             yield {"progress": in_words(step, spoken)}
         took = say("evaluate_done", spoken, seconds=f"{time.monotonic() - started:.0f}")
-        yield shown(read_run(folder)) | {"progress": "", "status": took}
+        yield shown(read_run(folder), say("evaluate_yours", spoken)) | {"progress": "", "status": took}
     except Cancelled:
         yield _nothing() | {"progress": "", "status": say("clip_stopped", spoken)}
     finally:
@@ -94,7 +96,7 @@ def open_run(services: Services, visit: Visit, *, browse: str | None) -> dict[st
     runs = finished_runs(services.settings)
     if browse not in runs:
         raise OptionError(say("evaluate_none", visit.language))
-    return shown(read_run(runs[browse]))
+    return shown(read_run(runs[browse]), browse)
 
 
 def in_words(step: Progress, spoken: str) -> str:
@@ -105,19 +107,41 @@ def in_words(step: Progress, spoken: str) -> str:
     return bar(step.done, step.total, say("evaluate_progress", spoken, stage=stage, done=step.done, total=step.total))
 
 
-def shown(finished: Finished) -> dict[str, Any]:
-    """Table, figures, download and the fine print of a finished run."""
-    pictures = [(str(path), path.stem.replace("_", " ")) for path in finished.figures]
+def shown(finished: Finished, title: str) -> dict[str, Any]:
+    """Title, faces, table, plots, download and the fine print of a finished run."""
+    new = parts(finished)
+    return {
+        "title": f"## {title}",
+        "table": new["table"],
+        "more": new["more"],
+        "details": gr.update(visible=bool(new["more"])),
+        **{name: gr.update(value=new[name], visible=bool(new[name])) for name in ("sheets", "plots", "download")},
+    }
+
+
+def parts(finished: Finished) -> dict[str, Any]:
+    """Values of the tab's components, by name."""
     table, mark, more = finished.table.partition("## All columns")
     return {
-        "table": table,
-        "figures": gr.update(value=pictures, visible=bool(pictures)),
-        "download": gr.update(value=str(finished.report), visible=True),
-        "details": gr.update(visible=bool(more)),
-        "more": mark + more,
+        "sheets": _named(finished.sheets),
+        "table": without_heads(table),
+        "plots": _named(finished.plots),
+        "download": str(finished.report),
+        "more": without_heads(mark + more),
     }
+
+
+def without_heads(table: str) -> str:
+    """A run's Markdown below the tab's own headings: what were chapters are bold lines."""
+    return re.sub(r"^#+ (.+)$", r"**\1**", table, flags=re.MULTILINE)
+
+
+def _named(pictures: Sequence[Path]) -> list[tuple[str, str]]:
+    return [(str(path), path.stem.removeprefix(SHEET).replace("_", " ")) for path in pictures]
 
 
 def _nothing() -> dict[str, Any]:
     hidden = gr.update(visible=False)
-    return {"table": "", "figures": hidden, "download": hidden, "details": hidden, "more": ""}
+    return {
+        "title": "", "sheets": hidden, "table": "", "plots": hidden, "download": hidden, "details": hidden, "more": "",
+    }  # fmt: skip

@@ -13,6 +13,7 @@ from mobilefaceswap_core.types import Face
 
 from ..messages import Visit
 from ..texts import model_words, say
+from ..texts.errors import in_language
 from ..work.engine import SwappedPhoto
 from ..work.previews import numbered, thumbnail
 from ..work.results import SUFFIXES, Made, close_ups, in_format, strip
@@ -130,5 +131,8 @@ def describe(done: SwappedPhoto, spoken: str) -> str:
         say("swapped", spoken, swapped=done.faces_swapped, found=done.faces_found, seconds=f"{done.seconds:.1f}",
             model=model_words(done.model, spoken))
     ]  # fmt: skip
-    lines += [say("left_alone", spoken, number=number_of(i), reason=reason) for i, reason in done.skipped.items()]
+    lines += [
+        say("left_alone", spoken, number=number_of(i), reason=in_language(reason, spoken))
+        for i, reason in done.skipped.items()
+    ]
     return "\n\n".join([*lines, say("marked", spoken)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -9,56 +11,77 @@ import gradio as gr
 from mobilefaceswap_core.marking import VerifyReport
 
 from ..messages import Visit
-from ..texts import say
+from ..texts import model_words, say
 from ..work.services import Services
 from ..work.verify import verify
+from .progress import bar
 
 
-def check(services: Services, visit: Visit, *, file: str | None) -> dict[str, Any]:
-    """Tell whether a file carries marks; nothing is shown without a file."""
+def check(services: Services, visit: Visit, *, file: str | None) -> Iterator[dict[str, Any]]:
+    """Tell whether a file carries marks, and on the way that it is looked for; nothing is shown without a file."""
     if not file:
-        hidden = gr.update(visible=False)
-        return {"verdict": hidden, "details": hidden, "raw": None}
+        yield {"progress": "", "verdict": "", "details": gr.update(visible=False), "raw": None}
+        return
     services.engine.admit(visit.caller)
+    yield {"progress": bar(0, None, say("verify_looking", visit.language)), "verdict": ""}
     report = verify(services.engine, file)
-    return {
-        "verdict": gr.update(value=in_words(report, visit.language), visible=True),
+    yield {
+        "progress": "",
+        "verdict": in_words(report, visit.language),
         "details": gr.update(visible=True),
         "raw": report.to_json() | {"path": report.path.rpartition("/")[2]},
     }
 
 
 def in_words(report: VerifyReport, spoken: str) -> str:
-    """A verdict and a table of layers, as Markdown."""
-    metadata, watermark, credentials = report.metadata, report.watermark, report.credentials
-    mark = [say("verify_faces", spoken, faces=watermark.faces, frames=watermark.frames)]
-    if watermark.faces_left:
-        mark.append(say("verify_left", spoken, count=watermark.faces_left))
-    if watermark.found:
-        mark.append(say("verify_confidence", spoken, confidence=f"{watermark.confidence:.4f}"))
-    rows = [
-        ("verify_metadata", metadata.found, [*_writer(metadata, spoken)]),
-        ("verify_watermark", watermark.found, [*mark, *_writer(watermark, spoken), watermark.note]),
-        ("verify_credentials", credentials.found, [_state(credentials.state, spoken), *_writer(credentials, spoken)]),
-    ]
-    head = [say(key, spoken) for key in ("verify_layer", "verify_found", "verify_detail")]
-    lines = [say("verify_marked" if report.marked else "verify_unmarked", spoken), "", _row(head), "|---|---|---|"]
-    for key, found, details in rows:
-        answer = say("verify_yes" if found else "verify_no", spoken)
-        lines.append(_row([say(key, spoken), answer, "; ".join(filter(None, details)) or "—"]))
-    return "\n".join(lines)
+    """A verdict that needs no knowledge, then what each layer says, as HTML."""
+    layers = {
+        "metadata": (report.metadata.found, _metadata(report, spoken)),
+        "watermark": (report.watermark.found, _watermark(report, spoken)),
+        "credentials": (report.credentials.found, _credentials(report, spoken)),
+    }
+    kind = "marked" if report.marked else "unmarked"
+    found = [say(f"verify_{name}_short", spoken) for name, (there, _) in layers.items() if there]
+    why = (
+        say("verify_because", spoken, layers=say("and", spoken).join(found))
+        if found
+        else say("verify_no_proof", spoken)
+    )
+    head = f'<h2 tabindex="-1">{escape(say(f"verify_{kind}", spoken))}</h2><p>{escape(why)}</p>'
+    rows = "".join(_row(name, there, details, spoken) for name, (there, details) in layers.items())
+    return f'<section class="verdict {kind}">{head}</section><h3>{escape(say("verify_layers", spoken))}</h3><dl class="layers">{rows}</dl>'
 
 
-def _state(state: str, spoken: str) -> str:
-    """The one state that its name does not explain is told in words."""
-    return say("verify_elsewhere", spoken) if state == "elsewhere" else state
+def _row(name: str, found: bool, details: list[str], spoken: str) -> str:
+    answer = say("verify_yes" if found else "verify_no", spoken)
+    said = escape("; ".join(filter(None, details)))
+    return (
+        f'<div class="{"found" if found else "missing"}"><dt>{escape(say(f"verify_{name}", spoken))} <b>{escape(answer)}</b></dt>'
+        f"<dd>{escape(say(f'verify_{name}_what', spoken))}{f'<br><small>{said}</small>' if said else ''}</dd></div>"
+    )
+
+
+def _metadata(report: VerifyReport, spoken: str) -> list[str]:
+    return _writer(report.metadata, spoken)
+
+
+def _watermark(report: VerifyReport, spoken: str) -> list[str]:
+    mark = report.watermark
+    if not mark.faces:
+        return [say("verify_no_face", spoken)]
+    said = [say("verify_faces", spoken, faces=mark.faces, frames=mark.frames)]
+    if mark.faces_left:
+        said.append(say("verify_left", spoken, count=mark.faces_left))
+    if mark.found:
+        said.append(say("verify_confidence", spoken, confidence=f"{mark.confidence:.4f}"))
+    return [*said, *_writer(mark, spoken)]
+
+
+def _credentials(report: VerifyReport, spoken: str) -> list[str]:
+    return [say(f"verify_state_{report.credentials.state}", spoken), *_writer(report.credentials, spoken)]
 
 
 def _writer(finding: Any, spoken: str) -> list[str]:
     software, model = getattr(finding, "software", None), finding.model
     said = [say("verify_software", spoken, software=software)] if software else []
-    return said + ([say("verify_model", spoken, model=model)] if model else [])
-
-
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    return said + ([say("verify_model", spoken, model=model_words(model, spoken))] if model else [])

@@ -7,7 +7,7 @@ from html import escape
 
 import gradio as gr
 
-from ..browser.serve import URL, page_folder, prepares_itself
+from ..browser.serve import URL, prepares_itself
 from ..handlers import browser as handlers
 from . import consent
 from .context import Context
@@ -36,10 +36,7 @@ class BrowserTab:
 
 
 def build(context: Context) -> None:
-    """Add the tab; one sentence where the page was not built."""
-    if page_folder(context.settings) is None:
-        gr.Markdown(context.words("browser_not_built"), elem_id="browser-not-built")
-        return
+    """Add the tab; only where the page was built."""
     connect(context, lay_out(context))
 
 

@@ -1,4 +1,4 @@
-"""The Evaluate tab: many pairs, every method, a report."""
+"""The Evaluate tab: many pairs, every method, a report; before one is there, the report that ships."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 import gradio as gr
 
 from ..handlers import evaluate as handlers
-from ..work.evaluate import BUILTIN, finished_runs
+from ..work.evaluate import BUILTIN, example_run, finished_runs
 from . import consent
 from .context import BACKGROUND, Context
 from .listen import listen
+from .words import model_choices
 
 _FEWEST_PAIRS, _USUAL_PAIRS = 2, 6
 
@@ -31,9 +32,11 @@ class EvaluateTab:
     status: gr.Markdown
     browse: gr.Dropdown
     show: gr.Button
+    title: gr.Markdown
     download: gr.DownloadButton
+    sheets: gr.Gallery
     table: gr.Markdown
-    figures: gr.Gallery
+    plots: gr.Gallery
     details: gr.Accordion
     more: gr.Markdown
 
@@ -45,12 +48,12 @@ def build(context: Context) -> None:
 
 def lay_out(context: Context) -> EvaluateTab:
     """Add the tab's components."""
-    gr.Markdown(context.words("evaluate_hint"))
+    gr.Markdown(context.words("evaluate_hint"), elem_classes="lead")
     with gr.Row(equal_height=False):
-        with gr.Column(scale=1, min_width=260):
+        with gr.Column(scale=2, min_width=280):
             order = _order(context)
             kept = _kept(context)
-        with gr.Column(scale=3, min_width=300):
+        with gr.Column(scale=5, min_width=280):
             report = _report(context)
     return EvaluateTab(**order, **kept, **report)
 
@@ -65,7 +68,9 @@ def _order(context: Context) -> dict[str, Any]:
                       height=130, elem_id="evaluate-zip")  # fmt: skip
     pairs = gr.Slider(min(_FEWEST_PAIRS, most), most, min(_USUAL_PAIRS, most), step=1, label=words("evaluate_pairs"),
                       elem_id="evaluate-pairs")  # fmt: skip
-    models = gr.CheckboxGroup(known, value=known, label=words("compare_models"), elem_id="evaluate-models")
+    models = gr.CheckboxGroup(
+        model_choices(words, known), value=known, label=words("compare_models"), elem_id="evaluate-models"
+    )
     with gr.Row():
         start = gr.Button(words("evaluate_run"), variant="primary", elem_id="evaluate-run", scale=3)
         cancel = gr.Button(words("cancel"), variant="stop", elem_id="evaluate-cancel", scale=1, min_width=90)
@@ -77,33 +82,35 @@ def _order(context: Context) -> dict[str, Any]:
 
 
 def _kept(context: Context) -> dict[str, Any]:
-    """The reports that the host keeps for everybody."""
+    """The reports that the host keeps for everybody; where there are none, nothing of it is seen."""
     words = context.words
-    with gr.Accordion(words("evaluate_browse"), open=False):
-        names = list(finished_runs(context.settings))
+    names = list(finished_runs(context.settings))
+    with gr.Accordion(words("evaluate_browse"), open=False, visible=bool(names)):
         browse = gr.Dropdown(names, value=names[0] if names else None, label=words("evaluate_browse"),
                              elem_id="evaluate-browse")  # fmt: skip
         show = gr.Button(words("evaluate_show"), elem_id="evaluate-show")
-        if not names:
-            gr.Markdown(words("evaluate_none"))
     return {"browse": browse, "show": show}
 
 
 def _report(context: Context) -> dict[str, Any]:
-    """What came out."""
-    words = context.words
-    download = gr.DownloadButton(words("evaluate_download"), visible=False, elem_id="evaluate-download")
-    table = gr.Markdown(elem_id="evaluate-table", elem_classes="wide-table")
-    figures = gr.Gallery(label=words("evaluate_figures"), columns=2, visible=False, elem_id="evaluate-figures",
-                         object_fit="contain", interactive=False, format="png")  # fmt: skip
-    with gr.Accordion(words("evaluate_more"), open=False, visible=False) as details:
-        more = gr.Markdown(elem_classes="wide-table")
-    return {"download": download, "table": table, "figures": figures, "details": details, "more": more}
+    """What came out: faces first, then numbers, then plots. At first it is the report that ships."""
+    words, example = context.words, handlers.parts(example_run())
+    title = gr.Markdown(words("evaluate_example"), elem_id="evaluate-title")
+    sheets = gr.Gallery(example["sheets"], label=words("evaluate_sheets"), columns=1, height="auto", elem_id="evaluate-sheets",
+                        object_fit="contain", interactive=False, format="webp", buttons=["fullscreen"])  # fmt: skip
+    table = gr.Markdown(example["table"], elem_id="evaluate-table", elem_classes="wide-table")
+    plots = gr.Gallery(example["plots"], label=words("evaluate_plots"), columns=2, height="auto", elem_id="evaluate-plots",
+                       object_fit="contain", interactive=False, format="png", buttons=["fullscreen"])  # fmt: skip
+    download = gr.DownloadButton(words("evaluate_download"), value=example["download"], elem_id="evaluate-download")
+    with gr.Accordion(words("evaluate_more"), open=False) as details:
+        more = gr.Markdown(example["more"], elem_classes="wide-table")
+    return {"title": title, "download": download, "sheets": sheets, "table": table, "plots": plots, "details": details,
+            "more": more}  # fmt: skip
 
 
 def connect(context: Context, tab: EvaluateTab) -> None:
     """Have the tab answer."""
-    results = ["table", "figures", "download", "details", "more"]
+    results = ["title", "sheets", "table", "plots", "download", "details", "more"]
     listen(tab.data.change, handlers.choose, context, tab, ["archive"], queue=False)
     consent.guard(context, tab, tab.start, handlers.run, ["progress", "status", *results], show_progress="hidden",
                   **BACKGROUND)  # fmt: skip

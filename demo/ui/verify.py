@@ -1,4 +1,4 @@
-"""The Verify tab: does a file carry this project's marks?"""
+"""The Verify tab: was a face in this file swapped?"""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from ..examples.pairs import checkable_files
 from ..handlers import verify as handlers
 from .context import Context
-from .listen import listen
+from .listen import forget, listen
+
+# Whoever reads with ears or keys is taken to the answer.
+_TO_THE_ANSWER = "() => setTimeout(() => document.querySelector('#verify-verdict h2')?.focus(), 100)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,7 +20,8 @@ class VerifyTab:
     """Components of the tab."""
 
     file: gr.File
-    verdict: gr.Markdown
+    progress: gr.HTML
+    verdict: gr.HTML
     details: gr.Accordion
     raw: gr.JSON
 
@@ -29,17 +34,24 @@ def build(context: Context) -> None:
 def lay_out(context: Context) -> VerifyTab:
     """Add the tab's components."""
     words = context.words
-    gr.Markdown(words("verify_hint"))
+    gr.Markdown(words("verify_hint"), elem_classes="lead")
     with gr.Row(equal_height=False):
-        with gr.Column(scale=1, min_width=260):
+        with gr.Column(scale=2, min_width=280):
             file = gr.File(label=words("verify_file"), elem_id="verify-file", type="filepath", height=200)
-        with gr.Column(scale=2, min_width=300):
-            verdict = gr.Markdown(elem_id="verify-verdict", container=True, visible=False)
+            offered = [[path] for path in checkable_files()]
+            shown = gr.Examples(offered, [file], label=words("examples"), elem_id="verify-examples")
+            shown.dataset.headers = ["1"]  # column heads are not translated
+        with gr.Column(scale=3, min_width=280):
+            progress = gr.HTML(elem_id="verify-progress")
+            verdict = gr.HTML(elem_id="verify-verdict")
             with gr.Accordion(words("verify_raw"), open=False, visible=False) as details:
                 raw = gr.JSON(show_label=False)
-    return VerifyTab(file, verdict, details, raw)
+    return VerifyTab(file, progress, verdict, details, raw)
 
 
 def connect(context: Context, tab: VerifyTab) -> None:
     """Have the tab answer."""
-    listen(tab.file.change, handlers.check, context, tab, ["verdict", "details", "raw"], **context.heavy)
+    forget([tab.file.change], [tab.verdict], [tab.details])
+    told = listen(tab.file.change, handlers.check, context, tab, ["progress", "verdict", "details", "raw"],
+                  show_progress="hidden", **context.heavy)  # fmt: skip
+    told.success(None, tab.file, None, js=_TO_THE_ANSWER, api_visibility="private")

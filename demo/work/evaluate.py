@@ -25,6 +25,8 @@ from mobilefaceswap_core.files.formats import is_photo, photos_in
 from mobilefaceswap_core.files.images import picture_size, read_image
 from mobilefaceswap_core.types import Image
 
+from ..examples.report import FOLDER as EXAMPLE_FOLDER
+from ..examples.report import REFERENCES, SHEET
 from ..limits import check_size
 from ..settings import Settings
 from .auditing import door, log_of
@@ -38,7 +40,7 @@ _MOST_LIST_BYTES = 1 << 20  # of pairs.csv
 _POLL_S = 0.5
 # What Python's reader raises for a damaged zip, an odd method, or an encrypted one.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, LookupError, NotImplementedError, RuntimeError, ValueError)
-_REFERENCES = ("target", "target-jpeg")  # rows that the others are read against
+_PICTURES = (".png", ".webp")  # a plot is there as SVG too
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +59,21 @@ class Finished:
     Attributes:
         folder: of the run.
         table: Markdown.
-        figures: PNG files, contact sheets last.
+        sheets: contact sheets of source, target and swapped faces, one picture a method.
+        plots: pictures of the numbers.
         report: single HTML file.
     """
 
     folder: Path
     table: str
-    figures: tuple[Path, ...]
+    sheets: tuple[Path, ...]
+    plots: tuple[Path, ...]
     report: Path
+
+    @property
+    def figures(self) -> tuple[Path, ...]:
+        """Every picture, faces first."""
+        return self.sheets + self.plots
 
 
 @door("evaluate")
@@ -174,7 +183,7 @@ def evaluate(
     if not methods:
         raise OptionError("No method was chosen. Name at least one.")
     log_of(settings).note("evaluate", model=",".join(methods), options={"pairs": pairs, "own_photos": root is not None})
-    names = [*_REFERENCES, *methods]
+    names = [*REFERENCES, *methods]
     command = [
         sys.executable, "-m", "eval", "run", "--out", str(run), "--dataset", dataset, "--pairs", str(pairs),
         "--limit", str(pairs), "--methods", ",".join(names), "--threads", "1", "--detector", settings.detector,
@@ -246,8 +255,15 @@ def read_run(folder: Path) -> Finished:
     report, table = folder / "report.html", folder / "table.md"
     if not report.is_file() or not table.is_file():
         raise OutputError(f"{folder.name} is not a finished evaluation.")
-    figures = sorted((folder / "figures").glob("*.png"), key=lambda path: (path.name.startswith("pairs_"), path.name))
-    return Finished(folder, table.read_text(encoding="utf-8"), tuple(figures), report)
+    pictures = [path for path in sorted((folder / "figures").glob("*")) if path.suffix in _PICTURES]
+    sheets = [path for path in pictures if path.name.startswith(SHEET)]
+    plots = [path for path in pictures if path not in sheets]
+    return Finished(folder, table.read_text(encoding="utf-8"), tuple(sheets), tuple(plots), report)
+
+
+def example_run() -> Finished:
+    """The report that ships: what an evaluation brings, before anything was evaluated."""
+    return read_run(EXAMPLE_FOLDER)
 
 
 def table_rows(finished: Finished) -> list[dict[str, Any]]:

@@ -15,7 +15,6 @@ from typer.core import TyperGroup
 from .. import __version__
 from ..errors import BackendError, Cancelled, OptionError, SwapError
 from ..runtime.memory import is_out_of_memory
-from ..runtime.threads import share_cores
 from . import bench, consent, doctor, image, verify, weights
 from .output import JSON_FLAG, emit_error
 
@@ -106,5 +105,4 @@ bench.register(app)
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the program and leave the process with its exit code."""
-    share_cores()
     app(args)

@@ -9,33 +9,32 @@ from typing import Any
 import numpy as np
 import pytest
 
-from demo.browser.build import build, install_packages
+from demo.browser.build import build
 from mobilefaceswap_core.detect import load_detector
-from mobilefaceswap_core.errors import BackendError
 from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.student.swapper import Student, load_student
 from mobilefaceswap_core.types import CropSpec
 from tests.fakes.built_page import CHROMIUM, PORTRAITS, served
+from tests.fakes.npm import install_packages
 
 
 @pytest.fixture(scope="session")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``package-lock.json`` pins: the runtime, and the tools that check the page."""
-    try:
-        return install_packages(tmp_path_factory.mktemp("packages"), tools=True)
-    except BackendError as error:
-        pytest.skip(f"the page's packages cannot be installed here: {error}")
+    installed = install_packages(tmp_path_factory.mktemp("packages"))
+    if installed is None:
+        pytest.skip("npm is missing, or the page's packages cannot be fetched")
+    return installed
 
 
 @pytest.fixture(scope="session")
-def page_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built page."""
     pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
     if not CHROMIUM:
         pytest.skip("no Chromium: install the package or set MOBILEFACESWAP_CHROMIUM")
-    runtime = request.getfixturevalue("node_modules") / "onnxruntime-web" / "dist"
-    return build(tmp_path_factory.mktemp("page") / "site", runtime=runtime)
+    return build(tmp_path_factory.mktemp("page") / "site")
 
 
 @pytest.fixture(scope="session")

@@ -266,14 +266,20 @@ def test_methods_are_compared_with_their_figures(visit: Any) -> None:
 
 def test_an_evaluation_runs_and_shows_its_report(visit: Any) -> None:
     page = visit("Evaluate")
-    for name in ("student", "teacher"):
-        page.locator("#evaluate-models").get_by_label(name).uncheck()
+    assert "An example" in page.inner_text("#evaluate-title") and "student" in page.inner_text("#evaluate-table table")
+    page.locator("#evaluate-sheets img").first.wait_for()
+    sheets, plots = (page.locator(f"#evaluate-{name}").bounding_box() for name in ("sheets", "plots"))
+    assert sheets["y"] < plots["y"], "faces first"
+    for name in ("MobileFaceSwap", "Teacher (research)"):
+        page.locator("#evaluate-models").get_by_label(name, exact=True).uncheck()
     page.locator("#evaluate-pairs input[type=number]").fill("2")
     page.locator("#evaluate-pairs input[type=number]").press("Tab")
     start(page, "evaluate-run", "evaluate")
     page.set_default_timeout(12 * PATIENCE_MS)  # a process at the lowest priority beside everything else that runs here
     assert text(page, "evaluate-status").startswith("Done in")
-    assert "graphics" in page.inner_text("#evaluate-table table")
+    assert page.inner_text("#evaluate-title") == "Your evaluation"
+    table = page.inner_text("#evaluate-table table")
+    assert "graphics" in table and "student" not in table
     with page.expect_download() as download:
         page.click("#evaluate-download")
     assert Path(download.value.path()).read_text(encoding="utf-8").lower().startswith("<!doctype html>")
@@ -282,7 +288,7 @@ def test_an_evaluation_runs_and_shows_its_report(visit: Any) -> None:
 def test_a_plain_photo_carries_no_mark_and_what_is_no_photo_is_said_to_be_none(visit: Any, folder: Path) -> None:
     page = visit("Verify")
     page.set_input_files("#verify-file input[type=file]", str(PORTRAIT))
-    page.get_by_text("No mark was found.").wait_for()
+    page.get_by_text("No sign of a face swap was found.").wait_for()
     page.reload()
     page.get_by_role("tab", name="Verify", exact=True).click()
     (folder / "notes.txt").write_text("no photo", encoding="utf-8")

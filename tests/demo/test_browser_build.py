@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from string import Formatter
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,9 +14,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from demo.browser import serve
+from demo.browser import runtime, serve
 from demo.browser.__main__ import main as command
-from demo.browser.build import HERE, _add_networks, build, consent_html, fetch_runtime
+from demo.browser.build import HERE, _add_networks, build, consent_html
 from demo.build import build_demo, launch_options
 from demo.settings import Settings
 from mobilefaceswap_core.blend.occlusion import load_occlusion
@@ -92,42 +90,43 @@ def test_the_command_reports_what_it_refuses(tmp_path: Path, capsys: pytest.Capt
     assert "other files" in capsys.readouterr().err
 
 
-def test_without_npm_the_build_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(BackendError, match=r"Install Node\.js"):
-        build(tmp_path / "page")
-    assert list(tmp_path.iterdir()) == []
+def test_what_ships_of_the_runtime_is_whole_and_a_damaged_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime.unpack(tmp_path / "runtime")
+    binaries = sorted((tmp_path / "runtime").glob("*.wasm"))
+    assert len(binaries) == 2 and all(path.read_bytes()[:4] == b"\0asm" for path in binaries)
+    assert sum(path.stat().st_size for path in runtime.FOLDER.iterdir()) < 7 << 20
+    copy = shutil.copytree(runtime.FOLDER, tmp_path / "ships")
+    (copy / f"{runtime.NAMES[1]}.xz").write_bytes(b"cut off")
+    monkeypatch.setattr(runtime, "FOLDER", copy)
+    with pytest.raises(BackendError, match=r"simd-threaded\.mjs\.xz is missing or damaged"):
+        runtime.unpack(tmp_path / "again")
 
 
-def test_the_build_fetches_the_runtime_without_the_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    commands = []
-
-    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        commands.append(command)
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    monkeypatch.setattr(shutil, "which", lambda name: name)
-    monkeypatch.setattr(subprocess, "run", run)
-    assert fetch_runtime(tmp_path) == tmp_path / "node_modules" / "onnxruntime-web" / "dist"
-    assert "--omit=dev" in commands[0] and "--ignore-scripts" in commands[0]
-    assert (tmp_path / "package-lock.json").is_file()
-
-
-def shown_in(demo: Any, elem_id: str) -> Any:
-    """The value of a component of the app."""
-    return next(
-        c["props"]["value"] for c in demo.get_config_file()["components"] if c["props"].get("elem_id") == elem_id
-    )
+def test_the_folder_of_the_built_page_follows_what_it_is_made_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = serve.own_folder()
+    part = tmp_path / "part"
+    part.mkdir()
+    names = []
+    for content in ("a", "b", "a"):
+        (part / "page.js").write_text(content)
+        monkeypatch.setattr(serve, "_MADE_OF", ((part, "*"),))
+        names.append(serve.own_folder.__wrapped__().name)
+    assert names[0] == names[2] != names[1] and own.parent.name == "browser"
 
 
-def test_where_the_page_was_not_built_the_tab_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "DIST", tmp_path)
-    settings = Settings()
+@pytest.mark.parametrize("settings", [Settings(), Settings(browser_page="off")])
+def test_where_there_is_no_page_there_is_no_tab(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "own_folder", lambda: tmp_path)
     demo, words = build_demo(settings)
-    assert words.translations["en"]["browser_not_built"].count("python -m demo.browser") == 1
-    assert "browser_not_built" in str(shown_in(demo, "browser-not-built"))
     assert launch_options(settings, words)["app_kwargs"]["routes"] == []
-    assert "browser-frame" not in str(demo.get_config_file())
+    shown = str(demo.get_config_file())
+    assert "browser-frame" not in shown and "tab_browser" not in shown and "tab_compare" in shown
 
 
 def test_a_folder_without_a_page_is_refused_at_start(tmp_path: Path) -> None:

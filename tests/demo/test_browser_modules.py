@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from demo.browser import runtime
 from demo.browser.build import HERE
 from demo.browser.constants import constants, constants_js, write_constants
 from mobilefaceswap_core.blend import colour, lids, mask, occlusion
@@ -51,6 +52,13 @@ def test_the_type_check_finds_a_wrong_type(workshop: Path) -> None:
         wrong.unlink()
     assert done.returncode != 0
     assert "page/wrong.js" in done.stdout
+
+
+def test_the_runtime_that_ships_is_the_one_that_the_lock_file_pins(node_modules: Path, tmp_path: Path) -> None:
+    runtime.unpack(tmp_path / "runtime")
+    for name in runtime.NAMES:
+        pinned = node_modules / "onnxruntime-web" / "dist" / name
+        assert (tmp_path / "runtime" / name).read_bytes() == pinned.read_bytes(), name
 
 
 def test_no_complaint_is_silenced() -> None:

@@ -29,6 +29,7 @@ from tests.fakes.painted import painted_engine
 # What Gradio registers and the gate lets through: a new version with another route that fits a pattern fails here.
 LET_THROUGH = {
     "GET /", "HEAD /", "GET /assets/{path:path}", "GET /static/{path:path}", "GET /favicon.ico", "GET /manifest.json",
+    "GET /pwa_icon", "GET /card.jpg", "HEAD /card.jpg",
     "GET /robots.txt", "GET /theme.css", "GET /gradio_api/theme.css", "GET /config", "GET /config/", "GET /gradio_api/info",
     "GET /gradio_api/info/", "GET /gradio_api/startup-events", "POST /gradio_api/queue/join", "GET /gradio_api/queue/data",
     "POST /gradio_api/stream/{event_id}", "POST /gradio_api/stream/{event_id}/close",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import cv2
 import pytest
@@ -23,7 +25,7 @@ pytestmark = [
 PHONE_PX = 600  # narrower windows are phones
 # Of each tab, something that only it shows.
 TABS = {
-    "image": "#swap", "video": "#swap-clip", "live": "#live-ready", "browser": "#browser-not-built, #browser-page",
+    "image": "#swap", "video": "#swap-clip", "live": "#live-ready", "browser": "#browser-page",
     "compare": "#compare-run", "evaluate": "#evaluate-run", "verify": "#verify-file", "about": "#method",
 }  # fmt: skip
 PLACES = """() => {
@@ -41,8 +43,8 @@ SERIOUS = """async () => (await axe.run(document, {resultTypes: ['violations']})
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    settings = Settings(detector="lite", request_rate=1000)
+def url(page_folder: Path) -> Iterator[str]:
+    settings = Settings(detector="lite", request_rate=1000, browser_page=str(page_folder))
     demo, words = build_demo(settings, Engine(settings))
     _, address, _ = demo.launch(**launch_options(settings, words), prevent_thread_lock=True, server_name="127.0.0.1")
     yield address
@@ -125,23 +127,121 @@ def test_the_page_has_one_width_and_every_tab_is_reached(visit: Any, language: s
         assert places(page) == first, tab
 
 
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots of every tab are left for people to look at; see docs/demo.md."""
+    folder = Path(os.environ.get("MOBILEFACESWAP_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def with_axe(page: Any, node_modules: Path) -> str:
+    """Load axe-core into a page whose policy is bypassed; the script, for frames in it."""
+    script = (node_modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    page.evaluate(script)
+    return script
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_image_tab_is_readable_for_everybody(visit: Any, node_modules: Path, tmp_path: Path, theme: str) -> None:
-    page = visit(theme=theme, bypass_csp=True)  # axe-core comes into the page as a script
-    page.evaluate((node_modules / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
-    page.wait_for_selector(".empty[role=img]")
-    assert page.evaluate(SERIOUS) == []
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_tab_is_readable_for_everybody_and_seen_at_desk_and_phone(
+    visit: Any, node_modules: Path, pictures: Path, language: str, theme: str
+) -> None:
+    page = visit(theme=theme, locale=language, bypass_csp=True)
+    axe = with_axe(page, node_modules)
+    names, serious = load_texts(language), {}
     swap_an_example(page)
-    page.wait_for_timeout(1500)  # what was pending has faded in
+    for tab, shows in TABS.items():
+        go_to(page, names[f"tab_{tab}"])
+        page.wait_for_selector(shows, state="visible")
+        page.wait_for_timeout(800)  # what was pending has faded in
+        if found := page.evaluate(SERIOUS):
+            serious[tab] = found
+        if tab == "browser":
+            frame = page.frames[-1]
+            frame.wait_for_selector("#portraits button")
+            frame.evaluate(axe)
+            if found := frame.evaluate(SERIOUS):
+                serious["browser page"] = found
+        page.screenshot(path=pictures / f"{tab}-1280-{theme}-{language}.png", full_page=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    for tab, shows in TABS.items():
+        go_to(page, names[f"tab_{tab}"])
+        page.wait_for_selector(shows, state="visible")
+        page.wait_for_timeout(300)
+        page.screenshot(path=pictures / f"{tab}-390-{theme}-{language}.png", full_page=True)
+    assert serious == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_questions_and_answers_of_the_tabs_are_readable_too(
+    visit: Any, node_modules: Path, tmp_path: Path, theme: str
+) -> None:
+    page = visit(theme=theme, bypass_csp=True)  # axe-core comes into the page as a script
+    with_axe(page, node_modules)
+    page.wait_for_selector(".empty[role=img]")
     assert page.evaluate(SERIOUS) == []
     own = tmp_path / "own.png"
     cv2.imwrite(str(own), cv2.imread(str(PORTRAITS[3])))
+    swap_an_example(page)
     upload(page, "source", own)
     page.wait_for_function("!document.querySelector('#near img')")  # the old result is gone, so the new photo is there
     page.click("#swap")
     page.wait_for_selector("#agree-image")
     assert page.evaluate(SERIOUS) == []
+    go_to(page, "Verify")
+    page.locator("#verify-examples tbody tr").first.click()
+    page.wait_for_selector("#verify-verdict h2")
+    page.wait_for_timeout(800)
+    assert page.evaluate(SERIOUS) == []
+    assert page.evaluate("document.activeElement.innerText") == "A face in this file was swapped."
+
+
+def tab_to(page: Any, inside: str, most: int = 80) -> None:
+    """Go on with the keyboard alone until something inside of an element has the focus."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if page.evaluate("where => !!document.activeElement.closest(where)", inside):
+            return
+    raise AssertionError(f"the keyboard does not reach {inside}")
+
+
+def test_a_swap_needs_no_mouse_and_its_end_is_told(visit: Any) -> None:
+    page = visit()
+    page.locator("#examples tbody tr").first.wait_for()
+    tab_to(page, "#examples")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#status[role=status] p")
+    page.wait_for_selector("#near img")
+    tab_to(page, "#download")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename.endswith(".png")
+
+
+def test_what_the_page_brings_of_its_own_is_small(visit: Any, browser: Any, url: str) -> None:
+    theirs = ("/assets/", "/static/")  # Gradio's
+    page = browser.new_page()
+    sizes: dict[str, int] = {}
+
+    def count(answer: Any) -> None:
+        path = urlsplit(answer.url).path
+        if (
+            answer.url.startswith("http")
+            and not path.startswith(theirs)
+            and "heartbeat" not in path
+            and "queue/data" not in path
+        ):
+            sizes[path] = len(answer.body())
+
+    page.on("requestfinished", lambda request: count(request.response()))
+    page.goto(url)
+    page.wait_for_selector("#examples img")
+    page.wait_for_timeout(1500)
+    page.close()
+    assert sizes["/"] > 10_000 and sum(sizes.values()) < 1_000_000, sizes
 
 
 def test_a_broken_photo_is_said_in_our_words_and_taken_out(visit: Any, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def served(temporary: Path, **settings: object) -> Iterator[Server]:
         "OMP_NUM_THREADS": "1",
         "PYTHONFAULTHANDLER": "1",  # a crash leaves its threads in the log
     }
-    environment |= {"MFS_MODEL": "student", "MFS_DETECTOR": "lite", "MFS_DEVICE": "cpu"}
+    environment |= {"MFS_MODEL": "student", "MFS_DETECTOR": "lite", "MFS_DEVICE": "cpu", "MFS_BROWSER_PAGE": "off"}
     environment |= {f"MFS_{name.upper()}": str(value) for name, value in settings.items()}
     log = temporary.parent / "server.log"
     with log.open("wb") as sink:

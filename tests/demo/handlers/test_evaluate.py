@@ -11,8 +11,10 @@ import pytest
 
 from demo.handlers import evaluate
 from demo.messages import Visit
+from demo.work.evaluate import example_run
 from demo.work.services import Services
 from mobilefaceswap_core.errors import Cancelled, OptionError, OutputError
+from mobilefaceswap_core.marking import verify_file
 from tests.fakes.painted import painted_engine
 
 VISIT = Visit(session="me")
@@ -62,10 +64,25 @@ def test_a_report_that_the_host_keeps_is_shown_by_its_name(tmp_path: Path) -> No
     (kept / "table.md").write_text("table\n## All columns\nmore", encoding="utf-8")
     services = Services.of(painted_engine(reports=str(kept.parent)))
     shown = evaluate.open_run(services, VISIT, browse="one")
-    assert (shown["table"], shown["more"]) == ("table\n", "## All columns\nmore")
+    assert (shown["title"], shown["table"], shown["more"]) == ("## one", "table\n", "**All columns**\nmore")
     assert shown["download"]["value"] == str(kept / "report.html")
     (kept / "table.md").unlink()
     with pytest.raises(OutputError, match="not a finished evaluation"):
         evaluate.open_run(services, VISIT, browse="one")
     with pytest.raises(OptionError, match="no finished reports"):
         evaluate.open_run(services, VISIT, browse="../one")
+
+
+def test_the_report_that_ships_shows_faces_first_and_says_that_they_were_swapped() -> None:
+    example = example_run()
+    assert [path.stem for path in example.sheets] == ["pairs_graphics", "pairs_student", "pairs_teacher"]
+    assert example.figures[:3] == example.sheets and len(example.plots) >= 4
+    assert all(verify_file(path).metadata.found for path in example.sheets)
+    report = example.report.read_text(encoding="utf-8")
+    assert report.count("data:image/webp") == len(example.figures) and "data:image/png" not in report
+    assert sum(path.stat().st_size for path in example.folder.rglob("*") if path.is_file()) < 2 << 20
+    assert "student" in evaluate.parts(example)["table"]
+
+
+def test_a_tables_chapters_are_no_headings_of_the_page() -> None:
+    assert evaluate.without_heads("# Measured here\n\n| # |\n\n## All\n") == "**Measured here**\n\n| # |\n\n**All**\n"
