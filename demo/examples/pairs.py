@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -13,25 +12,18 @@ EXAMPLES = Path(__file__).parent / "portraits"
 
 def example_pairs(folder: Path = EXAMPLES) -> list[tuple[str, str]]:
     """Portraits onto the astronaut, and the astronaut onto portraits; the astronaut comes from scikit-image."""
-    portraits, astronaut = _portraits(folder), _astronaut()
-    if not portraits or not Path(astronaut).is_file():
+    known, astronaut = portraits(folder), _astronaut()
+    if not known or not Path(astronaut).is_file():
         return []
     return [
-        *((portrait, astronaut) for portrait in portraits[:4]),
-        (astronaut, portraits[0]),
-        (portraits[1], portraits[-1]),
+        *((portrait, astronaut) for portrait in known[:4]),
+        (astronaut, known[0]),
+        (known[1], known[-1]),
     ]
 
 
-def are_examples(photos: Iterable[str | None]) -> bool:
-    """Whether all of these files are photos that ship, by their content; empty places do not count."""
-    try:
-        return all(file_sha256(photo) in _shipped() for photo in photos if photo)
-    except OSError:  # swept away meanwhile; whoever reads it says so
-        return False
-
-
-def _portraits(folder: Path) -> list[str]:
+def portraits(folder: Path = EXAMPLES) -> list[str]:
+    """Paths of the portraits of nobody, by number."""
     return [str(path) for path in sorted(folder.glob("*.webp"))]
 
 
@@ -42,5 +34,6 @@ def _astronaut() -> str:
 
 
 @cache
-def _shipped() -> frozenset[str]:
-    return frozenset(file_sha256(path) for path in (*_portraits(EXAMPLES), _astronaut()) if Path(path).is_file())
+def photo_digests() -> frozenset[str]:
+    """SHA-256 of every photo that ships."""
+    return frozenset(file_sha256(path) for path in (*portraits(), _astronaut()) if Path(path).is_file())
