@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ from mobilefaceswap_core.files.images import forget_other_formats
 
 from . import card, endpoints
 from .browser import serve
+from .examples.clips import example_clips
 from .examples.pairs import EXAMPLES, example_pairs
 from .gate import OnlyThroughTheGate, enclose
 from .handlers.leave import leave
 from .keeping import keeping, output_folder
 from .settings import Settings
 from .texts import LANGUAGES, load_texts
-from .ui import about, browser, compare, evaluate, image, live, verify, video
+from .ui import about, across, browser, compare, evaluate, image, live, verify, video
 from .ui.context import Context
 from .ui.listen import answering
 from .ui.words import translations
@@ -47,7 +48,7 @@ _NAME_EVERYTHING = """() => {
                 row.click();
             });
         });
-        document.querySelectorAll('[id$=examples] img').forEach(img => {
+        document.querySelectorAll('[id$=examples] img, [id$=portraits] img').forEach(img => {
             if (!img.alt) img.alt = decodeURIComponent(img.src).split('/').pop().replace(/\\.\\w+$/, '').replace(/_/g, ' ');
         });
         document.querySelectorAll('.empty[aria-label]:not([role])').forEach(sign => sign.setAttribute('role', 'img'));
@@ -74,9 +75,10 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
         context = Context(Services.of(engine or Engine(settings)), gr.State(False), words)
         gr.Markdown(f"# {load_texts(LANGUAGES[0])['title']}", elem_id="title")
         gr.Markdown(words("subtitle"), elem_id="subtitle")
-        _tabs(context)
+        across.open_named(demo, _tabs(context))
         endpoints.add(context)
-        demo.load(None, None, None, js=_NAME_EVERYTHING)
+        for script in (_NAME_EVERYTHING, video.TOGETHER):
+            demo.load(None, None, None, js=script)
         demo.unload(answering(leave, context.services, (), {}))
         count_what_runs(demo, settings.concurrency)
     # The gate counts places: clicks that wait for nothing take none. The rest is for calls that are past it already.
@@ -84,11 +86,11 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
     return demo, words
 
 
-def _tabs(context: Context) -> None:
+def _tabs(context: Context) -> gr.Tabs:
     examples = example_pairs(EXAMPLES)
-    tabs: dict[str, Callable[[Context], None] | None] = {
+    tabs: dict[str, Callable[[Context], Mapping[str, Any] | None] | None] = {
         "image": partial(image.build, examples=examples),
-        "video": video.build,
+        "video": partial(video.build, clips=example_clips(context.settings.max_video_seconds)),
         "live": live.build,
         "browser": browser.build if serve.page_folder(context.settings) else None,
         "compare": partial(compare.build, examples=examples),
@@ -96,12 +98,14 @@ def _tabs(context: Context) -> None:
         "verify": verify.build,
         "about": about.build,
     }
-    with gr.Tabs():
+    with gr.Tabs() as row:
         for name, build in tabs.items():
             if build is None:  # what cannot work here is not shown
                 continue
-            with gr.Tab(context.words(f"tab_{name}"), id=name):
-                build(context)
+            with gr.Tab(context.words(f"tab_{name}"), id=name) as tab:
+                given = build(context)
+            across.follow(tab, name, given or {})
+    return row
 
 
 def launch(settings: Settings, **where: Any) -> None:

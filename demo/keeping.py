@@ -44,6 +44,11 @@ def output_folder() -> Path:
     return _part("results")
 
 
+def example_folder() -> Path:
+    """Where the clips lie that the page offers to try; they stay as long as the process."""
+    return _part("examples")
+
+
 def new_folder(parent: Path) -> Path:
     """A folder for one result, so that two visitors never write the same file."""
     return Path(tempfile.mkdtemp(dir=parent))

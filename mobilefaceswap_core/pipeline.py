@@ -27,15 +27,16 @@ from .blend.finish import FaceMemory, Finishing, Setting, Stage, finish, stages
 from .blend.occlusion import OcclusionModel, load_occlusion
 from .blend.paste import paste_back
 from .detect import Detector, load_detector
+from .detect.detector import face_from_landmarks
 from .errors import NoFaceError, OptionError
 from .faces.choose import FaceChoice, choose_faces, largest, largest_few
-from .faces.geometry import align_face
+from .faces.geometry import TEMPLATES_112, align_face
 from .faces.head_pose import head_pose
 from .faces.numbers import FACES_COUNT, number_of
 from .files.images import LoadedImage, check_image
 from .marking import UNMARKED, MarkOptions, MarkReport, marking_stage, save_image
 from .models import load_swapper
-from .options import SwapOptions
+from .options import MIN_FACE_PX, SwapOptions
 from .runtime.budget import Budget
 from .runtime.memory import memory_guard
 from .runtime.threads import network_threads, use_one_opencv_thread
@@ -159,6 +160,33 @@ class Pipeline:
         if face.landmarks is not None or not (always or self.swapper.info.needs_landmarks):
             return face
         return replace(face, landmarks=self.detector.landmarks(image, face))
+
+    def face_in_box(self, image: Image, box: Sequence[float]) -> Face:
+        """A face where somebody says that there is one and the detector is blind; its landmarks are looked for there.
+
+        Args:
+            image: ``(H, W, 3)`` RGB uint8.
+            box: left, top, right, bottom in pixels, around brows and chin; the corners may come in any order.
+
+        Returns:
+            The face, with score 0 for it was not found.
+
+        Raises:
+            OptionError: the box is too small to hold a face, or lies outside of the image.
+            ImageError: not an RGB uint8 image.
+        """
+        check_image(image)
+        height, width = image.shape[:2]
+        corners = np.asarray(box, np.float64).reshape(2, 2)
+        low, high = np.maximum(corners.min(0), 0), np.minimum(corners.max(0), [width, height])
+        if not np.isfinite(corners).all() or (high - low).min() < MIN_FACE_PX:
+            raise OptionError(
+                f"The box is {max(0.0, high[0] - low[0]):.0f} x {max(0.0, high[1] - low[1]):.0f} px of the picture; wanted "
+                f"at least {MIN_FACE_PX:.0f} x {MIN_FACE_PX:.0f} px around a face."
+            )
+        around = np.concatenate([low, high])
+        rough = Face(around, 0.0, low + TEMPLATES_112["arcface"] / 112 * (high - low))
+        return face_from_landmarks(around, 0.0, self.detector.landmarks(image, rough))
 
     def prepare_source(
         self, images: Sequence[Image], *, face: int | Literal["largest"] = "largest", check: Check | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -14,19 +13,19 @@ CARD = Path(__file__).parent / "card.jpg"  # the preview picture of links, made 
 
 def example_pairs(folder: Path = EXAMPLES) -> list[tuple[str, str]]:
     """Portraits onto the astronaut, and the astronaut onto portraits; the astronaut comes from scikit-image."""
-    portraits, astronaut = _portraits(folder), _astronaut()
-    if not portraits or not Path(astronaut).is_file():
+    known, astronaut = portraits(folder), _astronaut()
+    if not known or not Path(astronaut).is_file():
         return []
     return [
-        *((portrait, astronaut) for portrait in portraits[:4]),
-        (astronaut, portraits[0]),
-        (portraits[1], portraits[-1]),
+        *((portrait, astronaut) for portrait in known[:4]),
+        (astronaut, known[0]),
+        (known[1], known[-1]),
     ]
 
 
 def shipped_photos() -> list[Path]:
     """The portraits and the astronaut."""
-    return [Path(path) for path in (*_portraits(EXAMPLES), _astronaut()) if Path(path).is_file()]
+    return [Path(path) for path in (*portraits(), _astronaut()) if Path(path).is_file()]
 
 
 def checkable_files() -> list[str]:
@@ -34,15 +33,8 @@ def checkable_files() -> list[str]:
     return [str(path) for path in (CARD, *EXAMPLES.glob("average_1.webp")) if path.is_file()]
 
 
-def are_examples(photos: Iterable[str | None]) -> bool:
-    """Whether all of these files are photos that ship, by their content; empty places do not count."""
-    try:
-        return all(file_sha256(photo) in _shipped() for photo in photos if photo)
-    except OSError:  # swept away meanwhile; whoever reads it says so
-        return False
-
-
-def _portraits(folder: Path) -> list[str]:
+def portraits(folder: Path = EXAMPLES) -> list[str]:
+    """Paths of the portraits of nobody, by number."""
     return [str(path) for path in sorted(folder.glob("*.webp"))]
 
 
@@ -53,5 +45,6 @@ def _astronaut() -> str:
 
 
 @cache
-def _shipped() -> frozenset[str]:
+def photo_digests() -> frozenset[str]:
+    """SHA-256 of every photo that ships."""
     return frozenset(map(file_sha256, shipped_photos()))

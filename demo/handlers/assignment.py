@@ -23,6 +23,11 @@ def assign(letter: str, chosen: Mapping[int, str], *, index: int) -> dict[int, s
     return {**chosen, index: letter}
 
 
+def others_than_first(chosen: Mapping[int, str]) -> dict[int, str]:
+    """What was chosen where it is not the first person, who goes everywhere unless somebody says otherwise."""
+    return {index: letter for index, letter in chosen.items() if letter != PEOPLE[0]}
+
+
 def people_by_face(
     people: Mapping[str, Sequence[str | None]], chosen: Mapping[int, str], spoken: str
 ) -> list[str] | dict[int, list[str]]:

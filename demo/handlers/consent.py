@@ -7,15 +7,15 @@ from typing import Any
 
 import gradio as gr
 
-from ..examples.pairs import are_examples
+from ..examples.shipped import are_examples
 from ..messages import Visit
 from ..work.services import Services
 
-TARGET = "target"  # what is changed; everything else that is given is used for its face
+TARGETS = ("target", "clip")  # what is changed; everything else that is given is used for its face
 
 
 def may_swap(consented: bool, *photos: str | None) -> bool:
-    """Whether a swap of these photos may go on: the visitor agreed, or they ship and show nobody to be asked."""
+    """Whether a swap of these photos may go on: the visitor agreed, or the page offers them and they show nobody to be asked."""
     return consented or are_examples(photos)
 
 
@@ -26,7 +26,7 @@ def ask(services: Services, visit: Visit, *, consented: bool, photos: Mapping[st
         photos: what is to be swapped, by name; empty where a tab cannot tell.
     """
     given = [path for value in photos.values() for path in (value if isinstance(value, list) else [value]) if path]
-    complete = len(given) > 1 and bool(photos.get(TARGET))  # what is missing is said first
+    complete = len(given) > 1 and any(photos.get(name) for name in TARGETS)  # what is missing is said first
     needed = not consented and (not photos or (complete and not are_examples(given)))
     return {"question": gr.update(visible=needed)}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import gradio as gr
 
@@ -18,9 +19,11 @@ from ..work.engine import SwappedPhoto
 from ..work.previews import numbered, thumbnail
 from ..work.results import SUFFIXES, Made, close_ups, in_format, strip
 from ..work.services import Services
-from .assignment import PEOPLE, everyone, people_by_face
+from .assignment import PEOPLE, everyone, others_than_first, people_by_face
 from .choices import chosen
 from .consent import may_swap
+
+Answer = TypeVar("Answer", bound=Callable[..., dict[str, Any]])
 
 
 def look(services: Services, visit: Visit, *, target: str | None) -> dict[str, Any]:
@@ -71,6 +74,7 @@ def swap(
     choices: Mapping[str, Any],
     looked: tuple[str, tuple[Face, ...]] | None,
     format: str,
+    quality: float,
     consented: bool,
 ) -> dict[str, Any]:
     """Swap the photo; nothing without consent where it is needed.
@@ -91,11 +95,52 @@ def swap(
     found = looked[1] if looked is not None and looked[0] == target else None
     done = services.swap_photo(sources, target, model=model, choices=chosen(choices), found=found)
     used = [path for paths in sources.values() for path in paths] if isinstance(sources, dict) else sources
-    made = Made(str(done.path), tuple(dict.fromkeys(used)), target, done.swapped, done.model)
+    others = others_than_first(assignment)
+    made = Made(str(done.path), tuple(dict.fromkeys(used)), target, done.swapped, done.model, others)
     return shown(services, made, done) | {
         "status": describe(done, visit.language),
-        "download": str(in_format(services.engine, made, format)),
+        "download": str(in_format(services.engine, made, format, quality)),
     }
+
+
+def _takes_what_swap_takes(*more: str) -> Callable[[Answer], Answer]:
+    """Have the page hand a handler with ``**given`` all that :func:`swap` is given, and more by name."""
+
+    def decorate(handler: Answer) -> Answer:
+        signature = inspect.signature(swap)
+        added = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in more]
+        parameters = [*signature.parameters.values(), *added]
+        handler.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect's protocol
+        return handler
+
+    return decorate
+
+
+@_takes_what_swap_takes()
+def swap_if_complete(services: Services, visit: Visit, **given: Any) -> dict[str, Any]:
+    """The same where nobody has pressed anything: nothing as long as a photo is missing or cannot be used."""
+    if not given["source"] or not given["target"]:
+        return {}
+    try:
+        return swap(services, visit, **given)
+    except ImageError:  # said when the photo came in, which takes it out again
+        return {}
+
+
+@_takes_what_swap_takes("made")
+def swap_again(services: Services, visit: Visit, *, made: Made | None, **given: Any) -> dict[str, Any]:
+    """The same after an option or who goes where was changed, where there is a result already."""
+    if made is None or made.target != given["target"]:
+        return {}
+    return swap(services, visit, **given)
+
+
+@_takes_what_swap_takes("made")
+def swap_reassigned(services: Services, visit: Visit, *, made: Made | None, **given: Any) -> dict[str, Any]:
+    """The same after somebody was put on another face; not where everybody is where the result has them."""
+    if made is None or made.others == others_than_first(given["assignment"]):
+        return {}
+    return swap_again(services, visit, made=made, **given)
 
 
 def shown(services: Services, made: Made, done: SwappedPhoto) -> dict[str, Any]:
@@ -118,11 +163,13 @@ def show_near(services: Services, visit: Visit, *, made: Made | None, picked: in
     return {"near": close_ups(services.engine, made, picked)}
 
 
-def save_as(services: Services, visit: Visit, *, made: Made | None, target: str | None, format: str) -> dict[str, Any]:
-    """The result in another format; nothing where it is not shown any more."""
+def save_as(
+    services: Services, visit: Visit, *, made: Made | None, target: str | None, format: str, quality: float
+) -> dict[str, Any]:
+    """The result in another format or quality; nothing where it is not shown any more."""
     if made is None or made.target != target or format not in SUFFIXES:
         return {}
-    return {"download": str(in_format(services.engine, made, format))}
+    return {"download": str(in_format(services.engine, made, format, quality))}
 
 
 def describe(done: SwappedPhoto, spoken: str) -> str:

@@ -25,6 +25,7 @@ def prepare(
     *,
     source: str | None,
     session: str | None,
+    model: str,
     choices: Mapping[str, Any],
     consented: bool,
 ) -> dict[str, Any]:
@@ -41,8 +42,26 @@ def prepare(
     live.close(session)
     live.check(visit.caller)
     engine.admit(visit.caller)
-    made = live_swapper(engine, source, choices=chosen(choices))
+    made = live_swapper(engine, source, model=model, choices=chosen(choices))
     return {"session": live.open(visit.caller, made), "status": say("live_prepared", visit.language)}
+
+
+def adjust(
+    services: Services,
+    visit: Visit,
+    *,
+    source: str | None,
+    session: str | None,
+    model: str,
+    choices: Mapping[str, Any],
+    consented: bool,
+) -> dict[str, Any]:
+    """Have what was chosen hold for the picture that runs; without one there is nothing to do yet."""
+    if not consented or not source or session not in services.live:
+        return {}
+    services.engine.admit(visit.caller)
+    services.live.replace(session, live_swapper(services.engine, source, model=model, choices=chosen(choices)))
+    return {"status": say("live_prepared", visit.language)}
 
 
 def step(services: Services, visit: Visit, *, camera: NDArray[np.uint8] | None, session: str | None) -> dict[str, Any]:
@@ -61,8 +80,6 @@ def step(services: Services, visit: Visit, *, camera: NDArray[np.uint8] | None, 
 
 
 def in_words(how: LiveStats, spoken: str) -> str:
-    """The latency read-out."""
-    return say(
-        "live_stats", spoken, latency=f"{how.latency_ms:.0f}", p50=f"{how.p50_ms:.0f}", p95=f"{how.p95_ms:.0f}",
-        frames=how.frames, dropped=how.frames_dropped, faces=how.faces,
-    )  # fmt: skip
+    """The small read-out: how long a picture takes, how many come, and whether anybody is seen."""
+    said = say("live_stats", spoken, latency=f"{how.p50_ms:.0f}", rate=f"{how.per_second:.1f}")
+    return said if how.faces else f"{said} · {say('live_nobody', spoken)}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 
@@ -14,19 +16,34 @@ from mobilefaceswap_core.video import Person, VideoEvent
 
 from ..messages import Visit
 from ..texts import model_words, say
-from ..work.clips import SwappedClip, check_clip, plain_report, trim_clip
-from ..work.engine import Engine
+from ..work.clips import Part, SwappedClip, Writing, check_clip, plain_report
 from ..work.services import Services
 from .assignment import PEOPLE, everyone, people_by_face
 from .choices import chosen
+from .consent import may_swap
 from .progress import bar
+from .trim import control_of, first_of, trimmed, wanted_part
 
 _KIND = "video"
 
 
 def forget(services: Services, visit: Visit) -> dict[str, Any]:
-    """Another clip has other people."""
-    return {"people_status": "", "people": gr.update(value=None, visible=False), "found": [], "assignment": {}}
+    """Another clip has other people, and another length."""
+    return {"people_status": "", "people": gr.update(value=None, visible=False), "found": [], "assignment": {},
+            "trim": gr.update(value=None, visible=False)}  # fmt: skip
+
+
+def measure(services: Services, visit: Visit, *, clip: str | None) -> dict[str, Any]:
+    """Show the control of the part that is wanted, as long as the clip.
+
+    Raises:
+        VideoError: not a clip, or its pictures are too large.
+        OptionError: the file is too large.
+    """
+    if not clip:
+        return {}
+    facts = check_clip(clip, services.settings, visit.language, seconds=0)  # a long one may still be trimmed
+    return {"trim": control_of(facts.seconds, visit.language)}
 
 
 def look(services: Services, visit: Visit, *, clip: str | None) -> dict[str, Any]:
@@ -46,7 +63,8 @@ def look(services: Services, visit: Visit, *, clip: str | None) -> dict[str, Any
     finally:
         services.jobs.end(visit.session, _KIND, stop)
     if not people:
-        return forget(services, visit) | {"people_status": say("people_none", spoken)}
+        nobody = gr.update(value=None, visible=False)
+        return {"people_status": say("people_none", spoken), "people": nobody, "found": [], "assignment": {}}
     found = say("person_found" if len(people) == 1 else "people_found", spoken, count=len(people))
     return {
         "people_status": f"{found} {'; '.join(_share(person, spoken) for person in people)}.",
@@ -60,6 +78,40 @@ def _share(person: Person, spoken: str) -> str:
     return say("person_share", spoken, number=number_of(person.index), share=f"{person.share:.0%}")
 
 
+def preview(
+    services: Services,
+    visit: Visit,
+    *,
+    source: str | None,
+    clip: str | None,
+    trim: Any,
+    assignment: dict[int, str],
+    model: str,
+    choices: Mapping[str, Any],
+    previewed: Any,
+    consented: bool,
+) -> dict[str, Any]:
+    """Swap the first frame of the wanted part, as soon as face and clip are there; nothing without consent.
+
+    Where several people take part it stays empty: who they are is known only once the clip was searched.
+    """
+    wished = (source, clip, trim, model, dict(choices))
+    if wished == previewed:  # both a new face and a new clip ask for it
+        return {}
+    several = set(assignment.values()) - {PEOPLE[0]}
+    if not source or not clip or several or not may_swap(consented, source, clip):
+        return {"preview": None, "preview_status": "", "previewed": None}
+    services.engine.admit(visit.caller)
+    first = first_of(services.engine, clip, *wanted_part(trim, visit.language), visit.language)
+    seen = services.swap_first_frame(
+        services.engine, source, first.path, model=model, choices=chosen(choices), start_s=first.lead_s
+    )
+    if seen.path is None:
+        return {"preview": None, "preview_status": say("preview_none", visit.language), "previewed": wished}
+    shown = gr.update(value=(seen.before, str(seen.path)), visible=True)
+    return {"preview": shown, "preview_status": "", "previewed": wished}
+
+
 def swap(
     services: Services,
     visit: Visit,
@@ -69,40 +121,48 @@ def swap(
     person_c: str | None,
     person_d: str | None,
     clip: str | None,
-    start: float | None,
-    end: float | None,
+    trim: Any,
     found: Sequence[Person],
     assignment: dict[int, str],
     model: str,
     choices: Mapping[str, Any],
+    quality: str,
+    size: str,
+    sound: bool,
+    previewed: Any,
     consented: bool,
 ) -> Iterator[dict[str, Any]]:
-    """Swap the clip, telling how far it is; nothing without consent.
+    """Swap the clip, its first frame first, telling how far it is; nothing without consent.
 
     Raises:
         OptionError: a photo or the clip is missing, or the trim makes no sense.
     """
-    if not consented:
-        yield {}
-        return
     spoken = visit.language
-    if not clip:
-        raise OptionError(say("clip_need", spoken))
     people = dict(zip(PEOPLE, ([source], [person_b], [person_c], [person_d]), strict=True))
     sources = people_by_face(people, assignment if found else {}, spoken)
+    if not clip:
+        raise OptionError(say("clip_need", spoken))
+    if not may_swap(consented, source, person_b, person_c, person_d, clip):
+        yield {}
+        return
     services.engine.admit(visit.caller)
     stop = services.jobs.begin(visit.session, _KIND)
     yield _without_result() | {"progress": bar(0, None, say("clip_starting", spoken))}
     try:
-        path = trimmed(services.engine, clip, start or 0.0, end or 0.0, spoken)
+        yield preview(services, visit, source=source, clip=clip, trim=trim, assignment=assignment, model=model,
+                      choices=choices, previewed=previewed, consented=consented)  # fmt: skip
+        part = trimmed(services.engine, clip, *wanted_part(trim, spoken), spoken)
         for event in services.swap_clip(
-            services.engine, sources, path, model=model, people=list(found) or None, stop=stop, choices=chosen(choices)
-        ):
+            services.engine, sources, part.path, model=model, people=list(found) or None, stop=stop,
+            choices=chosen(choices), writing=Writing(quality, size, sound), start_s=part.lead_s, named_after=clip,
+        ):  # fmt: skip
             yield (
-                _finished(event, spoken) if isinstance(event, SwappedClip) else {"progress": progress_of(event, spoken)}
+                _finished(event, part, spoken)
+                if isinstance(event, SwappedClip)
+                else {"progress": progress_of(event, spoken)}
             )
     except Cancelled:
-        yield _without_result() | {"status": say("clip_stopped", spoken)}
+        yield _without_result() | {"status": say("clip_stopped", spoken), "preview": gr.update(visible=True)}
     finally:
         services.jobs.end(visit.session, _KIND, stop)
 
@@ -118,10 +178,11 @@ def _without_result() -> dict[str, Any]:
     return {"progress": "", "result": None, "status": "", "download": hidden, "details": hidden, "report": None}
 
 
-def _finished(clip: SwappedClip, spoken: str) -> dict[str, Any]:
+def _finished(clip: SwappedClip, before: Part, spoken: str) -> dict[str, Any]:
     return {
         "progress": "",
-        "result": str(clip.path),
+        "preview": gr.update(visible=False),  # the clip itself is here now
+        "result": side_by_side(before, clip.path, spoken),
         "status": describe(clip, spoken),
         "download": gr.update(value=str(clip.path), visible=True),
         "details": gr.update(visible=True),
@@ -129,26 +190,16 @@ def _finished(clip: SwappedClip, spoken: str) -> dict[str, Any]:
     }
 
 
-def trimmed(engine: Engine, path: str, start_s: float, end_s: float, spoken: str) -> str | Path:
-    """The clip or the wanted part of it, within the host's limits; an end of 0 is the clip's.
-
-    Raises:
-        OptionError: the part is empty.
-        VideoError: too long, or not a clip.
-    """
-    settings = engine.settings
-    if start_s == 0 and end_s == 0:
-        check_clip(path, settings, spoken)
-        return path
-    if 0 < end_s <= start_s:
-        raise OptionError(say("trim_wrong", spoken))
-    facts = check_clip(path, settings, spoken, seconds=(end_s or float("inf")) - start_s)
-    if start_s >= facts.seconds:
-        raise OptionError(say("trim_wrong", spoken))
-    part = engine.new_file(f"part{Path(path).suffix.lower() or '.mp4'}")
-    made = trim_clip(path, part, start_s, end_s or facts.seconds)
-    check_clip(made, settings, spoken)  # key frames may lie far apart
-    return made
+def side_by_side(before: Part, after: str | Path, spoken: str) -> str:
+    """Two players that the page's script keeps together; the sound is that of the result."""
+    ahead = f"muted tabindex='-1' data-ahead='{before.lead_s:.3f}'"
+    shown = [("before", before.path, "clip_before", ahead), ("after", after, "clip_after", "controls")]
+    players = "".join(
+        f"<figure class='{name}'><video src='gradio_api/file={quote(str(path))}' preload='auto' playsinline loop {more} "
+        f"aria-label='{escape(say(label, spoken))}'></video><figcaption>{escape(say(label, spoken))}</figcaption></figure>"
+        for name, path, label, more in shown
+    )
+    return f"<div class='side-by-side'>{players}</div>"
 
 
 def progress_of(event: VideoEvent, spoken: str) -> str:

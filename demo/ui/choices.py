@@ -44,6 +44,11 @@ def lay_out(context: Context, name: str, *, moving: bool = False) -> dict[str, A
     return shown
 
 
+def changed(component: Any) -> Any:
+    """The event that says that a visitor has chosen; a slider says it once it is let go."""
+    return component.release if isinstance(component, gr.Slider) else component.input
+
+
 def _box(context: Context, choice: Choice) -> dict[str, Any]:
     return {
         box_name(side): gr.Slider(

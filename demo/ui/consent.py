@@ -38,6 +38,7 @@ def guard(
     outputs: Sequence[str],
     *,
     also: Sequence[Any] = (),
+    unasked: Callable[..., Any] | None = None,
     photos: Sequence[str] = (),
     **options: Any,
 ) -> list[Any]:
@@ -52,6 +53,7 @@ def guard(
         handler: takes ``consented`` and must do nothing without it.
         outputs: names of what it may change.
         also: other events that start it, once they are through.
+        unasked: answers those in the place of ``handler``.
         photos: names of what is swapped; photos that ship need no consent.
         options: Gradio's event options in the place of those of heavy work.
 
@@ -60,8 +62,15 @@ def guard(
     """
     panel: ConsentPanel = replace(tab.consent, photos={name: getattr(tab, name) for name in photos})
     asking: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-    starts = (button.click, *(event.then for event in also))
-    asked = [listen(start, handlers.ask, context, panel, ["question"], **asking) for start in starts]
+
+    def ask(start: Any) -> Any:
+        return listen(start, handlers.ask, context, panel, ["question"], **asking)
+
     agreed = listen(panel.agree.click, handlers.agree, context, panel, ["consented", "question"], **asking)
+    starts = [
+        (ask(button.click), handler),
+        (agreed, handler),
+        *((ask(event.then), unasked or handler) for event in also),
+    ]
     wiring = context.heavy | options
-    return [listen(start.then, handler, context, tab, outputs, **wiring) for start in (*asked, agreed)]
+    return [listen(start.then, answer, context, tab, outputs, **wiring) for start, answer in starts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,8 @@ import gradio as gr
 
 from ..handlers import image as handlers
 from ..handlers.assignment import PEOPLE
-from ..work.results import SUFFIXES, USUAL
-from . import assignment, choices, consent
+from ..work.results import LEAST_QUALITY, QUALITY, SUFFIXES, USUAL
+from . import assignment, choices, consent, portraits
 from .context import Context
 from .listen import forget, listen
 from .photos import photo
@@ -27,6 +28,26 @@ _INTO_VIEW = """() => setTimeout(() => {
         near.scrollIntoView({behavior: still ? 'auto' : 'smooth', block: 'start'});
     }
 }, 100)"""
+_HAS_QUALITY = f"name => ({{__type__: 'update', visible: name !== '{USUAL}'}})"  # the usual format loses nothing
+# Browsers take PNG only; the pixels, with the hidden mark in them, are those of the result.
+_COPY = """async () => {
+    const button = document.querySelector('#copy');
+    const say = how => { button.classList.add(how); setTimeout(() => button.classList.remove(how), 1500); };
+    try {
+        const picture = [...document.querySelectorAll('#result img')].pop();
+        const png = fetch(picture.src).then(answer => answer.blob()).then(async blob => {
+            if (blob.type === 'image/png') return blob;
+            const drawn = await createImageBitmap(blob), canvas = new OffscreenCanvas(drawn.width, drawn.height);
+            canvas.getContext('2d').drawImage(drawn, 0, 0);
+            return canvas.convertToBlob({type: 'image/png'});
+        });
+        await navigator.clipboard.write([new ClipboardItem({'image/png': png})]);
+        say('done');
+    } catch (refused) {
+        console.warn('copy', refused);
+        say('refused');
+    }
+}"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +76,11 @@ class ImageTab:
     status: gr.Markdown
     saving: gr.Row
     format: gr.Radio
+    quality: gr.Slider
     download: gr.DownloadButton
+    copy: gr.Button
+    exchange: gr.Button
+    reset: gr.Button
     model: gr.Dropdown
     choices: dict[str, Any]
     looked: gr.State
@@ -64,10 +89,11 @@ class ImageTab:
     pairs: gr.Column
 
 
-def build(context: Context, examples: Sequence[tuple[str, str]]) -> None:
-    """Add the tab; ``examples`` are pairs of source and target paths."""
+def build(context: Context, examples: Sequence[tuple[str, str]]) -> dict[str, gr.Image]:
+    """Add the tab and return its photos by what they are for; ``examples`` are pairs of source and target paths."""
     tab = lay_out(context)
     connect(context, tab, offer(context, tab, examples))
+    return {"face": tab.source, "target": tab.target}
 
 
 def lay_out(context: Context) -> ImageTab:
@@ -79,13 +105,16 @@ def lay_out(context: Context) -> ImageTab:
             with gr.Row(equal_height=False):
                 source = photo(context, context.words("source"), "source", context.words("alt_source"), height_px=240)
                 target = photo(context, context.words("target"), "target", context.words("alt_target"), height_px=240)
+            with gr.Row(equal_height=False):
+                exchange = gr.Button(context.words("exchange"), size="sm", elem_id="exchange", min_width=120)
+                reset = gr.Button(context.words("reset"), size="sm", elem_id="reset", min_width=120)
             more = _more(context)
             faces = _faces(context, found, chosen)
             asked = _asked(context)
         with gr.Column(scale=3, min_width=280):
             result = _result(context)
     return ImageTab(source=source, target=target, assignment=chosen, found=found, looked=looked, made=made, picked=picked,
-                    pairs=pairs, **more, **faces, **asked, **result)  # fmt: skip
+                    pairs=pairs, exchange=exchange, reset=reset, **more, **faces, **asked, **result)  # fmt: skip
 
 
 def _more(context: Context) -> dict[str, Any]:
@@ -133,11 +162,23 @@ def _result(context: Context) -> dict[str, Any]:
             result = gr.ImageSlider(label=words("result"), format="png", interactive=False, elem_id="result",
                                     max_height=560, slider_position=_SLIDER, buttons=["fullscreen"])  # fmt: skip
     status = gr.Markdown(elem_id="status")
+    saving = _saving(context)
+    return {"near": near, "strip": strip, "result": result, "status": status, **saving}
+
+
+def _saving(context: Context) -> dict[str, Any]:
+    """How the result is taken away."""
+    words = context.words
     with gr.Row(visible=False, equal_height=False) as saving:
-        names = gr.Radio(list(SUFFIXES), value=USUAL, label=words("format"), elem_id="format", min_width=200)
-        download = gr.DownloadButton(words("download"), elem_id="download", variant="primary", min_width=160)
-    return {"near": near, "strip": strip, "result": result, "status": status, "saving": saving, "format": names,
-            "download": download}  # fmt: skip
+        with gr.Column(min_width=200):
+            names = gr.Radio(list(SUFFIXES), value=USUAL, label=words("format"), elem_id="format")
+            quality = gr.Slider(LEAST_QUALITY, 100, value=QUALITY, step=1, label=words("quality"), elem_id="quality",
+                                visible=False)  # fmt: skip
+        with gr.Column(min_width=160):
+            download = gr.DownloadButton(words("download"), elem_id="download", variant="primary")
+            copy = gr.Button(words("copy"), elem_id="copy")
+            gr.Button(words("hold"), elem_id="hold")  # the page's script listens to it
+    return {"saving": saving, "format": names, "quality": quality, "download": download, "copy": copy}
 
 
 def offer(context: Context, tab: ImageTab, examples: Sequence[tuple[str, str]]) -> list[Any]:
@@ -147,13 +188,33 @@ def offer(context: Context, tab: ImageTab, examples: Sequence[tuple[str, str]]) 
     with tab.pairs:
         shown = gr.Examples([list(pair) for pair in examples], [tab.source, tab.target], label=context.words("examples"),
                             examples_per_page=_PAGE, elem_id="examples")  # fmt: skip
+        picked = portraits.offer(context, tab.source, "image")
         gr.Markdown(context.words("examples_note"), elem_classes="hint")
     shown.dataset.headers = ["1", "2"]  # column heads are not translated; the numbers are those of the steps
-    return [shown.load_input_event]
+    return [shown.load_input_event, picked]
 
 
 def _index(event: gr.SelectData) -> int:
     return int(event.index)
+
+
+def _options_at_once(context: Context, tab: ImageTab, outputs: Sequence[str]) -> None:
+    """The last picture follows what is chosen about it."""
+    wiring: dict[str, Any] = {**context.heavy, "trigger_mode": "always_last", "show_progress_on": [tab.near]}
+    for event in (tab.model.input, *map(choices.changed, tab.choices.values())):
+        listen(event, handlers.swap_again, context, tab, outputs, **wiring)
+    listen(tab.assignment.change, handlers.swap_reassigned, context, tab, outputs, **wiring)
+
+
+def _in_the_browser(tab: ImageTab) -> None:
+    """What needs no server."""
+    quiet: dict[str, Any] = {"api_visibility": "private"}
+    tab.format.input(None, tab.format, tab.quality, js=_HAS_QUALITY, **quiet)
+    tab.copy.click(None, None, None, js=_COPY, **quiet)
+    emptied = [tab.source, tab.more, tab.person_b, tab.person_c, tab.person_d, tab.target]
+    usual = {component: component.value for component in (tab.model, *tab.choices.values())}
+    values = json.dumps([*[None] * len(emptied), *usual.values()])
+    tab.reset.click(None, None, [*emptied, *usual], js=f"() => {values}", **quiet)
 
 
 def connect(context: Context, tab: ImageTab, also: Sequence[Any]) -> None:
@@ -163,9 +224,17 @@ def connect(context: Context, tab: ImageTab, also: Sequence[Any]) -> None:
     forget([tab.source.change, tab.target.change], [tab.result, tab.status], [tab.near, tab.strip, tab.saving])
     people = ["source", "more", "person_b", "person_c", "person_d", "target"]
     outputs = ["result", "near", "strip", "status", "saving", "download", "made", "picked"]
-    for event in consent.guard(context, tab, tab.swap, handlers.swap, outputs, also=also, photos=people):
+    quiet: dict[str, Any] = {"api_visibility": "private"}
+    given = [event(None, None, None, js="() => {}", **quiet) for event in (tab.source.input, tab.target.input)]
+    both = [tab.source, tab.target]
+    given.append(tab.exchange.click(None, both, both, js="(source, target) => [target, source]", **quiet))
+    for event in consent.guard(context, tab, tab.swap, handlers.swap, outputs, also=[*also, *given],
+                               unasked=handlers.swap_if_complete, photos=people):  # fmt: skip
         event.success(None, None, None, js=_INTO_VIEW, api_visibility="private")
     tab.strip.select(_index, None, tab.picked, queue=False, show_progress="hidden", api_visibility="private")
     quietly: dict[str, Any] = {"show_progress": "hidden"}
     listen(tab.picked.change, handlers.show_near, context, tab, ["near"], **quietly)
-    listen(tab.format.input, handlers.save_as, context, tab, ["download"], **quietly)
+    for event in (tab.format.input, tab.quality.release):
+        listen(event, handlers.save_as, context, tab, ["download"], **quietly)
+    _options_at_once(context, tab, outputs)
+    _in_the_browser(tab)

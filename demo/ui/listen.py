@@ -24,6 +24,7 @@ from .context import Context
 # hidden loses its file too, and comes back with the next one.
 _FORGET = """() => [%s]"""
 _NOTHING, _HIDDEN = "null", "{__type__: 'update', visible: false}"
+_BACK = "{__type__: 'update', value: null, visible: true}"
 Changes = Mapping[str, Any]
 _GIVEN = 2  # services and visit
 
@@ -56,17 +57,20 @@ def listen(
     return event(answer, given, [shown[name] for name in outputs], **wiring)
 
 
-def forget(events: Sequence[Callable[..., Any]], emptied: Sequence[Any], hidden: Sequence[Any] = ()) -> None:
+def forget(
+    events: Sequence[Callable[..., Any]], emptied: Sequence[Any], hidden: Sequence[Any] = (), back: Sequence[Any] = ()
+) -> None:
     """Have results go when what they were made of changes.
 
     Args:
         events: Gradio's, such as ``image.change``.
         emptied: components that stay, without their content.
         hidden: components that are seen only with a result.
+        back: components that are seen, empty, only without one.
     """
-    script = _FORGET % ", ".join([*[_NOTHING] * len(emptied), *[_HIDDEN] * len(hidden)])
+    script = _FORGET % ", ".join([*[_NOTHING] * len(emptied), *[_HIDDEN] * len(hidden), *[_BACK] * len(back)])
     for event in events:
-        event(None, None, [*emptied, *hidden], js=script, api_visibility="private")
+        event(None, None, [*emptied, *hidden, *back], js=script, api_visibility="private")
 
 
 def answering(

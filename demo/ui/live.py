@@ -9,10 +9,11 @@ import gradio as gr
 
 from ..handlers import live as handlers
 from ..work.camera import read_as_photos
-from . import choices, consent
+from . import choices, consent, portraits
 from .context import Context
 from .listen import listen
 from .photos import photo
+from .words import model_choices
 
 _EVERY_S = 0.1  # between two pictures that the browser sends; faster than a processor answers
 _CAMERA = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}}  # larger pictures only take longer to send
@@ -30,44 +31,62 @@ class LiveTab:
     camera: gr.Image
     shown: gr.Image
     stats: gr.Markdown
+    model: gr.Dropdown
     choices: dict[str, Any]
+    tapped: Any
 
 
-def build(context: Context) -> None:
-    """Add the tab."""
-    connect(context, lay_out(context))
+def build(context: Context) -> dict[str, gr.Image]:
+    """Add the tab, and return its photos by what they are for."""
+    tab = lay_out(context)
+    connect(context, tab)
+    return {"face": tab.source}
 
 
 def lay_out(context: Context) -> LiveTab:
     """Add the tab's components."""
     words = context.words
     session = gr.State(None, delete_callback=context.services.live.close)
+    faces = gr.Column()
     with gr.Row(equal_height=False):
-        with gr.Column(scale=1, min_width=240):
-            source = photo(context, words("live_source"), "live-source", words("alt_source"), height_px=240)
-            ready = gr.Button(words("live_ready"), variant="primary", elem_id="live-ready")
-            panel = consent.lay_out(context, "live")
-            status = gr.Markdown(elem_id="live-status")
-            gr.Markdown(words("live_hint"), elem_classes="hint")
-            with gr.Accordion(words("options"), open=False):
-                chosen = choices.lay_out(context, "live", moving=True)
         with gr.Column(scale=2, min_width=280):
+            asked = _asked(context)
+        with gr.Column(scale=3, min_width=280):
+            shown = gr.Image(label=words("live_result"), streaming=True, format="jpeg", interactive=False,
+                             buttons=["fullscreen"], height=420, elem_id="live-result")  # fmt: skip
+            stats = gr.Markdown(elem_id="live-stats")
             camera = gr.Image(
                 label=words("live_camera"), sources=["webcam"], streaming=True, type="numpy", elem_id="camera",
-                height=360, webcam_options=gr.WebcamOptions(mirror=True, constraints=_CAMERA),
+                height=300, webcam_options=gr.WebcamOptions(mirror=True, constraints=_CAMERA),
             )  # fmt: skip
             read_as_photos(camera, max_pixels=context.settings.max_pixels)
-        with gr.Column(scale=2, min_width=280):
-            shown = gr.Image(label=words("live_result"), streaming=True, format="jpeg", interactive=False,
-                             buttons=["fullscreen"], height=360, elem_id="live-result")  # fmt: skip
-            stats = gr.Markdown(elem_id="live-stats")
-    return LiveTab(source, ready, panel, status, session, camera, shown, stats, chosen)
+            gr.Markdown(words("live_hint"), elem_classes="hint")
+    with faces:
+        tapped = portraits.offer(context, asked["source"], "live")
+    return LiveTab(session=session, camera=camera, shown=shown, stats=stats, tapped=tapped, **asked)
+
+
+def _asked(context: Context) -> dict[str, Any]:
+    """The face, the button, and how it is done."""
+    words, engine = context.words, context.engine
+    source = photo(context, words("live_source"), "live-source", words("alt_source"), height_px=240)
+    ready = gr.Button(words("live_ready"), variant="primary", size="lg", elem_id="live-ready")
+    panel = consent.lay_out(context, "live")
+    status = gr.Markdown(elem_id="live-status")
+    with gr.Accordion(words("options"), open=False):
+        model = gr.Dropdown(model_choices(words, engine.model_names()), value=engine.default_video_model(),
+                            label=words("model"), elem_id="live-model")  # fmt: skip
+        chosen = choices.lay_out(context, "live", moving=True)
+    return {"source": source, "ready": ready, "consent": panel, "status": status, "model": model, "choices": chosen}
 
 
 def connect(context: Context, tab: LiveTab) -> None:
     """Have the tab answer."""
     settings = context.settings
-    consent.guard(context, tab, tab.ready, handlers.prepare, ["session", "status"])
+    consent.guard(context, tab, tab.ready, handlers.prepare, ["session", "status"], also=[tab.tapped])
+    for event in (tab.model.input, *(choices.changed(component) for component in tab.choices.values())):
+        listen(event, handlers.adjust, context, tab, ["status"], **context.heavy, trigger_mode="always_last",
+               show_progress="hidden")  # fmt: skip
     listen(
         tab.camera.stream, handlers.step, context, tab, ["shown", "stats"], time_limit=settings.live_seconds,
         stream_every=_EVERY_S, concurrency_id="live", concurrency_limit=settings.live_concurrency,

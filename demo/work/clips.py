@@ -9,12 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from mobilefaceswap_core.errors import VideoError
+from mobilefaceswap_core.errors import OptionError, VideoError
+from mobilefaceswap_core.faces.choose import largest_few
 from mobilefaceswap_core.files.media import check_codec, open_media
+from mobilefaceswap_core.marking import save_image
 from mobilefaceswap_core.options import swap_options
 from mobilefaceswap_core.pipeline import Source
+from mobilefaceswap_core.types import Image
 from mobilefaceswap_core.video import (
     EncodeOptions,
     Person,
@@ -24,6 +27,7 @@ from mobilefaceswap_core.video import (
     find_people,
     swap_video,
 )
+from mobilefaceswap_core.video.reader import open_clip
 
 from ..limits import check_size
 from ..settings import Settings
@@ -31,7 +35,9 @@ from ..texts import say
 from .auditing import door
 from .budgets import SLACK_S, budget_of
 from .engine import Engine
+from .results import result_name
 
+Value = TypeVar("Value")
 _MOST_PACKETS = 1_000_000  # that are counted; a host allows a few thousand pictures
 
 
@@ -59,6 +65,50 @@ class SwappedClip:
     path: Path
     report: VideoReport
     report_path: Path
+
+
+# What a visitor chooses of, and what x264 makes of it: its guide calls 18 visually lossless or nearly so, 23 is its default,
+# and every 6 more halve the file.
+QUALITIES = {"best": 18, "good": 23, "small": 29}
+SIZES = {"original": None, "720": 720, "480": 480}  # pixels of the shorter side
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a swapped clip is written; what a visitor chose is checked when it is used.
+
+    Attributes:
+        quality: one of :data:`QUALITIES`.
+        size: one of :data:`SIZES`; a smaller clip stays as it is.
+        sound: whether the clip's sound is kept.
+    """
+
+    quality: str = "best"
+    size: str = "original"
+    sound: bool = True
+
+    def encoding(self) -> EncodeOptions:
+        """For an encoder whose results play everywhere.
+
+        Raises:
+            OptionError: a quality that is not offered.
+        """
+        crf = _offered(QUALITIES, self.quality, "quality")
+        return EncodeOptions(crf=crf, pixel_format="yuv420p", sound=self.sound is not False)
+
+    def shorter_px(self) -> int | None:
+        """Shorter side of the result in pixels, ``None`` for that of the clip.
+
+        Raises:
+            OptionError: a size that is not offered.
+        """
+        return _offered(SIZES, self.size, "size")
+
+
+def _offered(known: Mapping[str, Value], chosen: Any, what: str) -> Value:
+    if not isinstance(chosen, str) or chosen not in known:
+        raise OptionError(f"The {what} {str(chosen)[:40]!r} is not offered; choose {', '.join(known)}.")
+    return known[chosen]
 
 
 def clip_facts(path: str | Path) -> ClipFacts:
@@ -127,13 +177,26 @@ def check_clip(path: str | Path, settings: Settings, spoken: str = "en", *, seco
     return facts
 
 
-def trim_clip(path: str | Path, output: Path, start_s: float, end_s: float) -> Path:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A clip, or a part of one, to be swapped.
+
+    Attributes:
+        path: the file.
+        lead_s: seconds at its beginning that are not wanted: what is copied begins with a key frame.
+    """
+
+    path: str | Path
+    lead_s: float = 0.0
+
+
+def trim_clip(path: str | Path, output: Path, start_s: float, end_s: float) -> Part:
     """Copy a part of a clip, sound included, without coding it again.
 
     Args:
         path: a clip in a container.
         output: to write, in the same container.
-        start_s: cuts at the last key frame before.
+        start_s: cuts at the last key frame before; the result says how long before.
         end_s: packets after it are left out.
 
     Raises:
@@ -161,7 +224,7 @@ def trim_clip(path: str | Path, output: Path, start_s: float, end_s: float) -> P
                 result.mux(packet)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise VideoError("This clip cannot be trimmed without coding it again; trim it elsewhere first.") from error
-    return output
+    return Part(output, max(0.0, start_s - float(began or 0)))
 
 
 @door("people")
@@ -170,6 +233,63 @@ def people_of(engine: Engine, path: str | Path, stop: threading.Event | None = N
     detector = engine.video_pipeline(engine.default_video_model()).detector
     budget = budget_of(engine.settings)
     return find_people(path, detector=detector, encoder=engine.encoder(), stop=stop, budget=budget)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SwappedFrame:
+    """The first frame of a clip, before and after.
+
+    Attributes:
+        before: ``(H, W, 3)`` RGB uint8.
+        path: the same frame with its faces swapped: a marked PNG; ``None`` if no face was found in it.
+    """
+
+    before: Image
+    path: Path | None
+
+
+@door("preview")
+def swap_first_frame(
+    engine: Engine,
+    source: str | Path,
+    path: str | Path,
+    *,
+    model: str | None = None,
+    choices: Mapping[str, Any] | None = None,
+    start_s: float = 0.0,
+) -> SwappedFrame:
+    """Swap the first frame of a checked clip as :func:`swap_clip` will, and write it down marked.
+
+    Args:
+        engine: the app's.
+        source: photo whose face goes on everybody.
+        path: the clip.
+        model: a name of :meth:`Engine.model_names`; the host's for clips if not given.
+        choices: values by the names of :data:`~mobilefaceswap_core.choices.CHOICES`.
+        start_s: seconds at the clip's beginning that are left out.
+
+    Raises:
+        VideoError: no frame of the clip can be decoded.
+        NoFaceError: the photo shows no face.
+    """
+    name, budget = model or engine.default_video_model(), budget_of(engine.settings)
+    pipeline, options = engine.video_pipeline(name), swap_options(choices or {})
+    person = engine.prepare(name, [source], video=True)
+    with contextlib.closing(open_clip(path, spent=budget.begin())) as clip:
+        wanted = (picture for picture in clip.pictures() if picture.stamp.seconds >= start_s)
+        picture = next(wanted, None)
+    if picture is None:
+        raise VideoError("The clip has no picture at its start. Choose another part.")
+    before = picture.rgb()
+    faces = pipeline.detect(before, budget=budget)
+    everybody = dict.fromkeys(largest_few(faces, range(len(faces)), budget.faces), person)
+    after, report, *_ = pipeline.swap_faces(before, faces, everybody, options=options, moving=True)
+    if not report.faces_swapped:
+        return SwappedFrame(before, None)
+    output = engine.new_file(result_name(str(source), str(path), ".png"))
+    save_image(output, after, model=name, options=options.marks)
+    engine.audit("preview", [source], path, output, name)
+    return SwappedFrame(before, output)
 
 
 @door("video")
@@ -182,6 +302,9 @@ def swap_clip(
     people: Sequence[Person] | None = None,
     stop: threading.Event | None = None,
     choices: Mapping[str, Any] | None = None,
+    writing: Writing | None = None,
+    start_s: float = 0.0,
+    named_after: str | Path | None = None,
 ) -> Iterator[VideoEvent | SwappedClip]:
     """Swap a checked clip; progress first, the finished clip last.
 
@@ -193,16 +316,21 @@ def swap_clip(
         people: of the clip, for a mapping.
         stop: set to cancel; nothing is left behind then.
         choices: values by the names of :data:`~mobilefaceswap_core.choices.CHOICES`.
+        writing: how the result is written.
+        start_s: seconds at the clip's beginning that are left out.
+        named_after: the visitor's clip, where ``path`` is only a part of it.
     """
-    name = model or engine.default_video_model()
+    name, writing = model or engine.default_video_model(), writing or Writing()
     pipeline = engine.video_pipeline(name)
     if isinstance(sources, Mapping):
         wanted: Source | dict[int, Source] = engine.prepare_each(name, sources, video=True)
     else:
         wanted = engine.prepare(name, sources, video=True)
-    output = engine.new_file("swapped.mp4")
-    plays_everywhere = EncodeOptions(pixel_format="yuv420p")
-    options = VideoOptions(encode=plays_everywhere, swap=swap_options(choices or {}))
+    first = next(iter(sources.values()))[0] if isinstance(sources, Mapping) else sources[0]
+    output = engine.new_file(result_name(str(first), str(named_after or path), ".mp4"))
+    options = VideoOptions(
+        writing.encoding(), swap_options(choices or {}), shorter_px=writing.shorter_px(), start_s=start_s
+    )
     encoder = engine.encoder() if isinstance(wanted, dict) else None
     events = swap_video(
         pipeline, path, output, wanted, people=people, encoder=encoder, options=options, stop=stop,

@@ -64,6 +64,13 @@ class LiveSessions:
             self._watch()
         return key
 
+    def replace(self, key: str | None, swapper: LiveSwapper) -> None:
+        """Go on with another swapper; its time goes on too. Nothing happens to a session that was dropped meanwhile."""
+        with self._lock:
+            session = self._sessions.get(key or "")
+            if session is not None:
+                session.swapper = swapper
+
     def close(self, key: str | None) -> None:
         """Drop a session, if there is one."""
         with self._lock:
@@ -85,6 +92,9 @@ class LiveSessions:
                 session.begun = None
                 raise OptionError(f"Live pictures end after {self._most_s:.0f} seconds. Start the camera again.")
             return session.swapper
+
+    def __contains__(self, key: str | None) -> bool:
+        return key in self._sessions
 
     def __len__(self) -> int:
         return len(self._sessions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import cv2
 import numpy as np
@@ -11,18 +11,37 @@ from mobilefaceswap_core.faces.numbers import number_of
 from mobilefaceswap_core.types import Face, Image
 
 _MAX_SIDE = 900  # px; larger previews only cost the visitor's connection
-_GREEN, _DARK, _WHITE = (46, 196, 120), (12, 60, 36), (255, 255, 255)
+_GREEN, _DARK, _GREY, _WHITE = (46, 196, 120), (12, 60, 36), (150, 150, 150), (255, 255, 255)
 
 
-def numbered(image: Image, faces: Sequence[Face]) -> Image:
-    """A small copy with a box and a number at each face."""
-    scale = min(1.0, _MAX_SIDE / max(image.shape[:2]))
+def shown_scale(image: Image) -> float:
+    """Pixels of :func:`numbered`'s copy per pixel of the image."""
+    return min(1.0, _MAX_SIDE / max(image.shape[:2]))
+
+
+def numbered(
+    image: Image, faces: Sequence[Face], *, left_alone: Container[int] = (), corner: tuple[float, float] | None = None
+) -> Image:
+    """A small copy with a box and a number at each face.
+
+    Args:
+        image: ``(H, W, 3)`` RGB uint8.
+        faces: in the order of their numbers.
+        left_alone: indices of those that stay as they are, drawn in grey.
+        corner: of a box that is being drawn, in pixels of the image.
+    """
+    scale = shown_scale(image)
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     drawn: Image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     width = max(2, round(max(size) / 300))
+    if corner is not None:
+        place = round(corner[0] * scale), round(corner[1] * scale)
+        cv2.drawMarker(drawn, place, _WHITE, cv2.MARKER_CROSS, 14 * width, 3 * width, cv2.LINE_AA)
+        cv2.drawMarker(drawn, place, _GREEN, cv2.MARKER_CROSS, 14 * width, width, cv2.LINE_AA)
     for index, face in enumerate(faces):
         left, top, right, bottom = (round(float(v) * scale) for v in face.box)
-        cv2.rectangle(drawn, (left, top), (right, bottom), _GREEN, width, cv2.LINE_AA)
+        colour = _GREY if index in left_alone else _GREEN
+        cv2.rectangle(drawn, (left, top), (right, bottom), colour, width, cv2.LINE_AA)
         side = max(18, round(0.28 * (right - left)))
         cv2.rectangle(drawn, (left, top), (left + side, top + side), _DARK, -1)
         text, font = str(number_of(index)), cv2.FONT_HERSHEY_SIMPLEX

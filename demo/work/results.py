@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from .previews import close_up, thumbnail
 # Of those that hold a photo with all marks in it, everybody's: by the name that people know.
 SUFFIXES = {row.name: row.suffixes[0] for row in FORMATS if row.modes and row.statement == "inside"}
 USUAL = "PNG"  # loses nothing
+QUALITY = 95  # of formats that lose something, unless a visitor chooses
+LEAST_QUALITY = 50  # below it a face shows blocks
 _MOST_LETTERS = 40  # of each photo's name
 
 
@@ -32,6 +34,7 @@ class Made:
         target: the photo that was changed.
         faces: that were swapped, left to right.
         model: that swapped them.
+        others: letter by face index where it is not the first person.
     """
 
     path: str
@@ -39,6 +42,7 @@ class Made:
     target: str
     faces: tuple[Face, ...]
     model: str
+    others: dict[int, str] = field(default_factory=dict)
 
 
 def result_name(source: str, target: str, suffix: str, *, at: datetime | None = None) -> str:
@@ -57,19 +61,25 @@ def result_name(source: str, target: str, suffix: str, *, at: datetime | None = 
     return f"{stems[0]}_on_{stems[1]}_{moment:%Y%m%d-%H%M%S}{suffix}"
 
 
-def in_format(engine: Engine, made: Made, name: str) -> Path:
+def in_format(engine: Engine, made: Made, name: str, quality: float = QUALITY) -> Path:
     """The finished still as a marked file of another format, with a telling name.
 
     Args:
         engine: reads, and notes what it writes where the host keeps a log.
         made: the still.
         name: one of :data:`SUFFIXES`.
+        quality: 50 to 100, of formats that lose something.
+
+    Raises:
+        OptionError: a format or a quality that is not offered.
     """
     loaded = engine.read(made.path)
+    if isinstance(quality, bool) or not isinstance(quality, (int, float)) or not LEAST_QUALITY <= quality <= 100:
+        raise OptionError(f"A quality of {str(quality)[:40]} is not offered; choose {LEAST_QUALITY} to 100.")
     if name not in SUFFIXES:
         raise OptionError(f"The format {str(name)[:40]!r} is not offered; choose {', '.join(SUFFIXES)}.")
     path = engine.new_file(result_name(made.sources[0], made.target, SUFFIXES[name]))
-    save_image(path, loaded.image, model=made.model, like=loaded, title=f"swapped{path.suffix}")
+    save_image(path, loaded.image, model=made.model, like=loaded, quality=round(quality), title=f"swapped{path.suffix}")
     engine.audit("swap", made.sources, made.target, path, made.model)
     return path
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mobilefaceswap_core.video import Person, VideoEvent
 
 from ..settings import Settings
-from .clips import SwappedClip, people_of, swap_clip
+from .clips import SwappedClip, SwappedFrame, people_of, swap_clip, swap_first_frame
 from .compare import Bench, Compared, compare
 from .engine import Engine, SwappedPhoto
 from .jobs import Jobs
@@ -29,6 +29,7 @@ class Services:
         swap_photo: :meth:`Engine.swap_photo`, on the GPU where a Space lends one.
         people_of: :func:`~demo.work.clips.people_of`, the same way.
         swap_clip: :func:`~demo.work.clips.swap_clip`, the same way.
+        swap_first_frame: :func:`~demo.work.clips.swap_first_frame`, the same way.
         compare: :func:`~demo.work.compare.compare`, the same way.
         live: faces prepared for live frames, each for the visit that holds its key.
     """
@@ -39,6 +40,7 @@ class Services:
     swap_photo: Callable[..., SwappedPhoto]
     people_of: Callable[..., list[Person]]
     swap_clip: Callable[..., Iterator[VideoEvent | SwappedClip]]
+    swap_first_frame: Callable[..., SwappedFrame]
     compare: Callable[..., Iterator[Compared]]
     live: LiveSessions
 
@@ -49,7 +51,7 @@ class Services:
         longest = _SECONDS_A_SECOND * settings.max_video_seconds
         return cls(
             engine, Jobs(), Bench(), on_gpu(engine.swap_photo), on_gpu(people_of),
-            on_gpu(swap_clip, seconds=longest), on_gpu(compare),
+            on_gpu(swap_clip, seconds=longest), on_gpu(swap_first_frame), on_gpu(compare),
             LiveSessions(settings.live_sessions, most_s=settings.live_seconds),
         )  # fmt: skip
 

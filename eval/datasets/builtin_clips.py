@@ -53,7 +53,7 @@ def builtin_clips(request: DatasetRequest) -> Dataset:
         random = np.random.default_rng([request.seed, number])
         for frame in range(frames):
             target = f"{clip}/{frame:03d}.png"
-            write_png(request.root / target, _frame(still, frame / _FRAMES_PER_SECOND, random))
+            write_png(request.root / target, seen_by_camera(still, frame / _FRAMES_PER_SECOND, random))
             before = pairs[-1] if frame else None
             pairs.append(
                 replace(
@@ -70,8 +70,17 @@ def builtin_clips(request: DatasetRequest) -> Dataset:
     return Dataset("builtin-clips", request.root, pairs, stills.problems, None, note)
 
 
-def _frame(still: Image, seconds: float, random: np.random.Generator) -> Image:
-    """The still as the camera sees it after some seconds."""
+def seen_by_camera(still: Image, seconds: float, random: np.random.Generator | None = None) -> Image:
+    """A still as a phone held in the hand sees it.
+
+    Args:
+        still: ``(H, W, 3)`` RGB uint8.
+        seconds: since the camera began to move.
+        random: gives the sensor's noise; without it there is none.
+
+    Returns:
+        As large as the still; what lies beyond its border is mirrored.
+    """
     height, width = still.shape[:2]
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float64)
     lean = 1 + _wave(_LEAN, seconds) * corners[:, :1]
@@ -86,7 +95,9 @@ def _frame(still: Image, seconds: float, random: np.random.Generator) -> Image:
     seen = cv2.warpPerspective(
         still, frame_from_still, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     )
-    lit = seen * (1 + _wave(_LIGHT, seconds)) + random.normal(0, _NOISE_LEVELS, seen.shape)
+    lit = seen * (1 + _wave(_LIGHT, seconds))
+    if random is not None:
+        lit = lit + random.normal(0, _NOISE_LEVELS, seen.shape)
     return np.clip(np.rint(lit), 0, 255).astype(np.uint8)
 
 

@@ -74,6 +74,11 @@ def video(
             "--pixel-format", help="keep the clip's depth and subsampling, or yuv420p, which plays everywhere."
         ),
     ] = "keep",
+    shorter_side: Annotated[
+        int | None,
+        typer.Option("--shorter-side", metavar="PX", help="Make larger frames smaller first, such as 720 or 480."),
+    ] = None,
+    sound: Annotated[bool, typer.Option("--sound/--no-sound", help="Copy the clip's sound.")] = True,
     smooth: Annotated[bool, typer.Option("--smooth/--no-smooth", help="Calm the landmarks over time.")] = True,
     key_interval: Annotated[
         int, typer.Option("--key-interval", min=1, help="Frames from one detection to the next.")
@@ -103,11 +108,12 @@ def video(
         from ..video import EncodeOptions, VideoOptions, swap_video
 
         options = VideoOptions(
-            encode=EncodeOptions(codec, crf, preset, pixel_format),
+            encode=EncodeOptions(codec, crf, preset, pixel_format, sound),
             swap=swap,
             faces=face,
             smooth=smooth,
             key_interval=key_interval,
+            shorter_px=shorter_side,
         )
         pipeline = Pipeline.load(model, detector, device, backend=backend, threads=threads, video=True)
         name = pipeline.swapper.info.name

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -23,12 +24,12 @@ from ..types import AlignedFace, FrameReport, Image, SwappedCrop
 from .options import VideoOptions
 from .output import atomic_output, disk_error
 from .people import Person, PersonFinder, look_for_people
-from .picture import Picture
+from .picture import Picture, smaller
 from .reader import Clip, open_clip
 from .report import VideoEvent, VideoReport
 from .stages import StageTime, run_stages
 from .tracking import TrackedFace, Tracker, follow_largest, same_place
-from .writer import Writer, open_writer
+from .writer import Writer, clip_start, open_writer
 
 _EVENT_S = 0.2  # progress is told this often
 _DEPTH = 4  # frames that may wait between two stages: five queues of 4K frames stay under 1 GB
@@ -107,7 +108,7 @@ def swap_video(
         clip = open_clip(target, spent=spent)
         try:
             job = _Job(pipeline, clip, source, people or (), encoder, options, spent)
-            writer = open_writer(part, output, clip, options.encode)
+            writer = open_writer(part, output, clip, options.encode, start=Fraction(options.start_s))
             try:
                 yield from job.run(writer, stop)
                 signed = _sign(part, output, pipeline, options)
@@ -154,6 +155,7 @@ class _Job:
         self._steps = pipeline.stages(options.swap, moving=True)
         self._memories = FaceMemories()
         self._largest: int | None = None
+        self._size_px = clip.info.width, clip.info.height
         on_gpu = pipeline.swapper.info.device.startswith(("cuda", "mps"))
         self._batch = options.batch or (_GPU_BATCH if on_gpu else 1)
         self._counts: collections.Counter[str] = collections.Counter()
@@ -173,6 +175,8 @@ class _Job:
         asked_to_stop, inner = stop, threading.Event()
         started = told = time.perf_counter()
         total = self._clip.info.frames
+        if total is not None:
+            total = max(1, total - round(self._options.start_s * self._clip.info.frame_rate))
         with run_stages(stages, depth=max(_DEPTH, self._batch), stop=inner) as (works, self._times):
             for work in works:
                 self._count(work)
@@ -188,8 +192,13 @@ class _Job:
         self._seconds = time.perf_counter() - started
 
     def _decode(self, writer: Writer, _: Iterator[Any]) -> Iterator[_Work]:
+        start_s = float(clip_start(self._clip)) + self._options.start_s
         for picture in self._clip.pictures(writer.copy):
-            yield _Work(picture)
+            if self._options.start_s and picture.stamp.seconds < start_s:
+                continue
+            small = picture if self._options.shorter_px is None else smaller(picture, self._options.shorter_px)
+            self._size_px = small.size_px
+            yield _Work(small)
 
     def _track(self, works: Iterator[_Work]) -> Iterator[_Work]:
         """Frames wait for the next detection: a face it finds is followed back to where it came in."""
@@ -318,8 +327,8 @@ class _Job:
         return VideoReport(
             input=str(info.path),
             output=str(output),
-            width=info.width,
-            height=info.height,
+            width=self._size_px[0],
+            height=self._size_px[1],
             frame_rate=f"{info.frame_rate.numerator}/{info.frame_rate.denominator}",
             frames=counts["frames"],
             frames_without_face=counts["without"],

@@ -15,6 +15,7 @@ from ..blend.finish import FaceMemories
 from ..detect.few import LargestFaces
 from ..errors import OptionError
 from ..files.images import check_image
+from ..marking.badge import draw_badge
 from ..options import SwapOptions
 from ..pipeline import Pipeline, Source
 from ..runtime.budget import Budget
@@ -23,6 +24,7 @@ from .tracking import TrackedFace, Tracker, follow_largest
 
 BUDGET_MS = 120.0  # eight frames a second, below which live frames no longer look like motion
 _KEPT = 300  # latencies the percentiles are taken of
+_RATE_S = 2.0  # the rate is told over so long: long enough to be read, short enough to be true
 _LONGEST_WAIT = 15  # detections may be put off for this many frames when time is short and no face is lost
 _HELD_FRAMES = 3  # frames a face that was lost stays at its last landmarks
 
@@ -39,6 +41,7 @@ class LiveStats:
         p95_ms: 95th percentile of the same.
         frames: frames worked on so far.
         frames_dropped: frames dropped so far.
+        per_second: results in a second, over the last two seconds; 0 before the second one.
     """
 
     dropped: bool
@@ -48,6 +51,7 @@ class LiveStats:
     p95_ms: float
     frames: int
     frames_dropped: int
+    per_second: float = 0.0
 
 
 class LiveSwapper:
@@ -95,8 +99,9 @@ class LiveSwapper:
         self._last: Image | None = None
         self._last_faces = 0
         self._latencies_ms: collections.deque[float] = collections.deque(maxlen=_KEPT)
+        self._done_s: collections.deque[float] = collections.deque(maxlen=_KEPT)
         self._frames = self._dropped = self._put_off = 0
-        self._detect_ms = 0.0
+        self._detect_ms = self._per_second = 0.0
 
     def process(self, frame: Image, *, arrived: float | None = None) -> tuple[Image, LiveStats]:
         """Swap a frame, or drop it.
@@ -123,7 +128,9 @@ class LiveSwapper:
         try:
             self._last, self._last_faces = self._swap(frame, arrived)
             self._frames += 1
-            self._latencies_ms.append((self._clock() - arrived) * 1e3)
+            done_s = self._clock()
+            self._latencies_ms.append((done_s - arrived) * 1e3)
+            self._per_second = self._rate(done_s)
             return self._last, self._stats(dropped=False)
         finally:
             self._lock.release()
@@ -148,7 +155,7 @@ class LiveSwapper:
             memories=memories,
             time_s=arrived,
         )
-        return image, report.faces_swapped
+        return draw_badge(image) if self._options.marks.badge else image, report.faces_swapped
 
     def _track(self, frame: Image, arrived: float) -> list[TrackedFace]:
         """Tracked faces, and for a moment those that were lost, where they were last."""
@@ -174,6 +181,13 @@ class LiveSwapper:
         """Latency percentile of the last frames worked on; 0 before the first."""
         return float(np.percentile(list(self._latencies_ms), percent)) if self._latencies_ms else 0.0
 
+    def _rate(self, done_s: float) -> float:
+        self._done_s.append(done_s)
+        while done_s - self._done_s[0] > _RATE_S:
+            self._done_s.popleft()
+        passed_s = done_s - self._done_s[0]
+        return (len(self._done_s) - 1) / passed_s if passed_s else 0.0
+
     def _stats(self, *, dropped: bool) -> LiveStats:
         latency = self._latencies_ms[-1] if self._latencies_ms else 0.0
         return LiveStats(
@@ -184,6 +198,7 @@ class LiveSwapper:
             self.percentile_ms(95),
             self._frames,
             self._dropped,
+            self._per_second,
         )
 
 

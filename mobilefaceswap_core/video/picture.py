@@ -7,7 +7,7 @@ planes themselves: pixels the face does not cover stay bit-identical up to the e
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -149,6 +149,26 @@ def picture_of(frame: Any, stamp: Stamp, *, upright: bool = True) -> YuvPicture 
     pixels = np.ascontiguousarray(np.rot90(pixels, turns))
     alpha = np.ascontiguousarray(pixels[..., 3]) if transparent else None
     return RgbPicture(stamp, np.ascontiguousarray(pixels[..., :3]), alpha)
+
+
+def smaller(picture: YuvPicture | RgbPicture, shorter_px: int) -> YuvPicture | RgbPicture:
+    """A picture whose shorter side has at most so many pixels, averaged over areas; sides are even then.
+
+    Args:
+        picture: of a clip; not changed.
+        shorter_px: a picture that is no larger comes back as it is.
+    """
+    before = picture.size_px
+    scale = shorter_px / min(before)
+    if scale >= 1:
+        return picture
+    width, height = (max(2, 2 * round(scale * side / 2)) for side in before)
+    if isinstance(picture, YuvPicture):
+        frame = picture.frame.reformat(width=width, height=height, interpolation="AREA")
+        return replace(picture, frame=_described(frame, picture.frame), _owned=True)
+    layers = [cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA)
+              for layer in (picture.image, picture.alpha) if layer is not None]  # fmt: skip
+    return RgbPicture(picture.stamp, *layers)
 
 
 def planes_of(frame: Any) -> list[NDArray[Any]]:

@@ -31,12 +31,14 @@ class EncodeOptions:
         preset: speed of x264 and x265. ``veryfast`` leaves a core for the swap.
         pixel_format: ``keep`` writes depth and subsampling of the clip where the encoder has them; ``yuv420p`` plays
             everywhere.
+        sound: whether sound is copied.
     """
 
     codec: str = "auto"
     crf: float = 18
     preset: str = "veryfast"
     pixel_format: str = "keep"
+    sound: bool = True
 
 
 class Writer(Protocol):
@@ -59,13 +61,22 @@ class Writer(Protocol):
         ...
 
 
-def open_writer(part: Path, path: Path, clip: Clip, options: EncodeOptions) -> Writer:
+def open_writer(part: Path, path: Path, clip: Clip, options: EncodeOptions, *, start: Fraction = Fraction(0)) -> Writer:
     """A writer for the kind of output that ``path`` names, writing to ``part``.
 
+    Args:
+        part: written to.
+        path: names the kind.
+        clip: whose frames and sound will come.
+        options: see :class:`EncodeOptions`.
+        start: time of the clip that becomes 0; sound before it is left out. Containers only.
+
     Raises:
-        OptionError: unknown extension or encoder.
+        OptionError: unknown extension or encoder, or a start where none can be.
     """
     row = format_of(path)
+    if start and (row is None or not row.muxer):
+        raise OptionError(f"{path}: a start was given; wanted the name of a clip such as out.mp4, or no start.")
     if not path.suffix or (row is not None and row.modes and "%" in path.name):
         return ImageWriter(part, path, clip)
     if row is not None and row.animated:
@@ -76,13 +87,19 @@ def open_writer(part: Path, path: Path, clip: Clip, options: EncodeOptions) -> W
             f"{path}: cannot write {path.suffix.lower()} clips; wanted {wanted}, or a name without extension for a folder "
             "of images."
         )
-    return MediaWriter(part, row, clip, options)
+    return MediaWriter(part, row, clip, options, start)
+
+
+def clip_start(clip: Clip) -> Fraction:
+    """When a clip begins by its own clock. One cut out of a broadcast starts at some hour of the day."""
+    start = clip.container.start_time if clip.container is not None else None
+    return Fraction(start, 1_000_000) if start and start > 0 else Fraction(0)
 
 
 class MediaWriter:
     """A container of PyAV. Packets of other streams are written unchanged, in step with the frames."""
 
-    def __init__(self, part: Path, row: Format, clip: Clip, options: EncodeOptions) -> None:
+    def __init__(self, part: Path, row: Format, clip: Clip, options: EncodeOptions, start: Fraction) -> None:
         self.notes: list[str] = []
         self._clip, self._options, self._row = clip, options, row
         self._name = row.codec if options.codec == "auto" else options.codec
@@ -97,9 +114,8 @@ class MediaWriter:
         self._stream: Any = None
         self._copies: dict[int, Any] = {}
         self._pending: collections.deque[Any] = collections.deque()
-        start = clip.container.start_time if clip.container is not None else None
-        # A clip cut out of a broadcast starts at some hour of the day: everything is moved to 0 by the same time.
-        self._start_s = Fraction(start, 1_000_000) if start and start > 0 else Fraction(0)
+        self._leaves_out = start > 0
+        self._start_s = start + clip_start(clip)
         self._closed = False
 
     def write(self, picture: Picture) -> None:
@@ -156,7 +172,7 @@ class MediaWriter:
             self._out.set_chapters(chapters)
 
     def _add_copy(self, other: Any) -> None:
-        if other.index == self._clip.stream.index:
+        if other.index == self._clip.stream.index or (other.type == "audio" and not self._options.sound):
             return
         codec = other.codec_context.name if other.codec_context is not None else other.type
         if other.type not in _COPIED:
@@ -212,6 +228,8 @@ class MediaWriter:
 
     def copy(self, packet: Any) -> None:
         """See :meth:`Writer.copy`."""
+        if self._leaves_out and packet.pts is not None and packet.pts * packet.time_base < self._start_s:
+            return
         self._pending.append(packet)
 
     def _write_pending(self, until_s: float | None) -> None:

@@ -12,7 +12,7 @@ from PIL import Image as PillowImage
 
 from mobilefaceswap_core.errors import OptionError, VideoError
 from mobilefaceswap_core.video import EncodeOptions, VideoOptions, VideoReport, run_to_end, swap_video
-from mobilefaceswap_core.video.picture import Stamp, paste_planes, picture_of, planes_of
+from mobilefaceswap_core.video.picture import RgbPicture, Stamp, paste_planes, picture_of, planes_of, smaller
 from mobilefaceswap_core.video.reader import image_files, open_clip
 from tests.fakes import clips
 from tests.fakes.video_fixtures import PLAIN, RED, colour_share, painted, painter
@@ -45,6 +45,71 @@ def test_sound_packets_come_through_bit_for_bit(with_sound: Path, tmp_path: Path
     before = clips.packets(with_sound, "audio")
     assert len(before) > 10
     assert clips.packets(tmp_path / "out.mp4", "audio") == before
+
+
+def test_a_result_without_sound_has_none_and_says_nothing_of_it(with_sound: Path, tmp_path: Path) -> None:
+    report = swapped(with_sound, tmp_path / "out.mp4", EncodeOptions(crf=0, preset="ultrafast", sound=False))
+    with av.open(str(tmp_path / "out.mp4")) as result:
+        assert len(result.streams.audio) == 0
+    assert report.notes == () and report.frames == 20
+
+
+def test_larger_frames_are_made_smaller_before_they_are_swapped(with_sound: Path, tmp_path: Path) -> None:
+    options = VideoOptions(encode=LOSSLESS, swap=PLAIN, shorter_px=120)
+    report = run_to_end(swap_video(painter(), with_sound, tmp_path / "out.mp4", painted(RED), options=options))
+    before, after = clips.read_frames(with_sound), clips.read_frames(tmp_path / "out.mp4")
+    assert min(after[0].shape[:2]) == 120 == min(report.width, report.height)
+    assert after[0].shape[1] / after[0].shape[0] == pytest.approx(before[0].shape[1] / before[0].shape[0], abs=0.02)
+    assert report.frames_swapped == 20 and clips.read_times(tmp_path / "out.mp4") == clips.read_times(with_sound)
+    assert clips.packets(tmp_path / "out.mp4", "audio") == clips.packets(with_sound, "audio")
+    assert colour_share(after[5], RED) == pytest.approx(
+        colour_share(swapped_frame(with_sound, tmp_path), RED), abs=0.006
+    )
+
+
+def swapped_frame(clip: Path, folder: Path) -> np.ndarray:
+    """The sixth frame of the clip, swapped at its own size."""
+    swapped(clip, folder / "whole.mp4")
+    return clips.read_frames(folder / "whole.mp4")[5]
+
+
+def test_a_result_can_begin_later_with_pictures_and_sound_in_step(with_sound: Path, tmp_path: Path) -> None:
+    options = VideoOptions(encode=LOSSLESS, swap=PLAIN, start_s=0.3)
+    report = run_to_end(swap_video(painter(), with_sound, tmp_path / "out.mp4", painted(RED), options=options))
+    left = [time for time in clips.read_times(with_sound) if float(time) >= 0.3]
+    times = clips.read_times(tmp_path / "out.mp4")
+    assert report.frames == len(left) == len(times) < 20
+    assert [float(a - times[0]) for a in times] == pytest.approx([float(b - left[0]) for b in left], abs=1e-3)
+    assert float(times[0]) == pytest.approx(float(left[0]) - 0.3, abs=1e-3)
+    before, after = (clips.packets(path, "audio") for path in (with_sound, tmp_path / "out.mp4"))
+    assert after == before[-len(after) :] and len(before) - len(after) == pytest.approx(
+        0.3 * 16000 / 1024, abs=2
+    )  # AAC begins with a packet of silence
+
+
+@pytest.mark.parametrize("name", ["out.gif", "out"])
+def test_only_containers_can_begin_later(with_sound: Path, tmp_path: Path, name: str) -> None:
+    options = VideoOptions(swap=PLAIN, start_s=0.3)
+    with pytest.raises(OptionError, match="a start was given"):
+        run_to_end(swap_video(painter(), with_sound, tmp_path / name, painted(RED), options=options))
+    with pytest.raises(OptionError, match="wanted 0 or more"):
+        VideoOptions(start_s=-1)
+
+
+def test_a_picture_that_is_small_enough_is_left_alone_and_one_with_alpha_keeps_it() -> None:
+    pixels = np.zeros((90, 160, 3), np.uint8)
+    pixels[:, 80:] = 255
+    picture = RgbPicture(Stamp(0, 0, Fraction(1, 25)), pixels, np.full((90, 160), 128, np.uint8))
+    assert smaller(picture, 90) is picture and smaller(picture, 400) is picture
+    small = smaller(picture, 44)
+    assert small.size_px == (78, 44) and small.alpha is not None and small.alpha.shape == (44, 78)
+    assert set(np.unique(small.alpha)) == {128} and small.rgb()[20, 10].max() == 0 and small.rgb()[20, 70].min() == 255
+
+
+@pytest.mark.parametrize("pixels", [-1, 0, 63])
+def test_a_frame_too_small_to_hold_a_face_is_refused(pixels: int) -> None:
+    with pytest.raises(OptionError, match="wanted 64 or more"):
+        VideoOptions(shorter_px=pixels)
 
 
 def test_pixels_outside_the_face_are_bit_identical_when_the_encoder_loses_nothing(

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from mobilefaceswap_core.errors import ImageError, OptionError, VideoError
+from mobilefaceswap_core.marking import MarkOptions
+from mobilefaceswap_core.marking.badge import draw_badge
 from mobilefaceswap_core.pipeline import Pipeline
 from mobilefaceswap_core.video.live import LiveSwapper
 from mobilefaceswap_core.video.play import NewestFrame, play
@@ -54,6 +57,27 @@ def test_every_frame_is_swapped_while_there_is_time() -> None:
         clock.now += 0.04
         assert colour_share(image, RED) > 0.02 and not stats.dropped and stats.faces == 1
     assert (stats.frames, stats.frames_dropped) == (8, 0)
+
+
+def test_the_rate_is_that_of_the_last_two_seconds() -> None:
+    clock = Clock()
+    swapper = live(clock=clock)
+    frame = clips.portrait_frames(1)[0]
+    assert swapper.process(frame)[1].per_second == 0
+    for wait_s, wanted in ((1.0, 1.0), *[(0.25, None)] * 7, (0.25, 4.0)):
+        clock.now += wait_s
+        rate = swapper.process(frame)[1].per_second
+        assert wanted is None or rate == pytest.approx(wanted, abs=0.01)
+
+
+def test_a_label_that_was_chosen_is_on_every_picture() -> None:
+    frame = clips.portrait_frames(1)[0]
+    labelled = LiveSwapper(painter(), painted(RED), options=replace(PLAIN, marks=MarkOptions(badge=True)))
+    plain, _ = LiveSwapper(painter(), painted(RED), options=replace(PLAIN, marks=MarkOptions())).process(frame)
+    image, _ = labelled.process(frame)
+    assert np.array_equal(image, draw_badge(plain)) and not np.array_equal(image, plain)
+    again, _ = labelled.process(frame)
+    assert np.array_equal(again[-20:, -20:], image[-20:, -20:])
 
 
 def test_a_frame_is_not_changed_and_pixels_outside_the_face_are_the_frames() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from demo.examples.pairs import EXAMPLES
 from demo.handlers import photos
-from demo.handlers.image import look, save_as, show_near, swap
+from demo.handlers.image import look, save_as, show_near, swap, swap_again, swap_if_complete, swap_reassigned
 from demo.messages import Visit
 from demo.work.services import Services
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError
@@ -26,7 +26,7 @@ VISIT = Visit()
 def inputs(**changes: Any) -> dict[str, Any]:
     """What the tab holds before anything was touched."""
     empty = dict.fromkeys(("source", "more", "person_b", "person_c", "person_d", "target"))
-    return empty | {"assignment": {}, "model": "graphics", "choices": {}, "looked": None, "format": "PNG",
+    return empty | {"assignment": {}, "model": "graphics", "choices": {}, "looked": None, "format": "PNG", "quality": 95,
                     "consented": True} | changes  # fmt: skip
 
 
@@ -145,10 +145,16 @@ def test_the_file_says_whose_face_and_which_photo_and_is_marked(
 def test_another_format_is_made_of_the_result_and_only_while_it_is_shown(services: Services, tmp_path: Path) -> None:
     source, target = squares(tmp_path / "s.png", RED), squares(tmp_path / "t.png", GREY)
     made = swap(services, VISIT, **inputs(source=source, target=target))["made"]
-    file = save_as(services, VISIT, made=made, target=target, format="WebP")["download"]
+    file = save_as(services, VISIT, made=made, target=target, format="WebP", quality=95)["download"]
     assert read_image(file).format == "WEBP" and verify_file(file).metadata.found
-    assert save_as(services, VISIT, made=made, target=source, format="WebP") == {}
-    assert save_as(services, VISIT, made=made, target=target, format="EXE") == {}
+    assert save_as(services, VISIT, made=made, target=source, format="WebP", quality=95) == {}
+    assert save_as(services, VISIT, made=made, target=target, format="EXE", quality=95) == {}
+    worse = save_as(services, VISIT, made=made, target=target, format="JPEG", quality=50)["download"]
+    better = save_as(services, VISIT, made=made, target=target, format="JPEG", quality=100)["download"]
+    assert Path(worse).stat().st_size < Path(better).stat().st_size and verify_file(worse).metadata.found
+    for quality in (49, 101, True, "95", float("nan")):
+        with pytest.raises(OptionError, match="choose 50 to 100"):
+            save_as(services, VISIT, made=made, target=target, format="JPEG", quality=quality)  # type: ignore[arg-type]
 
 
 def test_a_broken_photo_shows_no_faces_and_is_refused_in_our_words(services: Services, tmp_path: Path) -> None:
@@ -158,3 +164,28 @@ def test_a_broken_photo_shows_no_faces_and_is_refused_in_our_words(services: Ser
     with pytest.raises(ImageError, match="damaged"):
         photos.check(services, VISIT, photo=str(broken))
     photos.check(services, VISIT, photo=None)
+
+
+def test_both_photos_are_swapped_at_once_and_one_alone_waits(services: Services, tmp_path: Path) -> None:
+    source, target = squares(tmp_path / "s.png", RED), squares(tmp_path / "t.png", GREY)
+    assert swap_if_complete(services, VISIT, **inputs(source=source)) == {}
+    assert swap_if_complete(services, VISIT, **inputs(target=target)) == {}
+    assert swap_if_complete(services, VISIT, **inputs(source=source, target=target, consented=False)) == {}
+    assert swap_if_complete(services, VISIT, **inputs(source=source, target=target))["made"].target == target
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+    assert swap_if_complete(services, VISIT, **inputs(source=str(broken), target=target)) == {}
+
+
+def test_the_last_picture_follows_what_is_chosen_about_it(services: Services, tmp_path: Path) -> None:
+    source, target = squares(tmp_path / "s.png", RED), squares(tmp_path / "t.png", GREY, GREY)
+    other = squares(tmp_path / "b.png", BLUE)
+    given = inputs(source=source, person_b=other, target=target, assignment={0: "A", 1: "A"})
+    assert swap_again(services, VISIT, made=None, **given) == {}
+    made = swap(services, VISIT, **given)["made"]
+    assert swap_again(services, VISIT, made=made, **given | {"target": source}) == {}
+    fainter = swap_again(services, VISIT, made=made, **given | {"choices": {"strength": 0.5}})["result"][1]
+    assert not is_near(colour_of(read_image(fainter).image), RED)
+    assert swap_reassigned(services, VISIT, made=made, **given) == {}
+    moved = swap_reassigned(services, VISIT, made=made, **given | {"assignment": {0: "A", 1: "B"}})
+    assert is_near(colour_of(read_image(moved["result"][1]).image, 1), BLUE)

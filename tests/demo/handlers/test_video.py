@@ -11,9 +11,12 @@ import av
 import numpy as np
 import pytest
 
-from demo.handlers.video import forget, halt, look, swap, trimmed
+from demo.examples.clips import example_clips
+from demo.examples.pairs import portraits
+from demo.handlers.trim import control_of, first_of, trimmed, wanted_part
+from demo.handlers.video import forget, halt, look, measure, preview, swap
 from demo.messages import Visit
-from demo.work.clips import SwappedClip
+from demo.work.clips import Part, SwappedClip, SwappedFrame
 from demo.work.services import Services
 from mobilefaceswap_core.errors import Cancelled, OptionError, VideoError
 from mobilefaceswap_core.video import Person, VideoEvent
@@ -39,20 +42,25 @@ def person(index: int) -> Person:
     return Person(index, np.zeros((224, 224, 3), np.uint8), 0, 0.5, np.eye(512, dtype=np.float32)[index])
 
 
+def no_frame(*_: Any, **__: Any) -> SwappedFrame:
+    return SwappedFrame(np.zeros((4, 4, 3), np.uint8), None)
+
+
 def services(**fakes: Any) -> Services:
-    return replace(Services.of(painted_engine(max_video_seconds=10)), **fakes)
+    return replace(Services.of(painted_engine(max_video_seconds=10)), **({"swap_first_frame": no_frame} | fakes))
 
 
 def inputs(**changes: Any) -> dict[str, Any]:
     """What the tab holds before anything was touched."""
     empty = dict.fromkeys(("source", "person_b", "person_c", "person_d", "clip"))
-    numbers = {"start": 0.0, "end": 0.0}
-    return (
-        empty
-        | numbers
-        | {"found": [], "assignment": {}, "model": "student", "choices": {}, "consented": True}
-        | changes
-    )
+    writing = {"quality": "best", "size": "original", "sound": True}
+    chosen = {"trim": None, "found": [], "assignment": {}, "model": "student", "choices": {}, "consented": True,
+              "previewed": None}  # fmt: skip
+    return empty | writing | chosen | changes
+
+
+def control(start: object, end: object, length: object = 2.0) -> dict[str, Any]:
+    return {"start": start, "end": end, "length": length, "from": "Start", "to": "End"}
 
 
 def test_without_consent_nothing_is_done_or_shown(clip: str) -> None:
@@ -74,6 +82,7 @@ def test_a_clip_without_people_says_so_and_shows_none(clip: str) -> None:
 def test_another_clip_forgets_the_people_of_the_one_before() -> None:
     shown = forget(services(), VISIT)
     assert (shown["found"], shown["assignment"], shown["people"]["visible"]) == ([], {}, False)
+    assert not shown["trim"]["visible"]
 
 
 def test_each_person_gets_the_photos_chosen_for_them(clip: str) -> None:
@@ -87,10 +96,11 @@ def test_each_person_gets_the_photos_chosen_for_them(clip: str) -> None:
     steps = swap(services(swap_clip=swap_clip), VISIT, **inputs(
         source="a.png", person_b="b.png", clip=clip, found=people, assignment={0: "B", 1: "-", 2: "A"}
     ))  # fmt: skip
-    first, second = list(steps)
-    assert "Getting ready" in first["progress"] and first["result"] is None
+    first, frame, second = list(steps)
+    assert "Getting ready" in first["progress"] and first["result"] is None and frame["preview"] is None
     assert "Swapping: 5 of 20 frames" in second["progress"] and set(second) == {"progress"}
     assert given["sources"] == {0: ["b.png"], 2: ["a.png"]} and given["people"] == people and given["path"] == clip
+    assert given["named_after"] == clip and given["writing"].sound
 
 
 def test_a_stopped_clip_says_so_and_leaves_no_job(clip: str) -> None:
@@ -101,7 +111,7 @@ def test_a_stopped_clip_says_so_and_leaves_no_job(clip: str) -> None:
 
     shop = services(swap_clip=swap_clip)
     steps = swap(shop, VISIT, **inputs(source="a.png", clip=clip))
-    next(steps), next(steps)
+    next(steps), next(steps), next(steps)
     assert "Stopped" in halt(shop, VISIT)["status"]
     assert "Nothing was kept" in list(steps)[-1]["status"]
     assert len(shop.jobs) == 0
@@ -115,7 +125,7 @@ def test_closing_the_answer_ends_its_job(clip: str) -> None:
 
     shop = services(swap_clip=swap_clip)
     steps = swap(shop, VISIT, **inputs(source="a.png", clip=clip))
-    next(steps), next(steps)
+    next(steps), next(steps), next(steps)
     assert len(shop.jobs) == 1
     steps.close()
     assert len(shop.jobs) == 0
@@ -127,9 +137,67 @@ def test_a_trim_that_holds_nothing_is_refused(clip: str, start: float, end: floa
         trimmed(painted_engine(), clip, start, end, "en")
 
 
+@pytest.mark.parametrize(
+    "said",
+    [control(1.5, 0.5), control("0", 1), control(float("nan"), 1), control(-1, 1), control(True, 1), {"start": 1}, [0, 1], "x"],
+)  # fmt: skip
+def test_a_control_that_says_no_part_is_refused(said: Any) -> None:
+    with pytest.raises(OptionError, match="must lie after its start"):
+        wanted_part(said, "en")
+
+
+def test_the_control_says_which_part_and_its_end_is_the_clips(clip: str) -> None:
+    assert (
+        wanted_part(None, "en") == wanted_part(control(0, 2.0), "en") == wanted_part(control(0, 1.96), "en") == (0, 0)
+    )
+    assert wanted_part(control(0.5, 1.5), "en") == (0.5, 1.5) and wanted_part(control(0.5, 2.0), "en") == (0.5, 0)
+    shown = measure(services(), VISIT, clip=clip)["trim"]
+    assert shown["visible"] and shown["value"]["length"] == pytest.approx(2.0, abs=0.11)
+    assert wanted_part(shown["value"], "en") == (0, 0)
+    assert not control_of(0.4, "en")["visible"] and measure(services(), VISIT, clip=None) == {}
+
+
+def test_a_clip_that_is_too_long_can_still_be_trimmed(clip: str) -> None:
+    strict = Services.of(painted_engine(max_video_seconds=1))
+    assert measure(strict, VISIT, clip=clip)["trim"]["visible"]
+    assert first_of(strict.engine, clip, 0.0, 0.0, "en") == Part(clip)
+    assert first_of(strict.engine, clip, 1.0, 0.0, "en").path != clip
+
+
+def test_the_first_frame_is_there_once_face_and_clip_are(clip: str, photo: str) -> None:
+    def asked(**changes: Any) -> dict[str, Any]:
+        given = inputs(source=photo, clip=clip) | changes
+        wanted = ("source", "clip", "trim", "assignment", "model", "choices", "previewed", "consented")
+        return preview(services(swap_first_frame=seen), VISIT, **{name: given[name] for name in wanted})
+
+    def seen(engine: Any, source: str, path: Any, **rest: Any) -> SwappedFrame:
+        asked_for.append(path)
+        return SwappedFrame(np.zeros((4, 4, 3), np.uint8), Path("made.png"))
+
+    asked_for: list[Any] = []
+    for missing in ({"source": None}, {"clip": None}, {"consented": False}, {"assignment": {0: "A", 1: "B"}}):
+        assert asked(**missing)["preview"] is None
+    assert asked_for == []
+    made = asked()
+    assert made["preview"]["value"][1] == "made.png" and asked_for == [clip]
+    assert asked(previewed=made["previewed"]) == {} and len(asked_for) == 1
+    asked(trim=control(1.0, 2.0))
+    assert asked_for[-1] != clip
+
+
+def test_what_the_page_offers_needs_no_consent(clip: str) -> None:
+    def swap_clip(*_: Any, **__: Any) -> Iterator[VideoEvent]:
+        yield VideoEvent("swap", 1, 20, 10.0, 1.9, None)
+
+    face, example = portraits()[0], example_clips()[0]
+    shop = services(swap_clip=swap_clip)
+    assert len(list(swap(shop, VISIT, **inputs(source=face, clip=example, consented=False)))) == 3
+    assert list(swap(shop, VISIT, **inputs(source=face, clip=clip, consented=False))) == [{}]
+
+
 def test_a_clip_that_is_not_trimmed_is_used_as_it_is(clip: str) -> None:
-    assert trimmed(painted_engine(), clip, 0.0, 0.0, "en") == clip
-    assert Path(trimmed(painted_engine(), clip, 0.0, 1.0, "en")) != Path(clip)
+    assert trimmed(painted_engine(), clip, 0.0, 0.0, "en") == Part(clip)
+    assert Path(trimmed(painted_engine(), clip, 0.0, 1.0, "en").path) != Path(clip)
 
 
 def test_a_clip_over_the_limit_is_refused(clip: str) -> None:

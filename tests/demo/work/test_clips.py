@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import av
@@ -9,8 +11,10 @@ import numpy as np
 import pytest
 
 from demo.settings import Settings
-from demo.work.clips import check_clip, clip_facts, trim_clip
+from demo.work.clips import QUALITIES, Writing, check_clip, clip_facts, swap_clip, swap_first_frame, trim_clip
 from mobilefaceswap_core.errors import OptionError, VideoError
+from mobilefaceswap_core.marking import verify_file
+from tests.fakes.painted import painted_engine, squares
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +66,9 @@ def test_what_is_used_of_a_long_clip_may_be_short_enough(clip: Path) -> None:
 
 
 def test_a_trim_starts_at_a_key_frame_and_copies_pictures_and_sound(clip: Path, tmp_path: Path) -> None:
-    part = trim_clip(clip, tmp_path / "part.mp4", 1.5, 2.95)
+    made = trim_clip(clip, tmp_path / "part.mp4", 1.5, 2.95)
+    part = made.path
+    assert made.lead_s == pytest.approx(0.5, abs=0.01)
     with av.open(str(clip)) as whole, av.open(str(part)) as trimmed:
         originals = [frame.to_ndarray(format="rgb24") for frame in whole.decode(video=0)]
         pictures = [frame.to_ndarray(format="rgb24") for frame in trimmed.decode(video=0)]
@@ -76,3 +82,34 @@ def test_what_is_no_clip_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("no clip", encoding="utf-8")
     with pytest.raises(VideoError, match="cannot be opened as a video"):
         clip_facts(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("writing", "said"),
+    [(Writing(quality="none"), "'none' is not offered; choose best"), (Writing(quality=3), "quality"), (Writing(size="1"), "size")],
+)  # fmt: skip
+def test_what_is_not_offered_is_refused(writing: Writing, said: str) -> None:
+    with pytest.raises(OptionError, match=said):
+        writing.encoding(), writing.shorter_px()
+
+
+def test_a_smaller_file_is_a_worse_one_and_sound_can_be_left_out() -> None:
+    assert QUALITIES["best"] < QUALITIES["good"] < QUALITIES["small"] == Writing("small").encoding().crf
+    assert not Writing(sound=False).encoding().sound and Writing(size="480").shorter_px() == 480
+    assert Writing().shorter_px() is None and Writing().encoding().pixel_format == "yuv420p"
+
+
+def test_a_clip_begins_where_the_part_that_is_wanted_does(clip: Path, tmp_path: Path) -> None:
+    engine = painted_engine(audit=str(tmp_path / "log.jsonl"))
+    source = squares(tmp_path / "s.png", (200, 30, 30))
+    part = trim_clip(clip, tmp_path / "part.mp4", 1.5, 2.95)
+    *_, made = swap_clip(engine, [source], part.path, start_s=part.lead_s, named_after="holiday.mp4")
+    with av.open(str(made.path)) as result:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in result.decode(video=0)]
+        assert len(result.streams.audio) == 1 and result.start_time in (0, None)
+    assert len(pictures) == 15 and re.fullmatch(r"s_on_holiday_\d{8}-\d{6}\.mp4", made.path.name)
+    seen = swap_first_frame(engine, source, part.path, start_s=part.lead_s)
+    assert np.abs(seen.before.astype(int).mean() - 6 * 15) < 8
+    assert seen.path is not None and verify_file(seen.path).metadata.found
+    events = [json.loads(line)["event"] for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
+    assert events.count("preview") == 1 and "video" in events

@@ -1,0 +1,26 @@
+"""Six faces to pick from, in every tab that takes a face: one tap and a portrait of nobody is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from ..examples.pairs import portraits
+from .context import Context
+
+
+def offer(context: Context, source: gr.Image, name: str) -> Any:
+    """Add the strip.
+
+    Args:
+        context: of the page.
+        source: takes the portrait that was tapped.
+        name: of the tab; begins the element's id.
+
+    Returns:
+        Gradio's event that follows a tap.
+    """
+    shown = gr.Examples([[path] for path in portraits()], [source], label=context.words("portraits"),
+                        elem_id=f"{name}-portraits")  # fmt: skip
+    return shown.load_input_event
