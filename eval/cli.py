@@ -72,7 +72,11 @@ def run(
     pair_file: Annotated[str | None, typer.Option(help="CSV of pairs, or FaceForensics++ JSON pair list")] = None,
     pairs: Annotated[int | None, typer.Option(help="pairs to draw")] = None,
     frames: Annotated[int | None, typer.Option(help="frames per video (ffpp)")] = None,
+    consecutive: Annotated[int | None, typer.Option(help="frames in a row at each of them (ffpp)")] = None,
     aligned: Annotated[bool | None, typer.Option("--aligned", help="images are aligned 112-template crops")] = None,
+    follow_links: Annotated[
+        bool | None, typer.Option("--follow-links", help="read links that lead out of the root")
+    ] = None,
     occluders: Annotated[int | None, typer.Option(help="seed of things drawn over the targets' faces")] = None,
     methods: Annotated[str | None, typer.Option(help="comma-separated; see docs/evaluation.md")] = None,
     judges: Annotated[str | None, typer.Option(help="comma-separated judges")] = None,
@@ -94,6 +98,7 @@ def run(
 ) -> None:
     """Pairs, swap, judge, tables, figures and report in one go; stops and goes on with --resume."""
     from .cost.columns import cost_stage
+    from .failures import reasons_of_failures
     from .run import judge_stage, prepare, render, swap_stage
     from .tables import as_object
 
@@ -104,7 +109,8 @@ def run(
     judge_stage(out, resolved, _bar("judge"))
     cost_stage(out, resolved.methods, resolved.cost)
     summary = render(out)
-    _report_failures(out)
+    for (method, reason), count in reasons_of_failures(out, summary.pairs):
+        _say(f"failed: {method}: {count} x {reason}")
     if as_json:
         print(json.dumps(as_object(summary), sort_keys=True, ensure_ascii=False, allow_nan=False))
     else:
@@ -121,6 +127,10 @@ def pairs_command(
     identities: Annotated[str | None, typer.Option()] = None,
     pair_file: Annotated[str | None, typer.Option()] = None,
     pairs: Annotated[int | None, typer.Option()] = None,
+    frames: Annotated[int | None, typer.Option()] = None,
+    consecutive: Annotated[int | None, typer.Option()] = None,
+    aligned: Annotated[bool | None, typer.Option("--aligned")] = None,
+    follow_links: Annotated[bool | None, typer.Option("--follow-links")] = None,
     occluders: Annotated[int | None, typer.Option()] = None,
     methods: Annotated[str | None, typer.Option()] = None,
     judges: Annotated[str | None, typer.Option()] = None,
@@ -198,13 +208,14 @@ def _print_table(summary: Any) -> None:
     from .tables import measured_table
 
     frame = measured_table(summary)
-    grid = Table(caption=f"chance top-1 {summary.chance['top1']:.1f} %; * reference row; [95 % interval]")
+    chance = f"chance top-1 {summary.chance['top1']:.1f} %; " if summary.meta["people"] != "photos" else ""
+    grid = Table(caption=f"{chance}* reference row; ° not ranked; [95 % interval]")
     for head in frame.columns:
         grid.add_column(
             head.replace("[", r"\["), no_wrap=head == "method", justify="left" if head == "method" else "right"
         )
     for row in frame.itertuples(index=False):
-        grid.add_row(*(str(v).replace(" [", "\n\\[") for v in row))
+        grid.add_row(*(str(v).replace(" [", "\n\\[").replace(" (", "\n(") for v in row))
     console = Console()
     # A pipe has no width of its own; 80 columns would break the numbers.
     (console if console.is_terminal else Console(width=160)).print(grid)
@@ -215,7 +226,7 @@ def _report_failures(out: Path) -> None:
 
     for method, reasons in failures(out).items():
         for reason, count in sorted(reasons.items(), key=lambda item: -item[1])[:5]:
-            _say(f"failed: {method}: {count} x {reason}")
+            _say(f"no image: {method}: {count} x {reason}")
 
 
 def main() -> int:

@@ -20,7 +20,7 @@ from mobilefaceswap_core.types import Image
 
 from .images import ImageReader, read_image
 from .pairs import iterate_pairs
-from .run_files import drawn_folder
+from .run_files import open_reader
 from .summary import Summary
 
 _SIDE_PX = 160
@@ -33,7 +33,7 @@ def draw_sheets(run: Path, summary: Summary, folder: Path) -> list[Path]:
     pose = next((c for c in summary.columns if c.spec.key == "pose_error"), None)
     if identity is None or pose is None:
         return []
-    reader = ImageReader(Path(summary.meta["root"]), drawn=drawn_folder(run))
+    reader = open_reader(run, Path(summary.meta["root"]))
     written = []
     for name in (n for n, card in summary.methods.items() if not card["reference"]):
         part = summary.pairs.loc[name][[identity.key, pose.key, "status"]].dropna()

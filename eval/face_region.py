@@ -28,11 +28,18 @@ def face_region(landmarks: Points, height: int, width: int) -> Mask:
         ``(height, width)`` float32, 1 inside, 0 outside.
     """
     hull = cv2.convexHull(np.concatenate([landmarks, forehead(landmarks)]).astype(np.float32))
-    region = np.zeros((height, width), np.uint8)
-    cv2.fillConvexPoly(region, np.round(hull).astype(np.int32), 1)
     radius = max(1, round(_GROW * float(np.linalg.norm(landmarks[36] - landmarks[45]))))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return cv2.dilate(region, kernel).astype(np.float32)
+    outline = np.round(hull).astype(np.int32)
+    # Only the rectangle that the grown hull can reach is worked on; in a large frame that is a small part.
+    low = np.clip(outline.min((0, 1)) - radius - 1, 0, [width, height])
+    high = np.clip(outline.max((0, 1)) + radius + 2, 0, [width, height])
+    region = np.zeros((height, width), np.float32)
+    if (high > low).all():
+        part = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
+        cv2.fillConvexPoly(part, outline - low.astype(np.int32), 1)
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+        region[low[1] : high[1], low[0] : high[0]] = cv2.dilate(part, kernel)
+    return region
 
 
 def overlap(first: Face, second: Face) -> float:

@@ -26,7 +26,7 @@ class Gallery:
 
     def __init__(self, records: Mapping[str, dict[str, Any]], judges: Sequence[JudgeInfo]) -> None:
         ordered = [records[k] for k in sorted(records)]
-        self._missing = [r["source"] for r in ordered if r["status"] != "ok"]
+        self._missing = {r["source"]: r["status"] for r in ordered if r["status"] != "ok"}
         usable = [r for r in ordered if r["status"] == "ok"]
         self._row = {r["source"]: i for i, r in enumerate(usable)}
         self._identity = np.array([r["identity"] for r in usable], dtype=str)
@@ -42,6 +42,12 @@ class Gallery:
         """What each judge said of a source; empty when it shows no face."""
         row = self._row.get(source)
         return {} if row is None else {name: array[row] for name, array in self._arrays.items()}
+
+    def why_without(self, source: str) -> str | None:
+        """Why a source has no vectors, whatever the method; ``None`` for one that has them."""
+        if source in self._row:
+            return None
+        return "the source shows no face" if self._missing.get(source) == "no face" else "the source cannot be read"
 
     def matrix(self, judge: str) -> NDArray[np.float64]:
         """``(G, D)`` unit rows."""
@@ -60,7 +66,7 @@ class Gallery:
         return {
             "images": len(self._row),
             "identities": len(set(self._identity.tolist())),
-            "without_face": self._missing,
+            "without_face": list(self._missing),
             "false_accept_rate": FALSE_ACCEPT_RATE,
             "thresholds": {k: {"cosine": v[0], "impostor_pairs": v[1]} for k, v in self._thresholds.items()},
         }

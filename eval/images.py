@@ -6,6 +6,8 @@ A reference is a path relative to the data set's root, optionally followed by ``
 
 from __future__ import annotations
 
+import os
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +31,13 @@ class ImageReader:
     Args:
         root: the data set's root.
         drawn: folder of targets with things drawn over their faces, which are read in place of the data set's.
+        follow_links: whether links below the root may lead out of it.
     """
 
-    def __init__(self, root: Path, *, drawn: Path | None = None) -> None:
+    def __init__(self, root: Path, *, drawn: Path | None = None, follow_links: bool = False) -> None:
         self._root = root.resolve()
         self._drawn = drawn
+        self._follow = follow_links
         self._pack: tuple[Path, Pack] | None = None
 
     def read(self, reference: str) -> Image:
@@ -43,11 +47,11 @@ class ImageReader:
             ImageError: naming the reference, when the file is missing, outside the root, unreadable or too short.
         """
         path, number = split_reference(reference)
-        full = inside(self._root, path)
+        full = inside(self._root, path, follow_links=self._follow)
         if full is None:
             raise ImageError(
                 f"{_short(reference)}: leads out of the data set's root; references and links must stay inside it. Give a "
-                "--root that holds everything, or copy the file."
+                "--root that holds everything, or --follow-links for links that you trust."
             )
         if not full.is_file():
             raise ImageError(
@@ -83,7 +87,7 @@ class ImageReader:
             ImageError: the reference leads out of the root, or the run has no drawn targets.
         """
         path, number = split_reference(reference)
-        full = inside(self._root, path)
+        full = inside(self._root, path, follow_links=self._follow)
         if full is None or self._drawn is None:
             raise ImageError(f"{_short(reference)}: no such target under the data set's root; check the pair list.")
         name = full.relative_to(self._root)
@@ -94,7 +98,7 @@ class ImageReader:
         path, number = split_reference(reference)
         if not path.endswith(".npz") or number is None:
             return None
-        full = inside(self._root, path)
+        full = inside(self._root, path, follow_links=self._follow)
         if full is None:
             raise ImageError(f"{_short(reference)}: leads out of the data set's root.")
         pack = self._open_pack(full)
@@ -120,13 +124,22 @@ _MOST_DIGITS = 12  # of a number after #; more name no frame
 _NAME_SHOWN = 200  # characters of a reference in a message
 
 
-def inside(root: Path, path: str) -> Path | None:
-    """The file that a relative path names below a resolved folder, links followed; ``None`` if that leads out of it."""
+def inside(root: Path, path: str, *, follow_links: bool = False) -> Path | None:
+    """The file that a relative path names below a resolved folder; ``None`` if that leads out of it.
+
+    Args:
+        root: resolved.
+        path: relative to it.
+        follow_links: whether a link may lead out, as a data set that is made of links does; ``..`` never may.
+    """
     try:
+        named = Path(os.path.normpath(root / path))
         full = (root / path).resolve()
         full.is_file()  # raises for names that are too long for the file system
     except (OSError, ValueError, RuntimeError):  # also a NUL in the name, links in a circle
         return None
+    if follow_links:
+        return named if named.is_relative_to(root) and ".." not in Path(path).parts else None
     return full if full.is_relative_to(root) else None
 
 
@@ -179,10 +192,14 @@ def write_png(path: Path, image: Image) -> None:
 
 
 def _video_frame(path: Path, number: int | None, reference: str) -> Image:
-    """Decode forward from the keyframe before frame ``number``; exact for constant frame rates."""
+    """Decode forward from the keyframe before frame ``number``; exact for constant frame rates.
+
+    Turned upright and converted as the core's own videos are (:mod:`mobilefaceswap_core.video.picture`).
+    """
     import av
 
     from mobilefaceswap_core.files.media import bound_decoder, check_frame
+    from mobilefaceswap_core.video.picture import Stamp, picture_of
 
     try:
         with open_media(path, name=reference) as container:
@@ -200,7 +217,8 @@ def _video_frame(path: Path, number: int | None, reference: str) -> Image:
                     else round(float((frame.pts - start) * base * rate))
                 )
                 if at >= wanted:
-                    return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+                    stamp = Stamp(wanted, frame.pts or 0, base or Fraction(1, 1))
+                    return np.ascontiguousarray(picture_of(frame, stamp).rgb())
     except VideoError as error:
         raise ImageError(str(error)) from error
     except (av.error.FFmpegError, ArithmeticError, IndexError, OSError, ValueError) as error:

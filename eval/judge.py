@@ -22,6 +22,7 @@ from .judge_worker import PairWorker, SourceWorker
 from .pairs import Pair, count_pairs, iterate_pairs
 from .panel import JudgeOptions
 from .records import OUTCOME, RecordWriter, read_records, write_json
+from .run_files import read_judges
 from .swap import Progress, done_pairs
 
 
@@ -43,8 +44,13 @@ def run_judge(
 
     Returns:
         Pairs measured.
+
+    Raises:
+        OptionError: the run has records by definitions of another version.
     """
     remove_leftovers(run, deep=True)
+    if (run / "records.jsonl").is_file() and (run / "judges.json").is_file():
+        read_judges(run)  # refuses to add to numbers that mean something else
     total = count_pairs(run / "pairs.csv", limit=limit)
     rows = count_pairs(run / "pairs.csv")  # feature files have a row for every pair, whatever the limit
     made = made_images(run, methods, total)

@@ -3,7 +3,10 @@
 A source becomes a record of the gallery. A pair becomes one record for each method, in three steps: the panel looks at
 target and swapped image, what it saw is put into a sample, and every metric measures that sample, once for each judge of its
 kind. A record holds ``values`` by metric and judge; ``worst`` names the keys in which the method failed, which count at the
-metric's worst value, and ``no_reference`` those in which nobody can be measured. Nothing is dropped.
+metric's worst value, and ``no_reference`` those in which nobody can be measured.
+
+A pair counts, for every method and in every column, when the judges' detector finds a face in its source and in its target.
+In any other pair nobody is measured: ``left_out`` says why. That is the data's doing and no method's failure.
 """
 
 from __future__ import annotations
@@ -16,20 +19,20 @@ from pathlib import Path
 from typing import Any
 
 from mobilefaceswap_core.errors import BackendError, Cancelled, OptionError, SwapError, WeightsError
-from mobilefaceswap_core.types import Image
+from mobilefaceswap_core.types import Face, Image
 
 from .face_region import largest_face
 from .gallery import Gallery, load_gallery
 from .images import read_image
 from .judges import Judge
-from .metrics import METRICS, Metric, NoReferenceError, Said, Sample, load_metrics
+from .metrics import DEFINITIONS, METRICS, Metric, NoReferenceError, Said, Sample, load_metrics
 from .metrics.id_retrieval import TOP1, source_rank
 from .metrics.lpips import LPIPS, load_lpips
 from .metrics.motion import openings_of
 from .metrics.sample import Lineup, Vector
 from .pairs import Pair
 from .panel import JudgeOptions, Panel, Sight, Vectors
-from .run_files import drawn_folder
+from .run_files import knows_people, open_reader
 
 # These say that a run is set up wrongly, not that one image is bad: they stop it.
 _OF_THE_SETUP = (OptionError, BackendError, WeightsError, Cancelled)
@@ -45,7 +48,7 @@ class SourceWorker:
     """
 
     def __init__(self, run: Path, root: Path, options: JudgeOptions) -> None:
-        self.panel = Panel(root, options, drawn=drawn_folder(run))
+        self.panel = Panel(open_reader(run, root), options)
         self._lpips_status = load_lpips(options.lpips_backbone, device=options.device)[1]
         self._added = load_metrics(options.metrics)
 
@@ -53,6 +56,7 @@ class SourceWorker:
         """Everything ``judges.json`` says."""
         return {
             **self.panel.cards(),
+            "definitions": DEFINITIONS,
             "lpips": self._lpips_status,
             "metrics": [asdict(metric.spec) for metric in self._added],
         }
@@ -88,6 +92,17 @@ class Measurement:
     target_feature: list[float] | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Glance:
+    """What is kept of a swapped frame for the next: its face, and the judges' vectors."""
+
+    face: Face | None
+    vectors: Vectors
+
+
+NOTHING_SEEN = Glance(None, {})
+
+
 class PairWorker:
     """Measures one pair at a time. The gallery must be there.
 
@@ -99,12 +114,15 @@ class PairWorker:
 
     def __init__(self, run: Path, root: Path, options: JudgeOptions) -> None:
         self._run = run
-        self._panel = Panel(root, options, drawn=drawn_folder(run))
+        self._panel = Panel(open_reader(run, root), options)
+        self._knows_people = knows_people(run)
         self._gallery: Gallery = load_gallery(run, [judge.info for judge in self._panel.judges])
         lpips = load_lpips(options.lpips_backbone, device=options.device)[0]
         own = [lpips if metric is LPIPS else metric for metric in METRICS]
         self._metrics = [metric for metric in (*own, *load_metrics(options.metrics)) if metric.measure is not None]
-        self._last: dict[str, tuple[int, Vectors]] = {}  # by method: the pair looked at last, and what the judges said
+        # By method: what was seen in the pair looked at last, and in the one before.
+        self._last: dict[str, tuple[int, Glance]] = {}
+        self._before: dict[str, tuple[int, Glance]] = {}
 
     def run(self, job: tuple[Pair, Sequence[tuple[str, bool]]]) -> list[Measurement]:
         """A pair with its methods, and for each whether it made an image."""
@@ -117,51 +135,64 @@ class PairWorker:
 
     def _measure(self, pair: Pair, method: str, made: bool, target: Sight | None) -> Measurement:
         swapped = self._panel.swapped(read_image(self._image(method, pair.index)), target) if made else None
-        vectors = swapped.vectors if swapped is not None else {}
+        glance = Glance(swapped.face, swapped.vectors) if swapped is not None else NOTHING_SEEN
         sample = self._sample(pair, method, swapped, target)
+        left_out = self._why_left_out(pair, target)
         record: dict[str, Any] = {
             "method": method,
             "pair": pair.index,
             "source_identity": pair.source_identity,
             "target_identity": pair.target_identity,
-            "status": sample.status,
+            "status": sample.status if left_out is None else "left out",
             "values": {},
             "worst": [],
             "no_reference": [],
         }
-        if pair.clip and target is not None and target.face is not None:
-            record["openings"] = openings_of(sample)
-        if target is not None and target.face is not None:
-            record["target_yaw"] = self._panel.yaw(target)
         seen = {
-            judge.info.name: sample.seen_by(self._said(judge, pair, method, vectors, target))
+            judge.info.name: sample.seen_by(self._said(judge, pair, method, glance.vectors, target))
             for judge in self._panel.judges
         }
-        for metric in self._metrics:
-            if pair.previous < 0 and metric.spec.clips_only:
-                continue
-            if metric.spec.occluders_only and not self._panel.reader.has_occluders:
-                continue
-            for key, view in self._columns(metric, sample, seen):
-                _measure_one(record, metric, key, view)
+        columns = list(self._columns(pair, sample, seen))
+        self._before[method] = self._last.get(method, (-1, NOTHING_SEEN))
+        self._last[method] = pair.index, glance
+        if left_out is not None or target is None:
+            return Measurement(
+                {**record, "left_out": left_out, "no_reference": [key for _, key, _ in columns]}, None, None
+            )
+        if pair.clip:
+            record["openings"] = openings_of(sample)
+        record["target_yaw"] = self._panel.yaw(target)
+        for metric, key, view in columns:
+            _measure_one(record, metric, key, view)
         for name, view in seen.items():
             if f"{TOP1.spec.key}@{name}" in record["values"]:  # the curve of ranks is drawn from it
                 record[f"rank@{name}"] = view.once(source_rank)
-        self._last[method] = pair.index, vectors
-        return Measurement(
-            record,
-            swapped.feature if swapped is not None else None,
-            target.feature if target is not None else None,
-        )
+        return Measurement(record, swapped.feature if swapped is not None else None, target.feature)
 
-    def _columns(self, metric: Metric, sample: Sample, seen: dict[str, Sample]) -> Iterator[tuple[str, Sample]]:
-        """Record keys of a metric, each with the sample as its judge sees it."""
-        if metric.spec.judge_kind == "none":
-            yield metric.spec.key, sample
-            return
-        for judge in self._panel.judges:
-            if judge.info.kind == metric.spec.judge_kind:
-                yield f"{metric.spec.key}@{judge.info.name}", seen[judge.info.name]
+    def _why_left_out(self, pair: Pair, target: Sight | None) -> str | None:
+        """Why nobody can be measured in a pair; ``None`` for a pair that counts."""
+        if target is None:
+            return "the target cannot be read"
+        if target.face is None:
+            return "the target shows no face"
+        return self._gallery.why_without(pair.source)
+
+    def _columns(self, pair: Pair, sample: Sample, seen: dict[str, Sample]) -> Iterator[tuple[Metric, str, Sample]]:
+        """The metrics that this pair has, each with its record keys and the sample as its judge sees it."""
+        for metric in self._metrics:
+            spec = metric.spec
+            if (
+                (spec.clips_only and pair.previous < 0)
+                or (spec.occluders_only and not self._panel.reader.has_occluders)
+                or (spec.needs_people and not self._knows_people)
+            ):
+                continue
+            if spec.judge_kind == "none":
+                yield metric, spec.key, sample
+                continue
+            for judge in self._panel.judges:
+                if judge.info.kind == spec.judge_kind:
+                    yield metric, f"{spec.key}@{judge.info.name}", seen[judge.info.name]
 
     def _sample(self, pair: Pair, method: str, swapped: Sight | None, target: Sight | None) -> Sample:
         return Sample(
@@ -171,6 +202,7 @@ class PairWorker:
             swapped_face=swapped.face if swapped is not None else None,
             source=partial(self._panel.reader.read, pair.source),
             before=partial(self._frame_before, pair, method) if pair.previous >= 0 else None,
+            faces_before=partial(self._faces_before, pair, method) if pair.previous >= 0 else None,
             occluder=partial(self._panel.reader.occluder, pair.target),
         )
 
@@ -193,17 +225,29 @@ class PairWorker:
         path = self._image(method, pair.previous)
         return read_image(path) if path.is_file() else None, self._panel.reader.read_target(pair.previous_target)
 
+    def _faces_before(self, pair: Pair, method: str) -> tuple[Face | None, Face | None]:
+        try:
+            target = self._panel.target(pair.previous_target).face
+        except SwapError:
+            target = None
+        return self._glance_before(pair, method).face, target
+
     def _vector_before(self, pair: Pair, method: str, judge: str) -> Vector | None:
-        """What a judge says of the swapped frame before; looked at again where another worker had it."""
-        if self._last.get(method, (-1, {}))[0] != pair.previous:
+        return self._glance_before(pair, method).vectors.get(judge)
+
+    def _glance_before(self, pair: Pair, method: str) -> Glance:
+        """What was seen in the swapped frame before; looked at again where another worker had it."""
+        if self._before.get(method, (-1, NOTHING_SEEN))[0] != pair.previous:
             path = self._image(method, pair.previous)
+            found = NOTHING_SEEN
             try:
-                target = self._panel.target(pair.previous_target)
-                found = self._panel.swapped(read_image(path), target).vectors if path.is_file() else {}
+                if path.is_file():
+                    sight = self._panel.swapped(read_image(path), self._panel.target(pair.previous_target))
+                    found = Glance(sight.face, sight.vectors)
             except SwapError:
-                found = {}
-            self._last[method] = pair.previous, found
-        return self._last[method][1].get(judge)
+                pass
+            self._before[method] = pair.previous, found
+        return self._before[method][1]
 
     def _image(self, method: str, pair: int) -> Path:
         return self._run / "swapped" / method / f"{pair:06d}.png"

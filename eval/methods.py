@@ -3,12 +3,15 @@
 A method is named on the command line as ``NAME``, or ``LABEL=SPEC`` to choose its label:
 
 * ``target``: no swap, the target itself. Identity at chance, pose and expression error 0: the lower bound.
-* ``target-jpeg``: the target re-encoded as JPEG 75: what the judges report when nothing about the face changed (noise floor).
+* ``target-jpeg``: the target shifted by half a pixel, then a JPEG of quality 75: what the judges report when nothing about the
+  face changed (noise floor). A JPEG alone changes nothing about a photo that was one already.
 * ``source-paste``: the source's crop pasted in as it is. Identity at its best, pose and expression at their worst.
 * a name of ``mobilefaceswap_core.models`` (``student``, ``teacher``, ``graphics``, one that another package registers),
   ``module:factory`` (a function that returns a ``Swapper``; it may take ``device``), or a ``.safetensors`` path.
   Choices about its swaps may follow: ``bare=student?occlusion=0&texture=0`` (:mod:`eval.method_options`).
-* a folder of results named ``source-target.png`` (stems of the two images) or by pair number (``000042.png``).
+* a folder of results (:mod:`eval.result_folders`): named by pair number (``000042.png``), ``source-target.png``, or the same
+  with the folders' names (``n000001_0001-n000002_0007.png``).
+* ``ffpp:FaceShifter``: published results on the disk, of FaceForensics++ (:mod:`eval.published`).
 * a ``.onnx`` file of a kind that :mod:`mobilefaceswap_core.teachers.onnx_file` knows. One that ``export`` wrote swaps in the
   person inside it, whatever the pair's source is.
 """
@@ -16,7 +19,7 @@ A method is named on the command line as ``NAME``, or ``LABEL=SPEC`` to choose i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,21 +29,23 @@ import numpy as np
 
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError
 from mobilefaceswap_core.faces.geometry import template_points
-from mobilefaceswap_core.files.formats import PHOTO_SUFFIXES
 from mobilefaceswap_core.swapper import Swapper, SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, Face, Image, SwappedCrop
 
 from .images import ImageReader, read_image
 from .method_options import all_choices, split_choices, unmarked_options
 from .pairs import Pair
+from .published import Published, is_published
+from .result_folders import read_results
 
 # Reference rows change no face: never ranked against methods.
 REFERENCE_METHODS = {
     "target": "Target, no swap (lower bound)",
-    "target-jpeg": "Target as JPEG 75 (noise floor)",
+    "target-jpeg": "Target shifted by half a pixel, as JPEG 75 (noise floor)",
     "source-paste": "Source crop pasted in (upper bound of identity)",
 }
 _JPEG_QUALITY = 75
+_SHIFT_PX = 0.5  # no sample stays where it was, so no block of an earlier JPEG is found again
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,16 @@ def parse_method(argument: str) -> tuple[str, str]:
     return label, spec
 
 
-def load_method(argument: str, *, detector: str, device: str, aligned: CropSpec | None, base: Path) -> Method:
+def load_method(
+    argument: str,
+    *,
+    detector: str,
+    device: str,
+    aligned: CropSpec | None,
+    base: Path,
+    pairs: Iterable[Pair] = (),
+    root: Path | None = None,
+) -> Method:
     """Load a method by its command line name.
 
     Args:
@@ -109,25 +123,33 @@ def load_method(argument: str, *, detector: str, device: str, aligned: CropSpec 
         device: torch device.
         aligned: the data set's crop contract when its images are aligned crops.
         base: folder that relative paths in ``argument`` are relative to.
+        pairs: of the run, which results in a folder are named after; read only for those.
+        root: the data set's, below which published results lie.
 
     Raises:
-        OptionError: a method that cannot be loaded, or choices about one that does not swap by the pipeline.
+        OptionError: a method that cannot be loaded, choices about one that does not swap by the pipeline, or a folder in which
+            one result would serve several pairs.
     """
     label, whole = parse_method(argument)
     spec, chosen = split_choices(whole)
     place = base / spec
-    if chosen and (spec in REFERENCE_METHODS or place.is_dir()):
+    if chosen and (spec in REFERENCE_METHODS or place.is_dir() or is_published(spec)):
         raise OptionError(f"The method {argument!r}: {spec} is there as it is; only a swapper takes choices.")
     if spec in ("target", "target-jpeg"):
         return TargetMethod(label, spec)
+    if is_published(spec):
+        return PublishedMethod(label, spec, root)
     if place.is_dir():
-        return FolderMethod(label, place)
+        return FolderMethod(label, place, pairs)
     if spec == "source-paste":
         return PipelineMethod(label, SourcePaste(), detector=detector, device=device, aligned=aligned)
     from mobilefaceswap_core.models import holds_source, load_swapper
+    from mobilefaceswap_core.teachers.embedding_swapper import EmbeddingSwapper
 
     name = str(place) if spec.endswith((".onnx", ".safetensors")) else spec
     swapper = load_swapper(name, device=device)
+    if isinstance(swapper, EmbeddingSwapper):
+        swapper = swapper.in_float32()
     return PipelineMethod(
         label,
         swapper,
@@ -140,7 +162,7 @@ def load_method(argument: str, *, detector: str, device: str, aligned: CropSpec 
 
 
 class TargetMethod:
-    """The target itself, or the target after a JPEG."""
+    """The target itself, or the target after a half-pixel shift and a JPEG."""
 
     def __init__(self, label: str, spec: str) -> None:
         self._encode = spec == "target-jpeg"
@@ -152,20 +174,30 @@ class TargetMethod:
 
     def make(self, pair: Pair, reader: ImageReader) -> Image:
         target = reader.read_target(pair.target)
-        if not self._encode:
-            return target
-        _, payload = cv2.imencode(".jpg", target[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-        decoded = cv2.imdecode(payload, cv2.IMREAD_COLOR)
-        assert decoded is not None  # it was encoded a line above
-        return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
+        return shifted_jpeg(target) if self._encode else target
+
+
+def shifted_jpeg(image: Image) -> Image:
+    """A photo shifted by half a pixel to the right and down (cubic), then through a JPEG of quality 75; the same size."""
+    shift = np.array([[1.0, 0.0, _SHIFT_PX], [0.0, 1.0, _SHIFT_PX]])
+    size = image.shape[1], image.shape[0]
+    moved = cv2.warpAffine(image, shift, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    _, payload = cv2.imencode(".jpg", moved[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    decoded = cv2.imdecode(payload, cv2.IMREAD_COLOR)
+    assert decoded is not None  # it was encoded a line above
+    return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
 
 
 class FolderMethod:
     """Somebody else's results on disk."""
 
-    def __init__(self, label: str, folder: Path) -> None:
-        self._folder = folder
-        self._info = MethodInfo(label, f"results in the folder {folder.name}", details={"folder": folder.name})
+    def __init__(self, label: str, folder: Path, pairs: Iterable[Pair]) -> None:
+        self._results = read_results(folder, pairs)
+        self._info = MethodInfo(
+            label,
+            f"results in the folder {folder.name}",
+            details={"folder": folder.name, "results_named_by": self._results.rule.name},
+        )
 
     @property
     def info(self) -> MethodInfo:
@@ -173,24 +205,36 @@ class FolderMethod:
 
     def make(self, pair: Pair, reader: ImageReader) -> Image:
         """Read the result; a size other than the target's is refused, since background metrics compare pixels."""
-        names = (f"{reference_stem(pair.source)}-{reference_stem(pair.target)}", pair.name, str(pair.index))
-        for name in names:
-            for suffix in PHOTO_SUFFIXES:
-                if (self._folder / (name + suffix)).is_file():
-                    image = read_image(self._folder / (name + suffix))
-                    wanted = reader.read_target(pair.target).shape
-                    if image.shape != wanted:
-                        raise ImageError(
-                            f"{name}{suffix} is {image.shape[:2]}, its target {wanted[:2]}; sizes must agree"
-                        )
-                    return image
-        raise ImageError(f"no result named {names[0]}.png (or {names[1]}.png) in {self._folder.name}")
+        path = self._results.path(pair)
+        return as_large(read_image(path), path.name, reader.read_target(pair.target))
 
 
-def reference_stem(reference: str) -> str:
-    """Stem of a reference's file; frame or crop numbers are kept: ``a/000.mp4#12`` -> ``000_12``."""
-    path, mark, number = reference.rpartition("#")
-    return f"{Path(path).stem}_{number}" if mark else Path(reference).stem
+def as_large(image: Image, name: str, target: Image) -> Image:
+    """A result, if it is as large as its target.
+
+    Raises:
+        ImageError: it is not.
+    """
+    if image.shape != target.shape:
+        raise ImageError(f"{name} is {image.shape[:2]}, its target {target.shape[:2]}; sizes must agree")
+    return image
+
+
+class PublishedMethod:
+    """Results that a benchmark ships, found below the data set's root."""
+
+    def __init__(self, label: str, spec: str, root: Path | None) -> None:
+        self._published = Published(spec, root)
+        self._info = MethodInfo(label, self._published.title, details={"published": spec})
+
+    @property
+    def info(self) -> MethodInfo:
+        return self._info
+
+    def make(self, pair: Pair, reader: ImageReader) -> Image:
+        """The published frame of a pair, at the target's size."""
+        reference = self._published.reference(pair)
+        return as_large(reader.read(reference), reference, reader.read_target(pair.target))
 
 
 class PipelineMethod:

@@ -79,7 +79,13 @@ class Occluded:
 
 
 def draw_occluders(
-    folder: Path, dataset: Dataset, seed: int, *, detector: Detector, say: Callable[[str], None]
+    folder: Path,
+    dataset: Dataset,
+    seed: int,
+    *,
+    detector: Detector,
+    say: Callable[[str], None],
+    follow_links: bool = False,
 ) -> tuple[int, list[str]]:
     """Draw over every target of a data set.
 
@@ -89,12 +95,13 @@ def draw_occluders(
         seed: of everything drawn.
         detector: finds the faces that are drawn on.
         say: where progress is told.
+        follow_links: whether links in the data set may lead out of its root.
 
     Returns:
         The number of targets that were drawn on, and a sentence for each of the others, which are swapped as they are and
         not measured.
     """
-    reader, problems, count = ImageReader(dataset.root, drawn=folder), [], 0
+    reader, problems, count = ImageReader(dataset.root, drawn=folder, follow_links=follow_links), [], 0
     targets = list(_targets(dataset))
     pictures = sorted({pair.target for pair in targets})
     clips: dict[str, Drawing] = {}

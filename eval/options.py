@@ -43,7 +43,9 @@ class RunOptions:
         pair_file: CSV or JSON pair list, where the adapter takes one.
         pairs: pairs to draw; ``None`` for the adapter's default.
         frames: frames per video (FaceForensics++).
+        consecutive: frames that follow each other at each of these places, for the columns over time (FaceForensics++).
         aligned: whether folders hold aligned 112-template crops.
+        follow_links: whether links in the data set may lead out of its root.
         occluders: seed of things drawn over the targets' faces (:mod:`eval.occluders`); ``None`` leaves targets as they are.
         methods: as :mod:`eval.methods` reads them.
         judges: as :func:`eval.judges.load_judge` reads them.
@@ -69,7 +71,9 @@ class RunOptions:
     pair_file: str | None = None
     pairs: Pairs | None = None
     frames: Annotated[int, Field(ge=1, le=100_000)] = 10
+    consecutive: Annotated[int, Field(ge=1, le=1000)] = 1
     aligned: bool = False
+    follow_links: bool = False
     occluders: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None
     methods: Annotated[Words, Field(min_length=1)] = DEFAULT_METHODS
     judges: Words = DEFAULT_JUDGES
@@ -89,7 +93,7 @@ class RunOptions:
 
 # Options whose change would make old results and new ones two different runs.
 FIXED_ON_RESUME = (
-    "dataset", "root", "identities", "pair_file", "pairs", "frames", "aligned", "occluders", "detector", "judge_detector", "judges",
+    "dataset", "root", "identities", "pair_file", "pairs", "frames", "consecutive", "aligned", "follow_links", "occluders", "detector", "judge_detector", "judges",
     "lpips_backbone", "fid_features", "metrics", "seed", "device",
 )  # fmt: skip
 

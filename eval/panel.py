@@ -70,16 +70,15 @@ class Panel:
     """Loads detector, judges and feature network once.
 
     Args:
-        root: the data set's root.
+        reader: of the run's images.
         options: who judges.
-        drawn: folder of targets that were drawn on, if this run has them.
     """
 
-    def __init__(self, root: Path, options: JudgeOptions, *, drawn: Path | None = None) -> None:
+    def __init__(self, reader: ImageReader, options: JudgeOptions) -> None:
         from mobilefaceswap_core.detect import load_detector
 
         limit_threads(options.threads)
-        self.reader = ImageReader(root, drawn=drawn)
+        self.reader = reader
         self.judges: list[Judge] = load_judges(options.judges, device=options.device)
         self._detector = load_detector(options.detector, device=options.device)
         self._features = load_features(options.fid_features)
@@ -110,7 +109,9 @@ class Panel:
         return self._targets[reference]
 
     def swapped(self, image: Image, target: Sight | None) -> Sight:
-        """The face of a swapped image that stands where the target's does."""
+        """The face of a swapped image that stands where the target's does; an image that is the target is not looked at twice."""
+        if target is not None and np.array_equal(image, target.image):
+            return target
         there = None if target is None or target.face is None else closest_face(self.faces(image), target.face)
         return self._sight(image, there)
 

@@ -29,6 +29,8 @@ _LATEX = str.maketrans(
         "↑": r"$\uparrow$",
         "↓": r"$\downarrow$",
         "†": r"$\dagger$",
+        "‡": r"$\ddagger$",
+        "°": r"$^\circ$",
     }
 )
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .records import OUTCOME, read_records, write_text
+from .failures import reasons_of_failures
+from .records import write_text
 from .rendering import render
 from .summary import Summary
 from .tables import table_views
@@ -16,12 +16,11 @@ from .tables import table_views
 _CAPTIONS = {
     "retrieval_pose": "Identity against pose. Up is more of the source, left is closer to the target; bars are 95 % intervals.",
     "cumulative_match": "How often the right source is among the k nearest faces of the gallery. Failures never are.",
-    "distributions": "Every measured pair as a dot; black: middle half, white tick: median. Failures are in the table.",
+    "distributions": "Every measured pair as a dot; black: middle half, white tick: median. Failures are left out here.",
     "error_yaw": "Means by how far the target is turned. Failures count at their worst value; a class of few pairs says little.",
     "cost_identity": "Multiply-adds per frame against identity, of the methods that run a network.",
 }
 _WIDE = ("distributions", "error_yaw")
-_REASONS_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def report_html(run: Path, summary: Summary) -> str:
         **table_views(summary),
         meta=summary.meta,
         names=list(summary.methods),
-        failures=_failures(run),
+        failures=reasons_of_failures(run, summary.pairs),
         figures=list(_figures(run, summary)),
         specs=list(dict.fromkeys(column.spec for column in summary.columns)),
     )
@@ -67,15 +66,3 @@ def _figures(run: Path, summary: Summary) -> Iterator[Figure]:
             data = base64.b64encode(path.read_bytes()).decode("ascii")
             yield Figure(caption, data, wide=name in _WIDE or name not in _CAPTIONS)
 
-
-def _failures(run: Path) -> list[tuple[tuple[str, str], int]]:
-    """What went wrong, by method and reason, and how often."""
-    latest: dict[tuple[str, int], str] = {}
-    for record in read_records(run / "manifest.jsonl", required=OUTCOME):
-        key = record["method"], record["pair"]
-        if record["status"] == "ok":
-            latest.pop(key, None)  # made after all, by a run that went on
-        else:
-            latest[key] = str(record.get("reason"))
-    counts = Counter((method, reason) for (method, _), reason in latest.items())
-    return sorted(counts.items(), key=lambda item: (item[0][0], -item[1]))[:_REASONS_SHOWN]

@@ -12,14 +12,14 @@ from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import CropSpec
 
 from .datasets import WITHOUT_ROOT, Dataset, DatasetRequest, build_dataset, read_identities
-from .judge import run_judge
+from .judge import made_images, run_judge
 from .judges.pose import package_version
 from .methods import parse_method
 from .options import FIXED_ON_RESUME, RunOptions, resolve, saved_values
 from .pairs import count_pairs, write_pairs
 from .panel import JudgeOptions
 from .records import write_json, write_text
-from .run_files import drawn_folder, occluded_folder, read_run
+from .run_files import drawn_folder, occluded_folder, read_card, read_run
 from .summary import Summary, summarise
 from .swap import Progress, run_swap
 
@@ -76,7 +76,9 @@ def _new_run(run: Path, options: RunOptions, say: Callable[[str], None]) -> dict
         identities=read_identities(Path(options.identities)) if options.identities else None,
         pair_file=Path(options.pair_file) if options.pair_file else None,
         frames=options.frames,
+        consecutive=options.consecutive,
         aligned=options.aligned,
+        follow_links=options.follow_links,
         detector=options.detector,
         device=options.device,
         say=say,
@@ -98,6 +100,7 @@ def _new_run(run: Path, options: RunOptions, say: Callable[[str], None]) -> dict
         "pairs": len(dataset.pairs),
         "pairs_sha256": digest,
         "has_clips": any(p.previous >= 0 for p in dataset.pairs),
+        "people": dataset.people,
         "seed": options.seed,
         "versions": {"python": platform.python_version(), **{k: package_version(k) for k in _VERSIONS}},
     }
@@ -113,7 +116,9 @@ def _occluded(run: Path, dataset: Dataset, options: RunOptions, say: Callable[[s
 
     detector = load_detector(options.judge_detector, device=options.device)
     folder = occluded_folder(run, options.occluders)
-    count, without = draw_occluders(folder, dataset, options.occluders, detector=detector, say=say)
+    count, without = draw_occluders(
+        folder, dataset, options.occluders, detector=detector, say=say, follow_links=options.follow_links
+    )
     for problem in without:
         say(f"data: {problem}")
     if not count:
@@ -167,9 +172,13 @@ def _crop_of(meta: dict[str, Any]) -> CropSpec | None:
 
 
 def swap_stage(run: Path, options: RunOptions, progress: Progress | None = None) -> int:
-    """Make the images that are still missing."""
+    """Make the images that are still missing.
+
+    Raises:
+        OptionError: not one method made an image of any pair; there is nothing to judge.
+    """
     meta = read_run(run)
-    return run_swap(
+    count = run_swap(
         run,
         options.methods,
         root=Path(meta["root"]),
@@ -182,6 +191,20 @@ def swap_stage(run: Path, options: RunOptions, progress: Progress | None = None)
         threads=options.threads,
         progress=progress,
     )
+    _check_any_made(run, meta["methods"], meta["used_pairs"])
+    return count
+
+
+def _check_any_made(run: Path, methods: list[str], pairs: int) -> None:
+    """Refuse to go on when every pair failed for every method; reference rows count where there is nothing else."""
+    made = made_images(run, methods, pairs).any(1)
+    compared = [not read_card(run, name)["reference"] for name in methods]
+    if not any(made[compared] if any(compared) else made):
+        reason, count = next(iter(next(iter(failures(run).values()), {"no reason was written": 0}).items()))
+        raise OptionError(
+            f"Every pair failed for every method: {count} x {reason}. Nothing to judge; see manifest.jsonl, and start a new "
+            "--out when the cause is mended."
+        )
 
 
 def judge_stage(run: Path, options: RunOptions, progress: Progress | None = None) -> int:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, ValidationError
 
 from mobilefaceswap_core.errors import OptionError
 
+from .images import ImageReader
 from .judges import JudgeInfo
 from .methods import MethodInfo, is_label
-from .metrics import MetricSpec
+from .metrics import DEFINITIONS, MetricSpec
 from .options import first_problem, strict_model
 
 MAX_JSON_BYTES = 64 << 20  # the largest, run.json, lists what was left out of a data set, one line per file
@@ -51,6 +52,7 @@ class RunFile(_File):
     pairs: Count
     pairs_sha256: str
     has_clips: bool = False
+    people: Literal["listed", "folders", "photos"] = "listed"
     drawn: Count = 0
     seed: Count
     versions: dict[str, str]
@@ -70,8 +72,9 @@ class DetectorCard(_File):
 
 
 class JudgesFile(_File):
-    """``judges.json``: who judged."""
+    """``judges.json``: who judged, and by which definitions (:data:`eval.metrics.DEFINITIONS`)."""
 
+    definitions: Count = 1
     judges: list[strict_model(JudgeInfo)]  # type: ignore[valid-type]  # made from the dataclass, its one home
     detector: DetectorCard
     lpips: str
@@ -123,7 +126,7 @@ def read_run(run: Path) -> dict[str, Any]:
     Raises:
         OptionError: missing, damaged, or no such file; the others of this module raise the same.
     """
-    return _checked(run / "run.json", RunFile)
+    return {"people": "listed"} | _checked(run / "run.json", RunFile)  # runs of before did not say
 
 
 def drawn_folder(run: Path) -> Path | None:
@@ -139,14 +142,49 @@ def drawn_folder(run: Path) -> Path | None:
     return occluded_folder(run, seed)
 
 
+def open_reader(run: Path, root: Path) -> ImageReader:
+    """The reader of a run's images: with its drawn targets, and links as its options allow them.
+
+    Args:
+        run: the run's folder.
+        root: the data set's root.
+    """
+    follow = bool(read_run(run)["options"].get("follow_links")) if (run / "run.json").is_file() else False
+    return ImageReader(root, drawn=drawn_folder(run), follow_links=follow)
+
+
+def knows_people(run: Path) -> bool:
+    """Whether a run's pair list says who is who; without, nobody can be retrieved (:mod:`eval.datasets.people`)."""
+    return not (run / "run.json").is_file() or read_run(run)["people"] != "photos"
+
+
 def occluded_folder(run: Path, seed: int) -> Path:
     """The folder of targets drawn on with this seed."""
     return run / "occluded" / str(seed)
 
 
 def read_judges(run: Path) -> dict[str, Any]:
-    """``judges.json``: who judged."""
-    return _checked(run / "judges.json", JudgesFile)
+    """``judges.json``: who judged.
+
+    Raises:
+        OptionError: missing or damaged, or by definitions of another version.
+    """
+    judges = _checked(run / "judges.json", JudgesFile)
+    check_definitions(judges)
+    return judges
+
+
+def check_definitions(judges: dict[str, Any]) -> None:
+    """Refuse numbers that mean something else than this version's.
+
+    Raises:
+        OptionError: the records were made by other definitions.
+    """
+    if (found := judges.get("definitions", 1)) != DEFINITIONS:
+        raise OptionError(
+            f"This run was judged by definitions {found}, this is version {DEFINITIONS} (docs/evaluation.md says what changed). "
+            "Remove records.jsonl, gallery.jsonl, judges.json and features/ and judge again; the images stay."
+        )
 
 
 def read_gallery_summary(run: Path) -> dict[str, Any]:

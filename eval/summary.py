@@ -7,7 +7,8 @@ and 25 columns are 10 MB).
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,15 @@ from numpy.typing import NDArray
 from mobilefaceswap_core.errors import OptionError
 
 from .clips import OVER_CLIPS, add_clip_values, clip_notes, clip_numbers, count_clips, opening_columns, opening_values
+from .estimates import Estimate, estimate
 from .metrics import METRICS, MetricSpec
 from .metrics.frechet import frechet_distance, small_sample_warning
 from .metrics.id_retrieval import chance_top_k
+from .metrics.id_similarity import TO_SOURCE, TO_TARGET
 from .pairs import count_pairs
 from .records import OUTCOME, read_records
 from .run_files import read_card, read_gallery_summary, read_judges, read_run
-from .statistics import cluster_bootstrap, holm, paired_significance
+from .statistics import holm, paired_significance
 
 _RECORD = {**OUTCOME, "source_identity": str, "target_identity": str, "values": dict, "worst": list}
 _SOURCE: dict[str, type] = {"source": str, "status": str, "identity": str}
@@ -40,19 +43,22 @@ class Column:
         spec: the metric.
         judge: the judge's name, or empty.
         trained: whether that judge was used in training.
+        selected: whether weights were chosen by that judge on this data set.
     """
 
     key: str
     spec: MetricSpec
     judge: str = ""
     trained: bool = False
+    selected: bool = False
 
     @property
     def head(self) -> str:
         """Name, unit, judge and an arrow for the better direction, as printed above the column."""
         arrow = {True: " ↑", False: " ↓", None: ""}[self.spec.higher_is_better]
         unit = f" ({self.spec.unit})" if self.spec.unit else ""
-        judge = f" [{self.judge}{'†' if self.trained else ''}]" if self.judge else ""
+        mark = "†" if self.trained else "‡" if self.selected else ""
+        judge = f" [{self.judge}{mark}]" if self.judge else ""
         return f"{self.spec.label}{unit}{judge}{arrow}"
 
 
@@ -62,13 +68,14 @@ class Summary:
 
     Attributes:
         columns: in order of printing.
-        cells: one row per method and column: mean, low, high, n, worst, no_reference.
+        cells: one row per method and column, see :class:`eval.estimates.Estimate`.
         methods: card of each method, in the order asked for.
         significance: pairwise tests on the headline columns.
         chance: top-1 and top-5 of a random ordering of the gallery.
         gallery: gallery faces of each identity, and for each pair the index of its source identity among them.
         meta: judges, gallery, data set, options, notes.
         pairs: the joined per-pair values, for plots.
+        unmoved: compared methods whose faces stayed the target's; they are not ranked (:func:`unmoved_methods`).
     """
 
     columns: tuple[Column, ...]
@@ -79,6 +86,7 @@ class Summary:
     gallery: tuple[list[int], list[int]]
     meta: dict[str, Any]
     pairs: pd.DataFrame
+    unmoved: frozenset[str] = frozenset()
 
     def cell(self, method: str, key: str) -> pd.Series:
         """Mean, interval and counts of one cell."""
@@ -96,6 +104,7 @@ def load_pairs(run: Path, columns: tuple[Column, ...], methods: list[str], limit
     frames = opening_columns() if any(c.key in OVER_CLIPS for c in columns) else []
     numbers = {key: np.full(size, np.nan) for key in (*(c.key for c in columns), "target_yaw", *frames)}
     texts = {key: np.full(size, None, object) for key in ("source_identity", "target_identity", "status")}
+    left_out = np.full(size, "", object)
     flags: dict[str, NDArray[np.bool_]] = {}
     seen = np.zeros(size, np.bool_)
     worst = {c.key: c.spec.worst for c in columns}
@@ -106,6 +115,7 @@ def load_pairs(run: Path, columns: tuple[Column, ...], methods: list[str], limit
         seen[at] = True
         for key, array in texts.items():
             array[at] = sys.intern(record[key])
+        left_out[at] = sys.intern(str(record.get("left_out") or ""))
         # A pair measured again replaces what was there, missing values included.
         for array in numbers.values():
             array[at] = np.nan
@@ -127,7 +137,7 @@ def load_pairs(run: Path, columns: tuple[Column, ...], methods: list[str], limit
     if not seen.any():
         raise OptionError(f"No record in {run / 'records.jsonl'}; run python -m eval judge first.")
     index = pd.MultiIndex.from_product([methods, range(int(total))], names=["method", "pair"])
-    return pd.DataFrame({**texts, **numbers, **flags}, index=index)[seen]
+    return pd.DataFrame({**texts, "left_out": left_out, **numbers, **flags}, index=index)[seen]
 
 
 def _number(key: str, value: Any) -> float:
@@ -145,21 +155,37 @@ def _pairs_of(run: Path) -> int:
 
 
 def columns_of(
-    judges: dict[str, Any], *, consecutive: bool, clips: bool = False, occluders: bool = False
+    judges: dict[str, Any],
+    *,
+    consecutive: bool,
+    clips: bool = False,
+    occluders: bool = False,
+    people: bool = True,
+    dataset: str = "",
 ) -> tuple[Column, ...]:
-    """The columns that these judges give on data with consecutive frames, with clips, with drawn occluders or without."""
+    """The columns that these judges give.
+
+    Args:
+        judges: of ``judges.json``.
+        consecutive: whether the data has consecutive frames.
+        clips: whether it has clips.
+        occluders: whether targets were drawn on.
+        people: whether the pair list says who is who.
+        dataset: its name; a judge by which weights were chosen on it is marked.
+    """
     columns = []
     for spec in (*(metric.spec for metric in METRICS), *(MetricSpec(**card) for card in judges.get("metrics", ()))):
         if (spec.clips_only and not consecutive) or (spec.key in OVER_CLIPS and not clips):
             continue
-        if spec.occluders_only and not occluders:
+        if (spec.occluders_only and not occluders) or (spec.needs_people and not people):
             continue
         if spec.judge_kind == "none":
             columns.append(Column(spec.key, spec))
             continue
         for info in judges["judges"]:
             if info["kind"] == spec.judge_kind:
-                columns.append(Column(f"{spec.key}@{info['name']}", spec, info["name"], info["used_in_training"]))
+                name, selected = info["name"], dataset in info.get("selected_on", {})
+                columns.append(Column(f"{spec.key}@{name}", spec, name, info["used_in_training"], selected))
     return tuple(columns)
 
 
@@ -175,6 +201,8 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
         consecutive=bool(meta.get("has_clips")),
         clips=bool((clips >= 0).any()),
         occluders=meta["options"].get("occluders") is not None,
+        people=meta["people"] != "photos",
+        dataset=meta["dataset"],
     )
     frame = load_pairs(run, columns, names, limit)
     names = [n for n in names if n in frame.index.get_level_values(0)]
@@ -185,63 +213,59 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
         part = frame.loc[name]
         for column in columns:
             if column.key == "frechet":
-                cells.append({"method": name, "key": "frechet", **_frechet(run, name, part.index.to_numpy())})
+                cell = _frechet(run, name, part.index.to_numpy())
             else:
-                cell = _cell(part, column.key, column.spec.scale, seed)
-                if column.key in OVER_CLIPS:
-                    cell["no_reference"] = count_clips(part, clips) - cell["n"]
-                cells.append({"method": name, "key": column.key, **cell})
+                over_clip = column.key in OVER_CLIPS
+                cell = estimate(part, column.key, column.spec, seed=seed, imputed=not over_clip)
+                if over_clip:
+                    cell = replace(cell, no_reference=count_clips(part, clips) - cell.n)
+            cells.append({"method": name, "key": column.key, **cell.as_dict()})
     counts = _gallery_counts(run, frame)
     table = pd.DataFrame(cells).set_index(["method", "key"])
-    notes = _notes(run, table, judges, gallery, columns, names) + clip_notes(frame, clips, moving)
+    compared = [name for name in names if not cards[name]["reference"]]
+    notes = _notes(run, table, judges, gallery, columns, frame, meta["people"]) + clip_notes(frame, clips, moving)
     meta = {**meta, "judges": judges, "gallery": gallery, "notes": notes}
     return Summary(
         columns=columns,
         cells=table,
         methods={n: cards[n] for n in names},
-        significance=_significance(frame, columns, [n for n in names if not cards[n]["reference"]], seed),
+        significance=_significance(frame, columns, compared, seed),
         chance=_chance(*counts),
         gallery=counts,
         meta=meta,
         pairs=frame,
+        unmoved=unmoved_methods(table, columns, compared),
     )
 
 
-def _cell(part: pd.DataFrame, key: str, scale: float, seed: int) -> dict[str, Any]:
-    values = part[key].to_numpy(float) * scale
-    known = np.isfinite(values)
-    flag = part.get(f"worst:{key}")
-    worst = int(flag.sum()) if flag is not None else 0
-    if not known.any():
-        return {
-            "mean": np.nan,
-            "low": np.nan,
-            "high": np.nan,
-            "n": 0,
-            "worst": worst,
-            "no_reference": int((~known).sum()),
-        }
-    clusters = part["source_identity"].to_numpy(str)[known]
-    low, high = cluster_bootstrap(values[known], clusters, seed=seed)
-    mean = float(np.sort(values[known]).sum() / known.sum())
-    return {
-        "mean": mean, "low": low, "high": high, "n": int(known.sum()), "worst": worst, "no_reference": int((~known).sum()),
-    }  # fmt: skip
+def unmoved_methods(cells: pd.DataFrame, columns: tuple[Column, ...], methods: list[str]) -> frozenset[str]:
+    """Methods whose swapped faces are, on the mean, no nearer to their source than to their target.
+
+    By the first recogniser, over the pairs without failures. Who changes nothing keeps pose and expression perfectly, so such
+    a method is shown and not ranked.
+    """
+    pairs = [
+        next((c.key for c in columns if c.spec.key == key), None) for key in (TO_SOURCE.spec.key, TO_TARGET.spec.key)
+    ]
+    if None in pairs:
+        return frozenset()
+    near, far = (cells.xs(key, level="key")["mean_found"] for key in pairs)
+    return frozenset(name for name in methods if not near[name] > far[name])
 
 
-def _frechet(run: Path, method: str, index: np.ndarray) -> dict[str, Any]:
+def _frechet(run: Path, method: str, index: np.ndarray) -> Estimate:
     features = {}
     for name in (method, "_real"):
         path = run / "features" / f"{name}.f32"
         total = _pairs_of(run)
         if not path.is_file() or path.stat().st_size % (4 * total):
-            return {"mean": np.nan, "low": np.nan, "high": np.nan, "n": 0, "worst": 0, "no_reference": len(index)}
+            return Estimate(no_reference=len(index))
         width = path.stat().st_size // (4 * total)
         array = np.memmap(path, np.float32, "r", shape=(total, width))[index]
         features[name] = np.asarray(array[np.abs(array).sum(1) > 0])  # rows never written are zero
     count = min(len(f) for f in features.values())
     value = frechet_distance(features[method], features["_real"]) if count >= 2 else np.nan
-    return {"mean": value, "low": np.nan, "high": np.nan, "n": len(features[method]), "worst": 0, "no_reference": 0}
+    return Estimate(value, mean_found=value, n=len(features[method]))
 
 
 def _significance(frame: pd.DataFrame, columns: tuple[Column, ...], methods: list[str], seed: int) -> pd.DataFrame:
@@ -286,9 +310,11 @@ def _notes(
     judges: dict[str, Any],
     gallery: dict[str, Any],
     columns: tuple[Column, ...],
-    names: list[str],
+    frame: pd.DataFrame,
+    people: str,
 ) -> list[str]:
     """Sentences that must stand under every table."""
+    names = list(dict.fromkeys(frame.index.get_level_values(0)))
     notes = [f"LPIPS: {judges['lpips']}"]
     feature = run / "features" / f"{names[0]}.f32"
     total = _pairs_of(run)
@@ -306,16 +332,38 @@ def _notes(
         notes.append(
             f"{len(gallery['without_face'])} source images show the judges no face and are not in the gallery."
         )
+    notes += _notes_on_pairs(table, columns, frame)
+    if people == "photos":
+        notes.append(
+            "The data does not say who is who: each photo counts as a person of its own, so intervals are too narrow, and ID "
+            "retrieval and verification are left out."
+        )
+    elif people == "folders":
+        notes.append("Identities were taken from the folders of the photos.")
+    if any(j["used_in_training"] for j in judges["judges"]):
+        notes.append("† This judge was used in training a method of this table: it flatters that method.")
+    if any(column.selected and not column.trained for column in columns):
+        notes.append(
+            "‡ This judge was not used in training, but weights were chosen by its figures on this data set: it flatters them a "
+            "little."
+        )
+    return notes
+
+
+def _notes_on_pairs(table: pd.DataFrame, columns: tuple[Column, ...], frame: pd.DataFrame) -> list[str]:
+    """Which pairs count for nobody, and how many more single columns lack."""
+    first = frame.loc[frame.index.get_level_values(0)[0]]
+    reasons = Counter(reason for reason in first["left_out"] if reason)
+    notes = []
+    if reasons:
+        said = ", ".join(f"in {count} {reason}" for reason, count in sorted(reasons.items()))
+        notes.append(f"{reasons.total()} of {len(first)} pairs count for no method and in no column: {said}.")
     # LPIPS and what only clips and occluded targets have are empty for reasons of their own, stated elsewhere.
     own = {column.spec.key for column in columns if column.spec.clips_only or column.spec.occluders_only}
     apart = {"frechet", "lpips"} | own | OVER_CLIPS.keys()
     keys = table.index.get_level_values("key").unique()
-    faces = table.drop([key for key in keys if key.split("@")[0] in apart], level="key")
-    unreferenced = int(faces["no_reference"].max())
-    if unreferenced:
-        notes.append(
-            f"Up to {unreferenced} pairs could not be measured for any method (source or target without a face)."
-        )
-    if any(j["used_in_training"] for j in judges["judges"]):
-        notes.append("† This judge was used in training a method of this table: it flatters that method.")
+    rest = table.drop([key for key in keys if key.split("@")[0] in apart], level="key")
+    more = int(rest["no_reference"].max()) - reasons.total()
+    if more > 0:
+        notes.append(f"In up to {more} more pairs a column has nothing to compare with; its n says so.")
     return notes

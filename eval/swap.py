@@ -21,11 +21,11 @@ from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import CropSpec
 
 from .executors import run_jobs
-from .images import ImageReader, inside, write_png
+from .images import inside, write_png
 from .methods import Method, load_method, parse_method
 from .pairs import Pair, count_pairs, iterate_pairs
 from .records import OUTCOME, RecordWriter, read_records, write_json
-from .run_files import drawn_folder
+from .run_files import open_reader
 
 Progress = Callable[[int, int], None]  # pairs done, pairs in all
 
@@ -45,9 +45,18 @@ class SwapWorker:
     ) -> None:
         limit_threads(threads)
         self._run = run
-        self._reader = ImageReader(root, drawn=drawn_folder(run))
+        self._reader = open_reader(run, root)
         self._methods: list[Method] = [
-            load_method(m, detector=detector, device=device, aligned=aligned, base=Path()) for m in methods
+            load_method(
+                method,
+                detector=detector,
+                device=device,
+                aligned=aligned,
+                base=Path(),
+                pairs=iterate_pairs(run / "pairs.csv"),
+                root=root,
+            )
+            for method in methods
         ]
 
     def cards(self) -> dict[str, dict[str, Any]]:

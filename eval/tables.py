@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 
 from .cells import plain_cell
+from .clips import OVER_CLIPS
 from .method_options import unusual_choices
+from .metrics.failures import FAILED
 from .records import write_text
 from .rendering import render
 from .run_files import read_json
@@ -20,54 +22,92 @@ QUOTED_FILE = Path(__file__).with_name("quoted.json")
 _ABSENT = "n/a"
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One printed value.
+
+    Attributes:
+        text: the value.
+        interval: ``[low, high]``, or empty.
+        more: the mean without failures, and the number of pairs where it is not the row's; or empty.
+        best: whether it is the best of its column.
+    """
+
+    text: str
+    interval: str = ""
+    more: str = ""
+    best: bool = False
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.text, self.interval, self.more) if part)
+
+
 def measured_table(summary: Summary, *, headline: bool = True, intervals: bool = True) -> pd.DataFrame:
     """Formatted text, one row per method; the best of the compared methods is known from :func:`best_methods`."""
-    columns = [c for c in summary.columns if c.spec.headline] if headline else list(summary.columns)
-    rows = []
-    for name, card in summary.methods.items():
-        row = {"method": f"{name} *" if card["reference"] else name}
-        row.update({c.head: format_cell(summary, name, c, intervals=intervals) for c in columns})
-        rows.append(row)
-    return join_cost(summary, pd.DataFrame(rows))
+    grid = _grid(summary, headline=headline, intervals=intervals)
+    return pd.DataFrame([[str(cell) for cell in row] for row in grid.rows], columns=grid.heads)
 
 
-def join_cost(summary: Summary, table: pd.DataFrame) -> pd.DataFrame:
-    """Add what ``cost.json`` of the run says about each method: one object per method, any keys.
+def cost_columns(summary: Summary) -> dict[str, list[str]]:
+    """What ``cost.json`` of the run says about each method, by column: one object per method, any keys.
 
     The file is a JSON object ``{method: {column: number or text}}``; see :mod:`eval.cost.columns`.
     """
     cost = summary.meta.get("cost") or {}
     heads = list(dict.fromkeys(key for values in cost.values() for key in values))
-    for head in heads:
-        cells = [str(cost.get(name, {}).get(head, _ABSENT)) for name in summary.methods]
-        table[plain_cell(head)] = [plain_cell(cell) for cell in cells]
-    return table
+    return {
+        plain_cell(head): [plain_cell(str(cost.get(name, {}).get(head, _ABSENT))) for name in summary.methods]
+        for head in heads
+    }
 
 
-def format_cell(summary: Summary, method: str, column: Column, *, intervals: bool) -> str:
-    """``74.1 [66.0, 81.9]``, or ``n/a``."""
+def pairs_of(summary: Summary, method: str) -> int:
+    """Pairs that count for a method: those of the column ``failed``."""
+    return int(summary.cell(method, FAILED.spec.key)["n"])
+
+
+def table_cell(summary: Summary, method: str, column: Column, *, intervals: bool, best: bool = False) -> Cell:
+    """``74.1``, ``[66.0, 81.9]`` and ``(76.2 without 2 failures)``; ``n/a`` where nothing is measured."""
     cell = summary.cell(method, column.key)
     if not math.isfinite(cell["mean"]):
-        return _ABSENT
-    text = f"{cell['mean']:.{column.spec.decimals}f}"
+        return Cell(_ABSENT)
+    digits = column.spec.decimals
+    interval, more = "", []
     if intervals and math.isfinite(cell["low"]):
-        text += f" [{cell['low']:.{column.spec.decimals}f}, {cell['high']:.{column.spec.decimals}f}]"
-    return text
+        interval = f"[{cell['low']:.{digits}f}, {cell['high']:.{digits}f}]"
+    if cell["worst"] and column.key != FAILED.spec.key and column.key not in OVER_CLIPS:
+        number = int(cell["worst"])
+        found = f"{cell['mean_found']:.{digits}f}" if math.isfinite(cell["mean_found"]) else _ABSENT
+        more.append(f"{found} without {number} failure{'s' if number > 1 else ''}")
+    if cell["n"] != pairs_of(summary, method):
+        more.append(f"n = {int(cell['n'])}")
+    return Cell(f"{cell['mean']:.{digits}f}", interval, f"({', '.join(more)})" if more else "", best)
+
+
+def ranked_methods(summary: Summary) -> list[str]:
+    """Methods that are compared: no reference rows, and none whose faces stayed the target's."""
+    return [n for n, card in summary.methods.items() if not card["reference"] and n not in summary.unmoved]
 
 
 def best_methods(summary: Summary, column: Column) -> set[str]:
-    """Compared methods (not reference rows) whose printed value is the best of the column."""
+    """Ranked methods whose printed value is the best of the column, with failures and without them.
+
+    Where the two means name different methods, how failures are counted would decide, and nobody is the best.
+    """
     if column.spec.higher_is_better is None:
         return set()
-    values = {
-        name: round(float(summary.cell(name, column.key)["mean"]), column.spec.decimals)
-        for name, card in summary.methods.items()
-        if not card["reference"] and math.isfinite(summary.cell(name, column.key)["mean"])
-    }
-    if len(values) < 2:
-        return set()
-    best = max(values.values()) if column.spec.higher_is_better else min(values.values())
-    return {name for name, value in values.items() if value == best}
+    winners: set[str] = set(summary.methods)
+    for kind in ("mean", "mean_found"):
+        values = {
+            name: round(float(summary.cell(name, column.key)[kind]), column.spec.decimals)
+            for name in ranked_methods(summary)
+            if math.isfinite(summary.cell(name, column.key)[kind])
+        }
+        if len(values) < 2:
+            return set()
+        best = max(values.values()) if column.spec.higher_is_better else min(values.values())
+        winners &= {name for name, value in values.items() if value == best}
+    return winners
 
 
 def write_tables(run: Path, summary: Summary) -> None:
@@ -104,6 +144,8 @@ def numbers(summary: Summary) -> pd.DataFrame:
                     "higher_is_better": column.spec.higher_is_better,
                     **{k: cell[k] for k in ("mean", "low", "high")},
                     **{k: int(cell[k]) for k in ("n", "worst", "no_reference")},
+                    "mean_without_failures": cell["mean_found"],
+                    "ranked": name in ranked_methods(summary),
                 }
             )
     return pd.DataFrame(rows)
@@ -115,14 +157,15 @@ def as_object(summary: Summary) -> dict[str, Any]:
         "methods": {
             name: {
                 c.key: {
-                    **{k: _finite(summary.cell(name, c.key)[k]) for k in ("mean", "low", "high")},
+                    **{k: _finite(summary.cell(name, c.key)[k]) for k in ("mean", "low", "high", "mean_found")},
                     **{k: int(summary.cell(name, c.key)[k]) for k in ("n", "worst", "no_reference")},
                 }
                 for c in summary.columns
             }
             for name in summary.methods
         },
-        "chance": summary.chance,
+        "chance": {k: _finite(v) for k, v in summary.chance.items()},
+        "ranked": ranked_methods(summary),
         "cost": summary.meta.get("cost", {}),
         "pairs_sha256": summary.meta["pairs_sha256"],
         "gallery": {k: summary.meta["gallery"][k] for k in ("images", "identities")},
@@ -139,21 +182,28 @@ def footer(summary: Summary) -> list[str]:
     """Where the numbers come from; a row without these sentences cannot be compared with anything."""
     meta, gallery = summary.meta, summary.meta["gallery"]
     lines = [
-        "Rows marked * are references, not methods; the best method of a column is bold. Brackets: 95 % bootstrap interval, "
-        "source identities drawn with replacement. A failure counts at the metric's worst value.",
+        "Rows marked * are references, not methods. Ranked are methods whose swapped faces are, on the mean, nearer to their "
+        "source than to their target by the first recogniser; others are marked °. The best of the ranked is bold where the "
+        "means with and without failures agree.",
+        "A failure counts at the metric's worst value; the mean without failures stands behind. n: pairs in whose source and "
+        "target the judges find a face, in every column that does not say otherwise. Brackets: 95 % intervals for other source "
+        "and target people (two-way bootstrap; for rates Clopper and Pearson's on the effective number of pairs).",
         f"Data: {meta['dataset']} ({meta['dataset_note']}), {meta['used_pairs']} pairs, seed {meta['seed']}, pair list SHA-256 "
         f"{meta['pairs_sha256'][:16]}.",
-        f"Gallery: {gallery['images']} source images of {gallery['identities']} identities; chance top-1 "
-        f"{summary.chance['top1']:.1f} %, top-5 {summary.chance['top5']:.1f} %.",
     ]
+    if meta["people"] != "photos":
+        lines.append(
+            f"Gallery: {gallery['images']} source images of {gallery['identities']} identities; chance top-1 "
+            f"{summary.chance['top1']:.1f} %, top-5 {summary.chance['top5']:.1f} %."
+        )
     detector = meta["judges"]["detector"]
     files = ", ".join(f"{k} {v[:12]}" for k, v in detector["files"].items())
     lines.append(f"Landmarks for all judges: {detector['name']} ({files or detector['title']}).")
     for judge in meta["judges"]["judges"]:
         files = ", ".join(f"{k} {v[:12]}" for k, v in judge["files"].items())
-        trained = "used in training" if judge["used_in_training"] else "not used in training"
+        licence = f"; licence {judge['licence']}" if judge["licence"] else ""
         lines.append(
-            f"[{judge['name']}] {judge['title']}, version {judge['version']}, {trained}"
+            f"[{judge['name']}] {judge['title']}, version {judge['version']}, {_part_in_training(judge, meta['dataset'])}{licence}"
             + (f"; {files}." if files else ".")
         )
     for name, card in summary.methods.items():
@@ -167,6 +217,8 @@ def footer(summary: Summary) -> list[str]:
         options = card["details"].get("options")
         if isinstance(options, dict) and (chosen := unusual_choices(options)):
             lines.append(f"{name} swaps with {', '.join(f'{key} = {value}' for key, value in chosen.items())}.")
+        if rule := card["details"].get("results_named_by"):
+            lines.append(f"{name}: its results are matched to pairs by {rule}.")
         if card["details"].get("holds_source"):
             lines.append(
                 f"{name} swaps in the person inside its file, whatever a pair's source is: its identity columns compare that "
@@ -180,19 +232,16 @@ def footer(summary: Summary) -> list[str]:
     return [*lines, *summary.meta["notes"], f"Made with {versions}."]
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One printed value.
-
-    Attributes:
-        text: the value.
-        interval: ``[low, high]``, or empty.
-        best: whether it is the best of its column.
-    """
-
-    text: str
-    interval: str = ""
-    best: bool = False
+def _part_in_training(judge: dict[str, Any], dataset: str) -> str:
+    """Whether a judge had a part in making the methods: in training, in choosing weights on this data set or others, or none."""
+    if judge["used_in_training"]:
+        return "used in training"
+    chosen = judge.get("selected_on", {})
+    if dataset in chosen:
+        return f"not used in training, but for selection on this data set: {chosen[dataset]}"
+    if chosen:
+        return f"not used in training, but for selection on other data sets: {', '.join(chosen)}"
+    return "not used in training or selection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,16 +268,20 @@ def table_views(summary: Summary) -> dict[str, Any]:
 
 
 def _grid(summary: Summary, *, headline: bool, intervals: bool) -> Grid:
-    table = measured_table(summary, headline=headline, intervals=intervals)
-    best = {column.head: best_methods(summary, column) for column in summary.columns}
+    columns = [c for c in summary.columns if c.spec.headline] if headline else list(summary.columns)
+    best = {column.key: best_methods(summary, column) for column in columns}
+    costs = cost_columns(summary)
     rows = []
-    for name, row in zip(summary.methods, table.itertuples(index=False), strict=True):
-        cells = []
-        for head, value in zip(table.columns, row, strict=True):
-            text, mark, interval = str(value).partition(" [")
-            cells.append(Cell(text, mark.strip() + interval, name in best.get(head, ())))
-        rows.append(cells)
-    return Grid([str(head) for head in table.columns], rows)
+    for number, (name, card) in enumerate(summary.methods.items()):
+        mark = " *" if card["reference"] else " °" if name in summary.unmoved else ""
+        cells = [
+            table_cell(summary, name, column, intervals=intervals, best=name in best[column.key]) for column in columns
+        ]
+        rows.append(
+            [Cell(f"{name}{mark}"), Cell(str(pairs_of(summary, name))), *cells]
+            + [Cell(values[number]) for values in costs.values()]
+        )
+    return Grid(["method", "n", *(column.head for column in columns), *costs], rows)
 
 
 def _differences(summary: Summary) -> Grid:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from mobilefaceswap_core.errors import OptionError
 
+from ..images import inside, split_reference
 from .base import Dataset, DatasetRequest, read_identities
 
 __all__ = ["DATASETS", "WITHOUT_ROOT", "Dataset", "DatasetRequest", "build_dataset", "read_identities"]
@@ -78,4 +79,29 @@ def build_dataset(name: str, request: DatasetRequest) -> Dataset:
     if not dataset.pairs:
         found = "; ".join(list(dataset.problems)[:3]) or "no usable image"
         raise OptionError(f"The data set {name} under {request.root} gives no pair ({found}).")
+    _check_there(dataset, request)
     return dataset
+
+
+def _check_there(dataset: Dataset, request: DatasetRequest) -> None:
+    """Refuse a list of which not one pair has both its files: every swap would fail, one by one.
+
+    Raises:
+        OptionError: with what is wrong with the first.
+    """
+    root = dataset.root.resolve()
+    said: dict[str, str] = {}  # what is wrong with a file, nothing for those that are there
+
+    def problem(reference: str) -> str:
+        path = split_reference(reference)[0]
+        if path not in said:
+            found = inside(root, path, follow_links=request.follow_links)
+            said[path] = "leads out of the root" if found is None else "" if found.is_file() else "is not there"
+        return said[path]
+
+    if not any(not problem(pair.source) and not problem(pair.target) for pair in dataset.pairs):
+        wrong = next(ref for pair in dataset.pairs for ref in (pair.source, pair.target) if problem(ref))
+        more = " Links that you trust are read with --follow-links." if problem(wrong).startswith("leads") else ""
+        raise OptionError(
+            f"None of the {len(dataset.pairs)} pairs can be read: {wrong[:200]} {problem(wrong)}. Check --root and the pair list.{more}"
+        )

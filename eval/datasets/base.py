@@ -11,7 +11,9 @@ from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.files.formats import photos_in
 from mobilefaceswap_core.types import CropSpec
 
-from ..pairs import Pair
+from ..images import inside
+from ..pairs import Pair, draw_pairs
+from .people import People
 
 MAX_LIST_BYTES = 64 << 20  # CelebA's list of 202,599 photos has 3.4 million bytes
 
@@ -27,6 +29,7 @@ class Dataset:
         problems: one message per thing that was left out, naming the file and line.
         aligned: the crop contract when every image is an aligned face crop; ``None`` for photos and frames.
         note: one line on origin and licence for the foot of a table.
+        people: where identities come from (:mod:`eval.datasets.people`).
     """
 
     name: str
@@ -35,6 +38,7 @@ class Dataset:
     problems: Sequence[str] = field(default_factory=tuple)
     aligned: CropSpec | None = None
     note: str = ""
+    people: People = "listed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,9 @@ class DatasetRequest:
         identities: labels to use, or ``None`` for all.
         pair_file: CSV or official JSON pair list, where the adapter takes one.
         frames: frames per video, evenly spaced (FaceForensics++), or of a clip (``builtin-clips``).
+        consecutive: frames that follow each other at each of these places (FaceForensics++).
         aligned: whether the images are aligned 112-template crops.
+        follow_links: whether links may lead out of the root.
         detector: of the swapping pipeline, which decides whether a source frame shows a usable face (FaceForensics++).
         device: of that detector.
         say: where progress is told.
@@ -60,7 +66,9 @@ class DatasetRequest:
     identities: Collection[str] | None = None
     pair_file: Path | None = None
     frames: int = 10
+    consecutive: int = 1
     aligned: bool = False
+    follow_links: bool = False
     detector: str = "auto"
     device: str = "cpu"
     say: Callable[[str], None] = lambda message: None
@@ -84,6 +92,44 @@ def image_files(folder: Path) -> list[Path]:
         ImageError: the folder cannot be listed.
     """
     return photos_in(folder)
+
+
+def readable(root: Path, photos: Sequence[Path], request: DatasetRequest) -> tuple[list[str], list[str]]:
+    """References of the photos that may be read, and a sentence for each link that leads out of the root.
+
+    Args:
+        root: the data set's.
+        photos: below it.
+        request: says whether links are followed.
+    """
+    references, problems, base = [], [], root.resolve()
+    for photo in photos:
+        reference = photo.relative_to(root).as_posix()
+        if inside(base, reference, follow_links=request.follow_links) is None:
+            problems.append(f"{reference}: a link that leads out of the root; left out. --follow-links reads it")
+        else:
+            references.append(reference)
+    return references, problems
+
+
+def drawn_pairs(
+    images: Mapping[str, Sequence[str]],
+    request: DatasetRequest,
+    problems: Sequence[str],
+    *,
+    count: int,
+    sources: Mapping[str, Sequence[str]] | None = None,
+) -> list[Pair]:
+    """:func:`eval.pairs.draw_pairs`, whose refusal also says what was left out of the data set.
+
+    Raises:
+        OptionError: fewer than two identities are left.
+    """
+    try:
+        return draw_pairs(images, count=request.count or count, seed=request.seed, sources=sources)
+    except OptionError as error:
+        more = f" Left out were {len(problems)}: {problems[0]}." if problems else ""
+        raise OptionError(f"{error}{more}") from error
 
 
 def keep_identities(images: Mapping[str, list[str]], wanted: Collection[str] | None) -> dict[str, list[str]]:

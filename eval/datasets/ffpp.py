@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from mobilefaceswap_core.files.formats import CLIP_SUFFIXES
 
 from ..images import ImageReader, video_length
 from ..pairs import Pair
+from ..published import MANIPULATED, QUALITIES, manipulated_clips, manipulations
 from .base import Dataset, DatasetRequest, image_files, read_small_text, require_folder
 from .source_frames import usable_frames
 
@@ -55,18 +57,21 @@ def ffpp(request: DatasetRequest) -> Dataset:
     if request.identities is not None:
         names = [n for n in names if n[1] in set(request.identities)]
     problems: list[str] = []
+    lengths = _published_lengths(request.root, {target for target, _ in names})
     frames: dict[str, list[tuple[str, int]]] = {}
     for name in sorted({n for pair in names for n in pair}):
         if name not in clips:
             problems.append(f"video {name}: in the pair list but not below the root; its pairs are left out")
             continue
         try:
-            frames[name] = evenly_spaced(clips[name], request.root, request.frames)
+            frames[name] = frames_of(clips[name], request.root, lengths.get(name), request)
         except ImageError as error:
             problems.append(f"video {name}: {error}; its pairs are left out")
             continue
-        if len(frames[name]) < request.frames:
-            problems.append(f"video {name}: only {len(frames[name])} of {request.frames} frames")
+        if len(frames[name]) < request.frames * request.consecutive:
+            problems.append(
+                f"video {name}: only {len(frames[name])} of {request.frames * request.consecutive} frames"
+            )
     pairs = _frame_pairs([n for n in names if frames.get(n[0]) and frames.get(n[1])], frames, request, problems)
     return Dataset(
         "ffpp",
@@ -74,18 +79,23 @@ def ffpp(request: DatasetRequest) -> Dataset:
         pairs,
         problems,
         None,
-        f"FaceForensics++, {request.frames} frames per video",
+        f"FaceForensics++, {request.frames} frames per video"
+        if request.consecutive == 1
+        else f"FaceForensics++, {request.frames} runs of {request.consecutive} frames per video",
     )
 
 
 def _frame_pairs(
     names: list[tuple[str, str]], frames: dict[str, list[tuple[str, int]]], request: DatasetRequest, problems: list[str]
 ) -> list[Pair]:
-    """Target frame k with source frame k, or with the source's most frontal frame where frame k shows no face."""
+    """Target frame k with source frame k, or with the source's most frontal frame where frame k shows no face.
+
+    All frames of a run take the source of its first, so that what changes from one to the next is the swapper's doing.
+    """
     from mobilefaceswap_core.detect import load_detector
 
     detector = load_detector(request.detector, device=request.device)
-    reader = ImageReader(request.root)
+    reader = ImageReader(request.root, follow_links=request.follow_links)
     served: dict[tuple[str, int], list[str]] = {}
     pairs: list[Pair] = []
     for done, (target, source) in enumerate(names, 1):
@@ -95,8 +105,13 @@ def _frame_pairs(
             served[source, count], replaced = usable_frames(asked, count, reader, detector)
             if replaced:
                 problems.append(f"video {source}: {replaced}")
+        before: Pair | None = None
         for (target_ref, number), source_ref in zip(frames[target], served[source, count], strict=True):
-            pairs.append(Pair(len(pairs), source_ref, target_ref, source, target, target, number))
+            pair = Pair(len(pairs), source_ref, target_ref, source, target, target, number)
+            if request.consecutive > 1 and before is not None and before.frame == number - 1:
+                pair = replace(pair, source=before.source, previous=before.index, previous_target=before.target)
+            pairs.append(pair)
+            before = pair
         if done % _TELL_EVERY == 0:
             request.say(f"source frames looked at: {done} of {len(names)} videos")
         if request.count is not None and len(pairs) >= request.count:
@@ -104,27 +119,65 @@ def _frame_pairs(
     return pairs[: request.count]
 
 
-def evenly_spaced(clip: Path, root: Path, count: int) -> list[tuple[str, int]]:
-    """References and numbers of ``count`` frames from first to last of a clip file or a folder of frames."""
+def frames_of(
+    clip: Path, root: Path, shortest: int | None, request: DatasetRequest
+) -> list[tuple[str, int]]:  # fmt: skip
+    """References and numbers of the frames taken of a clip file or a folder of frames.
+
+    Args:
+        clip: of the original.
+        root: the data set's.
+        shortest: frames that published results of it have, where they have fewer.
+        request: how many places, and how many frames that follow each other at each.
+    """
     relative = clip.relative_to(root).as_posix()
+    files = image_files(clip) if clip.is_dir() else []
+    total = len(files) if clip.is_dir() else video_length(clip)
+    numbers = spread(min(total, shortest or total), request.frames, request.consecutive)
     if clip.is_dir():
-        files = image_files(clip)
-        return [(f"{relative}/{files[i].name}", i) for i in _spread(len(files), count)]
-    return [(f"{relative}#{i}", i) for i in _spread(video_length(clip), count)]
+        return [(f"{relative}/{files[i].name}", i) for i in numbers]
+    return [(f"{relative}#{i}", i) for i in numbers]
 
 
-def _spread(total: int, count: int) -> list[int]:
-    """Up to ``count`` numbers from 0 to ``total - 1``, evenly spaced."""
-    if total <= 0:
+def spread(total: int, places: int, consecutive: int = 1) -> list[int]:
+    """Frame numbers from 0 to ``total - 1``: at evenly spaced places, each followed by its successors.
+
+    >>> spread(20, 5), spread(20, 2, consecutive=3)
+    ([0, 5, 10, 14, 19], [0, 1, 2, 17, 18, 19])
+    """
+    length = min(consecutive, total)
+    starts = total - length + 1
+    if length <= 0:
         return []
-    return sorted({round(float(x)) for x in np.linspace(0, total - 1, min(count, total))})
+    return sorted({
+        round(float(place)) + step
+        for place in np.linspace(0, starts - 1, min(places, starts))
+        for step in range(length)
+    })  # fmt: skip
+
+
+def _published_lengths(root: Path, targets: set[str]) -> dict[str, int]:
+    """Frames that every published result of a target has; results may end before their target does."""
+    lengths: dict[str, int] = {}
+    for method in manipulations(root):
+        for _, name, clip in manipulated_clips(root, method):
+            target = name.partition("_")[0]
+            if target not in targets or not _PAIR_NAME.match(name):
+                continue
+            try:
+                length = len(image_files(clip)) if clip.is_dir() else video_length(clip)
+            except ImageError:
+                continue  # a file that names a pair and holds nothing, as some pair lists do
+            if length:
+                lengths[target] = min(length, lengths.get(target, length))
+    return lengths
 
 
 def _clips(root: Path) -> dict[str, Path]:
     """Clip by three-digit name; better compressions win over worse ones, frames over videos."""
     found: dict[str, Path] = {}
     places = [root]
-    for quality in ("c40", "c23", "raw"):
+    for quality in reversed(QUALITIES):
         base = root / "original_sequences" / "youtube" / quality
         places += [base / "videos", base / "frames", base / "images"]
     for place in places:
@@ -140,7 +193,7 @@ def _video_pairs(request: DatasetRequest) -> Iterator[tuple[str, str]]:
     if request.pair_file is not None:
         yield from _json_pairs(request.pair_file)
         return
-    manipulated = request.root / "manipulated_sequences"
+    manipulated = request.root / MANIPULATED
     if manipulated.is_dir():
         for entry in sorted(manipulated.rglob("*_*")):
             match = _PAIR_NAME.match(entry.stem)

@@ -13,6 +13,14 @@ from mobilefaceswap_core.types import Face, Image
 Kind = Literal["recogniser", "pose", "expression", "shape"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+# Where the shipped weights were chosen by figures of dlib's recogniser and of dlib's landmarks, which the judges of pose,
+# expression and shape read (docs/explanation/training_log.md, "Runs" and "Judged otherwise").
+SELECTED_ON = {
+    "builtin": "the student's weights (the workbench judged which rows of the training log ship)",
+    "builtin-clips": "the student's weights (the same people)",
+    "pack": "the student's weights, where the pack holds the 41 CelebA people of the training log",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class JudgeInfo:
@@ -25,6 +33,8 @@ class JudgeInfo:
         version: of the package or file that provides it.
         files: SHA-256 by file name.
         used_in_training: whether a method of this project was trained against it; such a judge flatters and is marked.
+        selected_on: data sets on which weights of this project were chosen by it, each with what was chosen; on those it
+            flatters them a little, and is marked too.
         licence: of its weights.
         source: paper or package.
     """
@@ -35,6 +45,7 @@ class JudgeInfo:
     version: str
     files: dict[str, str] = field(default_factory=dict)
     used_in_training: bool = False
+    selected_on: dict[str, str] = field(default_factory=dict)
     licence: str = ""
     source: str = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from mobilefaceswap_core.faces.landmarks68 import LEFT_BROW, LEFT_EYE, RIGHT_BRO
 from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import Face, Image
 
-from .base import JudgeInfo, require_landmarks
-from .face_model import MODEL_FILE, fit_face, load_face_model
+from .base import SELECTED_ON, JudgeInfo, require_landmarks
+from .face_model import MODEL_FILE, FaceFit, fit_face, load_face_model
 from .pose import package_version
 
 _MODEL_LICENCE = "statistics of landmarks of CelebA photos: non-commercial research"
@@ -36,6 +37,7 @@ class FaceModelExpression:
             version="2",
             files={MODEL_FILE.name: file_sha256(MODEL_FILE)},
             licence=_MODEL_LICENCE,
+            selected_on=SELECTED_ON,
             source="this project; the construction of 3DMM fitting (Blanz and Vetter 1999) on landmarks",
         )
 
@@ -45,7 +47,7 @@ class FaceModelExpression:
 
     def measure(self, image: Image, face: Face) -> NDArray[np.float64]:
         """Displacement of the 68 points by expression, ``(204,)``, in units of its spread within one person's photos."""
-        coefficients = fit_face(require_landmarks(face, "facemodel"), self._model).expression
+        coefficients = _fit(require_landmarks(face, "facemodel").astype(np.float64).tobytes()).expression
         moved = np.tensordot(coefficients, self._model.expression, axes=1).reshape(-1)
         # Each coefficient has variance 1 within people, so the whole displacement's is the sum of the squared bases.
         return moved / float(np.sqrt((self._model.expression**2).sum()))
@@ -69,7 +71,13 @@ class FaceModelShape(FaceModelExpression):
 
     def measure(self, image: Image, face: Face) -> NDArray[np.float64]:
         """Identity coefficients ``(24,)``."""
-        return fit_face(require_landmarks(face, "facemodel-shape"), self._model).identity
+        return _fit(require_landmarks(face, "facemodel-shape").astype(np.float64).tobytes()).identity
+
+
+@lru_cache(maxsize=4)
+def _fit(landmarks: bytes) -> FaceFit:
+    """The fit of 68 landmarks as float64 bytes; kept for the other judge, who asks next about the same face."""
+    return fit_face(np.frombuffer(landmarks, np.float64).reshape(-1, 2), load_face_model())
 
 
 ACTIONS = (
@@ -100,6 +108,7 @@ class LandmarkActions:
             title="landmark actions: eyes, mouth, corners, brows",
             version="1",
             licence="none needed",
+            selected_on=SELECTED_ON,
             source="eye and mouth aspect ratios (Soukupova and Cech 2016) and their kin",
         )
 

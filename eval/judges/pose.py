@@ -12,7 +12,7 @@ from mobilefaceswap_core.errors import BackendError, OptionError, WeightsError
 from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import Face, Image
 
-from .base import JudgeInfo, require_landmarks
+from .base import SELECTED_ON, JudgeInfo, require_landmarks
 from .face_model import euler_degrees, pose_from_shape
 from .mean_face import mean_shape_68, mean_shape_file
 from .onnx_file import OnnxContract, OnnxNetwork, parse_onnx_argument
@@ -21,9 +21,13 @@ from .onnx_file import OnnxContract, OnnxNetwork, parse_onnx_argument
 # to the image, so that cropping or scaling a picture does not turn the head.
 _DISTANCE = 12.0
 
+# The points that expression moves least, measured on the face model of this package: temples and upper cheeks, bridge and
+# base of the nose, corners of the eyes. Jaw, lips, brows and lids move with speech and smiles, and would turn the head.
+STEADY_POINTS = (0, 1, 2, 14, 15, 16, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45)
+
 
 class PnpPose:
-    """Perspective-n-point of all 68 landmarks against insightface's mean 3D face."""
+    """Perspective-n-point against insightface's mean 3D face, of the landmarks that expression moves least."""
 
     def __init__(self) -> None:
         self._shape = mean_shape_68()
@@ -31,10 +35,11 @@ class PnpPose:
         self._info = JudgeInfo(
             name="pnp",
             kind="pose",
-            title="PnP of 68 landmarks with a mean 3D face",
-            version=f"opencv {cv2.__version__}",
+            title=f"PnP of {len(STEADY_POINTS)} steady landmarks with a mean 3D face",
+            version=f"2, opencv {cv2.__version__}",
             files={path.name: file_sha256(path)},
             licence="MIT (insightface code package)",
+            selected_on=SELECTED_ON,
             source="mean face of insightface; OpenCV solvePnP, iterative",
         )
 
@@ -44,15 +49,16 @@ class PnpPose:
 
     def measure(self, image: Image, face: Face) -> NDArray[np.float64]:
         """Pitch, yaw, roll in degrees, ``(3,)``; roll about the viewing axis."""
-        return pnp_pose(require_landmarks(face, "pnp"), self._shape)
+        steady = list(STEADY_POINTS)
+        return pnp_pose(require_landmarks(face, "pnp")[steady], self._shape[steady])
 
 
 def pnp_pose(landmarks: NDArray[np.float64], shape: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Head pose of 68 landmarks.
+    """Head pose of landmarks.
 
     Args:
-        landmarks: ``(68, 2)`` pixels.
-        shape: ``(68, 3)`` mean face; x right, y down, z towards the camera.
+        landmarks: ``(N, 2)`` pixels, six or more.
+        shape: ``(N, 3)`` the same points of a mean face; x right, y down, z towards the camera.
 
     Returns:
         Pitch (positive: looking up), yaw (positive: towards the image's right), roll (positive: clockwise), degrees.
@@ -63,7 +69,7 @@ def pnp_pose(landmarks: NDArray[np.float64], shape: NDArray[np.float64]) -> NDAr
     centre = landmarks.mean(0)
     spread = float(np.sqrt(((landmarks - centre) ** 2).sum(1).mean()))
     if not np.isfinite(spread) or spread == 0.0:
-        raise OptionError("Head pose needs 68 finite landmarks that differ.")
+        raise OptionError("Head pose needs finite landmarks that differ.")
     points = (landmarks - centre) / spread
     # OpenCV's camera looks along +z with x right and y down: the model's z, which points to the camera, changes sign.
     model = (shape - shape.mean(0)) * [1.0, 1.0, -1.0]

@@ -14,7 +14,7 @@ from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import CropSpec, Face, Image
 
-from .base import JudgeInfo, require_landmarks
+from .base import SELECTED_ON, JudgeInfo, require_landmarks
 from .onnx_file import OnnxContract, OnnxNetwork, parse_onnx_argument
 
 
@@ -53,6 +53,7 @@ class DlibRecogniser:
             version=str(getattr(dlib, "__version__", "unknown")),
             files={path.name: file_sha256(path)},
             licence="CC0 (weights)",
+            selected_on=SELECTED_ON,
             source="King 2017; strangers have cosines near 0.8: read it against the row without a swap",
         )
 

@@ -16,6 +16,7 @@ from .frechet import FRECHET
 from .id_retrieval import TOP1, TOP5
 from .id_similarity import TO_SOURCE, TO_TARGET
 from .identity_flicker import ID_FLICKER
+from .landmark_jitter import JITTER
 from .landmark_shape import LANDMARKS
 from .lpips import LPIPS
 from .motion import EYES, EYES_FOLLOW, MOUTH, MOUTH_FOLLOWS
@@ -30,7 +31,11 @@ from .ssim import FRAME as SSIM_FRAME
 from .temporal_flicker import FLICKER
 from .verification import VERIFIED
 
-__all__ = ["METRICS", "WHOLE", "Metric", "MetricSpec", "NoReferenceError", "Said", "Sample", "load_metrics"]
+__all__ = ["DEFINITIONS", "METRICS", "WHOLE", "Metric", "MetricSpec", "NoReferenceError", "Said", "Sample", "load_metrics"]
+
+# What the numbers of a run mean; raised with every change of a definition, so that records of two never meet in one table.
+# 2: flicker follows the target's motion, PSNR is of mean errors, SSIM leaves out the border, the judge pnp reads fewer points.
+DEFINITIONS = 2
 
 # In the order of the table's columns.
 METRICS: tuple[Metric, ...] = (
@@ -55,6 +60,7 @@ METRICS: tuple[Metric, ...] = (
     MOUTH,
     MOUTH_FOLLOWS,
     FLICKER,
+    JITTER,
     ID_FLICKER,
     FRECHET,
     FAILED,

@@ -36,6 +36,9 @@ class MetricSpec:
         headline: whether the short table shows it.
         clips_only: whether only pairs of consecutive frames have it; without any the column is left out.
         occluders_only: whether only runs whose targets are drawn on have it (``--occluders``); others leave the column out.
+        needs_people: whether it makes sense only where the pair list says who is who; others leave the column out.
+        is_rate: whether a pair has 0 or 1, and the column is a share.
+        shown: how the mean over pairs is printed: as it is, or a mean squared error as decibels of its peak, 255.
     """
 
     key: str
@@ -51,6 +54,9 @@ class MetricSpec:
     headline: bool = True
     clips_only: bool = False
     occluders_only: bool = False
+    needs_people: bool = False
+    is_rate: bool = False
+    shown: Literal["mean", "decibels"] = "mean"
 
 
 # What metrics need, as attributes of a sample: references first.

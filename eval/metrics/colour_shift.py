@@ -42,6 +42,8 @@ def colour_shift(swapped: Image, target: Image, mask: Mask) -> float:
 
     check_image_pair(swapped, target)
     check_mask(mask, swapped)
-    weights = mask[..., None].astype(np.float64)
-    means = [(rgb2lab(image) * weights).sum((0, 1)) / weights.sum() for image in (swapped, target)]
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]  # the rest has no weight
+    weights = mask[part][..., None].astype(np.float64)
+    means = [(rgb2lab(image[part]) * weights).sum((0, 1)) / weights.sum() for image in (swapped, target)]
     return float(deltaE_ciede2000(means[0], means[1]))

@@ -12,11 +12,13 @@ FAILED = Metric(
         higher_is_better=False,
         worst=100.0,
         definition=(
-            "Share of pairs for which the method made no image, or an image in which the judge's detector finds no face. Each counts "
-            "at its worst value in every other column."
+            "Share of pairs for which the method made no image, or an image in which the judges' detector finds no face at the "
+            "target's face. Each counts at the worst value in every other column. Pairs in whose source or target that detector "
+            "finds no face are the data's fault and count in no column."
         ),
         source="protocol: failed pairs count as misses",
         scale=100.0,
+        is_rate=True,
         decimals=1,
     ),
     lambda sample: is_failed(sample.status != "failed", sample.status == "ok"),

@@ -74,6 +74,7 @@ class Sample:
         swapped_face: the face at the target face's place in it, with 68 landmarks.
         source: reads the photo that gave the identity; called at most once, when it is asked for.
         before: reads swapped image and target one frame earlier, either may be missing.
+        faces_before: the faces of both, with 68 landmarks; either may be missing.
         occluder: reads what was drawn over the target, ``None`` where nothing was.
         said: what the judge of this column said; metrics without a judge have none.
     """
@@ -87,12 +88,14 @@ class Sample:
         swapped_face: Face | None,
         source: Callable[[], Image] | None = None,
         before: Callable[[], tuple[Image | None, Image]] | None = None,
+        faces_before: Callable[[], tuple[Face | None, Face | None]] | None = None,
         occluder: Callable[[], Mask | None] | None = None,
         said: Said | None = None,
     ) -> None:
         self._target, self._target_face = target, target_face
         self._swapped, self._swapped_face = swapped, swapped_face
         self._read_source, self._read_before = source, before
+        self._find_faces_before = faces_before
         self._read_occluder = occluder
         self._said = said
         self._computed: dict[Callable[[Sample], object], object] = {}
@@ -178,6 +181,20 @@ class Sample:
     def target_before(self) -> Image:
         """The target frame before this one; clips only."""
         return self._before[1]
+
+    @cached_property
+    def _faces_before(self) -> tuple[Face | None, Face | None]:
+        return _reference(self._find_faces_before, "there is no frame before")()
+
+    @property
+    def swapped_face_before(self) -> Face:
+        """The face in the swapped frame before this one; clips only."""
+        return _result(self._faces_before[0], "the swapped frame before shows no face")
+
+    @property
+    def target_face_before(self) -> Face:
+        """The target's face in the frame before this one; clips only."""
+        return _reference(self._faces_before[1], "the target frame before shows no face")
 
     @property
     def said(self) -> Said:

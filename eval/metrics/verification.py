@@ -24,6 +24,8 @@ VERIFIED = Metric(
         "different people in the source gallery. Without a face: not verified.",
         source="LFW / NIST FRVT practice: true accept rate at a fixed false accept rate",
         scale=100.0,
+        needs_people=True,
+        is_rate=True,
         decimals=1,
         headline=False,
     ),

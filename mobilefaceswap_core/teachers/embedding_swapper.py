@@ -6,6 +6,7 @@ A generator file holds an architecture; this file turns it, together with the fa
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -133,6 +134,12 @@ class EmbeddingSwapper:
     @property
     def info(self) -> SwapperInfo:
         return self._info
+
+    def in_float32(self) -> EmbeddingSwapper:
+        """The same networks without bfloat16: a result that is measured must not depend on the processor."""
+        exact = copy.copy(self)
+        exact._dtype = torch.float32
+        return exact
 
     def condition(self, sources: Sequence[AlignedFace]) -> IdentityEmbedding:
         """The sources' mean identity. Raises :class:`~mobilefaceswap_core.errors.ImageError` without sources."""

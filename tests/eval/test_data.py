@@ -13,7 +13,7 @@ from PIL import Image
 
 from eval.datasets import DatasetRequest, build_dataset, read_identities
 from eval.images import ImageReader, write_png
-from eval.methods import load_method, parse_method, reference_stem
+from eval.methods import load_method, parse_method
 from eval.options import RunOptions, read_option_file, resolve, saved_values
 from eval.pairs import Pair, draw_pairs, iterate_pairs, read_foreign_pairs, write_pairs
 from eval.records import RecordWriter, read_records, repair_tail
@@ -108,6 +108,50 @@ def test_a_folder_per_person_and_celeba_lists_are_read(tmp_path):
     assert "line 4" in data.problems[0] and "line 5" in data.problems[1]
 
 
+def test_hidden_files_and_folders_are_no_photos_and_no_people(tmp_path):
+    for name in ("a/1.jpg", "b/1.jpg", "a/._1.jpg", ".git/1.jpg", ".hidden/1.jpg", "._2.jpg"):
+        picture(tmp_path / name)
+    data = build_dataset("folders", DatasetRequest(tmp_path, count=9))
+    assert {p.source for p in data.pairs} == {"a/1.jpg", "b/1.jpg"} and not data.problems
+    assert {p.source for p in build_dataset("flat", DatasetRequest(tmp_path, count=9)).pairs} == {"a/1.jpg", "b/1.jpg"}
+
+
+def linked(tmp_path):
+    """Two people whose photos, and a folder of a third whose all, are links to another place."""
+    for person in "abc":
+        picture(tmp_path / "store" / person / "1.png")
+    root = tmp_path / "set"
+    for person in "ab":
+        (root / person).mkdir(parents=True)
+        (root / person / "1.png").symlink_to(tmp_path / "store" / person / "1.png")
+    (root / "c").symlink_to(tmp_path / "store" / "c", target_is_directory=True)
+    return root
+
+
+@pytest.mark.parametrize("dataset", ["folders", "flat"])
+def test_a_data_set_of_links_is_refused_at_once_or_followed_on_request(tmp_path, dataset):
+    root = linked(tmp_path)
+    with pytest.raises(OptionError, match=r"two identities.* Left out were 3: .*--follow-links"):
+        build_dataset(dataset, DatasetRequest(root, count=6))
+    data = build_dataset(dataset, DatasetRequest(root, count=6, follow_links=True))
+    assert {p.source for p in data.pairs} == {"a/1.png", "b/1.png", "c/1.png"} and not data.problems
+    reader = ImageReader(root, follow_links=True)
+    assert all(reader.read(p.source).shape == (8, 8, 3) for p in data.pairs)
+    with pytest.raises(ImageError, match="--follow-links"):
+        ImageReader(root).read("a/1.png")
+    for outside in ("../store/a/1.png", "/etc/hostname", "a/../../store/a/1.png"):
+        with pytest.raises(ImageError, match="leads out"):
+            reader.read(outside)
+
+
+def test_a_list_of_links_is_refused_at_once_or_followed_on_request(tmp_path):
+    root = linked(tmp_path)
+    (root / "pairs.csv").write_text("source,target,source_identity,target_identity\na/1.png,b/1.png,a,b\n")
+    with pytest.raises(OptionError, match=r"None of the 1 pairs can be read: a/1.png leads out.*--follow-links"):
+        build_dataset("pairs", DatasetRequest(root))
+    assert not build_dataset("pairs", DatasetRequest(root, follow_links=True)).problems
+
+
 def test_flat_folders_give_every_file_its_own_identity(tmp_path):
     for k in range(4):
         picture(tmp_path / "00" / f"{k}.png")
@@ -129,8 +173,8 @@ def test_photos_of_every_format_that_is_read_are_found_in_folders(tmp_path, suff
 def test_a_method_of_results_finds_them_in_every_format(tmp_path):
     picture(tmp_path / "target.png", value=90)
     picture(tmp_path / "results" / "source-target.avif", value=90)
-    method = load_method("theirs=results", detector="lite", device="cpu", aligned=None, base=tmp_path)
     pair = Pair(0, "source.png", "target.png", "a", "b")
+    method = load_method("theirs=results", detector="lite", device="cpu", aligned=None, base=tmp_path, pairs=[pair])
     assert method.make(pair, ImageReader(tmp_path)).shape == (8, 8, 3)
 
 
@@ -322,4 +366,3 @@ def test_method_names_and_result_names():
     assert parse_method("results/other.onnx")[0] == "other"
     with pytest.raises(OptionError, match="label"):
         parse_method("bad label=target")
-    assert reference_stem("a/000.mp4#12") == "000_12" and reference_stem("b/x.png") == "x"

@@ -17,7 +17,7 @@ from eval.judges.face_model import fit_face, load_face_model, project, shape_of
 from eval.judges.make_face_model import action_units
 from eval.judges.mean_face import mean_shape_68, read_array_pickle
 from eval.judges.onnx_file import OnnxContract, parse_onnx_argument
-from eval.judges.pose import expected_angle, pnp_pose
+from eval.judges.pose import STEADY_POINTS, expected_angle, pnp_pose
 from mobilefaceswap_core.errors import BackendError, NoFaceError, OptionError, WeightsError
 from mobilefaceswap_core.faces.landmarks68 import MIRROR_68
 from mobilefaceswap_core.types import Face
@@ -59,6 +59,41 @@ def test_pnp_recovers_a_known_head_pose(angles):
 def test_pnp_pose_does_not_change_with_place_and_size_of_the_face():
     points = seen(mean_shape_68(), turned(8, 15, 3))
     assert np.allclose(pnp_pose(points, mean_shape_68()), pnp_pose(points * 2.5 + 300, mean_shape_68()), atol=1e-4)
+
+
+def reads(points: np.ndarray) -> np.ndarray:
+    return load_judge("pnp").measure(np.zeros((8, 8, 3), np.uint8), face_of(points))
+
+
+def test_an_expression_hardly_turns_the_head():
+    """The mean turn over changed expressions of one shape and pose; all 68 points read twice as much and more."""
+    random = np.random.default_rng(0)
+    steady, every = [], []
+    for _ in range(40):
+        a, e, f = random.normal(size=len(MODEL.identity)), *random.normal(size=(2, len(MODEL.expression)))
+        rotation = turned(*random.uniform([-8, -15, -5], [8, 15, 5]))
+        before, after = (seen(shape_of(MODEL, a, x), rotation) for x in (e, f))
+        steady.append(np.linalg.norm(reads(after) - reads(before)))
+        every.append(np.linalg.norm(pnp_pose(after, mean_shape_68()) - pnp_pose(before, mean_shape_68())))
+    assert np.mean(steady) < 0.5 * np.mean(every), (np.mean(steady), np.mean(every))
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (0, 25, 0), (15, 0, 0), (0, 0, -30), (10, -20, 12)])
+def test_the_judge_of_pose_recovers_a_known_head_pose(angles):
+    assert np.abs(reads(seen(mean_shape_68(), turned(*angles))) - angles).max() < 4.0
+
+
+def test_steady_points_are_those_that_the_face_model_moves_least():
+    spread = np.sqrt((MODEL.expression**2).sum((0, 2)))
+    others = np.setdiff1d(np.arange(68), STEADY_POINTS)
+    assert spread[list(STEADY_POINTS)].max() < np.median(spread[others])
+
+
+def test_judges_say_on_which_data_sets_weights_were_chosen_by_them():
+    for name in ("dlib", "pnp", "facemodel", "actions"):
+        info = load_judge(name).info
+        assert not info.used_in_training and "builtin" in info.selected_on and "folders" not in info.selected_on
+    assert not load_judge("facemodel-shape").info.selected_on
 
 
 def test_same_landmarks_give_the_same_coefficients():

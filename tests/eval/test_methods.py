@@ -3,18 +3,49 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import torch
 
 from eval.images import ImageReader, read_image, write_png
 from eval.methods import load_method
 from eval.options import RunOptions
 from eval.run import judge_stage, prepare, render, swap_stage
+from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.models import load_swapper
 from mobilefaceswap_core.pipeline import Pipeline
 from mobilefaceswap_core.student.export import export_baked
 from mobilefaceswap_core.types import AlignedFace, CropSpec
+
+
+def test_the_noise_floor_moves_every_judge_on_a_photo_that_is_a_jpeg_already(astronaut) -> None:
+    """A JPEG alone finds its own blocks again and changes next to nothing."""
+    from eval.face_region import find_faces, largest_face
+    from eval.judges import DEFAULT_JUDGES, load_judges
+    from eval.methods import shifted_jpeg
+
+    def jpeg(image):
+        return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 75])[1], cv2.IMREAD_COLOR)
+
+    photo = jpeg(np.ascontiguousarray(astronaut[:256, 96:352]))
+    again, floor = jpeg(photo), shifted_jpeg(photo)
+    face = largest_face(find_faces(load_detector("dlib"), photo))
+    assert floor.shape == photo.shape and np.abs(floor.astype(int) - photo).mean() > 3 * np.abs(again.astype(int) - photo).mean()
+    moved = largest_face(find_faces(load_detector("dlib"), floor))
+    for judge in load_judges(DEFAULT_JUDGES):
+        assert np.linalg.norm(judge.measure(floor, moved) - judge.measure(photo, face)) > 0.01, judge.info.name
+
+
+def test_a_network_is_evaluated_in_float32_on_every_processor(monkeypatch) -> None:
+    from mobilefaceswap_core.teachers import embedding_swapper
+
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    assert embedding_swapper.resolve_precision("auto", "cpu") is torch.bfloat16
+    method = load_method("teacher", detector="lite", device="cpu", aligned=None, base=Path())
+    assert method._pipeline.swapper._dtype is torch.float32
 
 
 @pytest.fixture(scope="module")

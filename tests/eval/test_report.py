@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
+from eval.failures import reasons_of_failures
 from eval.records import RecordWriter, write_json
 from eval.rendering import render
-from eval.report import _failures
 from eval.run_files import read_card, read_gallery_summary
 from eval.tables import Cell, Grid
 from mobilefaceswap_core.errors import OptionError
@@ -62,7 +63,9 @@ def test_a_swap_that_was_made_after_all_is_no_failure_of_the_report(tmp_path) ->
     with RecordWriter(tmp_path / "manifest.jsonl") as writer:
         for pair, status in ((0, "failed"), (1, "failed"), (0, "ok")):
             writer.write({"method": "m", "pair": pair, "status": status, "reason": "no face"})
-    assert _failures(tmp_path) == [(("m", "no face"), 1)]
+    index = pd.MultiIndex.from_tuples([("m", 0), ("m", 1)], names=["method", "pair"])
+    pairs = pd.DataFrame({"failed": [0.0, 1.0], "status": ["ok", "failed"]}, index=index)
+    assert reasons_of_failures(tmp_path, pairs) == [(("m", "no face"), 1)]
 
 
 GALLERY = {"images": 1, "identities": 1, "without_face": [], "false_accept_rate": 0.01, "thresholds": {}}

@@ -15,6 +15,7 @@ import pytest
 from eval.images import read_image, write_png
 from eval.options import RunOptions
 from eval.records import read_records
+from eval.result_folders import folder_stem
 from eval.run import judge_stage, prepare, render, summary_of, swap_stage
 from mobilefaceswap_core.errors import OptionError
 
@@ -231,18 +232,16 @@ def test_ray_actors_write_the_same_records(tmp_path, monkeypatch):
 def test_external_results_are_read_by_name_and_missing_ones_are_failures(known, tmp_path):
     folder = tmp_path / "theirs"
     rows = list(csv.DictReader((known / "pairs.csv").open()))[:4]
-    for row in rows[:2]:
-        write_png(
-            folder / f"{Path(row['source']).stem}-{Path(row['target']).stem}.png",
-            read_image(known / "inputs" / row["target"]),
-        )
-    write_png(folder / "000003.png", np.zeros((8, 8, 3), np.uint8))
+    names = [f"{folder_stem(row['source'])}-{folder_stem(row['target'])}.png" for row in rows]
+    for name, row in zip(names[:2], rows[:2], strict=True):
+        write_png(folder / name, read_image(known / "inputs" / row["target"]))
+    write_png(folder / names[3], np.zeros((8, 8, 3), np.uint8))
     go(tmp_path / "run", methods=(f"theirs={folder}",), pairs=8, limit=4, judges=("dlib", "pnp"))
     status = {r["pair"]: r for r in read_records(tmp_path / "run" / "manifest.jsonl")}
-    assert status[0]["status"] == "ok" and any(
-        "no result named" in r.get("reason", "") or "sizes" in r.get("reason", "") for r in status.values()
-    )
-    assert len(status) == 4
+    assert [status[k]["status"] for k in range(4)] == ["ok", "ok", "failed", "failed"]
+    assert "no result named" in status[2]["reason"] and "sizes must agree" in status[3]["reason"]
+    render(tmp_path / "run")
+    assert "theirs: its results are matched to pairs by folders and names." in (tmp_path / "run" / "table.md").read_text()
 
 
 def test_a_run_refuses_other_options_and_methods_that_are_none(tmp_path):
