@@ -182,11 +182,12 @@ def _video_frame(path: Path, number: int | None, reference: str) -> Image:
     """Decode forward from the keyframe before frame ``number``; exact for constant frame rates."""
     import av
 
-    from mobilefaceswap_core.files.media import bound_decoder, check_frame
+    from mobilefaceswap_core.files.frames import shown_rgb
+    from mobilefaceswap_core.files.media import bound_decoder, check_frame, picture_stream
 
     try:
         with open_media(path, name=reference) as container:
-            stream = container.streams.video[0]
+            stream = picture_stream(container, reference)
             bound_decoder(stream, reference)
             rate, base = stream.average_rate, stream.time_base
             wanted, start = number or 0, stream.start_time or 0
@@ -200,7 +201,7 @@ def _video_frame(path: Path, number: int | None, reference: str) -> Image:
                     else round(float((frame.pts - start) * base * rate))
                 )
                 if at >= wanted:
-                    return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+                    return shown_rgb(frame)
     except VideoError as error:
         raise ImageError(str(error)) from error
     except (av.error.FFmpegError, ArithmeticError, IndexError, OSError, ValueError) as error:

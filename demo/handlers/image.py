@@ -131,4 +131,4 @@ def describe(done: SwappedPhoto, spoken: str) -> str:
             model=model_words(done.model, spoken))
     ]  # fmt: skip
     lines += [say("left_alone", spoken, number=number_of(i), reason=reason) for i, reason in done.skipped.items()]
-    return "\n\n".join([*lines, say("marked", spoken)])
+    return "\n\n".join([*lines, *done.notes, say("marked", spoken)])

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from mobilefaceswap_core.errors import Cancelled, OptionError
 from mobilefaceswap_core.faces.numbers import number_of
-from mobilefaceswap_core.video import Person, VideoEvent
+from mobilefaceswap_core.video import WHOLE, Part, Person, VideoEvent
 
 from ..messages import Visit
 from ..texts import model_words, say
-from ..work.clips import SwappedClip, check_clip, plain_report, trim_clip
+from ..work.clips import SwappedClip, check_clip, plain_report
 from ..work.engine import Engine
 from ..work.services import Services
 from .assignment import PEOPLE, everyone, people_by_face
@@ -94,10 +93,11 @@ def swap(
     stop = services.jobs.begin(visit.session, _KIND)
     yield _without_result() | {"progress": bar(0, None, say("clip_starting", spoken))}
     try:
-        path = trimmed(services.engine, clip, start or 0.0, end or 0.0, spoken)
+        part = part_of(services.engine, clip, start or 0.0, end or 0.0, spoken)
         for event in services.swap_clip(
-            services.engine, sources, path, model=model, people=list(found) or None, stop=stop, choices=chosen(choices)
-        ):
+            services.engine, sources, clip, model=model, people=list(found) or None, part=part, stop=stop,
+            choices=chosen(choices),
+        ):  # fmt: skip
             yield (
                 _finished(event, spoken) if isinstance(event, SwappedClip) else {"progress": progress_of(event, spoken)}
             )
@@ -129,8 +129,8 @@ def _finished(clip: SwappedClip, spoken: str) -> dict[str, Any]:
     }
 
 
-def trimmed(engine: Engine, path: str, start_s: float, end_s: float, spoken: str) -> str | Path:
-    """The clip or the wanted part of it, within the host's limits; an end of 0 is the clip's.
+def part_of(engine: Engine, path: str, start_s: float, end_s: float, spoken: str) -> Part:
+    """The part of a clip that is wanted, within the host's limits; an end of 0 is the clip's.
 
     Raises:
         OptionError: the part is empty.
@@ -139,16 +139,13 @@ def trimmed(engine: Engine, path: str, start_s: float, end_s: float, spoken: str
     settings = engine.settings
     if start_s == 0 and end_s == 0:
         check_clip(path, settings, spoken)
-        return path
+        return WHOLE
     if 0 < end_s <= start_s:
         raise OptionError(say("trim_wrong", spoken))
     facts = check_clip(path, settings, spoken, seconds=(end_s or float("inf")) - start_s)
     if start_s >= facts.seconds:
         raise OptionError(say("trim_wrong", spoken))
-    part = engine.new_file(f"part{Path(path).suffix.lower() or '.mp4'}")
-    made = trim_clip(path, part, start_s, end_s or facts.seconds)
-    check_clip(made, settings, spoken)  # key frames may lie far apart
-    return made
+    return Part(start_s, end_s or None)
 
 
 def progress_of(event: VideoEvent, spoken: str) -> str:
