@@ -144,8 +144,8 @@ def swap_image(
         faces: "all" faces of the target, or the "largest" one.
 
     Returns:
-        The marked PNG, and what was done: faces found and swapped, those left alone by number from 1, seconds, model,
-        device, detector.
+        The marked PNG, and what was done: faces found and swapped, those left alone by number from 1, notes on what the
+        PNG lacks of the target, seconds, model, device, detector.
     """
     admitted(services, visit, consent)
     done = services.swap_photo(
@@ -154,7 +154,7 @@ def swap_image(
     facts = {
         "faces_found": done.faces_found, "faces_swapped": done.faces_swapped,
         "skipped": {str(number_of(index)): reason for index, reason in done.skipped.items()},
-        "seconds": round(done.seconds, 3), "model": done.model, "device": done.device, "detector": done.detector,
+        "notes": list(done.notes), "seconds": round(done.seconds, 3), "model": done.model, "device": done.device, "detector": done.detector,
     }  # fmt: skip
     return served(done.path), facts
 

@@ -7,7 +7,6 @@ A reference is a path relative to the data set's root, optionally followed by ``
 from __future__ import annotations
 
 import os
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -194,16 +193,16 @@ def write_png(path: Path, image: Image) -> None:
 def _video_frame(path: Path, number: int | None, reference: str) -> Image:
     """Decode forward from the keyframe before frame ``number``; exact for constant frame rates.
 
-    Turned upright and converted as the core's own videos are (:mod:`mobilefaceswap_core.video.picture`).
+    Turned upright and converted as the core's own videos are (:mod:`mobilefaceswap_core.files.frames`).
     """
     import av
 
-    from mobilefaceswap_core.files.media import bound_decoder, check_frame
-    from mobilefaceswap_core.video.picture import Stamp, picture_of
+    from mobilefaceswap_core.files.frames import shown_rgb
+    from mobilefaceswap_core.files.media import bound_decoder, check_frame, picture_stream
 
     try:
         with open_media(path, name=reference) as container:
-            stream = container.streams.video[0]
+            stream = picture_stream(container, reference)
             bound_decoder(stream, reference)
             rate, base = stream.average_rate, stream.time_base
             wanted, start = number or 0, stream.start_time or 0
@@ -217,8 +216,7 @@ def _video_frame(path: Path, number: int | None, reference: str) -> Image:
                     else round(float((frame.pts - start) * base * rate))
                 )
                 if at >= wanted:
-                    stamp = Stamp(wanted, frame.pts or 0, base or Fraction(1, 1))
-                    return np.ascontiguousarray(picture_of(frame, stamp).rgb())
+                    return shown_rgb(frame)
     except VideoError as error:
         raise ImageError(str(error)) from error
     except (av.error.FFmpegError, ArithmeticError, IndexError, OSError, ValueError) as error:

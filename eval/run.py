@@ -12,6 +12,7 @@ from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import CropSpec
 
 from .datasets import WITHOUT_ROOT, Dataset, DatasetRequest, build_dataset, read_identities
+from .inputs import check_inputs
 from .judge import made_images, run_judge
 from .judges.pose import package_version
 from .methods import parse_method
@@ -50,6 +51,7 @@ def prepare(run: Path, options: RunOptions, *, resume: bool, say: Callable[[str]
             raise OptionError(f"{run / 'pairs.csv'} was changed after the run began; start a new --out.")
         _check_drawn(run, meta.get("drawn", 0))
     else:
+        check_inputs(run, options)
         meta = _new_run(run, options, say)
     labels = [parse_method(m)[0] for m in options.methods]
     meta |= {

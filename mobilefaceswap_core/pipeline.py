@@ -83,13 +83,16 @@ class SwapResult:
     model: str
     marks: MarkOptions
 
-    def save(self, path: str | os.PathLike[str], *, like: LoadedImage | None = None, quality: int = 95) -> MarkReport:
+    def save(
+        self, path: str | os.PathLike[str], *, like: LoadedImage | None = None, quality: int = 95, personal: bool = False
+    ) -> MarkReport:  # fmt: skip
         """Write the image with everything that says it was swapped; the file appears whole or not at all.
 
         Args:
             path: the extension chooses the format.
             like: the photo it was made from; mode, depth, transparency and colour profile follow it.
             quality: see :func:`~mobilefaceswap_core.files.images.write_image`.
+            personal: carry on what ``like`` says of where, by whom and whose it is.
 
         Returns:
             Which marks the file carries, and why others are left out. A target without a swapped face carries none.
@@ -98,7 +101,9 @@ class SwapResult:
             OutputError: the file cannot be written.
         """
         marks = self.marks if self.report.faces_swapped else UNMARKED
-        saved = save_image(path, self.image, model=self.model, options=marks, like=like, quality=quality)
+        saved = save_image(
+            path, self.image, model=self.model, options=marks, like=like, quality=quality, personal=personal
+        )
         return replace(saved, applied=("watermark", *saved.applied)) if marks.watermark else saved
 
 

@@ -182,4 +182,4 @@ def describe(done: SwappedPhoto, spoken: str) -> str:
         say("left_alone", spoken, number=number_of(i), reason=in_language(reason, spoken))
         for i, reason in done.skipped.items()
     ]
-    return "\n\n".join([*lines, say("marked", spoken)])
+    return "\n\n".join([*lines, *done.notes, say("marked", spoken)])

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.video import WHOLE, Part
 
 from ..texts import say
-from ..work.clips import Part, check_clip, trim_clip
+from ..work.clips import check_clip
 from ..work.engine import Engine
 
-WHOLE: tuple[float, float] = (0.0, 0.0)
+NO_TRIM: tuple[float, float] = (0.0, 0.0)
 _MOMENT_S = 0.5
 _LEAST_S = 1.0  # a shorter clip is not worth a control
 _AT_END_S = 0.06  # the control goes in steps of 0.05 s, and its last one may lie before the clip's end
@@ -39,7 +39,7 @@ def wanted_part(control: Any, spoken: str) -> tuple[float, float]:
         OptionError: not two moments, one after the other.
     """
     if control is None:
-        return WHOLE
+        return NO_TRIM
     keys = ("start", "end", "length")
     values = [control.get(key) for key in keys] if isinstance(control, Mapping) else []
     if len(values) != len(keys) or not all(_is_moment(value) for value in values):
@@ -55,36 +55,30 @@ def _is_moment(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value >= 0
 
 
-def trimmed(engine: Engine, path: str, start_s: float, end_s: float, spoken: str) -> Part:
-    """The clip or the wanted part of it, within the host's limits; an end of 0 is the clip's.
+def part_of(engine: Engine, path: str, start_s: float, end_s: float, spoken: str) -> Part:
+    """The part of a clip that is wanted, within the host's limits; an end of 0 is the clip's.
 
     Raises:
         OptionError: the part is empty.
         VideoError: too long, or not a clip.
     """
     settings = engine.settings
-    if (start_s, end_s) == WHOLE:
+    if (start_s, end_s) == NO_TRIM:
         check_clip(path, settings, spoken)
-        return Part(path)
+        return WHOLE
     if 0 < end_s <= start_s:
         raise OptionError(say("trim_wrong", spoken))
     facts = check_clip(path, settings, spoken, seconds=(end_s or float("inf")) - start_s)
     if start_s >= facts.seconds:
         raise OptionError(say("trim_wrong", spoken))
-    part = engine.new_file(f"part{Path(path).suffix.lower() or '.mp4'}")
-    made = trim_clip(path, part, start_s, end_s or facts.seconds)
-    check_clip(made.path, settings, spoken)  # key frames may lie far apart
-    return made
+    return Part(start_s, end_s or None)
 
 
-def first_of(engine: Engine, path: str, start_s: float, end_s: float, spoken: str) -> Part:
-    """A clip that begins as the wanted part does; of a part that starts later only a moment is copied.
+def start_of(engine: Engine, path: str, start_s: float, end_s: float, spoken: str) -> Part:
+    """A moment at the start of the wanted part, however long the part is.
 
     Raises:
         OptionError: the part is empty.
         VideoError: not a clip, or its pictures are too large.
     """
-    if start_s == 0:
-        check_clip(path, engine.settings, spoken, seconds=0)
-        return Part(path)
-    return trimmed(engine, path, start_s, min(end_s or float("inf"), start_s + _MOMENT_S), spoken)
+    return part_of(engine, path, start_s, min(end_s or float("inf"), start_s + _MOMENT_S), spoken)

@@ -12,17 +12,17 @@ import gradio as gr
 
 from mobilefaceswap_core.errors import Cancelled, OptionError
 from mobilefaceswap_core.faces.numbers import number_of
-from mobilefaceswap_core.video import Person, VideoEvent
+from mobilefaceswap_core.video import Part, Person, VideoEvent
 
 from ..messages import Visit
 from ..texts import model_words, say
-from ..work.clips import Part, SwappedClip, Writing, check_clip, plain_report
+from ..work.clips import SwappedClip, Writing, check_clip, plain_report
 from ..work.services import Services
 from .assignment import PEOPLE, everyone, people_by_face
 from .choices import chosen
 from .consent import may_swap
 from .progress import bar
-from .trim import control_of, first_of, trimmed, wanted_part
+from .trim import control_of, part_of, start_of, wanted_part
 
 _KIND = "video"
 
@@ -102,10 +102,8 @@ def preview(
     if not source or not clip or several or not may_swap(consented, source, clip):
         return {"preview": None, "preview_status": "", "previewed": None}
     services.engine.admit(visit.caller)
-    first = first_of(services.engine, clip, *wanted_part(trim, visit.language), visit.language)
-    seen = services.swap_first_frame(
-        services.engine, source, first.path, model=model, choices=chosen(choices), start_s=first.lead_s
-    )
+    start = start_of(services.engine, clip, *wanted_part(trim, visit.language), visit.language)
+    seen = services.swap_first_frame(services.engine, source, clip, model=model, choices=chosen(choices), part=start)
     if seen.path is None:
         return {"preview": None, "preview_status": say("preview_none", visit.language), "previewed": wished}
     shown = gr.update(value=(seen.before, str(seen.path)), visible=True)
@@ -151,13 +149,13 @@ def swap(
     try:
         yield preview(services, visit, source=source, clip=clip, trim=trim, assignment=assignment, model=model,
                       choices=choices, previewed=previewed, consented=consented)  # fmt: skip
-        part = trimmed(services.engine, clip, *wanted_part(trim, spoken), spoken)
+        part = part_of(services.engine, clip, *wanted_part(trim, spoken), spoken)
         for event in services.swap_clip(
-            services.engine, sources, part.path, model=model, people=list(found) or None, stop=stop,
-            choices=chosen(choices), writing=Writing(quality, size, sound), start_s=part.lead_s, named_after=clip,
+            services.engine, sources, clip, model=model, people=list(found) or None, part=part, stop=stop,
+            choices=chosen(choices), writing=Writing(quality, size, sound),
         ):  # fmt: skip
             yield (
-                _finished(event, part, spoken)
+                _finished(event, clip, part, spoken)
                 if isinstance(event, SwappedClip)
                 else {"progress": progress_of(event, spoken)}
             )
@@ -178,11 +176,11 @@ def _without_result() -> dict[str, Any]:
     return {"progress": "", "result": None, "status": "", "download": hidden, "details": hidden, "report": None}
 
 
-def _finished(clip: SwappedClip, before: Part, spoken: str) -> dict[str, Any]:
+def _finished(clip: SwappedClip, before: str, part: Part, spoken: str) -> dict[str, Any]:
     return {
         "progress": "",
         "preview": gr.update(visible=False),  # the clip itself is here now
-        "result": side_by_side(before, clip.path, spoken),
+        "result": side_by_side(before, part, clip.path, spoken),
         "status": describe(clip, spoken),
         "download": gr.update(value=str(clip.path), visible=True),
         "details": gr.update(visible=True),
@@ -190,10 +188,10 @@ def _finished(clip: SwappedClip, before: Part, spoken: str) -> dict[str, Any]:
     }
 
 
-def side_by_side(before: Part, after: str | Path, spoken: str) -> str:
+def side_by_side(before: str, part: Part, after: str | Path, spoken: str) -> str:
     """Two players that the page's script keeps together; the sound is that of the result."""
-    ahead = f"muted tabindex='-1' data-ahead='{before.lead_s:.3f}'"
-    shown = [("before", before.path, "clip_before", ahead), ("after", after, "clip_after", "controls")]
+    ahead = f"muted tabindex='-1' data-ahead='{part.start_s:.3f}'"
+    shown = [("before", before, "clip_before", ahead), ("after", after, "clip_after", "controls")]
     players = "".join(
         f"<figure class='{name}'><video src='gradio_api/file={quote(str(path))}' preload='auto' playsinline loop {more} "
         f"aria-label='{escape(say(label, spoken))}'></video><figcaption>{escape(say(label, spoken))}</figcaption></figure>"

@@ -1,4 +1,4 @@
-"""Clips within the host's limits: checked before decoding, trimmed without loss, swapped and marked."""
+"""Clips within the host's limits: checked before decoding, swapped as a whole or in part, and marked."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mobilefaceswap_core.errors import OptionError, VideoError
 from mobilefaceswap_core.faces.choose import largest_few
-from mobilefaceswap_core.files.media import check_codec, open_media
+from mobilefaceswap_core.files.media import check_codec, open_media, picture_stream
 from mobilefaceswap_core.marking import save_image
 from mobilefaceswap_core.options import swap_options
 from mobilefaceswap_core.pipeline import Source
 from mobilefaceswap_core.types import Image
 from mobilefaceswap_core.video import (
+    WHOLE,
     EncodeOptions,
+    Part,
     Person,
     VideoEvent,
     VideoOptions,
@@ -124,9 +125,7 @@ def clip_facts(path: str | Path) -> ClipFacts:
 
     try:
         with open_media(path, name="This file") as container:
-            if not container.streams.video:
-                raise VideoError("This file has no pictures; wanted a video such as MP4 or WebM.")
-            stream = container.streams.video[0]
+            stream = picture_stream(container, "This file")
             check_codec(stream, "This file")
             seconds = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
             if seconds is None and container.duration:
@@ -143,7 +142,7 @@ def clip_facts(path: str | Path) -> ClipFacts:
             context = stream.codec_context
             return ClipFacts(max(seconds or 0.0, last_s - first_s), context.width, context.height, pictures)
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise VideoError("This file cannot be opened as a video. If it plays elsewhere, convert it to MP4.") from error
+        raise VideoError(f"This clip cannot be read ({error}). If it plays elsewhere, convert it to MP4.") from error
 
 
 @door("clip")
@@ -177,56 +176,6 @@ def check_clip(path: str | Path, settings: Settings, spoken: str = "en", *, seco
     return facts
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A clip, or a part of one, to be swapped.
-
-    Attributes:
-        path: the file.
-        lead_s: seconds at its beginning that are not wanted: what is copied begins with a key frame.
-    """
-
-    path: str | Path
-    lead_s: float = 0.0
-
-
-def trim_clip(path: str | Path, output: Path, start_s: float, end_s: float) -> Part:
-    """Copy a part of a clip, sound included, without coding it again.
-
-    Args:
-        path: a clip in a container.
-        output: to write, in the same container.
-        start_s: cuts at the last key frame before; the result says how long before.
-        end_s: packets after it are left out.
-
-    Raises:
-        VideoError: the clip cannot be copied.
-    """
-    import av
-
-    try:
-        with open_media(path, name="This clip") as source, av.open(str(output), "w") as result:
-            video = source.streams.video[0]
-            kept = [video, *source.streams.audio]
-            copies = {stream.index: result.add_stream_from_template(stream) for stream in kept}
-            source.seek(round(start_s * 1e6), backward=True)
-            began: Fraction | None = None  # time of the key frame that the seek found
-            for packet in source.demux(kept):
-                if packet.dts is None or packet.pts is None:
-                    continue
-                if began is None and packet.stream is video:
-                    began = packet.pts * packet.time_base
-                if began is None or packet.pts * packet.time_base < began or packet.pts * packet.time_base > end_s:
-                    continue
-                shift = round(began / packet.time_base)
-                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-                packet.stream = copies[packet.stream.index]
-                result.mux(packet)
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise VideoError("This clip cannot be trimmed without coding it again; trim it elsewhere first.") from error
-    return Part(output, max(0.0, start_s - float(began or 0)))
-
-
 @door("people")
 def people_of(engine: Engine, path: str | Path, stop: threading.Event | None = None) -> list[Person]:
     """Who appears in a clip."""
@@ -256,7 +205,7 @@ def swap_first_frame(
     *,
     model: str | None = None,
     choices: Mapping[str, Any] | None = None,
-    start_s: float = 0.0,
+    part: Part = WHOLE,
 ) -> SwappedFrame:
     """Swap the first frame of a checked clip as :func:`swap_clip` will, and write it down marked.
 
@@ -266,7 +215,7 @@ def swap_first_frame(
         path: the clip.
         model: a name of :meth:`Engine.model_names`; the host's for clips if not given.
         choices: values by the names of :data:`~mobilefaceswap_core.choices.CHOICES`.
-        start_s: seconds at the clip's beginning that are left out.
+        part: of the clip, whose first frame it is.
 
     Raises:
         VideoError: no frame of the clip can be decoded.
@@ -275,9 +224,8 @@ def swap_first_frame(
     name, budget = model or engine.default_video_model(), budget_of(engine.settings)
     pipeline, options = engine.video_pipeline(name), swap_options(choices or {})
     person = engine.prepare(name, [source], video=True)
-    with contextlib.closing(open_clip(path, spent=budget.begin())) as clip:
-        wanted = (picture for picture in clip.pictures() if picture.stamp.seconds >= start_s)
-        picture = next(wanted, None)
+    with contextlib.closing(open_clip(path, spent=budget.begin(), part=part)) as clip:
+        picture = next(iter(clip.pictures()), None)
     if picture is None:
         raise VideoError("The clip has no picture at its start. Choose another part.")
     before = picture.rgb()
@@ -300,11 +248,10 @@ def swap_clip(
     *,
     model: str | None = None,
     people: Sequence[Person] | None = None,
+    part: Part = WHOLE,
     stop: threading.Event | None = None,
     choices: Mapping[str, Any] | None = None,
     writing: Writing | None = None,
-    start_s: float = 0.0,
-    named_after: str | Path | None = None,
 ) -> Iterator[VideoEvent | SwappedClip]:
     """Swap a checked clip; progress first, the finished clip last.
 
@@ -314,11 +261,10 @@ def swap_clip(
         path: the clip.
         model: a name of :meth:`Engine.model_names`; the host's for clips if not given.
         people: of the clip, for a mapping.
+        part: of it to swap.
         stop: set to cancel; nothing is left behind then.
         choices: values by the names of :data:`~mobilefaceswap_core.choices.CHOICES`.
         writing: how the result is written.
-        start_s: seconds at the clip's beginning that are left out.
-        named_after: the visitor's clip, where ``path`` is only a part of it.
     """
     name, writing = model or engine.default_video_model(), writing or Writing()
     pipeline = engine.video_pipeline(name)
@@ -327,13 +273,11 @@ def swap_clip(
     else:
         wanted = engine.prepare(name, sources, video=True)
     first = next(iter(sources.values()))[0] if isinstance(sources, Mapping) else sources[0]
-    output = engine.new_file(result_name(str(first), str(named_after or path), ".mp4"))
-    options = VideoOptions(
-        writing.encoding(), swap_options(choices or {}), shorter_px=writing.shorter_px(), start_s=start_s
-    )
+    output = engine.new_file(result_name(str(first), str(path), ".mp4"))
+    options = VideoOptions(writing.encoding(), swap_options(choices or {}), shorter_px=writing.shorter_px())
     encoder = engine.encoder() if isinstance(wanted, dict) else None
     events = swap_video(
-        pipeline, path, output, wanted, people=people, encoder=encoder, options=options, stop=stop,
+        pipeline, path, output, wanted, people=people, encoder=encoder, options=options, part=part, stop=stop,
         budget=budget_of(engine.settings),
     )  # fmt: skip
     report = None

@@ -15,6 +15,7 @@ from mobilefaceswap_core.errors import NoFaceError, OptionError
 from mobilefaceswap_core.faces.choose import largest
 from mobilefaceswap_core.faces.numbers import number_of
 from mobilefaceswap_core.files.images import LoadedImage, read_image
+from mobilefaceswap_core.files.losses import losses
 from mobilefaceswap_core.identity.encoder import IdentityEncoder, load_identity_encoder
 from mobilefaceswap_core.models import DEFAULT_MODEL, available_swappers
 from mobilefaceswap_core.options import swap_options
@@ -40,6 +41,7 @@ class SwappedPhoto:
         faces_swapped: of them.
         swapped: the faces themselves, left to right.
         skipped: reason by face index.
+        notes: what the result lacks of the target's file.
         seconds: the swap took, reading and writing included.
         model: swapper in use.
         device: device and backend in use.
@@ -53,6 +55,7 @@ class SwappedPhoto:
     faces_swapped: int
     swapped: tuple[Face, ...]
     skipped: dict[int, str]
+    notes: tuple[str, ...]
     seconds: float
     model: str
     device: str
@@ -216,6 +219,7 @@ class Engine:
             result.report.faces_swapped,
             tuple(result.faces[index] for index in sorted(result.crops_from_frame)),
             result.report.skipped,
+            losses(loaded, path),
             time.perf_counter() - started,
             info.name,
             info.device,

@@ -90,7 +90,9 @@ def ssim_map(swapped: Image, target: Image) -> NDArray[np.float64]:
         kept = grown(box, _RADIUS, height, width)
         part = _map(swapped[seen[1] : seen[3], seen[0] : seen[2]], target[seen[1] : seen[3], seen[0] : seen[2]])
         top, left = kept[1] - seen[1], kept[0] - seen[0]
-        full[kept[1] : kept[3], kept[0] : kept[2]] = part[top : top + kept[3] - kept[1], left : left + kept[2] - kept[0]]
+        full[kept[1] : kept[3], kept[0] : kept[2]] = part[
+            top : top + kept[3] - kept[1], left : left + kept[2] - kept[0]
+        ]
     return inner(full)
 
 

@@ -19,6 +19,7 @@ from . import bench, consent, doctor, image, verify, weights
 from .output import JSON_FLAG, emit_error
 
 _BAD_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
+DEBUG_FLAG = "--debug"
 PROGRAM = "python -m mobilefaceswap_core"
 
 
@@ -30,6 +31,8 @@ class ErrorReportingGroup(TyperGroup):
     ) -> Any:
         arguments = sys.argv[1:] if args is None else list(args)
         as_json = JSON_FLAG in arguments
+        debug = DEBUG_FLAG in arguments  # anywhere, so that it can be added to the end of a command that failed
+        arguments = [argument for argument in arguments if argument != DEBUG_FLAG]
         if as_json:  # else the parser prints its own errors and leaves before we could report them
             extra["standalone_mode"] = False
         try:
@@ -49,10 +52,9 @@ class ErrorReportingGroup(TyperGroup):
                 short = BackendError("There is too little memory for this. Use smaller files or close other programs.")
                 emit_error(type(short).__name__, str(short), as_json=as_json)
                 sys.exit(short.exit_code)
-            if not as_json:
-                raise
-            traceback.print_exc()
-            emit_error(type(error).__name__, str(error), as_json=True)
+            if debug:
+                traceback.print_exc()
+            emit_error(type(error).__name__, _unexpected(error, debug=debug), as_json=as_json)
             sys.exit(1)
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -61,6 +63,13 @@ class ErrorReportingGroup(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Cancelled("Stopped. Files that were complete stay; nothing half written is left.") from None
+
+
+def _unexpected(error: Exception, *, debug: bool) -> str:
+    """One sentence about what nobody foresaw."""
+    said = " ".join(str(error).split()) or "no more is known"
+    more = "Please report it." if debug else f"Run it again with {DEBUG_FLAG} to see where, and please report it."
+    return f"Something unexpected went wrong ({type(error).__name__}: {said}). {more}"
 
 
 app = typer.Typer(
@@ -86,6 +95,9 @@ def _show_version(wanted: bool) -> None:
 def _program(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and leave.", callback=_show_version, is_eager=True)
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG_FLAG, help="Show where an unexpected error happened; may follow any command.")
     ] = False,
 ) -> None:
     """Options of the program itself."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import NoFaceError, OptionError, OutputError, SwapError
-from ..files.atomic import remove_leftovers
+from ..files.atomic import make_folder, remove_leftovers
 from .consent import check_consent
 from .options import (
     AuditLogOption,
@@ -20,6 +20,7 @@ from .options import (
     ConsentOption,
     DetectorOption,
     DeviceOption,
+    KeepPersonalOption,
     ModelOption,
     SourceFaceOption,
     ThreadsOption,
@@ -28,7 +29,7 @@ from .options import (
 )
 from .output import JsonOption, emit, emit_error, emit_json, library_output_on_stderr, note, stderr_console
 from .swap_options import with_swap_options
-from .targets import Job, plan_jobs
+from .targets import Job, check_run, plan_jobs
 
 if TYPE_CHECKING:
     from ..faces.choose import FaceChoice
@@ -60,6 +61,7 @@ def image(
     backend: BackendOption = "auto",
     threads: ThreadsOption = None,
     source_face: SourceFaceOption = None,
+    keep_personal: KeepPersonalOption = False,
     no_clobber: Annotated[
         bool, typer.Option("--no-clobber", "-n", help="Leave results that are already there.", show_default=False)
     ] = False,
@@ -79,7 +81,13 @@ def image(
     """
     faces = parse_faces(face)
     photos = photos_by_face(source or [], mapping or [], model=model)
-    jobs = plan_jobs(target, out, inputs=[photo for group in photos.values() for photo in group])
+    jobs = plan_jobs(target, out)
+    check_run(
+        {"a source": [photo for group in photos.values() for photo in group], "--target": [job.target for job in jobs]},
+        {"--out": [job.output for job in jobs], "--audit-log": audit_log},
+        model=model,
+        blocklist=blocklist,
+    )
     remove_leftovers(jobs[0].output.parent)  # of runs that were killed
     check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
@@ -91,7 +99,9 @@ def image(
         rules = HostRules.load(pipeline.detector, blocklist=blocklist, audit_log=audit_log, model=name)
         sources = load_sources(pipeline, photos, source_face, rules)
         record = partial(rules.record, "swap", sources=[path for group in photos.values() for path in group])
-        swap_one = partial(swap_file, pipeline, sources, faces=faces, options=swap, record=record)
+        swap_one = partial(
+            swap_file, pipeline, sources, faces=faces, options=swap, personal=keep_personal, record=record
+        )
         run = _run_folder if target.is_dir() else _run_single
         payload, error, summary = run(swap_one, jobs, in_use(pipeline), no_clobber)
     if as_json:
@@ -158,6 +168,7 @@ def swap_file(
     *,
     faces: FaceChoice,
     options: SwapOptions,
+    personal: bool,
     record: Callable[..., None],
 ) -> dict[str, Any]:
     """Swap one photo, mark it, write and record the result; what the JSON object of a photo holds.
@@ -167,6 +178,7 @@ def swap_file(
     """
     from ..faces.numbers import number_of
     from ..files.images import read_image
+    from ..files.losses import losses
 
     started = time.perf_counter()
     photo = read_image(job.target)
@@ -174,8 +186,12 @@ def swap_file(
     written = result.report.faces_swapped > 0
     marked = {}
     if written:
-        marks = result.save(job.output, like=photo)
-        marked = {"marks": list(marks.applied), "marks_left_out": dict(marks.left_out)}
+        marks = result.save(job.output, like=photo, personal=personal)
+        marked = {
+            "notes": list(losses(photo, job.output, personal=personal)),
+            "marks": list(marks.applied),
+            "marks_left_out": dict(marks.left_out),
+        }
         record(target=job.target, output=job.output, model=pipeline.swapper.info.name)
     return {
         "target": str(job.target),
@@ -232,7 +248,7 @@ def _run_folder(swap: Swap, jobs: Sequence[Job], used: Mapping[str, str], no_clo
     entries: list[dict[str, Any]] = []
     errors: list[SwapError] = []
     kept = 0
-    jobs[0].output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(jobs[0].output.parent)
     console = stderr_console()
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -244,6 +260,8 @@ def _run_folder(swap: Swap, jobs: Sequence[Job], used: Mapping[str, str], no_clo
                 entry = swap(job)
                 if entry["output"] is None:
                     raise no_swap_error(entry)
+                for text in entry["notes"]:
+                    note(f"{job.target.name}: {text}")
             except SwapError as error:  # reported and counted; the other photos still get their turn
                 entry = {"target": str(job.target), "output": None, "error": _error_entry(error)}
                 errors.append(error)
@@ -288,4 +306,5 @@ def _line(payload: Mapping[str, Any]) -> str:
     return (
         f"{payload['output']}: {payload['faces_swapped']} of {payload['faces_found']} faces swapped "
         f"({payload['model']}, {payload['detector']}, {payload['device']}) in {payload['seconds']:.1f} s{skipped}"
+        + "".join(f"\nnote: {text}" for text in payload["notes"])
     )

@@ -80,6 +80,14 @@ ConsentOption = Annotated[
 ]
 
 
+KeepPersonalOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-personal",
+        help="Copy what the file says of where and by whom it was taken, and its texts; left out otherwise.",
+        show_default=False,
+    ),
+]
 BlocklistOption = Annotated[
     Path | None,
     typer.Option(

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, RenderableType
 
+from ..files.atomic import with_own_names
+
 JSON_FLAG = "--json"
 JsonOption = Annotated[
     bool, typer.Option(JSON_FLAG, help="Print one JSON object on stdout and nothing else there.", show_default=False)
@@ -32,7 +34,7 @@ def library_output_on_stderr() -> Iterator[None]:
 
 def note(message: str) -> None:
     """One line for people, on stderr."""
-    stderr_console().print(message, markup=False, soft_wrap=True)
+    stderr_console().print(_printable(message), markup=False, soft_wrap=True)
 
 
 def emit_json(payload: Mapping[str, Any]) -> None:
@@ -48,17 +50,24 @@ def emit(payload: Mapping[str, Any], *human: RenderableType, as_json: bool) -> N
     console = Console(highlight=False)
     for part in human:
         if isinstance(part, str):
-            console.print(part, markup=False, soft_wrap=True)
+            console.print(_printable(part), markup=False, soft_wrap=True)
         else:
             console.print(part)
 
 
 def emit_error(kind: str, message: str, *, as_json: bool) -> None:
     """An error, as JSON on stdout or as a line on stderr."""
+    message = with_own_names(message)
     if as_json:
         emit_json({"error": {"type": kind, "message": message}})
     else:
         note(f"Error: {message}")
+
+
+def _printable(text: str) -> str:
+    """A text without what would drive a terminal: file names may hold control characters, and bytes that are no text."""
+    seen = "".join(c if c in "\n\t" or c.isprintable() else repr(c)[1:-1] for c in text)
+    return seen.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..errors import Cancelled, OptionError, OutputError
+from ..errors import Cancelled, OptionError
+from ..files.atomic import check_file_place, make_folder
 from .consent import check_consent
 from .image import in_use, load_sources, photos_by_face
 from .options import (
@@ -21,12 +22,14 @@ from .options import (
     ConsentOption,
     DetectorOption,
     DeviceOption,
+    KeepPersonalOption,
     ModelOption,
     SourceFaceOption,
     ThreadsOption,
 )
 from .output import JsonOption, emit, emit_json, library_output_on_stderr, note, stderr_console
 from .swap_options import with_swap_options
+from .targets import check_run, plan_clip
 
 if TYPE_CHECKING:
     from ..options import SwapOptions
@@ -83,6 +86,11 @@ def video(
     key_interval: Annotated[
         int, typer.Option("--key-interval", min=1, help="Frames from one detection to the next.")
     ] = 4,
+    start: Annotated[float, typer.Option("--start", min=0, metavar="SECONDS", help="Begin here in the clip.")] = 0,
+    end: Annotated[
+        float | None, typer.Option("--end", min=0, metavar="SECONDS", help="End here; the clip's end if not given.")
+    ] = None,
+    keep_personal: KeepPersonalOption = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write what happened as JSON.")
     ] = None,
@@ -99,16 +107,24 @@ def video(
     off gives what could be read, and the report says so.
     """
     photos = photos_by_face(source or [], mapping or [], model=model)
-    if report is not None and not report.parent.is_dir():
-        raise OutputError(f"{report}: the folder {report.parent} does not exist. Create it first.")
+    chosen = [path for group in photos.values() for path in group]
+    out = plan_clip(target, out)
+    check_run(
+        {"a source": chosen, "--target": target},
+        {"--out": out, "--report": report, "--audit-log": audit_log},
+        model=model,
+        blocklist=blocklist,
+    )
+    if report is not None:
+        check_file_place(report)
     check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
         from ..pipeline import Pipeline
         from ..rules.host import HostRules
-        from ..video import EncodeOptions, VideoOptions, swap_video
+        from ..video import EncodeOptions, Part, VideoOptions, swap_video
 
         options = VideoOptions(
-            encode=EncodeOptions(codec, crf, preset, pixel_format, sound),
+            encode=EncodeOptions(codec, crf, preset, pixel_format, keep_personal, sound),
             swap=swap,
             faces=face,
             smooth=smooth,
@@ -120,8 +136,8 @@ def video(
         rules = HostRules.load(pipeline.detector, blocklist=blocklist, audit_log=audit_log, model=name)
         sources = load_sources(pipeline, photos, source_face, rules)
         with stopped_by_signals() as stop:
-            done = show_progress(swap_video(pipeline, target, out, sources, options=options, stop=stop))
-        chosen = [path for group in photos.values() for path in group]
+            part = Part(start, end)
+            done = show_progress(swap_video(pipeline, target, out, sources, options=options, part=part, stop=stop))
         rules.record("video", sources=chosen, target=target, output=out, model=pipeline.swapper.info.name)
         if report is not None:
             done.write(report)
@@ -139,6 +155,9 @@ def people(
     as_json: JsonOption = False,
 ) -> None:
     """List who appears in a clip, to choose from with `video --map`."""
+    if out is not None:
+        make_folder(out)
+        check_run({"--target": target}, {"--out": sorted(out.glob("person*.png"))})
     with library_output_on_stderr():
         from ..detect import load_detector
         from ..faces.numbers import number_of
@@ -154,7 +173,6 @@ def people(
                 stop=stop,
             )
         if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
             for person in found:
                 write_image(out / f"person{number_of(person.index)}.png", person.thumbnail)
     entries = [
@@ -207,6 +225,12 @@ def live(
     if picture is None or (camera is not None and target is not None):
         raise OptionError("Give either --camera N or --target CLIP.")
     photos = photos_by_face(source or [], [], model=model)
+    check_run(
+        {"--source": source, "--target": target}, {"--out": out, "--audit-log": audit_log}, model=model,
+        blocklist=blocklist,
+    )  # fmt: skip
+    if out is not None:
+        check_file_place(out)
     check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
         from ..pipeline import Pipeline, Source

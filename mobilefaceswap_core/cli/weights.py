@@ -9,9 +9,11 @@ import typer
 from rich.table import Table
 
 from ..errors import OptionError
+from ..files.atomic import check_file_place, make_folder
 from .consent import check_consent
 from .options import AuditLogOption, BlocklistOption, ConsentOption, DetectorOption, SourceFaceOption
 from .output import JsonOption, emit, library_output_on_stderr, note, stderr_console
+from .targets import check_run
 
 
 def parity(
@@ -79,6 +81,8 @@ def convert(
         from ..student.official import convert as convert_checkpoint
 
         folder = out or cache_folder() / "official"
+        check_run({"the file": file}, {"--out": [folder / path.name for path in entries()["official"].files]})
+        make_folder(folder)
         written = convert_checkpoint(file, folder)
         sha256 = file_sha256(file)
         missing = [path.name for path in entries()["official"].files if not (folder / path.name).is_file()]
@@ -158,6 +162,12 @@ def export(
     """
     if weights_out is not None and not dynamic:
         raise OptionError("--weights-out needs --dynamic: a file with a source inside has no other inputs.")
+    check_run(
+        {"--source": source}, {"--out": out, "--weights-out": weights_out, "--audit-log": audit_log}, model=model,
+        blocklist=blocklist,
+    )  # fmt: skip
+    for place in (out, *([weights_out] if weights_out else [])):
+        check_file_place(place)
     check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
         from ..files.images import read_image

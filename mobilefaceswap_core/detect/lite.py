@@ -44,6 +44,8 @@ _INSIDE = 0.65  # a box lying this far inside a better one is a part of the same
 _SEARCH_PX = 2560  # longest side that is searched: eight network widths
 _WINDOW = 0.58  # window over picture, per level: two windows side by side share 16 % of the picture
 _SMALLEST_WINDOW_PX = 480  # below, a window shows the network an enlargement
+_LONG = 2.5  # sides in this ratio make a picture a long one; the widest films have 2.4
+_MOST_TILES = 40  # of the short side's length; what is longer is scaled down
 _QUARTER_TURNS = (1, 3, 2)  # tried in this order when an upright search finds nothing
 # Scores. Measured with CelebA crops and scikit-image's pictures without faces; see docs/detectors.md.
 _CANDIDATE = 0.35  # worth a second look
@@ -157,7 +159,7 @@ class LiteDetector:
 
     def _boxes(self, image: Image, candidate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Boxes ``(N, 4)`` in image pixels and scores ``(N,)``, best first."""
-        small, ratio = shrink(image, _SEARCH_PX)
+        small, ratio = shrink(image, search_px(image.shape[1], image.shape[0]))
         found = [
             self._search(small, window, candidate) for window in windows(small.shape[1], small.shape[0], self._levels)
         ]
@@ -192,8 +194,37 @@ class LiteDetector:
         return scores[0, :, 1].astype(np.float64), corners
 
 
+def search_px(width: int, height: int) -> int:
+    """Longest side that is searched of a picture; a long one is cut into tiles, and only its short side is limited."""
+    short, long = sorted((width, height))
+    if long <= _LONG * short:
+        return _SEARCH_PX
+    most = min(short, _SEARCH_PX * 9 // 16)  # as many rows as an ordinary photo has
+    return min(long, _MOST_TILES * most, max(_SEARCH_PX, round(long * most / short)))
+
+
 def windows(width: int, height: int, levels: int) -> Iterator[tuple[int, int, int, int]]:
-    """Left, top, right, bottom of the whole picture and of the overlapping windows of each level."""
+    """Left, top, right, bottom of the whole picture and of the overlapping windows that are searched.
+
+    A long picture, such as a panorama or the screenshot of a page, is first cut into tiles along its length: of twice its
+    short side, so that no face is cut, and of four thirds, which are searched like pictures of their own.
+    """
+    short, long = sorted((width, height))
+    if long <= _LONG * short:
+        yield from _windows_of_picture(width, height, levels)
+        return
+    yield 0, 0, width, height
+    for length, step, tile_levels in ((2 * short, short, 0), (short * 4 // 3, short * 5 // 6, levels)):
+        count = -(-(long - length) // step) + 1
+        for start in np.linspace(0, long - length, count).round().astype(int).tolist():
+            left, top = (start, 0) if width > height else (0, start)
+            tile = (length, short) if width > height else (short, length)
+            for window in _windows_of_picture(*tile, tile_levels):
+                yield left + window[0], top + window[1], left + window[2], top + window[3]
+
+
+def _windows_of_picture(width: int, height: int, levels: int) -> Iterator[tuple[int, int, int, int]]:
+    """The whole picture, and the overlapping windows of each level."""
     yield 0, 0, width, height
     for level in range(1, levels + 1):
         count = 2**level

@@ -19,6 +19,7 @@ from ..errors import OutputError
 _MARK = "mfs-part"
 _PART = re.compile(rf"\..*\.(?P<host>[0-9a-f]{{8}})-(?P<pid>\d+)-[0-9a-f]{{8}}\.{_MARK}(\..+)?")
 
+_HIDDEN = re.compile(rf"\.(?P<stem>[^/\n]*?)\.[0-9a-f]{{8}}-\d+-[0-9a-f]{{8}}\.{_MARK}(?P<suffix>\.[\w]+)?")
 
 # What a full or limited disk raises; the last is a file-size limit of the process or file system.
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -45,7 +46,7 @@ def written_whole(path: str | os.PathLike[str], *, once: bool = False, replacing
     """
     path = Path(path)
     if not path.parent.is_dir():
-        raise OutputError(f"{path}: the folder {path.parent} does not exist. Create it first.")
+        check_folder_of(path)
     part = hidden_name(path)
     try:
         if not replacing and path.is_dir() and any(path.iterdir()):
@@ -96,6 +97,46 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, private: bool = Fa
         stream.write(data)
 
 
+def check_file_place(path: Path) -> None:
+    """Refuse a place for a file before the work for it begins.
+
+    Raises:
+        OutputError: it is a folder, it lies in none, or nothing may be written there.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; wanted a file name to write to. Name a file inside it.")
+    check_folder_of(path)
+
+
+def check_folder_of(path: Path) -> None:
+    """Refuse a place for a file or folder whose own folder is missing, is a file, or may not be written to.
+
+    Raises:
+        OutputError: as said.
+    """
+    folder = path.absolute().parent
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{path}: {path.parent} is a file; wanted a folder. Choose another place.")
+    if not folder.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist. Create it first.")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{path}: no permission to write into {path.parent}. Choose another place.")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for results, with those above it; one that is there is fine.
+
+    Raises:
+        OutputError: a file has its name, or it cannot be made.
+    """
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path} is a file; wanted a folder for the results. Choose another name.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused(path, error) from error
+
+
 def refused(path: Path, error: OSError) -> OutputError:
     """The error of a file that the system would not take."""
     advice = "Free some space." if error.errno in FULL_DISK else "Check the permissions or choose another place."
@@ -105,6 +146,11 @@ def refused(path: Path, error: OSError) -> OutputError:
 def hidden_name(path: Path) -> Path:
     """A hidden name in the folder of ``path``, with its extension, that says which process writes there."""
     return path.with_name(f".{path.stem[:80]}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.{_MARK}{path.suffix}")
+
+
+def with_own_names(text: str) -> str:
+    """A message about hidden files, with the names that they were to have."""
+    return _HIDDEN.sub(lambda found: found["stem"] + (found["suffix"] or ""), text)
 
 
 def remove_leftovers(folder: Path, *, deep: bool = False) -> list[Path]:

@@ -6,6 +6,7 @@ Modes here are L, LA, RGB, RGBA, CMYK (uint8) and L16, RGB16, RGBA16 (uint16); s
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from typing import Any
 
@@ -14,11 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import PngImagePlugin
+from PIL.ExifTags import Base
 
 from ..errors import ImageError, OutputError
 from ..types import Image
+from . import tiff16
+from .exif import Facts
 
 XMP_KEY = "XML:com.adobe.xmp"  # the key under which PNG stores an XMP packet; used for every format here
+_EXIF_HEADER = b"Exif\0\0"  # stands before EXIF in JPEG, and not in PNG
 _IMAGE_DESCRIPTION, _ORIENTATION, _TIFF_XMP = 0x010E, 0x0112, 700  # EXIF 2.32 and TIFF tag numbers
 
 
@@ -99,15 +104,23 @@ def text_of(picture: PillowImage.Image) -> dict[str, str]:
 
 
 def encode(
-    native: NDArray[Any], mode: str, format_name: str, *, icc_profile: bytes | None, quality: int, text: dict[str, str]
-) -> bytes:
+    native: NDArray[Any], mode: str, format_name: str, *, icc_profile: bytes | None, quality: int, text: dict[str, str],
+    facts: Facts = Facts(), personal: bool = False,
+) -> bytes:  # fmt: skip
     """The bytes of a file. Raises OutputError where the encoder refuses the picture."""
+    exif = facts.exif(personal=personal)
     chunks = PngImagePlugin.PngInfo()
     if format_name == "PNG":
         for key, value in text.items():
             chunks.add_itxt(key, value)
+    elif format_name != "BMP":
+        _add_text(exif, text, format_name)
+    if format_name == "WEBP" and facts.dpi:
+        exif[Base.XResolution], exif[Base.YResolution], exif[Base.ResolutionUnit] = *facts.dpi, 2  # inches
     if mode in ("RGB16", "RGBA16"):
-        return _encode_png_rgb16(native, icc_profile, chunks)
+        if format_name == "TIFF":
+            return tiff16.encode(native, icc_profile=icc_profile, exif=exif, dpi=facts.dpi)
+        return _encode_png_rgb16(native, icc_profile, chunks, exif, facts.dpi)
     picture = PillowImage.fromarray(native) if mode == "L16" else PillowImage.fromarray(native, mode)
     options: dict[str, Any] = {"icc_profile": icc_profile} if icc_profile else {}
     if format_name == "PNG":
@@ -118,8 +131,12 @@ def encode(
         options.update(quality=quality, lossless=quality >= 100, exact=True, method=4)
     elif format_name == "TIFF":
         options.update(compression="tiff_adobe_deflate")
-    if format_name in ("JPEG", "WEBP", "TIFF"):
-        options.update(_text_options(text, format_name))
+    if format_name in ("JPEG", "WEBP") and XMP_KEY in text:
+        options["xmp"] = text[XMP_KEY].encode()
+    if len(exif) and format_name != "BMP":
+        options["exif"] = exif
+    if facts.dpi:
+        options["dpi"] = facts.dpi  # WebP passes over it, and has it in EXIF
     stream = io.BytesIO()
     try:
         picture.save(stream, format_name, **options)
@@ -128,23 +145,18 @@ def encode(
     return stream.getvalue()
 
 
-def _text_options(text: dict[str, str], format_name: str) -> dict[str, Any]:
-    options: dict[str, Any] = {}
+def _add_text(exif: PillowImage.Exif, text: dict[str, str], format_name: str) -> None:
     lines = [f"{key}: {value}" for key, value in text.items() if key != XMP_KEY]
-    exif = PillowImage.Exif()
     if lines:
         exif[_IMAGE_DESCRIPTION] = "\n".join(lines)
-    if XMP_KEY in text:
-        if format_name == "TIFF":
-            exif[_TIFF_XMP] = text[XMP_KEY].encode()
-        else:
-            options["xmp"] = text[XMP_KEY].encode()
-    if len(exif):
-        options["exif"] = exif
-    return options
+    if XMP_KEY in text and format_name == "TIFF":
+        exif[_TIFF_XMP] = text[XMP_KEY].encode()
 
 
-def _encode_png_rgb16(native: NDArray[Any], icc_profile: bytes | None, chunks: PngImagePlugin.PngInfo) -> bytes:
+def _encode_png_rgb16(
+    native: NDArray[Any], icc_profile: bytes | None, chunks: PngImagePlugin.PngInfo, exif: PillowImage.Exif,
+    dpi: tuple[float, float] | None,
+) -> bytes:  # fmt: skip
     # Pillow cannot write 16-bit colour. OpenCV can, but not the profile and the text: these go right after the header.
     order = cv2.COLOR_RGBA2BGRA if native.shape[2] == 4 else cv2.COLOR_RGB2BGR
     done, encoded = cv2.imencode(".png", cv2.cvtColor(native, order))
@@ -155,6 +167,11 @@ def _encode_png_rgb16(native: NDArray[Any], icc_profile: bytes | None, chunks: P
     extra = io.BytesIO()
     if icc_profile:
         PngImagePlugin.putchunk(extra, b"iCCP", b"ICC Profile\0\0", zlib.compress(icc_profile))
+    if dpi:
+        per_metre = (round(value / 0.0254) for value in dpi)
+        PngImagePlugin.putchunk(extra, b"pHYs", struct.pack(">IIB", *per_metre, 1))
+    if len(exif):
+        PngImagePlugin.putchunk(extra, b"eXIf", exif.tobytes()[len(_EXIF_HEADER) :])
     for chunk in chunks.chunks:
         PngImagePlugin.putchunk(extra, chunk[0], chunk[1])
     return data[:header_end] + extra.getvalue() + data[header_end:]

@@ -28,10 +28,12 @@ class Format:
         signature: regular expression of its first bytes; empty where they say too little.
         pillow: names under which Pillow reads it as a photo, the first also for writing; empty for clips.
         modes: layouts in which a photo can be written (see :mod:`.codecs`); empty where none is written.
-        animated: Pillow reads and writes animations of it.
+        animated: Pillow reads animations of it, and ``video`` takes it for one.
+        writes_animation: Pillow writes animations of it, with every mark that it has room for.
         time_unit_ms: in which an animation says how long a picture is shown.
         demuxer: FFmpeg's name for reading it as a clip; empty for photos.
         muxer: FFmpeg's name for writing it as a clip; empty where none is written.
+        counts_pictures: its clock is the picture's number; frames between two ticks are moved to the nearer one.
         codec: FFmpeg's encoder for such a clip if none is asked for.
         statement: how the statement of :mod:`mobilefaceswap_core.marking.metadata` gets into it: ``inside`` an encoded
             file, only ``while writing`` it, in a ``box`` at a clip's end, or not at all (empty).
@@ -45,12 +47,19 @@ class Format:
     pillow: tuple[str, ...] = ()
     modes: frozenset[str] = frozenset()
     animated: bool = False
+    writes_animation: bool = False
     time_unit_ms: int = 1
     demuxer: str = ""
     muxer: str = ""
+    counts_pictures: bool = False
     codec: str = "libx264"
     statement: Literal["inside", "while writing", "box", ""] = ""
     credentials: bool = False
+
+    @property
+    def holds_frames(self) -> bool:
+        """Whether a file of it may hold more than a photo: a clip or an animation."""
+        return bool(self.demuxer) or self.animated or self.name == "PNG"  # a PNG that moves is an APNG
 
 
 # Only formats that are pixels: Pillow would otherwise hand EPS to Ghostscript. HEIC is read where a plug-in of Pillow is
@@ -61,17 +70,20 @@ FORMATS = (
     Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), "image/jpeg", rb"\xff\xd8\xff", ("JPEG", "MPO"),
            frozenset({"L", "RGB", "CMYK"}), statement="inside", credentials=True),
     Format("WebP", (".webp",), "image/webp", rb"RIFF....WEBP", ("WEBP",),
-           frozenset({"RGB", "RGBA"}), animated=True, statement="inside", credentials=True),
+           frozenset({"RGB", "RGBA"}), animated=True, writes_animation=True, statement="inside", credentials=True),
     Format("BMP", (".bmp",), "image/bmp", rb"BM", ("BMP",), frozenset({"L", "RGB"})),
     Format("TIFF", (".tif", ".tiff"), "image/tiff", rb"II\*\0|MM\0\*", ("TIFF",),
-           frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "L16"}), statement="while writing", credentials=True),
+           frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "L16", "RGB16", "RGBA16"}), statement="while writing", credentials=True),
     Format("GIF", (".gif",), "image/gif", rb"GIF8", ("GIF",),
-           animated=True, time_unit_ms=10, statement="inside", credentials=True),
-    Format("APNG", (".apng",), "image/apng", b"", ("PNG",), animated=True, statement="inside"),
+           animated=True, writes_animation=True, time_unit_ms=10, statement="inside", credentials=True),
+    Format("APNG", (".apng",), "image/apng", b"", ("PNG",), animated=True, writes_animation=True, statement="inside"),
     Format("MPO", (".mpo",), "image/mpo", b"", ("MPO", "JPEG")),
-    Format("AVIF", (".avif", ".avifs"), "image/avif", rb"....ftypavi[fs]", ("AVIF",), credentials=True),
-    Format("HEIC", (".heic", ".heif"), "image/heic", rb"....ftyp(?:heic|heix|hevc|mif1|msf1)", ("HEIF",),
+    Format("AVIF", (".avif", ".avifs"), "image/avif", rb"....ftypavi[fs]", ("AVIF",), animated=True,
            credentials=True),
+    Format("HEIC", (".heic", ".heif", ".hif"), "image/heic", rb"....ftyp(?:heic|heix|heim|heis|mif1)", ("HEIF",),
+           credentials=True),
+    Format("HEIF sequence", (".heics", ".heifs"), "image/heic-sequence", rb"....ftyp(?:hevc|hevx|hevm|hevs|msf1)",
+           ("HEIF",), demuxer="mov"),
     Format("JPEG 2000", (".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".j2c"), "image/jp2",
            rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", ("JPEG2000",)),
     Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), "image/x-portable-anymap", rb"P[1-6]\s", ("PPM",)),
@@ -80,9 +92,10 @@ FORMATS = (
     Format("MP4", (".mp4", ".m4v"), "video/mp4", rb"....ftyp", demuxer="mov", muxer="mp4",
            statement="box", credentials=True),
     Format("3GP", (".3gp",), "video/3gpp", b"", demuxer="mov"),
-    Format("WebM", (".webm",), "video/webm", b"", demuxer="webm", muxer="webm", codec="libvpx-vp9"),
+    Format("WebM", (".webm",), "video/webm", b"", demuxer="webm", muxer="webm",
+           codec="libvpx-vp9"),
     Format("Matroska", (".mkv",), "video/x-matroska", rb"\x1aE\xdf\xa3", demuxer="matroska", muxer="matroska"),
-    Format("AVI", (".avi",), "video/x-msvideo", rb"RIFF....AVI ", demuxer="avi", muxer="avi"),
+    Format("AVI", (".avi",), "video/x-msvideo", rb"RIFF....AVI ", demuxer="avi", muxer="avi", counts_pictures=True),
     Format("MPEG-TS", (".ts", ".mts", ".m2ts"), "video/mp2t", b"", demuxer="mpegts", muxer="mpegts"),
     Format("MPEG", (".mpg", ".mpeg"), "video/mpeg", rb"\0\0\x01\xba", demuxer="mpeg"),
     Format("FLV", (".flv",), "video/x-flv", rb"FLV\x01", demuxer="flv"),
@@ -100,6 +113,7 @@ def _suffixes(rows: Iterator[Format]) -> tuple[str, ...]:
 PHOTO_SUFFIXES = _suffixes(row for row in FORMATS if row.pillow)
 WRITABLE_SUFFIXES = _suffixes(row for row in FORMATS if row.modes)  # as photos
 ANIMATION_SUFFIXES = _suffixes(row for row in FORMATS if row.animated)
+WRITABLE_ANIMATION_SUFFIXES = _suffixes(row for row in FORMATS if row.writes_animation)
 CLIP_SUFFIXES = _suffixes(row for row in FORMATS if row.demuxer)
 WRITABLE_CLIP_SUFFIXES = _suffixes(row for row in FORMATS if row.muxer)
 # Names of Pillow's readers.
@@ -118,6 +132,19 @@ def format_of_content(head: bytes) -> Format | None:
     Formats that begin alike count as the commonest: APNG as PNG, MPO as JPEG, WebM as Matroska. ``None`` for others.
     """
     return next((row for row in FORMATS if row.signature and re.match(row.signature, head, re.DOTALL)), None)
+
+
+def format_of_file(path: str | os.PathLike[str]) -> Format | None:
+    """The format that a file's content shows, else the one that its extension names.
+
+    Raises:
+        ImageError: the file cannot be read.
+    """
+    try:
+        with open(path, "rb") as stream:
+            return format_of_content(stream.read(SIGNATURE_BYTES)) or format_of(path)
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from error
 
 
 def is_photo(path: str | os.PathLike[str]) -> bool:

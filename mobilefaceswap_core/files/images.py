@@ -14,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ from PIL import Image as PillowImage
 from ..errors import ImageError, OutputError
 from ..runtime.memory import memory_guard
 from ..types import Image
+from . import tiff16
 from .atomic import write_bytes
 from .codecs import XMP_KEY, decode_png_rgb16, encode, native_of, orientation_of, rgb_of, text_of, upright
+from .exif import Facts, facts_of
 from .formats import PILLOW_PHOTOS, SIGNATURE_BYTES, WRITABLE_SUFFIXES, Format, format_of, format_of_content
 
 __all__ = [
@@ -82,6 +85,7 @@ class LoadedImage:
         orientation: EXIF orientation that was applied (1 when there was none). Never write it again.
         frames: how many frames or pages the file has; only the first is read.
         text: text the file carries: PNG text chunks, the EXIF image description, an XMP packet under ``XMP_KEY``.
+        facts: when and with what it was taken, and more that a result may carry on.
     """
 
     image: Image
@@ -93,6 +97,7 @@ class LoadedImage:
     orientation: int = 1
     frames: int = 1
     text: Mapping[str, str] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
 
     @property
     def alpha(self) -> NDArray[Any] | None:
@@ -180,16 +185,27 @@ def forget_other_formats() -> None:
     For programs that serve strangers: a library that opens a picture by itself would reach plug-ins such as EPS, which
     starts Ghostscript.
     """
-    PillowImage.init()  # all plug-ins are registered by now; none comes back later
+    _add_plugins()  # all are registered by now; none comes back later
     PillowImage.ID[:] = [name for name in PillowImage.ID if name in PILLOW_PHOTOS]
     for name in [name for name in PillowImage.OPEN if name not in PILLOW_PHOTOS]:
         del PillowImage.OPEN[name]
 
 
+@cache
+def _add_plugins() -> None:
+    """Register Pillow's own readers, and the one for photos of recent phones where its package is installed."""
+    PillowImage.init()
+    try:
+        import pillow_heif
+    except ImportError:
+        return
+    pillow_heif.register_heif_opener()
+
+
 def _opened(data: bytes, name: str, max_pixels: int) -> PillowImage.Image:
     """Pillow's picture of an encoded file, not decoded yet."""
     try:
-        PillowImage.init()
+        _add_plugins()
         formats = [name for name in PILLOW_PHOTOS if name in PillowImage.OPEN]  # some are optional in Pillow
         return PillowImage.open(io.BytesIO(data), formats=formats)
     except (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning) as error:
@@ -211,6 +227,7 @@ def write_image(
     *,
     quality: int = 95,
     text: Mapping[str, str] | None = None,
+    personal: bool = False,
 ) -> Path:
     """Write a picture; the file appears whole or not at all.
 
@@ -223,6 +240,8 @@ def write_image(
         quality: 1-100 for JPEG (4:4:4) and WebP; 100 is lossless in WebP.
         text: text to carry. PNG: one chunk per key. Others: ``key: value`` lines in the EXIF image description.
             ``XMP_KEY`` goes where the format keeps XMP.
+        personal: carry on what ``like`` says of where, by whom and whose it is; its date, camera and resolution are kept
+            anyway.
 
     Returns:
         The path written.
@@ -246,7 +265,10 @@ def write_image(
             icc_profile = None  # it describes inks, and the pixels become RGB
         native, mode = _nearest_mode(image, native, mode, row.modes)
     with memory_guard(f"Encoding {image.shape[1]} x {image.shape[0]} px as {format_name}"):
-        data = encode(native, mode, format_name, icc_profile=icc_profile, quality=quality, text=dict(text or {}))
+        data = encode(
+            native, mode, format_name, icc_profile=icc_profile, quality=quality, text=dict(text or {}),
+            facts=Facts() if like is None else like.facts, personal=personal,
+        )  # fmt: skip
     write_bytes(path, data)
     return path
 
@@ -342,9 +364,9 @@ def _what_it_is(data: bytes) -> str:
             (f"this is {name}" for start, name in named.items() if data.startswith(start)), "this is not an image"
         )
     if not row.pillow:
-        return f"this is a video ({row.name})"
+        return f"this is a clip ({row.name}); swap clips with `video`, or in the Video tab"
     if not any(name in PillowImage.OPEN for name in row.pillow):
-        return f"this is a photo in {row.name}, which is read only with a plug-in of Pillow"
+        return f"this is a photo in {row.name}, which is read where pillow-heif is installed (pip install pillow-heif)"
     return "the file is damaged or of a variant that cannot be decoded"
 
 
@@ -354,6 +376,8 @@ def _decode(picture: PillowImage.Image, data: bytes) -> LoadedImage:
     if format_name == "PNG" and data[24] == 16 and file_mode != "I;16":
         picture.load()  # checks every chunk's CRC, which OpenCV forgives
         native, mode = decode_png_rgb16(data)
+    elif format_name == "TIFF" and tiff16.is_deep(picture):
+        native, mode = tiff16.decode(data)
     else:
         native, mode = native_of(picture)
     orientation = orientation_of(picture)
@@ -368,6 +392,7 @@ def _decode(picture: PillowImage.Image, data: bytes) -> LoadedImage:
         orientation=orientation,
         frames=frames,
         text=text_of(picture),
+        facts=facts_of(picture),
     )
 
 

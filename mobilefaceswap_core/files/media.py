@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+from pathlib import Path
 from typing import Any
 
 from ..errors import BackendError, VideoError
+from .formats import SIGNATURE_BYTES, format_of_content
 from .images import MAX_PIXELS
 
 
@@ -44,13 +47,62 @@ def open_media(path: str | os.PathLike[str], *, name: str = "") -> Any:
     except ImportError as error:
         raise BackendError("Reading a clip needs PyAV: pip install av.") from error
     try:
-        return av.open(str(path), options=MEDIA_OPTIONS)
+        return av.open(file_url(path), options=MEDIA_OPTIONS, metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(
-            f"{name or path} cannot be opened as a video ({getattr(error, 'strerror', None) or error}). If it plays "
-            "elsewhere, convert it to MP4; an MP4 that was cut off while it was written has lost its index and cannot be "
-            "read."
-        ) from error
+        raise VideoError(f"{name or path} cannot be opened as a video. {_why(Path(path), error)}") from error
+
+
+def open_bytes(data: bytes) -> Any:
+    """PyAV's input container of a clip in memory, under the same limits; a context manager.
+
+    Raises:
+        VideoError: it is none.
+    """
+    import av
+
+    try:
+        return av.open(io.BytesIO(data), options={k: v for k, v in MEDIA_OPTIONS.items() if k != "protocol_whitelist"})
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(f"These bytes cannot be opened as a video ({error}). Write them again.") from error
+
+
+def file_url(path: str | os.PathLike[str]) -> str:
+    """A path as FFmpeg takes it for that file and nothing else: it would read a protocol into ``a:b.mp4``."""
+    return f"file:{os.fspath(path)}"
+
+
+def _why(path: Path, error: Exception) -> str:
+    """What is wrong with a file that FFmpeg does not open, by its first bytes."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(SIGNATURE_BYTES)
+    except OSError as refusal:
+        return f"It cannot be read ({refusal.strerror}). Check its permissions."
+    row = format_of_content(head)
+    if row is not None and row.pillow:
+        return f"It is a photo ({row.name}). Swap photos with `image`, or in the Image tab."
+    if row is not None and row.demuxer == "mov":
+        return f"It begins as {row.name}, and its index is missing or damaged, as of a recording that was cut off. Copy it again."
+    if row is not None:
+        return f"It begins as {row.name}, and is damaged. Download or copy it again."
+    reason = getattr(error, "strerror", None) or error
+    return f"It is of no kind that is read here ({reason}). If it plays elsewhere, convert it to MP4."
+
+
+def picture_stream(container: Any, name: str) -> Any:
+    """The stream of a clip that holds its pictures: no cover art, and one that can be decoded where there is one.
+
+    Raises:
+        VideoError: naming what the clip holds instead.
+    """
+    import av
+
+    cover = av.stream.Disposition.attached_pic
+    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+    if not streams:
+        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+        raise VideoError(f"{name} has no pictures, only {kinds}; wanted a video.")
+    return next((stream for stream in streams if stream.codec_context is not None), streams[0])
 
 
 def check_codec(stream: Any, name: str) -> None:

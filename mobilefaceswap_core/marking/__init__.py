@@ -5,7 +5,7 @@ Four layers: metadata, a hidden watermark in each swapped face, signed content c
 
 from __future__ import annotations
 
-from .mark import UNMARKED, MarkOptions, MarkReport, apply_pixels, finish_file, mark_crop, save_image
+from .mark import UNMARKED, MarkOptions, MarkReport, apply_pixels, finish_file, mark_crop, save_image, tags_of_clip
 from .metadata import metadata_text
 from .stage import marking_stage
 from .verify import VerifyReport, verify_file
@@ -21,5 +21,6 @@ __all__ = [
     "marking_stage",
     "metadata_text",
     "save_image",
+    "tags_of_clip",
     "verify_file",
 ]

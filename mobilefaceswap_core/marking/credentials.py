@@ -90,6 +90,12 @@ def signing_key(*, folder: Path | None = None) -> SigningKey:
         raise OptionError(f"{path} is damaged ({error}). Delete it; a new key is made at the next start.") from error
 
 
+def key_files() -> dict[str, Path]:
+    """The host's own files that marking reads, by the variables that name them: no result may take their place."""
+    names = (KEY_VARIABLE, CHAIN_VARIABLE, TRUST_VARIABLE)
+    return {name: Path(os.environ[name]) for name in names if os.environ.get(name)}
+
+
 def sign(source: Path, destination: Path, *, model: str, version: str, title: str, key: SigningKey) -> None:
     """Write a copy of an encoded file with a signed credential.
 

@@ -17,7 +17,7 @@ from ..files.images import LoadedImage, check_image, write_image
 from ..types import Image, Mask, Matrix
 from .badge import draw_badge
 from .carriers import MARK_CROP
-from .metadata import append_xmp_box, embed_metadata, metadata_text, read_metadata, tag_clip
+from .metadata import append_xmp_box, clip_tags, embed_metadata, is_tagged, metadata_text, read_metadata, tag_clip
 from .watermark import embed_crop, embed_frame, payload_for, video_strength
 
 
@@ -108,6 +108,7 @@ def save_image(
     options: MarkOptions = MarkOptions(),
     like: LoadedImage | None = None,
     quality: int = 95,
+    personal: bool = False,
     version: str | None = None,
     title: str | None = None,
 ) -> MarkReport:
@@ -120,6 +121,7 @@ def save_image(
         model: name of the swapper.
         options: see :class:`MarkOptions`.
         like: the photo it was made from; see :func:`~mobilefaceswap_core.files.images.write_image`.
+        personal: as there.
         title: name in the credentials; the file's by default.
 
     Raises:
@@ -129,8 +131,11 @@ def save_image(
     row = format_of(path)
     has_room = row is not None and bool(row.statement)
     text = metadata_text(model=model, version=version) if options.metadata and has_room else None
+    if personal and like is not None and has_room:
+        text = {**like.text, **(text or {})}
     with written_whole(path) as part:
-        write_image(part, draw_badge(image) if options.badge else image, like, quality=quality, text=text)
+        shown = draw_badge(image) if options.badge else image
+        write_image(part, shown, like, quality=quality, text=text, personal=personal)
         signed = finish_file(
             part, model=model, options=replace(options, metadata=False), version=version, title=title or path.name
         )
@@ -139,6 +144,17 @@ def save_image(
     if options.metadata and not has_room:
         left_out["metadata"] = f"{path.suffix} files have no place for it; write PNG, JPEG, WebP or TIFF."
     return MarkReport(tuple(applied), left_out)
+
+
+def tags_of_clip(*, model: str, options: MarkOptions, version: str | None = None) -> dict[str, str]:
+    """What a writer of clips puts into the container, so that :func:`finish_file` need not write the clip once more.
+
+    Args:
+        model: name of the swapper.
+        options: without ``metadata`` there are none.
+        version: of this package; the installed one by default.
+    """
+    return clip_tags(model=model, version=version or _version()) if options.metadata else {}
 
 
 def finish_file(
@@ -212,14 +228,18 @@ def _with_metadata(path: Path, part: Path, model: str, version: str) -> Path:
 
 
 def _copy_with_tags(path: Path, part: Path, model: str, version: str) -> None:
-    """Tags need the container rebuilt; a clip that PyAV cannot copy keeps its own, and still gets XMP."""
+    """Tags need the container rebuilt, unless its writer put them there; a clip that PyAV cannot copy keeps its own, and
+    still gets XMP."""
     try:
         import av
     except ImportError:
         shutil.copyfile(path, part)
         return
     try:
-        tag_clip(path, part, model=model, version=version)
+        if is_tagged(path):
+            shutil.copyfile(path, part)
+        else:
+            tag_clip(path, part, model=model, version=version)
     except (VideoError, av.FFmpegError, ValueError):
         shutil.copyfile(path, part)
 

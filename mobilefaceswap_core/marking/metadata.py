@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from ..errors import ImageError, OptionError
-from ..files.formats import SIGNATURE_BYTES, format_of_content
+from ..files.formats import SIGNATURE_BYTES, format_of, format_of_content
 
 SOFTWARE = "MobileFaceSwap in PyTorch"
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -61,6 +61,16 @@ def metadata_text(*, model: str, version: str) -> dict[str, str]:
         "Comment": STATEMENT,
         "Model": model,
         XMP_KEYWORD: xmp_packet(model=model, version=version),
+    }
+
+
+def clip_tags(*, model: str, version: str) -> dict[str, str]:
+    """The tags of a clip that players show; ``title`` stays the clip's own."""
+    return {
+        "comment": STATEMENT,
+        "encoded_by": f"{SOFTWARE} {version}",
+        "model": model,
+        "digital_source_type": DIGITAL_SOURCE_TYPE,
     }
 
 
@@ -239,32 +249,45 @@ def append_xmp_box(path: Path, *, model: str, version: str) -> None:
         stream.write(struct.pack(">I4s", len(body) + 8, b"uuid") + body)
 
 
-def tag_clip(source: Path, destination: Path, *, model: str, version: str) -> None:
-    """Copy a clip's streams and add the tags that players show: ``title`` stays, ``comment`` and ``encoded_by`` are set.
+def is_tagged(path: Path) -> bool:
+    """Whether a clip's container states, among its tags, that it is synthetic. Requires PyAV.
 
-    No packet is decoded or changed. Requires PyAV.
+    Raises:
+        VideoError: it cannot be opened.
+    """
+    from ..files.media import open_media
+
+    with open_media(path) as clip:
+        return bool(clip.metadata.get("digital_source_type") == DIGITAL_SOURCE_TYPE)
+
+
+def tag_clip(source: Path, destination: Path, *, model: str, version: str) -> None:
+    """Copy a clip and add the tags that players show: ``title`` stays, ``comment`` and ``encoded_by`` are set.
+
+    No packet is decoded or changed; streams keep their tags and dispositions, the clip its chapters. Requires PyAV.
 
     Raises:
         VideoError: the clip cannot be opened.
+        ValueError: it holds a stream that cannot be copied.
     """
     import av
 
-    from ..files.media import open_media
+    from ..files.media import file_url, open_media
 
-    with (
-        open_media(source) as clip,
-        av.open(str(destination), "w", format="mp4", options={"movflags": "use_metadata_tags+faststart"}) as copy,
-    ):
-        copy.metadata.update(
-            {**clip.metadata, "comment": STATEMENT, "encoded_by": f"{SOFTWARE} {version}", "model": model}
-        )
-        copy.metadata["digital_source_type"] = DIGITAL_SOURCE_TYPE
-        streams = {
-            stream.index: copy.add_stream_from_template(stream)
-            for stream in clip.streams
-            if stream.type in ("video", "audio", "subtitle")
-        }
-        for packet in clip.demux(*[clip.streams[index] for index in streams]):
+    row = format_of(source)
+    muxer = row.muxer if row is not None and row.muxer else "mp4"
+    options = {"movflags": "use_metadata_tags+faststart"}
+    with open_media(source) as clip, av.open(file_url(destination), "w", format=muxer, options=options) as copy:
+        copy.metadata.update({**clip.metadata, **clip_tags(model=model, version=version)})
+        copied = [stream for stream in clip.streams if stream.discard != av.stream.Discard.all]  # the rest are chapters
+        streams = {}
+        for stream in copied:
+            streams[stream.index] = copy.add_stream_from_template(stream)
+            streams[stream.index].metadata.update(stream.metadata)
+            streams[stream.index].disposition = stream.disposition
+        if chapters := clip.chapters():
+            copy.set_chapters(chapters)
+        for packet in clip.demux(*copied):
             if packet.dts is None:
                 continue
             packet.stream = streams[packet.stream.index]

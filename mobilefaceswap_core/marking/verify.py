@@ -10,8 +10,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..detect import Detector, load_detector
 from ..errors import BackendError, ImageError, VideoError
 from ..faces.choose import largest_few
@@ -261,13 +259,12 @@ def _clip_frames(path: Path, spent: Spending) -> Iterator[Image]:
         import av
     except ImportError:
         raise BackendError("Reading a clip needs PyAV: pip install av.") from None
-    from ..files.media import bound_decoder, check_frame, open_media
+    from ..files.frames import shown_rgb
+    from ..files.media import bound_decoder, check_frame, open_media, picture_stream
 
     try:
         with open_media(path) as clip:
-            if not clip.streams.video:
-                raise VideoError(f"{path} has no video stream; wanted a clip with pictures.")
-            stream = clip.streams.video[0]
+            stream = picture_stream(clip, str(path))
             bound_decoder(stream, path.name, max_pixels=most)
             start, length = clip.start_time or 0, clip.duration or 0
             last = None
@@ -284,7 +281,7 @@ def _clip_frames(path: Path, spent: Spending) -> Iterator[Image]:
                     continue
                 if frame.pts != last:
                     last = frame.pts
-                    yield np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
+                    yield shown_rgb(frame)
     except (av.FFmpegError, ValueError) as error:
         raise VideoError(f"{path} cannot be decoded ({error}). Copy the file again.") from error
 

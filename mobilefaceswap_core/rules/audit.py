@@ -13,6 +13,7 @@ from ..errors import OutputError
 from ..files.digest import bytes_sha256
 
 _MAX_LINE = 4096  # one write of this size to a file opened for appending is not interleaved with another's on Linux
+_BEGINNING = b'{"time":"'  # of every line, and so of every log
 
 
 def content_hash(data: bytes | memoryview) -> str:
@@ -47,7 +48,7 @@ class AuditLog:
             options: plain values only; no paths or names of people.
 
         Raises:
-            OutputError: the log cannot be written. A host that asked for a log should not swap without it.
+            OutputError: the log cannot be written, or the file is none. A host that asked for a log should not swap without it.
         """
         record = {
             "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
@@ -69,6 +70,11 @@ class AuditLog:
             try:
                 # A crash or a full disk may have cut the last line: start on a new one, so that only that one is lost.
                 size = os.fstat(descriptor).st_size
+                if not _BEGINNING.startswith(os.pread(descriptor, len(_BEGINNING), 0)):
+                    raise OutputError(
+                        f"{self.path} is no audit log; wanted a new file or one that this program began. Name another; this "
+                        "one was left as it is."
+                    )
                 if size and os.pread(descriptor, 1, size - 1) != b"\n":
                     line = b"\n" + line
                 written = os.write(descriptor, line)

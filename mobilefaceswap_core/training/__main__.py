@@ -167,6 +167,7 @@ def prepare(
 ) -> None:
     """Make a pack of aligned crops from photos: no minors, duplicates or bad photos."""
     from ..files.packs import write_pack
+    from ..files.places import check_named
     from .data.prepare import PrepareOptions, photos_in
     from .data.prepare import prepare as make
 
@@ -176,7 +177,9 @@ def prepare(
         people=people,  # type: ignore[arg-type]
         labels=labels, require_age=require_age, smallest_px=smallest_px, detector=detector,
     )  # fmt: skip
-    pack, report = make(photos_in(folders), name=out.stem, options=options)
+    photos = photos_in(folders)
+    check_named({"a photo": photos, "--labels": labels}, {"--out": out})
+    pack, report = make(photos, name=out.stem, options=options)
     if not len(pack):
         raise OptionError(f"No face is left for a pack: {report.text()}.")
     write_pack(pack, out)
@@ -195,11 +198,13 @@ def export(
     ] = None,
 ) -> None:
     """Write the averaged network of a student's checkpoint, or a student file, in the layout that ships."""
+    from ..files.places import check_named
     from ..student.injection import with_mixing
     from ..weights.load import load_into
     from .export import student_tensors, with_mask_of, write_network
     from .student.network import LAYOUT, TrainableStudent
 
+    check_named({"the student": run, "--mask-of": mask_of}, {"--out": out})
     network = TrainableStudent()
     tensors, facts = student_tensors(run)
     if mask_of is not None:
@@ -218,11 +223,13 @@ def average(
 ) -> None:
     """Write the mean of students: between two of one run often lies one that is better than both."""
     from ..files.digest import file_sha256
+    from ..files.places import check_named
     from ..student.injection import with_mixing
     from ..weights.load import load_into, read_safetensors
     from .export import mean_tensors, write_network
     from .student.network import LAYOUT, TrainableStudent
 
+    check_named({"a student": files}, {"--out": out})
     network = TrainableStudent()
     states = [with_mixing(read_safetensors([file]), network) for file in files]
     load_into(network, mean_tensors(states), what="the mean")
@@ -247,6 +254,7 @@ def evaluate(
     import cv2
 
     from ..files.images import write_image
+    from ..files.places import check_named
     from ..models import load_swapper
     from .data.faces import held_out_people, load_faces
     from .data.options import DataOptions
@@ -254,6 +262,7 @@ def evaluate(
     from .measure.judge import DlibJudge
     from .student.options import PairOptions
 
+    check_named({"a student": [Path(first), Path(second)], "--pack": Path(pack)}, {"--sheet": sheet})
     cv2.setNumThreads(1)
     judge = DlibJudge()
     faces = load_faces(DataOptions(packs=(pack,)))

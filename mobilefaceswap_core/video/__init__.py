@@ -4,6 +4,7 @@
 >>> report = run_to_end(swap_video(pipeline, "in.mp4", "out.mp4", source))  # doctest: +SKIP
 """
 
+from .clip import WHOLE, Part
 from .job import run_to_end, swap_video
 from .live import LiveStats, LiveSwapper
 from .options import VideoOptions
@@ -12,9 +13,11 @@ from .report import VideoEvent, VideoReport
 from .writer import EncodeOptions
 
 __all__ = [
+    "WHOLE",
     "EncodeOptions",
     "LiveStats",
     "LiveSwapper",
+    "Part",
     "Person",
     "VideoEvent",
     "VideoOptions",

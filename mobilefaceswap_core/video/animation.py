@@ -15,11 +15,13 @@ from PIL import Image as PillowImage
 
 from ..errors import VideoError
 from ..files.formats import Format
-from ..files.images import write_image
+from ..files.images import LoadedImage, write_image
 from ..files.media import open_media
+from ..files.places import is_pattern, numbered
+from .clip import Clip, ClipInfo
 from .output import encode_error
-from .picture import Picture, RgbPicture
-from .reader import Animation, Clip, ClipInfo
+from .picture import Picture, RgbPicture, YuvPicture
+from .stills import Animation
 
 _WEBP_QUALITY = 90
 
@@ -107,13 +109,16 @@ class ImageWriter:
 
     def __init__(self, part: Path, path: Path, clip: Clip) -> None:
         self.notes = ["sound cannot be stored in images"] if _has_sound(clip) else []
-        self._folder, self._pattern = part, path.name if "%" in path.name else "%05d.png"
+        self._folder, self._pattern = part, part / (path.name if path.suffix and is_pattern(path) else "%05d.png")
         self._folder.mkdir()
+        self._written = 0
 
     def write(self, picture: Picture) -> None:
         """Write one image."""
-        like = picture.like if isinstance(picture, RgbPicture) else None
-        write_image(self._folder / (self._pattern % (picture.stamp.index + 1)), picture.rgb(), like)
+        if isinstance(picture, YuvPicture) and picture.colourspace.bits > 8 and not self._written:
+            self.notes.append(f"{picture.colourspace.bits} bits a sample became 8: images are written with 8")
+        self._written += 1
+        write_image(numbered(self._pattern, picture.stamp.index + 1), picture.rgb(), _layout_of(picture))
 
     def copy(self, packet: Any) -> None:
         """Images have no sound; the note says so."""
@@ -125,6 +130,14 @@ class ImageWriter:
         """The folder is removed by whoever made its name."""
 
 
+def _layout_of(picture: Picture) -> LoadedImage | None:
+    """What a picture's image is to be like: the file it came from, or one with the same transparency."""
+    if not isinstance(picture, RgbPicture) or picture.like is not None or picture.alpha is None:
+        return picture.like if isinstance(picture, RgbPicture) else None
+    pixels = np.dstack([picture.image, picture.alpha])
+    return LoadedImage(image=picture.image, native=pixels, mode="RGBA", file_mode="RGBA", format="PNG")
+
+
 def animation_durations(clip: Clip, *, unit_ms: int) -> list[int]:
     """How long each frame is shown in milliseconds, in whole units that add up to the clip's length."""
     info: ClipInfo = clip.info
@@ -134,9 +147,10 @@ def animation_durations(clip: Clip, *, unit_ms: int) -> list[int]:
         times = [n / info.frame_rate for n in range((info.frames or 1) + 1)]
     else:
         with open_media(info.path) as container:
-            stream = container.streams.video[0]
+            stream = container.streams[clip.stream.index]
             base = Fraction(stream.time_base or 1)
             times = sorted(packet.pts * base for packet in container.demux(stream) if packet.pts is not None)
+        times = [time for time in times if info.start_s <= time and not info.is_over(time)]
         times = times or [Fraction(0)]
         times.append(times[-1] + 1 / info.frame_rate)
     marks = [round(1000 * (time - times[0]) / unit_ms) * unit_ms for time in times]

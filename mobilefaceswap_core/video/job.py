@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -16,20 +15,23 @@ from ..blend.finish import FaceMemories, finish
 from ..detect.few import LargestFaces
 from ..errors import Cancelled, OptionError, OutputError
 from ..faces.numbers import PEOPLE_COUNT, number_of
+from ..files.atomic import check_file_place
+from ..files.places import Place, check_places
 from ..identity.encoder import IdentityEncoder
-from ..marking import MarkReport, finish_file
+from ..marking import MarkReport, finish_file, tags_of_clip
 from ..pipeline import Pipeline, Source, unusable
 from ..runtime.budget import Budget, Spending
 from ..types import AlignedFace, FrameReport, Image, SwappedCrop
+from .clip import WHOLE, Clip, Part
 from .options import VideoOptions
 from .output import atomic_output, disk_error
 from .people import Person, PersonFinder, look_for_people
 from .picture import Picture, smaller
-from .reader import Clip, open_clip
+from .reader import open_clip
 from .report import VideoEvent, VideoReport
 from .stages import StageTime, run_stages
 from .tracking import TrackedFace, Tracker, follow_largest, same_place
-from .writer import Writer, clip_start, open_writer
+from .writer import Writer, names_images, open_writer
 
 _EVENT_S = 0.2  # progress is told this often
 _DEPTH = 4  # frames that may wait between two stages: five queues of 4K frames stay under 1 GB
@@ -58,6 +60,7 @@ def swap_video(
     people: Sequence[Person] | None = None,
     encoder: IdentityEncoder | None = None,
     options: VideoOptions = VideoOptions(),
+    part: Part = WHOLE,
     stop: threading.Event | None = None,
     budget: Budget = Budget(),
 ) -> Iterator[VideoEvent]:
@@ -75,6 +78,7 @@ def swap_video(
         people: from :func:`~mobilefaceswap_core.video.people.find_people` for the same clip; found first if a mapping
             is given without them.
         encoder: tells people apart; the one that ships if not given.
+        part: of the clip, with its sound; nothing of it is coded twice, and it begins with the picture that is shown then.
         stop: set from another thread to cancel.
         budget: what the job may take, counted while it runs; in each picture as many faces are followed as it has, the
             largest.
@@ -91,10 +95,11 @@ def swap_video(
     """
     target, output = Path(target), Path(output)
     stop, spent = stop or threading.Event(), budget.begin()
-    folder = output.parent if "%" in output.name else output  # a pattern names the files of a new folder
-    if target.resolve() in (output.resolve(), folder.resolve()):
-        raise OptionError(f"{output} is the clip itself; choose another name for the result.")
-    with atomic_output(folder) as part:
+    folder = output.parent if names_images(output) else output  # a pattern names the files of a new folder
+    check_places([Place("the clip", target)], [Place("the result", path) for path in dict.fromkeys((output, folder))])
+    if output.suffix and folder is output:
+        check_file_place(output)
+    with atomic_output(folder) as written:
         if isinstance(source, Mapping):
             encoder = encoder or _shipped_encoder()
             known = (yield from _looking(target, pipeline, encoder, stop, spent)) if people is None else people
@@ -105,13 +110,14 @@ def swap_video(
                 )
             people = known
         spent.new_pass()
-        clip = open_clip(target, spent=spent)
+        clip = open_clip(target, spent=spent, part=part)
         try:
             job = _Job(pipeline, clip, source, people or (), encoder, options, spent)
-            writer = open_writer(part, output, clip, options.encode, start=Fraction(options.start_s))
+            tags = tags_of_clip(model=pipeline.swapper.info.name, options=options.swap.marks)
+            writer = open_writer(written, output, clip, options.encode, tags=tags)
             try:
                 yield from job.run(writer, stop)
-                signed = _sign(part, output, pipeline, options)
+                signed = _sign(written, output, pipeline, options)
                 report = job.report(output, writer, signed)
             except OSError as error:
                 raise disk_error(error, output) from error
@@ -175,8 +181,6 @@ class _Job:
         asked_to_stop, inner = stop, threading.Event()
         started = told = time.perf_counter()
         total = self._clip.info.frames
-        if total is not None:
-            total = max(1, total - round(self._options.start_s * self._clip.info.frame_rate))
         with run_stages(stages, depth=max(_DEPTH, self._batch), stop=inner) as (works, self._times):
             for work in works:
                 self._count(work)
@@ -192,10 +196,7 @@ class _Job:
         self._seconds = time.perf_counter() - started
 
     def _decode(self, writer: Writer, _: Iterator[Any]) -> Iterator[_Work]:
-        start_s = float(clip_start(self._clip)) + self._options.start_s
         for picture in self._clip.pictures(writer.copy):
-            if self._options.start_s and picture.stamp.seconds < start_s:
-                continue
             small = picture if self._options.shorter_px is None else smaller(picture, self._options.shorter_px)
             self._size_px = small.size_px
             yield _Work(small)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from math import inf
 from typing import Any, Literal
 
 from ..errors import OptionError
@@ -27,7 +26,6 @@ class VideoOptions:
         batch: frames whose faces go through the network together; ``None``: 1 on a CPU, 16 on a GPU.
         shorter_px: larger frames are made smaller before anything is done, until their shorter side has as many pixels;
             ``None`` keeps their size.
-        start_s: seconds of the clip's beginning that are left out, sound too; the result begins there. Containers only.
     """
 
     encode: EncodeOptions = field(default_factory=EncodeOptions)
@@ -37,15 +35,12 @@ class VideoOptions:
     key_interval: int = KEY_INTERVAL
     batch: int | None = None
     shorter_px: int | None = None
-    start_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.shorter_px is not None and self.shorter_px < LEAST_SHORTER_PX:
             raise OptionError(
                 f"Frames with a shorter side of {self.shorter_px} px were asked for; wanted {LEAST_SHORTER_PX} or more."
             )
-        if not 0 <= self.start_s < inf:
-            raise OptionError(f"A start at {self.start_s} s was asked for; wanted 0 or more.")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

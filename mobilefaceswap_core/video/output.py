@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import OutputError, VideoError
-from ..files.atomic import FULL_DISK, refused, remove_leftovers, written_whole
+from ..errors import OptionError, OutputError, VideoError
+from ..files.atomic import FULL_DISK, check_file_place, check_folder_of, refused, remove_leftovers, written_whole
+from ..files.formats import WRITABLE_CLIP_SUFFIXES, format_of
 
 
 @contextlib.contextmanager
@@ -18,11 +18,28 @@ def atomic_output(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: as there; without permission before the block begins, for jobs are long.
     """
-    if path.parent.is_dir() and not os.access(path.parent, os.W_OK):
-        raise OutputError(f"{path}: no permission to write into {path.parent}. Choose another place.")
+    check_folder_of(path)
     remove_leftovers(path.parent)
     with written_whole(path) as part:
         yield part
+
+
+def check_recording(path: Path) -> None:
+    """Refuse a place for a recording before the camera starts.
+
+    Raises:
+        OptionError: no H.264 is written under such an extension.
+        OutputError: no file can be written there.
+    """
+    row = format_of(path)
+    if row is None or not row.muxer or row.codec != "libx264":
+        wanted = [
+            s for s in WRITABLE_CLIP_SUFFIXES if (row := format_of(f"x{s}")) is not None and row.codec == "libx264"
+        ]
+        raise OptionError(
+            f"{path}: cannot record {path.suffix.lower() or 'without an extension'}; wanted {', '.join(wanted)}."
+        )
+    check_file_place(path)
 
 
 def disk_error(error: OSError, path: Path) -> OutputError:

@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 
 from ..blend.paste import paste_back, touched_rectangle
 from ..faces.geometry import compose, invert, warp
+from ..files.codecs import upright as upright_pixels
+from ..files.colourspace import FULL_RANGE, LIMITED_RANGE, SD_HEIGHT, Colourspace, colourspace_of
+from ..files.frames import converted as _convert
+from ..files.frames import orientation_of_frame, rgb_of
 from ..files.images import LoadedImage
 from ..types import Image, Mask, Matrix
-from .colourspace import FULL_RANGE, LIMITED_RANGE, SD_HEIGHT, Colourspace, colourspace_of
 
 _PLANAR = re.compile(r"yuva?j?4\d\dp(9|10|12|14|16)?(le)?")
 _SAME_SAMPLES = {"nv12": "yuv420p", "nv21": "yuv420p", "nv16": "yuv422p", "nv24": "yuv444p", "p010le": "yuv420p10le"}
@@ -82,7 +85,7 @@ class YuvPicture:
         return self.frame.width, self.frame.height
 
     def rgb(self) -> Image:
-        return _convert(self.frame, "rgb24", self.colourspace).to_ndarray()
+        return rgb_of(self.frame, self.colourspace)
 
     def paste(self, crop: Image, weight: Mask, crop_from_frame: Matrix) -> None:
         if not self._owned:
@@ -135,7 +138,7 @@ class RgbPicture:
 def picture_of(frame: Any, stamp: Stamp, *, upright: bool = True) -> YuvPicture | RgbPicture:
     """A frame of a clip from a decoded ``av.VideoFrame``, turned as the clip's display matrix says."""
     name = frame.format.name
-    turns = round(frame.rotation / 90) % 4 if upright else 0
+    orientation = orientation_of_frame(frame) if upright else 1
     if name in _SAME_SAMPLES:
         frame = _convert(frame, _SAME_SAMPLES[name], colourspace_of(frame))
     elif name.startswith("gray"):
@@ -143,10 +146,11 @@ def picture_of(frame: Any, stamp: Stamp, *, upright: bool = True) -> YuvPicture 
         frame = _convert(frame, "yuv420p10le" if deep else "yuv420p", colourspace_of(frame))
     if _PLANAR.fullmatch(frame.format.name):
         colourspace = colourspace_of(frame)
-        return YuvPicture(stamp, turned(frame, turns, colourspace) if turns else frame, colourspace, bool(turns))
+        lies = orientation != 1
+        return YuvPicture(stamp, turned(frame, orientation, colourspace) if lies else frame, colourspace, lies)
     transparent = any(component.is_alpha for component in frame.format.components) or name == "pal8"
     pixels = frame.to_ndarray(format="rgba" if transparent else "rgb24")
-    pixels = np.ascontiguousarray(np.rot90(pixels, turns))
+    pixels = upright_pixels(pixels, orientation)
     alpha = np.ascontiguousarray(pixels[..., 3]) if transparent else None
     return RgbPicture(stamp, np.ascontiguousarray(pixels[..., :3]), alpha)
 
@@ -210,7 +214,8 @@ def paste_planes(
     size = (right - left, bottom - top)
     alpha = warp(weight, region_from_crop, size)
     pixels = warp(crop, region_from_crop, size, border=cv2.BORDER_REPLICATE, interpolation=cv2.INTER_CUBIC)
-    yuv = cv2.split(cv2.transform(pixels.astype(np.float32), colourspace.yuv_from_rgb()))
+    codes = pixels.astype(np.float32) if colourspace.curve is None else colourspace.curve.codes_of_shown(pixels)
+    yuv = cv2.split(cv2.transform(codes, colourspace.yuv_from_rgb()))
     top_value = 2**colourspace.bits - 1
     _blend(luma[top:bottom, left:right], yuv[0], alpha, top_value)
     small = (size[0] // step_x, size[1] // step_y)
@@ -234,16 +239,17 @@ def _blend(area: NDArray[Any], values: NDArray[Any], alpha: NDArray[Any], top_va
     area[...] = blended.astype(area.dtype)
 
 
-def turned(frame: Any, turns: int, colourspace: Colourspace) -> Any:
-    """A frame turned by quarter turns counter-clockwise, sample by sample."""
+def turned(frame: Any, orientation: int, colourspace: Colourspace) -> Any:
+    """A frame brought upright from an EXIF orientation, sample by sample."""
+    lies = orientation >= 5  # its sides change places
     ratios = [(frame.planes[0].width / p.width, frame.planes[0].height / p.height) for p in frame.planes[1:3]]
-    if turns % 2 and any(x != y for x, y in ratios) and abs(ratios[0][0] - ratios[0][1]) > 0.6:
+    if lies and any(x != y for x, y in ratios) and abs(ratios[0][0] - ratios[0][1]) > 0.6:
         # 4:2:2 would need a format with the other axis halved; full chroma loses nothing.
         frame = _convert(frame, re.sub(r"4[0-9][0-9]p", "444p", frame.format.name), colourspace)
-    width, height = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
+    width, height = (frame.height, frame.width) if lies else (frame.width, frame.height)
     result = av.VideoFrame(width, height, frame.format.name)
     for source, target in zip(planes_of(frame), planes_of(result), strict=True):
-        target[...] = np.rot90(source, turns)
+        target[...] = upright_pixels(source, orientation)
     return _described(result, frame)
 
 
@@ -256,23 +262,30 @@ def padded(frame: Any, width: int, height: int) -> Any:
     return _described(result, frame)
 
 
+def fitted(frame: Any, width: int, height: int) -> Any:
+    """A frame of another size in the middle of one of this size, as large as it fits, black around it."""
+    if not _PLANAR.fullmatch(frame.format.name):
+        return frame.reformat(width=width, height=height)
+    scale = min(width / frame.width, height / frame.height)
+    inner = [
+        max(2, min(side, round(own * scale)) // 2 * 2) for side, own in ((width, frame.width), (height, frame.height))
+    ]
+    small = frame.reformat(width=inner[0], height=inner[1])
+    result = av.VideoFrame(width, height, frame.format.name)
+    colourspace = colourspace_of(frame)
+    unit = 2 ** (colourspace.bits - 8)
+    for number, (source, target) in enumerate(zip(planes_of(small), planes_of(result), strict=True)):
+        target[...] = (0 if colourspace.full_range else 16 * unit) if number == 0 else 128 * unit
+        top, left = (target.shape[0] - source.shape[0]) // 2, (target.shape[1] - source.shape[1]) // 2
+        target[top : top + source.shape[0], left : left + source.shape[1]] = source
+    return _described(result, frame)
+
+
 def _described(frame: Any, like: Any) -> Any:
     frame.pts, frame.time_base = like.pts, like.time_base
     frame.colorspace, frame.color_range = like.colorspace, like.color_range
     frame.color_primaries, frame.color_trc = like.color_primaries, like.color_trc
     return frame
-
-
-def _convert(frame: Any, pixel_format: str, colourspace: Colourspace) -> Any:
-    """A conversion that keeps matrix and range (an RGB result is always full range)."""
-    to_rgb = pixel_format.startswith(("rgb", "bgr", "argb", "gbr"))
-    return frame.reformat(
-        format=pixel_format,
-        src_colorspace=colourspace.swscale_code,
-        dst_colorspace=colourspace.swscale_code,
-        src_color_range=colourspace.range_code,
-        dst_color_range=FULL_RANGE if to_rgb else colourspace.range_code,
-    )
 
 
 def _rgb_to(frame: Any, pixel_format: str) -> Any:

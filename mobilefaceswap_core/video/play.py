@@ -16,9 +16,10 @@ import cv2
 import numpy as np
 
 from ..errors import BackendError, VideoError
+from ..files.media import file_url
 from ..types import Image
 from .live import LiveStats, LiveSwapper
-from .output import atomic_output
+from .output import atomic_output, check_recording, encode_error
 from .reader import open_clip
 
 _RECORD_BASE = Fraction(1, 1000)
@@ -93,8 +94,11 @@ def play(
 
     Raises:
         VideoError: no such camera or clip.
+        OptionError: nothing is recorded in such a format.
         BackendError: this OpenCV has no windows.
     """
+    if record is not None:
+        check_recording(record)
     stop = stop or threading.Event()
     frames = _camera(picture, stop) if isinstance(picture, int) else _played(picture, stop)
     newest = NewestFrame()
@@ -191,7 +195,7 @@ class _Recorder:
         """Encode one frame; sides are cut to even numbers."""
         height, width = (side - side % 2 for side in image.shape[:2])
         if self._stream is None:
-            self._container = av.open(str(self._part), "w")
+            self._container = av.open(file_url(self._part), "w")
             self._stream = self._container.add_stream(
                 "libx264", rate=_CAMERA_RATE, options={"crf": "20", "preset": "veryfast", "tune": "zerolatency"}
             )
@@ -200,7 +204,10 @@ class _Recorder:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), format="rgb24")
         self._last = max(self._last + 1, round(time_s / _RECORD_BASE))
         frame.pts, frame.time_base = self._last, _RECORD_BASE
-        self._container.mux(self._stream.encode(frame))
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (av.error.FFmpegError, OSError) as error:
+            raise encode_error(error, "libx264") from error
 
     def __exit__(self, kind: Any, *_: Any) -> None:
         if self._container is None:

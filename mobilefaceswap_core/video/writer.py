@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import collections
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import av
 
 from ..errors import OptionError, VideoError
-from ..files.formats import ANIMATION_SUFFIXES, WRITABLE_CLIP_SUFFIXES, Format, format_of
+from ..files.formats import WRITABLE_ANIMATION_SUFFIXES, WRITABLE_CLIP_SUFFIXES, Format, format_of
+from ..files.media import file_url
+from ..files.places import is_pattern
 from .animation import AnimationWriter, ImageWriter
+from .clip import Clip
+from .compared import lacking
+from .copying import Copies, copy_streams, is_personal, kept_tags
+from .described import HdrMetadata, hdr_metadata
 from .output import encode_error
-from .picture import Picture, RgbPicture, YuvPicture, padded
-from .reader import Clip
-
-_COPIED = ("audio", "subtitle")
+from .picture import Picture, RgbPicture, YuvPicture, fitted, padded
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +35,15 @@ class EncodeOptions:
         preset: speed of x264 and x265. ``veryfast`` leaves a core for the swap.
         pixel_format: ``keep`` writes depth and subsampling of the clip where the encoder has them; ``yuv420p`` plays
             everywhere.
-        sound: whether sound is copied.
+        keep_personal: copy tags that say where, or by whom, the clip was taken.
+        sound: copy the clip's sound.
     """
 
     codec: str = "auto"
     crf: float = 18
     preset: str = "veryfast"
     pixel_format: str = "keep"
+    keep_personal: bool = False
     sound: bool = True
 
 
@@ -61,47 +67,47 @@ class Writer(Protocol):
         ...
 
 
-def open_writer(part: Path, path: Path, clip: Clip, options: EncodeOptions, *, start: Fraction = Fraction(0)) -> Writer:
+def open_writer(
+    part: Path, path: Path, clip: Clip, options: EncodeOptions, *, tags: Mapping[str, str] = MappingProxyType({})
+) -> Writer:
     """A writer for the kind of output that ``path`` names, writing to ``part``.
 
     Args:
-        part: written to.
-        path: names the kind.
-        clip: whose frames and sound will come.
-        options: see :class:`EncodeOptions`.
-        start: time of the clip that becomes 0; sound before it is left out. Containers only.
+        part: the hidden name that is written to.
+        path: the name that the result will have.
+        clip: that is read.
+        options: how frames are written.
+        tags: of the result, beside the clip's own.
 
     Raises:
         OptionError: unknown extension or encoder, or a start where none can be.
     """
     row = format_of(path)
-    if start and (row is None or not row.muxer):
-        raise OptionError(f"{path}: a start was given; wanted the name of a clip such as out.mp4, or no start.")
-    if not path.suffix or (row is not None and row.modes and "%" in path.name):
+    if not path.suffix or names_images(path):
         return ImageWriter(part, path, clip)
-    if row is not None and row.animated:
+    if row is not None and row.writes_animation:
         return AnimationWriter(part, row, clip)
     if row is None or not row.muxer:
-        wanted = ", ".join((*WRITABLE_CLIP_SUFFIXES, *ANIMATION_SUFFIXES))
+        wanted = ", ".join((*WRITABLE_CLIP_SUFFIXES, *WRITABLE_ANIMATION_SUFFIXES))
         raise OptionError(
             f"{path}: cannot write {path.suffix.lower()} clips; wanted {wanted}, or a name without extension for a folder "
             "of images."
         )
-    return MediaWriter(part, row, clip, options, start)
+    return MediaWriter(part, row, clip, options, tags)
 
 
-def clip_start(clip: Clip) -> Fraction:
-    """When a clip begins by its own clock. One cut out of a broadcast starts at some hour of the day."""
-    start = clip.container.start_time if clip.container is not None else None
-    return Fraction(start, 1_000_000) if start and start > 0 else Fraction(0)
+def names_images(path: Path) -> bool:
+    """Whether an output is a pattern for the pictures of a new folder, such as ``out/%05d.png``."""
+    row = format_of(path)
+    return row is not None and bool(row.modes) and is_pattern(path)
 
 
 class MediaWriter:
     """A container of PyAV. Packets of other streams are written unchanged, in step with the frames."""
 
-    def __init__(self, part: Path, row: Format, clip: Clip, options: EncodeOptions, start: Fraction) -> None:
+    def __init__(self, part: Path, row: Format, clip: Clip, options: EncodeOptions, tags: Mapping[str, str]) -> None:
         self.notes: list[str] = []
-        self._clip, self._options, self._row = clip, options, row
+        self._part, self._clip, self._options, self._row, self._tags = part, clip, options, row, tags
         self._name = row.codec if options.codec == "auto" else options.codec
         try:
             self._codec = av.codec.Codec(self._name, "w")
@@ -109,13 +115,15 @@ class MediaWriter:
             raise OptionError(
                 f"There is no encoder {self._name!r} here; try libx264, libx265 or libvpx-vp9."
             ) from error
-        flags = {"movflags": "+faststart"} if row.demuxer == "mov" else {}
-        self._out = av.open(str(part), "w", format=row.muxer, options=flags)
+        flags = {"movflags": "+faststart+use_metadata_tags"} if row.demuxer == "mov" else {}
+        try:
+            self._out = av.open(file_url(part), "w", format=row.muxer, options=flags)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise encode_error(error, self._name) from error
         self._stream: Any = None
-        self._copies: dict[int, Any] = {}
-        self._pending: collections.deque[Any] = collections.deque()
-        self._leaves_out = start > 0
-        self._start_s = start + clip_start(clip)
+        self._copies = Copies()
+        self._start_s = clip.info.start_s
+        self._last_pts: int | None = None
         self._closed = False
 
     def write(self, picture: Picture) -> None:
@@ -127,22 +135,39 @@ class MediaWriter:
             if (frame.width, frame.height) == self._clip_size:
                 frame = padded(frame, *self._size)
             else:  # some containers change size in the middle; one encoder cannot
-                frame = frame.reformat(width=self._size[0], height=self._size[1])
-                self._note("the clip changes its frame size; all frames were brought to the first one's")
-        base = picture.stamp.time_base
-        frame.pts = picture.stamp.pts - round(self._start_s / base)
-        frame.time_base, frame.duration = base, picture.stamp.duration
+                frame = fitted(frame, *self._size)
+                self._note("the clip changes its frame size; all frames were fitted into the first one's")
+        self._time(frame, picture)
         frame.pict_type = 0  # else x264 repeats the input's choice of key frames
         try:
             self._out.mux(self._stream.encode(frame))
-            self._write_pending(picture.stamp.seconds)
-        except av.error.FFmpegError as error:
+            self._copies.write(self._out, self._start_s, picture.stamp.seconds)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
             raise encode_error(error, self._name) from error
+
+    def _time(self, frame: Any, picture: Picture) -> None:
+        """When a frame is shown: on the clip's own clock, or as the nearest picture where a container counts pictures."""
+        stamp = picture.stamp
+        at = stamp.pts * stamp.time_base - self._start_s
+        pts = round(at / self._base)
+        if self._last_pts is not None and pts <= self._last_pts:
+            pts = self._last_pts + 1
+        self._last_pts = pts
+        frame.pts, frame.time_base = pts, self._base
+        frame.duration = round(stamp.duration * stamp.time_base / self._base)
 
     def _open_streams(self, first: Picture) -> None:
         info, source = self._clip.info, self._clip.container
+        self._base = 1 / info.frame_rate if self._row.counts_pictures else info.time_base
         self._format = self._choose_format(first)
-        stream: Any = self._out.add_stream(self._name, rate=info.frame_rate, options=self._codec_options())
+        described = first.video_frame(self._format)
+        options = self._codec_options(hdr_metadata(described), is_interlaced=described.interlaced_frame)
+        try:
+            stream: Any = self._out.add_stream(self._name, rate=info.frame_rate, options=options)
+        except ValueError as error:
+            raise OptionError(
+                f"{self._row.name} cannot hold {self._name} ({error}). Write .mkv, or leave --codec."
+            ) from error
         self._clip_size = first.size_px
         width, height = self._clip_size
         if self._name in ("libx264", "libx265") and "42" in self._format:  # 4:2:0 and 4:2:2 need even sides there
@@ -155,39 +180,36 @@ class MediaWriter:
             )
         context = stream.codec_context
         stream.width, stream.height, stream.pix_fmt = width, height, self._format
-        context.time_base, context.framerate = info.time_base, info.frame_rate
+        context.time_base, context.framerate = self._base, info.frame_rate
         if info.sample_aspect:
             context.sample_aspect_ratio = info.sample_aspect
-        described = first.video_frame(self._format)
         context.colorspace, context.color_range = int(described.colorspace), int(described.color_range)
         context.color_primaries, context.color_trc = int(described.color_primaries), int(described.color_trc)
         self._stream = stream
         if source is None:
             return
-        self._out.metadata.update(source.metadata)
+        personal = self._options.keep_personal
+        self._out.metadata.update(kept_tags(source.metadata, personal=personal) | self._tags)
+        if not personal and any(map(is_personal, source.metadata)):
+            self._note("where or by whom the clip was taken was left out")
         stream.metadata.update({k: v for k, v in self._clip.stream.metadata.items() if k in ("language", "title")})
-        for other in source.streams:
-            self._add_copy(other)
-        if chapters := source.chapters():
+        stream.disposition = self._clip.stream.disposition
+        self._copies = copy_streams(self._clip, self._out, self._row, sound=self._options.sound)
+        for text in self._copies.notes:
+            self._note(text)
+        if chapters := self._chapters(source):
             self._out.set_chapters(chapters)
 
-    def _add_copy(self, other: Any) -> None:
-        if other.index == self._clip.stream.index or (other.type == "audio" and not self._options.sound):
-            return
-        codec = other.codec_context.name if other.codec_context is not None else other.type
-        if other.type not in _COPIED:
-            self._note(f"stream {other.index} ({other.type}) is neither sound nor subtitles and was left out")
-            return
-        canonical = other.codec_context.codec.canonical_name
-        if not {codec, canonical} & self._out.supported_codecs:
-            self._note(
-                f"stream {other.index} ({other.type}, {codec}) cannot be stored in {self._row.name}; write .mkv to keep it"
-            )
-            return
-        copy = self._out.add_stream_from_template(other)
-        copy.metadata.update(other.metadata)
-        copy.disposition = other.disposition
-        self._copies[other.index] = copy
+    def _chapters(self, source: Any) -> list[Any]:
+        """The clip's chapters on the result's clock; those that lie before it are left out."""
+        kept = []
+        for chapter in source.chapters():
+            base = Fraction(chapter["time_base"])
+            shift = round(self._start_s / base)
+            start, end = chapter["start"] - shift, chapter["end"] - shift
+            if end > 0:
+                kept.append({**chapter, "start": max(0, start), "end": end})
+        return kept
 
     def _choose_format(self, first: Picture) -> str:
         own = first.frame.format.name if isinstance(first, YuvPicture) else ""
@@ -214,10 +236,21 @@ class MediaWriter:
         self._note(f"{self._name} cannot write {own}; frames were converted to {chosen}")
         return chosen
 
-    def _codec_options(self) -> dict[str, str]:
+    def _codec_options(self, hdr: HdrMetadata, *, is_interlaced: bool) -> dict[str, str]:
         crf = f"{self._options.crf:g}"
-        if self._name in ("libx264", "libx265"):
-            extra = {"x265-params": "log-level=error"} if self._name == "libx265" else {}
+        parameters = hdr.parameters(self._name)
+        if hdr and not parameters:
+            self._note(f"{self._name} is not told of the clip's static HDR metadata; libx264 and libx265 are")
+        if is_interlaced and self._name != "libx264":
+            self._note(f"the clip is interlaced; {self._name} writes its frames as they are and does not say so")
+        if self._name == "libx265":
+            extra = {"x265-params": _joined({"log-level": "error", **parameters})}
+            return {"crf": crf, "preset": self._options.preset, **extra}
+        if self._name == "libx264":
+            if self._clip.info.is_steady:
+                parameters["force-cfr"] = "1"  # else the stream names the clock of the clip as its rate, such as 600
+            extra = {"x264-params": _joined(parameters)} if parameters else {}
+            extra |= {"flags": "+ildct+ilme"} if is_interlaced else {}
             return {"crf": crf, "preset": self._options.preset, **extra}
         if self._name.startswith("libvpx"):
             # cpu-used 5 is the fastest setting libvpx offers for files.
@@ -228,27 +261,7 @@ class MediaWriter:
 
     def copy(self, packet: Any) -> None:
         """See :meth:`Writer.copy`."""
-        if self._leaves_out and packet.pts is not None and packet.pts * packet.time_base < self._start_s:
-            return
-        self._pending.append(packet)
-
-    def _write_pending(self, until_s: float | None) -> None:
-        """Packets of other streams up to a time; all of them with ``None``."""
-        while self._pending:
-            packet = self._pending[0]
-            time = packet.dts if packet.dts is not None else packet.pts
-            if until_s is not None and time is not None and float(time * packet.time_base) > until_s:
-                return
-            self._pending.popleft()
-            stream = self._copies.get(packet.stream.index)
-            if stream is None:
-                continue
-            shift = round(self._start_s / packet.time_base)
-            if shift:
-                packet.pts = None if packet.pts is None else packet.pts - shift
-                packet.dts = None if packet.dts is None else packet.dts - shift
-            packet.stream = stream
-            self._out.mux_one(packet)
+        self._copies.take(packet)
 
     def finish(self) -> None:
         """See :meth:`Writer.finish`."""
@@ -256,11 +269,15 @@ class MediaWriter:
             raise VideoError("The clip gave no frame to write.")
         try:
             self._out.mux(self._stream.encode())
-            self._write_pending(None)
+            self._copies.write(self._out, self._start_s, None)
             self._closed = True
             self._out.close()
-        except (av.error.FFmpegError, OSError) as error:
+        except (av.error.FFmpegError, OSError, ValueError) as error:
             raise encode_error(error, self._name) from error
+        if self._clip.container is not None:
+            personal = self._options.keep_personal
+            for text in lacking(self._clip, self._part, self._row, self._copies, personal=personal):
+                self._note(text)
 
     def abort(self) -> None:
         """See :meth:`Writer.abort`."""
@@ -274,3 +291,8 @@ class MediaWriter:
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+
+def _joined(parameters: Mapping[str, str]) -> str:
+    """Parameters as x264 and x265 read them."""
+    return ":".join(f"{name}={value}" for name, value in parameters.items())

@@ -105,7 +105,12 @@ def test_a_run_in_which_every_pair_fails_ends_with_an_error(mixed, tmp_path) -> 
     run, _ = mixed
     (tmp_path / "empty").mkdir()
     with pytest.raises(OptionError, match=r"Every pair failed for every method: .*no result named"):
-        go(tmp_path / "run", dataset="pairs", root=str(run.parent / "in"), methods=("target", f"x={tmp_path / 'empty'}"))
+        go(
+            tmp_path / "run",
+            dataset="pairs",
+            root=str(run.parent / "in"),
+            methods=("target", f"x={tmp_path / 'empty'}"),
+        )
 
 
 def test_records_of_other_definitions_are_refused(mixed, tmp_path) -> None:

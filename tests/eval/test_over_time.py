@@ -104,7 +104,9 @@ def forensics(tmp_path_factory, astronaut):
     face = np.ascontiguousarray(astronaut[:256, 96:352])
     for clip in ("000", "003"):
         for k in range(12):
-            write_png(root / "original_sequences" / "youtube" / "c23" / "frames" / clip / f"{k:04d}.png", np.roll(face, k, 1))
+            write_png(
+                root / "original_sequences" / "youtube" / "c23" / "frames" / clip / f"{k:04d}.png", np.roll(face, k, 1)
+            )
     for k in range(9):
         write_png(root / "manipulated_sequences" / "FaceShifter" / "c23" / "frames" / "000_003" / f"{k:04d}.png", face)
     return root

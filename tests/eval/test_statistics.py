@@ -77,9 +77,7 @@ def test_all_hits_are_no_certainty() -> None:
 def test_a_rate_of_independent_pairs_has_the_interval_of_clopper_and_pearson() -> None:
     values = np.r_[np.ones(300), np.zeros(100)]
     low, high = rate_interval(values, own(400), own(400))
-    assert (low, high) == pytest.approx(
-        (stats.beta.ppf(0.025, 300, 101), stats.beta.ppf(0.975, 301, 100)), abs=0.002
-    )
+    assert (low, high) == pytest.approx((stats.beta.ppf(0.025, 300, 101), stats.beta.ppf(0.975, 301, 100)), abs=0.002)
 
 
 def test_pairs_of_one_person_widen_the_interval_on_either_side() -> None:
@@ -119,7 +117,10 @@ def brute_force(differences: np.ndarray) -> float:
     """The exact p-value, in fractions."""
     exact = [Fraction(float(d)) for d in differences]
     observed = abs(sum(exact))
-    sums = [abs(sum(sign * d for sign, d in zip(signs, exact, strict=True))) for signs in product((1, -1), repeat=len(exact))]
+    sums = [
+        abs(sum(sign * d for sign, d in zip(signs, exact, strict=True)))
+        for signs in product((1, -1), repeat=len(exact))
+    ]
     return sum(s >= observed for s in sums) / len(sums)
 
 

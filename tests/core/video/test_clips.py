@@ -73,29 +73,6 @@ def swapped_frame(clip: Path, folder: Path) -> np.ndarray:
     return clips.read_frames(folder / "whole.mp4")[5]
 
 
-def test_a_result_can_begin_later_with_pictures_and_sound_in_step(with_sound: Path, tmp_path: Path) -> None:
-    options = VideoOptions(encode=LOSSLESS, swap=PLAIN, start_s=0.3)
-    report = run_to_end(swap_video(painter(), with_sound, tmp_path / "out.mp4", painted(RED), options=options))
-    left = [time for time in clips.read_times(with_sound) if float(time) >= 0.3]
-    times = clips.read_times(tmp_path / "out.mp4")
-    assert report.frames == len(left) == len(times) < 20
-    assert [float(a - times[0]) for a in times] == pytest.approx([float(b - left[0]) for b in left], abs=1e-3)
-    assert float(times[0]) == pytest.approx(float(left[0]) - 0.3, abs=1e-3)
-    before, after = (clips.packets(path, "audio") for path in (with_sound, tmp_path / "out.mp4"))
-    assert after == before[-len(after) :] and len(before) - len(after) == pytest.approx(
-        0.3 * 16000 / 1024, abs=2
-    )  # AAC begins with a packet of silence
-
-
-@pytest.mark.parametrize("name", ["out.gif", "out"])
-def test_only_containers_can_begin_later(with_sound: Path, tmp_path: Path, name: str) -> None:
-    options = VideoOptions(swap=PLAIN, start_s=0.3)
-    with pytest.raises(OptionError, match="a start was given"):
-        run_to_end(swap_video(painter(), with_sound, tmp_path / name, painted(RED), options=options))
-    with pytest.raises(OptionError, match="wanted 0 or more"):
-        VideoOptions(start_s=-1)
-
-
 def test_a_picture_that_is_small_enough_is_left_alone_and_one_with_alpha_keeps_it() -> None:
     pixels = np.zeros((90, 160, 3), np.uint8)
     pixels[:, 80:] = 255

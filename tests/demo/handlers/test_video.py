@@ -13,13 +13,13 @@ import pytest
 
 from demo.examples.clips import example_clips
 from demo.examples.pairs import portraits
-from demo.handlers.trim import control_of, first_of, trimmed, wanted_part
+from demo.handlers.trim import control_of, part_of, start_of, wanted_part
 from demo.handlers.video import forget, halt, look, measure, preview, swap
 from demo.messages import Visit
-from demo.work.clips import Part, SwappedClip, SwappedFrame
+from demo.work.clips import SwappedClip, SwappedFrame
 from demo.work.services import Services
 from mobilefaceswap_core.errors import Cancelled, OptionError, VideoError
-from mobilefaceswap_core.video import Person, VideoEvent
+from mobilefaceswap_core.video import WHOLE, Part, Person, VideoEvent
 from tests.fakes.painted import painted_engine
 
 VISIT = Visit(session="me")
@@ -134,7 +134,7 @@ def test_closing_the_answer_ends_its_job(clip: str) -> None:
 @pytest.mark.parametrize(("start", "end"), [(2.0, 1.0), (1.0, 1.0), (5.0, 0.0)])
 def test_a_trim_that_holds_nothing_is_refused(clip: str, start: float, end: float) -> None:
     with pytest.raises(OptionError, match="must lie after its start"):
-        trimmed(painted_engine(), clip, start, end, "en")
+        part_of(painted_engine(), clip, start, end, "en")
 
 
 @pytest.mark.parametrize(
@@ -160,8 +160,8 @@ def test_the_control_says_which_part_and_its_end_is_the_clips(clip: str) -> None
 def test_a_clip_that_is_too_long_can_still_be_trimmed(clip: str) -> None:
     strict = Services.of(painted_engine(max_video_seconds=1))
     assert measure(strict, VISIT, clip=clip)["trim"]["visible"]
-    assert first_of(strict.engine, clip, 0.0, 0.0, "en") == Part(clip)
-    assert first_of(strict.engine, clip, 1.0, 0.0, "en").path != clip
+    assert start_of(strict.engine, clip, 0.0, 0.0, "en") == Part(0.0, 0.5)
+    assert start_of(strict.engine, clip, 1.0, 0.0, "en") == Part(1.0, 1.5)
 
 
 def test_the_first_frame_is_there_once_face_and_clip_are(clip: str, photo: str) -> None:
@@ -170,8 +170,8 @@ def test_the_first_frame_is_there_once_face_and_clip_are(clip: str, photo: str) 
         wanted = ("source", "clip", "trim", "assignment", "model", "choices", "previewed", "consented")
         return preview(services(swap_first_frame=seen), VISIT, **{name: given[name] for name in wanted})
 
-    def seen(engine: Any, source: str, path: Any, **rest: Any) -> SwappedFrame:
-        asked_for.append(path)
+    def seen(engine: Any, source: str, path: Any, *, part: Part, **rest: Any) -> SwappedFrame:
+        asked_for.append(part.start_s)
         return SwappedFrame(np.zeros((4, 4, 3), np.uint8), Path("made.png"))
 
     asked_for: list[Any] = []
@@ -179,10 +179,10 @@ def test_the_first_frame_is_there_once_face_and_clip_are(clip: str, photo: str) 
         assert asked(**missing)["preview"] is None
     assert asked_for == []
     made = asked()
-    assert made["preview"]["value"][1] == "made.png" and asked_for == [clip]
+    assert made["preview"]["value"][1] == "made.png" and asked_for == [0.0]
     assert asked(previewed=made["previewed"]) == {} and len(asked_for) == 1
     asked(trim=control(1.0, 2.0))
-    assert asked_for[-1] != clip
+    assert asked_for[-1] == 1.0
 
 
 def test_what_the_page_offers_needs_no_consent(clip: str) -> None:
@@ -195,9 +195,9 @@ def test_what_the_page_offers_needs_no_consent(clip: str) -> None:
     assert list(swap(shop, VISIT, **inputs(source=face, clip=clip, consented=False))) == [{}]
 
 
-def test_a_clip_that_is_not_trimmed_is_used_as_it_is(clip: str) -> None:
-    assert trimmed(painted_engine(), clip, 0.0, 0.0, "en") == Part(clip)
-    assert Path(trimmed(painted_engine(), clip, 0.0, 1.0, "en").path) != Path(clip)
+def test_a_clip_that_is_not_trimmed_is_used_whole(clip: str) -> None:
+    assert part_of(painted_engine(), clip, 0.0, 0.0, "en") is WHOLE
+    assert part_of(painted_engine(), clip, 0.0, 1.0, "en") == Part(0.0, 1.0)
 
 
 def test_a_clip_over_the_limit_is_refused(clip: str) -> None:

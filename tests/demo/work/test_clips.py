@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from demo.settings import Settings
-from demo.work.clips import QUALITIES, Writing, check_clip, clip_facts, swap_clip, swap_first_frame, trim_clip
+from demo.work.clips import QUALITIES, Writing, check_clip, clip_facts, swap_clip, swap_first_frame
 from mobilefaceswap_core.errors import OptionError, VideoError
 from mobilefaceswap_core.marking import verify_file
+from mobilefaceswap_core.video import Part
 from tests.fakes.painted import painted_engine, squares
 
 
@@ -65,19 +66,6 @@ def test_what_is_used_of_a_long_clip_may_be_short_enough(clip: Path) -> None:
     assert check_clip(clip, Settings(max_video_seconds=2), seconds=1.5).seconds > 3
 
 
-def test_a_trim_starts_at_a_key_frame_and_copies_pictures_and_sound(clip: Path, tmp_path: Path) -> None:
-    made = trim_clip(clip, tmp_path / "part.mp4", 1.5, 2.95)
-    part = made.path
-    assert made.lead_s == pytest.approx(0.5, abs=0.01)
-    with av.open(str(clip)) as whole, av.open(str(part)) as trimmed:
-        originals = [frame.to_ndarray(format="rgb24") for frame in whole.decode(video=0)]
-        pictures = [frame.to_ndarray(format="rgb24") for frame in trimmed.decode(video=0)]
-        assert len(trimmed.streams.audio) == 1
-    assert len(pictures) == 20  # from the key frame at 1 s to the end at 2.95 s
-    assert all(np.array_equal(a, b) for a, b in zip(pictures, originals[10:30], strict=True))
-    assert clip_facts(part).seconds == pytest.approx(2.0, abs=0.15)
-
-
 def test_what_is_no_clip_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("no clip", encoding="utf-8")
     with pytest.raises(VideoError, match="cannot be opened as a video"):
@@ -102,13 +90,13 @@ def test_a_smaller_file_is_a_worse_one_and_sound_can_be_left_out() -> None:
 def test_a_clip_begins_where_the_part_that_is_wanted_does(clip: Path, tmp_path: Path) -> None:
     engine = painted_engine(audit=str(tmp_path / "log.jsonl"))
     source = squares(tmp_path / "s.png", (200, 30, 30))
-    part = trim_clip(clip, tmp_path / "part.mp4", 1.5, 2.95)
-    *_, made = swap_clip(engine, [source], part.path, start_s=part.lead_s, named_after="holiday.mp4")
+    part = Part(1.5, 2.95)
+    *_, made = swap_clip(engine, [source], clip, part=part)
     with av.open(str(made.path)) as result:
         pictures = [frame.to_ndarray(format="rgb24") for frame in result.decode(video=0)]
         assert len(result.streams.audio) == 1 and result.start_time in (0, None)
-    assert len(pictures) == 15 and re.fullmatch(r"s_on_holiday_\d{8}-\d{6}\.mp4", made.path.name)
-    seen = swap_first_frame(engine, source, part.path, start_s=part.lead_s)
+    assert len(pictures) == 15 and re.fullmatch(r"s_on_clip_\d{8}-\d{6}\.mp4", made.path.name)
+    seen = swap_first_frame(engine, source, clip, part=part)
     assert np.abs(seen.before.astype(int).mean() - 6 * 15) < 8
     assert seen.path is not None and verify_file(seen.path).metadata.found
     events = [json.loads(line)["event"] for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .hdr import CURVES, Curve
+
 # Luma weights of red and blue. Source: ITU-T H.273, table 4 (matrix coefficients).
 _WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593), "smpte240m": (0.212, 0.087)}
 _NAME_OF_CODE = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
@@ -19,11 +21,12 @@ LIMITED_RANGE = 1
 
 @dataclass(frozen=True, slots=True)
 class Colourspace:
-    """Matrix, range and bit depth of a planar YUV frame."""
+    """Matrix, range, bit depth and, of an HDR frame, the curve of a planar YUV frame."""
 
     matrix: str
     full_range: bool
     bits: int = 8
+    curve: Curve | None = None
 
     @property
     def swscale_code(self) -> int:
@@ -52,4 +55,4 @@ def colourspace_of(frame: Any) -> Colourspace:
         int(frame.colorspace), "bt601" if min(frame.height, frame.width) <= SD_HEIGHT else "bt709"
     )
     full = int(frame.color_range) == FULL_RANGE or name.startswith("yuvj")
-    return Colourspace(matrix, full, frame.format.components[0].bits)
+    return Colourspace(matrix, full, frame.format.components[0].bits, CURVES.get(int(frame.color_trc)))

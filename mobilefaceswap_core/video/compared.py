@@ -1,0 +1,59 @@
+"""A written clip beside the one that it was made from: what of its tags, chapters and tracks is not found again.
+
+Containers differ in what they can say, and muxers drop the rest without a word. So the result is opened and asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..files.formats import Format
+from ..files.media import open_media
+from .clip import Clip
+from .copying import Copies, kept_tags
+
+_OF_STREAMS = ("title", "language")
+_UNKNOWN_LANGUAGE = "und"
+_REPLACED = "comment"  # by the statement that faces were swapped
+
+
+def lacking(clip: Clip, written: Path, row: Format, copies: Copies, *, personal: bool) -> list[str]:
+    """What a result lacks of a clip's descriptions, in sentences.
+
+    Args:
+        clip: that was read.
+        written: the complete result.
+        row: its container.
+        copies: its streams beside the pictures.
+        personal: tags of where and by whom were to be kept.
+
+    Raises:
+        VideoError: the result cannot be opened.
+    """
+    source, notes = clip.container, []
+    with open_media(written) as result:
+        there = {key.casefold() for key in result.metadata}
+        wanted = kept_tags(source.metadata, personal=personal)
+        if gone := sorted(key for key in wanted if key.casefold() not in there):
+            notes.append(f"{row.name} has no place for the tags {', '.join(gone)}; they were left out")
+        if _changed(_REPLACED, wanted, result.metadata):
+            notes.append("the clip's comment made room for the statement that faces were swapped")
+        if len(source.chapters()) > len(result.chapters()):
+            notes.append(f"{len(source.chapters()) - len(result.chapters())} chapters were left out")
+        pairs = [(clip.stream, result.streams[0])]
+        pairs += [(source.streams[index], result.streams[n + 1]) for n, index in enumerate(copies.streams)]
+        for before, after in pairs:
+            lost = [key for key in _OF_STREAMS if _changed(key, before.metadata, after.metadata)]
+            if before.disposition & ~after.disposition:
+                lost.append("disposition")
+            if lost:
+                notes.append(
+                    f"{row.name} does not keep the {' and '.join(lost)} of stream {before.index} ({before.type})"
+                )
+    return notes
+
+
+def _changed(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    return before.get(key, _UNKNOWN_LANGUAGE) not in (_UNKNOWN_LANGUAGE, "", after.get(key))

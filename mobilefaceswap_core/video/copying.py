@@ -1,0 +1,187 @@
+"""Streams of a clip that go into the result as they are: sound, subtitles, attachments and data.
+
+What a container can hold is asked of its muxer, by writing some packets of the stream and reading them back: tables of
+codecs say less, and some muxers take what no player finds again.
+"""
+
+from __future__ import annotations
+
+import collections
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import av
+
+from ..errors import VideoError
+from ..files.formats import Format
+from ..files.media import open_bytes, open_media
+from .clip import Clip
+
+_TRIAL_PACKETS = 48  # of each stream: about a second of sound
+_TRIAL_BYTES = 32 << 20  # of the file that are read for them at most
+# What FFmpeg tells of a container, which the result's own does not share.
+_OF_THE_CONTAINER = ("major_brand", "minor_version", "compatible_brands", "encoder", "DURATION")
+_PERSONAL = ("location", "gps", "artist", "author", "owner")  # in tags' names
+
+
+@dataclass(slots=True)
+class Copies:
+    """Streams that are copied, and what cannot be.
+
+    Attributes:
+        streams: of the result by index of the clip's.
+        notes: what was left out, and why.
+    """
+
+    streams: dict[int, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    _pending: collections.deque[Any] = field(default_factory=collections.deque)
+    _last_dts: dict[int, int] = field(default_factory=dict)
+
+    def take(self, packet: Any) -> None:
+        """Keep a packet until its time comes."""
+        self._pending.append(packet)
+
+    def write(self, out: Any, start_s: Fraction, until_s: float | None) -> None:
+        """Write packets up to a time; all of them with ``None``.
+
+        Args:
+            out: PyAV's container.
+            start_s: what everything is moved by.
+            until_s: on the clip's clock.
+        """
+        while self._pending:
+            packet = self._pending[0]
+            time = packet.dts if packet.dts is not None else packet.pts
+            if until_s is not None and time is not None and float(time * packet.time_base) > until_s:
+                return
+            self._pending.popleft()
+            stream = self.streams.get(packet.stream.index)
+            if stream is None or time is None:
+                continue
+            shift = round(start_s / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - shift
+            packet.dts = time - shift
+            if packet.dts <= self._last_dts.get(stream.index, packet.dts - 1):
+                continue  # a muxer refuses it, and with it the whole clip
+            self._last_dts[stream.index] = packet.dts
+            packet.stream = stream
+            out.mux_one(packet)
+
+
+def copy_streams(clip: Clip, out: Any, row: Format, *, sound: bool = True) -> Copies:
+    """Add to a container what it can hold of a clip's other streams, with their titles, languages and dispositions.
+
+    Args:
+        clip: that is read.
+        out: PyAV's container.
+        row: its format.
+        sound: copy the clip's sound too; left out on request, it needs no note.
+    """
+    copies = Copies()
+    others = [stream for stream in clip.container.streams if stream.index != clip.stream.index]
+    others = [
+        stream for stream in others if stream.discard != av.stream.Discard.all
+    ]  # those are chapters, copied as such
+    others = [stream for stream in others if sound or stream.type != "audio"]
+    if not others:
+        return copies
+    samples = _samples(clip, others)
+    for stream in others:
+        reason = _refusal(stream, samples.get(stream.index, ()), row)
+        if reason:
+            copies.notes.append(f"stream {stream.index} ({_about(stream)}) was left out: {reason}")
+            continue
+        copy = out.add_stream_from_template(stream)
+        copy.metadata.update(kept_tags(stream.metadata))
+        copy.disposition = stream.disposition
+        copies.streams[stream.index] = copy
+    return copies
+
+
+def kept_tags(tags: Mapping[str, str], *, personal: bool = True) -> dict[str, str]:
+    """Tags of a clip or stream that the result carries too.
+
+    Args:
+        tags: as the clip has them.
+        personal: keep where and by whom it was taken.
+    """
+    return {
+        key: value for key, value in tags.items() if key not in _OF_THE_CONTAINER and (personal or not is_personal(key))
+    }
+
+
+def is_personal(key: str) -> bool:
+    """Whether a tag says where, or by whom, a clip was taken."""
+    return any(word in key.lower() for word in _PERSONAL)
+
+
+def _refusal(stream: Any, packets: Sequence[Any], row: Format) -> str:
+    """Why a stream is not copied; empty if it is."""
+    if stream.type == "video":
+        if stream.disposition & av.stream.Disposition.attached_pic:
+            return "a cover shows the clip before the swap"
+        return "of several pictures one is swapped and written"
+    if stream.codec_context is None and stream.type in ("audio", "subtitle", "unknown"):
+        return "FFmpeg does not know its codec"
+    if holds(row, stream, packets):
+        return ""
+    return (
+        f"{row.name} cannot hold it; write .mkv to keep it" if row.muxer != "matroska" else f"{row.name} cannot hold it"
+    )
+
+
+def holds(row: Format, stream: Any, packets: Sequence[Any]) -> bool:
+    """Whether a container can hold a stream: whether what is written of it is found again.
+
+    Args:
+        row: the container.
+        stream: PyAV's, of an open clip.
+        packets: some of its packets; without any, the header alone decides. They are used up.
+    """
+    file = io.BytesIO()
+    try:
+        with av.open(file, "w", format=row.muxer) as out:
+            copy = out.add_stream_from_template(stream)
+            first = next((p.dts if p.dts is not None else p.pts for p in packets), None) or 0
+            for packet in packets:
+                if packet.dts is None and packet.pts is None:
+                    continue
+                packet.pts = None if packet.pts is None else packet.pts - first
+                packet.dts = packet.pts if packet.dts is None else packet.dts - first
+                packet.stream = copy
+                out.mux_one(packet)
+            out.start_encoding()
+        if not packets or stream.type == "attachment":
+            return True
+        with open_bytes(file.getvalue()) as found:
+            return any(_about(other) == _about(stream) for other in found.streams)
+    except (av.error.FFmpegError, OSError, ValueError, VideoError):
+        return False
+
+
+def _samples(clip: Clip, streams: Sequence[Any]) -> dict[int, list[Any]]:
+    """The first packets of streams, read from the file once more so that none is missing from the result."""
+    found: dict[int, list[Any]] = {stream.index: [] for stream in streams}
+    read = 0
+    with open_media(clip.info.path) as container:
+        try:
+            for packet in container.demux():
+                read += packet.size
+                mine = found.get(packet.stream.index)
+                if mine is not None and packet.size and len(mine) < _TRIAL_PACKETS:
+                    mine.append(packet)
+                if read > _TRIAL_BYTES or all(len(packets) == _TRIAL_PACKETS for packets in found.values()):
+                    break
+        except (av.error.FFmpegError, OSError):
+            return found
+    return found
+
+
+def _about(stream: Any) -> str:
+    """Kind and codec of a stream."""
+    name = stream.codec_context.codec.canonical_name if stream.codec_context is not None else stream.name
+    return f"{stream.type}, {name}" if name else f"{stream.type}"
