@@ -29,11 +29,6 @@ def shipped_photos() -> list[Path]:
     return [Path(path) for path in (*_portraits(EXAMPLES), _astronaut()) if Path(path).is_file()]
 
 
-def checkable_files() -> list[str]:
-    """For the Verify tab: a picture whose faces were swapped, and one whose face was not."""
-    return [str(path) for path in (CARD, *EXAMPLES.glob("average_1.webp")) if path.is_file()]
-
-
 def are_examples(photos: Iterable[str | None]) -> bool:
     """Whether all of these files are photos that ship, by their content; empty places do not count."""
     try:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from mobilefaceswap_core.marking import VerifyReport
 
+from ..examples.pairs import CARD, EXAMPLES
 from ..messages import Visit
 from ..texts import model_words, say
 from ..work.services import Services
@@ -31,6 +34,21 @@ def check(services: Services, visit: Visit, *, file: str | None) -> Iterator[dic
         "details": gr.update(visible=True),
         "raw": report.to_json() | {"path": report.path.rpartition("/")[2]},
     }
+
+
+def try_marked(services: Services, visit: Visit) -> dict[str, Any]:
+    """A picture that shows a swapped face, to see what is said of it."""
+    return {"file": _own_copy(services, CARD)}
+
+
+def try_plain(services: Services, visit: Visit) -> dict[str, Any]:
+    """A portrait as it is, likewise."""
+    return {"file": _own_copy(services, EXAMPLES / "average_1.webp")}
+
+
+def _own_copy(services: Services, path: Path) -> str:
+    """Only files in the app's own folders are served and taken; this one goes when the visitor's others go."""
+    return str(shutil.copy(path, services.engine.new_file(path.name)))
 
 
 def in_words(report: VerifyReport, spoken: str) -> str:
