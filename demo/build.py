@@ -163,6 +163,8 @@ def theme() -> gr.themes.Base:
     """Gradio's soft theme in one green, with contrasts of at least 4.5 to 1 (WCAG AA) on light and on dark ground."""
     hues = {"primary_hue": "emerald", "secondary_hue": "emerald", "neutral_hue": "slate"}
     return gr.themes.Soft(**hues, font=["system-ui", "sans-serif"]).set(
+        **{f"link_text_color{use}": "*secondary_700" for use in ("", "_active", "_hover", "_visited")},
+        **{f"link_text_color{use}_dark": "*secondary_400" for use in ("", "_active", "_hover", "_visited")},
         button_border_width="1px",
         button_primary_border_color="*primary_700",
         button_primary_border_color_dark="*primary_700",

@@ -70,6 +70,11 @@ def in_words(report: VerifyReport, spoken: str) -> str:
     return f'<section class="verdict {kind}">{head}</section><h3>{escape(say("verify_layers", spoken))}</h3><dl class="layers">{rows}</dl>'
 
 
+def _list(names: list[str], spoken: str) -> str:
+    *first, last = names
+    return say("comma", spoken).join(first) + (say("and", spoken) if first else "") + last
+
+
 def _row(name: str, found: bool, details: list[str], spoken: str) -> str:
     answer = say("verify_yes" if found else "verify_no", spoken)
     said = escape("; ".join(filter(None, details)))
