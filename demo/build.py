@@ -51,6 +51,10 @@ _NAME_EVERYTHING = """() => {
         document.querySelectorAll('[id$=examples] img, [id$=portraits] img').forEach(img => {
             if (!img.alt) img.alt = decodeURIComponent(img.src).split('/').pop().replace(/\\.\\w+$/, '').replace(/_/g, ' ');
         });
+        document.querySelectorAll('button.thumbnail-item[aria-label]').forEach(picture => {
+            const caption = picture.innerText.trim();
+            if (caption && picture.getAttribute('aria-label') !== caption) picture.setAttribute('aria-label', caption);
+        });
         document.querySelectorAll('.empty[aria-label]:not([role])').forEach(sign => sign.setAttribute('role', 'img'));
         document.querySelectorAll('button.upload-container[aria-label]').forEach(place => place.removeAttribute('aria-label'));
     };
@@ -137,7 +141,7 @@ def with_page(settings: Settings) -> str | None:
         return "MFS_BROWSER_PAGE says so."
     if serve.page_folder(settings) is not None:
         return None
-    print("Building the My browser tab; that takes half a minute, this first time only.", flush=True)
+    print("Building the My browser tab, which takes some ten seconds; this first time only.", flush=True)
     return serve.build_page()
 
 
@@ -161,7 +165,15 @@ def said_at_start(
 
 def theme() -> gr.themes.Base:
     """Gradio's soft theme in one green, with contrasts of at least 4.5 to 1 (WCAG AA) on light and on dark ground."""
-    return gr.themes.Soft(primary_hue="emerald", neutral_hue="slate", font=["system-ui", "sans-serif"]).set(
+    hues = {"primary_hue": "emerald", "secondary_hue": "emerald", "neutral_hue": "slate"}
+    return gr.themes.Soft(**hues, font=["system-ui", "sans-serif"]).set(
+        **{f"link_text_color{use}": "*secondary_700" for use in ("", "_active", "_hover", "_visited")},
+        **{f"link_text_color{use}_dark": "*secondary_400" for use in ("", "_active", "_hover", "_visited")},
+        button_border_width="1px",
+        button_primary_border_color="*primary_700",
+        button_primary_border_color_dark="*primary_700",
+        button_secondary_border_color="*neutral_300",
+        button_secondary_border_color_dark="*neutral_500",
         block_label_text_color="*primary_800",
         block_label_background_fill_dark="*primary_800",
         block_title_text_color="*primary_800",

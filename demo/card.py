@@ -23,6 +23,7 @@ from .texts import language_of, say
 _HERE = Path(__file__).parent
 ICON = _HERE / "icon.svg"
 PICTURE_URL = "card.jpg"  # below the app's own address
+_CHARSET = '<meta charset="utf-8" />'  # comes first; readers of links give up after some kilobytes
 _THEIRS = re.compile(r"""<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s*""")
 
 
@@ -98,4 +99,4 @@ def with_card(page: str, request: Request) -> str:
         '<link rel="icon" type="image/svg+xml" href="favicon.ico">',
     ]
     page = re.sub(r'(<html\s+lang=")en(")', rf"\g<1>{language}\g<2>", page, count=1)
-    return _THEIRS.sub("", page).replace("<head>", "<head>\n\t\t" + "\n\t\t".join(lines), 1)
+    return _THEIRS.sub("", page).replace(_CHARSET, _CHARSET + "\n\t\t" + "\n\t\t".join(lines), 1)

@@ -1,4 +1,4 @@
-"""Contact sheets: the best, median and worst pairs of a method, so that numbers can be checked by eye.
+"""Contact sheets: the faces of the best, median and worst pairs of a method, so that numbers can be checked by eye.
 
 They go into reports that are handed on, unlike the images of a run: each swapped tile has the visible badge, and the file
 says what it shows.
@@ -13,18 +13,21 @@ from typing import Any
 import cv2
 import numpy as np
 
+from mobilefaceswap_core.detect import Detector, load_detector
 from mobilefaceswap_core.errors import SwapError
 from mobilefaceswap_core.marking import MarkOptions, finish_file
 from mobilefaceswap_core.marking.badge import draw_badge
-from mobilefaceswap_core.types import Image
+from mobilefaceswap_core.types import Face, Image
 
+from .face_region import largest_face
 from .images import ImageReader, read_image
-from .pairs import iterate_pairs
+from .pairs import Pair, iterate_pairs
 from .run_files import open_reader
 from .summary import Summary
 
 _SIDE_PX = 160
 _PER_GROUP = 4
+_WIDER = 0.8  # half a tile's side, in sides of the face's box: hair and chin are in it
 
 
 def draw_sheets(run: Path, summary: Summary, folder: Path) -> list[Path]:
@@ -34,6 +37,8 @@ def draw_sheets(run: Path, summary: Summary, folder: Path) -> list[Path]:
     if identity is None or pose is None:
         return []
     reader = open_reader(run, Path(summary.meta["root"]))
+    # Not one of the judges: it only says where to look, and needs a hundredth of a second.
+    detector = load_detector("lite", device="cpu")
     written = []
     for name in (n for n, card in summary.methods.items() if not card["reference"]):
         part = summary.pairs.loc[name][[identity.key, pose.key, "status"]].dropna()
@@ -44,7 +49,7 @@ def draw_sheets(run: Path, summary: Summary, folder: Path) -> list[Path]:
         count = min(_PER_GROUP, len(order) // 3)
         middle = len(order) // 2 - count // 2
         groups = {"best": order[::-1][:count], "median": order[middle : middle + count], "worst": order[:count]}
-        figure = _sheet(run, reader, name, groups, part, identity.key, pose.key)
+        figure = _sheet(run, reader, detector, name, groups, part, identity.key, pose.key)
         path = folder / f"pairs_{name}.png"
         figure.savefig(path, metadata={"Software": None}, dpi=110)
         finish_file(path, model=name, options=MarkOptions(credentials=False))
@@ -53,7 +58,14 @@ def draw_sheets(run: Path, summary: Summary, folder: Path) -> list[Path]:
 
 
 def _sheet(
-    run: Path, reader: ImageReader, method: str, groups: dict[str, Any], part: Any, identity: str, pose: str
+    run: Path,
+    reader: ImageReader,
+    detector: Detector,
+    method: str,
+    groups: dict[str, Any],
+    part: Any,
+    identity: str,
+    pose: str,
 ) -> Any:
     from matplotlib.figure import Figure
 
@@ -67,12 +79,7 @@ def _sheet(
             axes.axis("off")
         for axes, index in zip(grid[row], indices, strict=False):
             pair = pairs[int(index)]
-            tiles = [
-                _tile(reader.read, pair.source),
-                _tile(reader.read_target, pair.target),
-                _result(run, method, pair.name),
-            ]
-            axes.imshow(np.concatenate(tiles, 1))
+            axes.imshow(np.concatenate(_tiles(run, reader, detector, method, pair), 1))
             cell = part.loc[index]
             text = f"{group}: pair {index}, cosine {cell[identity]:.2f}, pose {cell[pose]:.1f} deg"
             axes.set_title(text if cell["status"] == "ok" else f"{group}: pair {index}, {cell['status']}", fontsize=8)
@@ -80,16 +87,46 @@ def _sheet(
     return figure
 
 
-def _tile(read: Callable[[str], Image], reference: str) -> Image:
+def _tiles(run: Path, reader: ImageReader, detector: Detector, method: str, pair: Pair) -> list[Image]:
+    """Source, target and result around their faces; where the target's is, the result's is as well."""
+    path = run / "swapped" / method / f"{pair.name}.png"
+    source, target = _read(reader.read, pair.source), _read(reader.read_target, pair.target)
+    swapped = read_image(path) if path.is_file() else None
+    place = _face(detector, target)
+    return [
+        _missing() if source is None else around(source, _face(detector, source)),
+        _missing() if target is None else around(target, place),
+        _missing() if swapped is None else draw_badge(around(swapped, place)),
+    ]
+
+
+def _read(read: Callable[[str], Image], reference: str) -> Image | None:
     try:
-        return _fit(read(reference))
+        return read(reference)
     except SwapError:
-        return _missing()
+        return None
 
 
-def _result(run: Path, method: str, name: str) -> Image:
-    path = run / "swapped" / method / f"{name}.png"
-    return draw_badge(_fit(read_image(path))) if path.is_file() else _missing()
+def _face(detector: Detector, image: Image | None) -> Face | None:
+    """The face that is swapped: the largest."""
+    return None if image is None else largest_face(detector.detect(image))
+
+
+def around(image: Image, face: Face | None) -> Image:
+    """A square tile: the face from near, the picture's border repeated where the tile reaches over it.
+
+    Args:
+        image: ``(H, W, 3)`` RGB uint8.
+        face: in it; without one the whole picture is shown.
+    """
+    if face is None:
+        return _fit(image)
+    centre, half = face.box.reshape(2, 2).mean(0), _WIDER * face.size_px
+    corner = np.round(centre - half).astype(int)
+    side = max(1, round(2 * half))
+    columns = np.clip(np.arange(corner[0], corner[0] + side), 0, image.shape[1] - 1)
+    rows = np.clip(np.arange(corner[1], corner[1] + side), 0, image.shape[0] - 1)
+    return _fit(image[rows][:, columns])
 
 
 def _fit(image: Image) -> Image:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
 from functools import cache
@@ -16,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 import mobilefaceswap_core
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.files.digest import bytes_sha256, file_sha256
 from mobilefaceswap_core.files.folders import cache_folder
 from mobilefaceswap_core.student.export_pair import IDENTITY_FILE
 
@@ -48,12 +48,13 @@ _HEADERS = {
 @cache
 def own_folder() -> Path:
     """Where the app keeps the page that it built: in the user's cache, under a name that is new when its parts change."""
-    digest = hashlib.sha256()
-    for folder, pattern in _MADE_OF:
-        for path in sorted(folder.glob(pattern)):
-            if path.is_file() and path.name != "constants.js":  # written from the core, for work on the page
-                digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
-    return cache_folder() / "browser" / digest.hexdigest()[:16]
+    parts = [
+        f"{path.relative_to(folder).as_posix()} {file_sha256(path)}"
+        for folder, pattern in _MADE_OF
+        for path in sorted(folder.glob(pattern))
+        if path.is_file() and path.name != "constants.js"  # written from the core, for work on the page
+    ]
+    return cache_folder() / "browser" / bytes_sha256("\n".join(parts).encode())[:16]
 
 
 def page_folder(settings: Settings) -> Path | None:

@@ -28,11 +28,6 @@ def shipped_photos() -> list[Path]:
     return [Path(path) for path in (*portraits(), _astronaut()) if Path(path).is_file()]
 
 
-def checkable_files() -> list[str]:
-    """For the Verify tab: a picture whose faces were swapped, and one whose face was not."""
-    return [str(path) for path in (CARD, *EXAMPLES.glob("average_1.webp")) if path.is_file()]
-
-
 def portraits(folder: Path = EXAMPLES) -> list[str]:
     """Paths of the portraits of nobody, by number."""
     return [str(path) for path in sorted(folder.glob("*.webp"))]

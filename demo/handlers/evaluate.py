@@ -53,7 +53,9 @@ def run(
     engine.admit(visit.caller)
     stop = services.jobs.begin(visit.session, _KIND)
     started = time.monotonic()
-    yield _nothing() | {"progress": bar(0, None, say("evaluate_starting", spoken)), "status": ""}
+    running = {"cancel": gr.update(visible=True)}
+    yield _nothing() | running | {"progress": bar(0, None, say("evaluate_starting", spoken)), "status": ""}
+    over = {"cancel": gr.update(visible=False), "progress": ""}
     try:
         folder = engine.new_file("run")
         dataset, root = data_of(engine, archive if data == ZIP else None, folder)
@@ -61,9 +63,12 @@ def run(
                              settings=services.settings, stop=stop):  # fmt: skip
             yield {"progress": in_words(step, spoken)}
         took = say("evaluate_done", spoken, seconds=f"{time.monotonic() - started:.0f}")
-        yield shown(read_run(folder), say("evaluate_yours", spoken)) | {"progress": "", "status": took}
+        yield shown(read_run(folder), say("evaluate_yours", spoken)) | over | {"status": took}
     except Cancelled:
-        yield _nothing() | {"progress": "", "status": say("clip_stopped", spoken)}
+        yield _nothing() | over | {"status": say("clip_stopped", spoken)}
+    except Exception:
+        yield over  # what went wrong is said above the page
+        raise
     finally:
         services.jobs.end(visit.session, _KIND, stop)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from mobilefaceswap_core.marking import VerifyReport
 
+from ..examples.pairs import CARD, EXAMPLES
 from ..messages import Visit
 from ..texts import model_words, say
 from ..work.services import Services
@@ -33,6 +36,21 @@ def check(services: Services, visit: Visit, *, file: str | None) -> Iterator[dic
     }
 
 
+def try_marked(services: Services, visit: Visit) -> dict[str, Any]:
+    """A picture that shows a swapped face, to see what is said of it."""
+    return {"file": _own_copy(services, CARD)}
+
+
+def try_plain(services: Services, visit: Visit) -> dict[str, Any]:
+    """A portrait as it is, likewise."""
+    return {"file": _own_copy(services, EXAMPLES / "average_1.webp")}
+
+
+def _own_copy(services: Services, path: Path) -> str:
+    """Only files in the app's own folders are served and taken; this one goes when the visitor's others go."""
+    return str(shutil.copy(path, services.engine.new_file(path.name)))
+
+
 def in_words(report: VerifyReport, spoken: str) -> str:
     """A verdict that needs no knowledge, then what each layer says, as HTML."""
     layers = {
@@ -50,6 +68,11 @@ def in_words(report: VerifyReport, spoken: str) -> str:
     head = f'<h2 tabindex="-1">{escape(say(f"verify_{kind}", spoken))}</h2><p>{escape(why)}</p>'
     rows = "".join(_row(name, there, details, spoken) for name, (there, details) in layers.items())
     return f'<section class="verdict {kind}">{head}</section><h3>{escape(say("verify_layers", spoken))}</h3><dl class="layers">{rows}</dl>'
+
+
+def _list(names: list[str], spoken: str) -> str:
+    *first, last = names
+    return say("comma", spoken).join(first) + (say("and", spoken) if first else "") + last
 
 
 def _row(name: str, found: bool, details: list[str], spoken: str) -> str:

@@ -73,7 +73,8 @@ def _order(context: Context) -> dict[str, Any]:
     )
     with gr.Row():
         start = gr.Button(words("evaluate_run"), variant="primary", elem_id="evaluate-run", scale=3)
-        cancel = gr.Button(words("cancel"), variant="stop", elem_id="evaluate-cancel", scale=1, min_width=90)
+        cancel = gr.Button(words("cancel"), variant="stop", elem_id="evaluate-cancel", scale=1, min_width=90,
+                           visible=False)  # fmt: skip
     panel = consent.lay_out(context, "evaluate")
     progress = gr.HTML(elem_id="evaluate-progress")
     status = gr.Markdown(elem_id="evaluate-status")
@@ -96,7 +97,7 @@ def _report(context: Context) -> dict[str, Any]:
     """What came out: faces first, then numbers, then plots. At first it is the report that ships."""
     words, example = context.words, handlers.parts(example_run())
     title = gr.Markdown(words("evaluate_example"), elem_id="evaluate-title")
-    sheets = gr.Gallery(example["sheets"], label=words("evaluate_sheets"), columns=1, height="auto", elem_id="evaluate-sheets",
+    sheets = gr.Gallery(example["sheets"], label=words("evaluate_sheets"), height=460, elem_id="evaluate-sheets", preview=True,
                         object_fit="contain", interactive=False, format="webp", buttons=["fullscreen"])  # fmt: skip
     table = gr.Markdown(example["table"], elem_id="evaluate-table", elem_classes="wide-table")
     plots = gr.Gallery(example["plots"], label=words("evaluate_plots"), columns=2, height="auto", elem_id="evaluate-plots",
@@ -112,7 +113,7 @@ def connect(context: Context, tab: EvaluateTab) -> None:
     """Have the tab answer."""
     results = ["title", "sheets", "table", "plots", "download", "details", "more"]
     listen(tab.data.change, handlers.choose, context, tab, ["archive"], queue=False)
-    consent.guard(context, tab, tab.start, handlers.run, ["progress", "status", *results], show_progress="hidden",
+    consent.guard(context, tab, tab.start, handlers.run, ["progress", "status", "cancel", *results], show_progress="hidden",
                   **BACKGROUND)  # fmt: skip
     listen(tab.cancel.click, handlers.halt, context, tab, queue=False)
     listen(tab.show.click, handlers.open_run, context, tab, results)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from ..examples.pairs import checkable_files
 from ..handlers import verify as handlers
 from .context import Context
 from .listen import forget, listen
@@ -20,6 +19,8 @@ class VerifyTab:
     """Components of the tab."""
 
     file: gr.File
+    marked: gr.Button
+    plain: gr.Button
     progress: gr.HTML
     verdict: gr.HTML
     details: gr.Accordion
@@ -38,15 +39,15 @@ def lay_out(context: Context) -> VerifyTab:
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
             file = gr.File(label=words("verify_file"), elem_id="verify-file", type="filepath", height=200)
-            offered = [[path] for path in checkable_files()]
-            shown = gr.Examples(offered, [file], label=words("examples"), elem_id="verify-examples")
-            shown.dataset.headers = ["1"]  # column heads are not translated
+            with gr.Row(equal_height=True):
+                marked = gr.Button(words("verify_try_marked"), elem_id="verify-try-marked", min_width=120)
+                plain = gr.Button(words("verify_try_plain"), elem_id="verify-try-plain", min_width=120)
         with gr.Column(scale=3, min_width=280):
             progress = gr.HTML(elem_id="verify-progress")
             verdict = gr.HTML(elem_id="verify-verdict")
             with gr.Accordion(words("verify_raw"), open=False, visible=False) as details:
                 raw = gr.JSON(show_label=False)
-    return VerifyTab(file, progress, verdict, details, raw)
+    return VerifyTab(file, marked, plain, progress, verdict, details, raw)
 
 
 def connect(context: Context, tab: VerifyTab) -> None:
@@ -54,4 +55,6 @@ def connect(context: Context, tab: VerifyTab) -> None:
     forget([tab.file.change], [tab.verdict], [tab.details])
     told = listen(tab.file.change, handlers.check, context, tab, ["progress", "verdict", "details", "raw"],
                   show_progress="hidden", **context.heavy)  # fmt: skip
+    listen(tab.marked.click, handlers.try_marked, context, tab, ["file"], queue=False)
+    listen(tab.plain.click, handlers.try_plain, context, tab, ["file"], queue=False)
     told.success(None, tab.file, None, js=_TO_THE_ANSWER, api_visibility="private")
