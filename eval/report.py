@@ -65,4 +65,3 @@ def _figures(run: Path, summary: Summary) -> Iterator[Figure]:
         if path.is_file():
             data = base64.b64encode(path.read_bytes()).decode("ascii")
             yield Figure(caption, data, wide=name in _WIDE or name not in _CAPTIONS)
-

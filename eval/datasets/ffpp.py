@@ -69,9 +69,7 @@ def ffpp(request: DatasetRequest) -> Dataset:
             problems.append(f"video {name}: {error}; its pairs are left out")
             continue
         if len(frames[name]) < request.frames * request.consecutive:
-            problems.append(
-                f"video {name}: only {len(frames[name])} of {request.frames * request.consecutive} frames"
-            )
+            problems.append(f"video {name}: only {len(frames[name])} of {request.frames * request.consecutive} frames")
     pairs = _frame_pairs([n for n in names if frames.get(n[0]) and frames.get(n[1])], frames, request, problems)
     return Dataset(
         "ffpp",

@@ -31,7 +31,17 @@ from .ssim import FRAME as SSIM_FRAME
 from .temporal_flicker import FLICKER
 from .verification import VERIFIED
 
-__all__ = ["DEFINITIONS", "METRICS", "WHOLE", "Metric", "MetricSpec", "NoReferenceError", "Said", "Sample", "load_metrics"]
+__all__ = [
+    "DEFINITIONS",
+    "METRICS",
+    "WHOLE",
+    "Metric",
+    "MetricSpec",
+    "NoReferenceError",
+    "Said",
+    "Sample",
+    "load_metrics",
+]
 
 # What the numbers of a run mean; raised with every change of a definition, so that records of two never meet in one table.
 # 2: flicker follows the target's motion, PSNR is of mean errors, SSIM leaves out the border, the judge pnp reads fewer points.

@@ -33,7 +33,10 @@ def test_the_noise_floor_moves_every_judge_on_a_photo_that_is_a_jpeg_already(ast
     photo = jpeg(np.ascontiguousarray(astronaut[:256, 96:352]))
     again, floor = jpeg(photo), shifted_jpeg(photo)
     face = largest_face(find_faces(load_detector("dlib"), photo))
-    assert floor.shape == photo.shape and np.abs(floor.astype(int) - photo).mean() > 3 * np.abs(again.astype(int) - photo).mean()
+    assert (
+        floor.shape == photo.shape
+        and np.abs(floor.astype(int) - photo).mean() > 3 * np.abs(again.astype(int) - photo).mean()
+    )
     moved = largest_face(find_faces(load_detector("dlib"), floor))
     for judge in load_judges(DEFAULT_JUDGES):
         assert np.linalg.norm(judge.measure(floor, moved) - judge.measure(photo, face)) > 0.01, judge.info.name

@@ -19,7 +19,9 @@ def photos(root, astronaut, names):
 
 def test_people_are_taken_from_folders_and_that_is_told(tmp_path, astronaut) -> None:
     photos(tmp_path, astronaut, ["anna/1.png", "anna/2.png", "ben/1.png"])
-    (tmp_path / "pairs.csv").write_text("source,target\nanna/1.png,ben/1.png\nanna/2.png,ben/1.png\nben/1.png,anna/1.png\n")
+    (tmp_path / "pairs.csv").write_text(
+        "source,target\nanna/1.png,ben/1.png\nanna/2.png,ben/1.png\nben/1.png,anna/1.png\n"
+    )
     data = build_dataset("pairs", DatasetRequest(tmp_path))
     assert [(p.source_identity, p.target_identity) for p in data.pairs] == [("anna", "ben")] * 2 + [("ben", "anna")]
     assert data.people == "folders" and "taken from 2 folders, such as anna" in " ".join(data.problems)

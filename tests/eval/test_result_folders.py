@@ -83,7 +83,9 @@ def test_published_results_are_found_by_target_source_and_frame(tmp_path) -> Non
     base = "original_sequences/youtube/c23/frames/000"
     pair = Pair(0, "x.png", f"{base}/0002.png", "003", "000", "000", 2)
     assert method.reference(pair) == "manipulated_sequences/FaceShifter/c23/frames/000_003/0002.png"
-    assert method.reference(Pair(0, "x.png", "000.mp4#1", "003", "000", "000", 1)).endswith("raw/frames/000_003/0001.png")
+    assert method.reference(Pair(0, "x.png", "000.mp4#1", "003", "000", "000", 1)).endswith(
+        "raw/frames/000_003/0001.png"
+    )
     with pytest.raises(ImageError, match="no clip 003_000"):
         method.reference(Pair(0, "x.png", f"{base}/0002.png", "000", "003"))
     with pytest.raises(OptionError, match="there: FaceShifter"):
@@ -96,6 +98,8 @@ def test_a_published_method_gives_the_frame_of_its_clip_at_the_targets_size(tmp_
     published(tmp_path)
     picture(tmp_path / "original_sequences" / "youtube" / "c23" / "frames" / "000" / "0001.png")
     pair = Pair(0, "x.png", "original_sequences/youtube/c23/frames/000/0001.png", "003", "000", "000", 1)
-    method = load_method("FS=ffpp:FaceShifter", detector="lite", device="cpu", aligned=None, base=tmp_path, root=tmp_path)
+    method = load_method(
+        "FS=ffpp:FaceShifter", detector="lite", device="cpu", aligned=None, base=tmp_path, root=tmp_path
+    )
     assert method.make(pair, ImageReader(tmp_path))[0, 0, 0] == 1
     assert "FaceShifter" in method.info.title and not method.info.reference

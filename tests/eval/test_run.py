@@ -241,7 +241,9 @@ def test_external_results_are_read_by_name_and_missing_ones_are_failures(known, 
     assert [status[k]["status"] for k in range(4)] == ["ok", "ok", "failed", "failed"]
     assert "no result named" in status[2]["reason"] and "sizes must agree" in status[3]["reason"]
     render(tmp_path / "run")
-    assert "theirs: its results are matched to pairs by folders and names." in (tmp_path / "run" / "table.md").read_text()
+    assert (
+        "theirs: its results are matched to pairs by folders and names." in (tmp_path / "run" / "table.md").read_text()
+    )
 
 
 def test_a_run_refuses_other_options_and_methods_that_are_none(tmp_path):
