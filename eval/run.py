@@ -199,9 +199,9 @@ def swap_stage(run: Path, options: RunOptions, progress: Progress | None = None)
 
 def _check_any_made(run: Path, methods: list[str], pairs: int) -> None:
     """Refuse to go on when every pair failed for every method; reference rows count where there is nothing else."""
-    made = made_images(run, methods, pairs).any(1)
-    compared = [not read_card(run, name)["reference"] for name in methods]
-    if not any(made[compared] if any(compared) else made):
+    made = [bool(row.any()) for row in made_images(run, methods, pairs)]
+    compared = [row for row, name in zip(made, methods, strict=True) if not read_card(run, name)["reference"]]
+    if not any(compared or made):
         reason, count = next(iter(next(iter(failures(run).values()), {"no reason was written": 0}).items()))
         raise OptionError(
             f"Every pair failed for every method: {count} x {reason}. Nothing to judge; see manifest.jsonl, and start a new "

@@ -74,8 +74,9 @@ def rate_interval(
 ) -> tuple[float, float]:
     """Interval of a rate of zeros and ones: Clopper and Pearson's on the effective number of pairs.
 
-    That number is what independent pairs with the two-way variance would be; where (nearly) all outcomes are alike it cannot
-    be told from them, and every person counts as one observation.
+    That number is what independent pairs with the two-way variance would be, less where few people have the rarer outcome,
+    since their variance is then hardly known; never less than one observation a person, which is what is left where all
+    outcomes are alike.
 
     Args:
         values: ``(N,)`` of 0 and 1.
@@ -90,19 +91,16 @@ def rate_interval(
         Korn and Graubard 1998.
     """
     grouped = _two_way(values, sources, targets)
-    rate, people = grouped.mean, grouped.people
-    return _clopper_pearson(rate, _effective(rate, grouped, len(values), people, level), level)
-
-
-def _effective(rate: float, grouped: _TwoWay, pairs: int, people: int, level: float) -> float:
-    spread = rate * (1.0 - rate)
-    if people < 2:
-        return 1.0
-    if spread == 0.0 or grouped.variance <= 0.0:
-        return float(people)
     tail = (1.0 - level) / 2.0
-    shrink = (stats.t.ppf(tail, max(pairs - 1, 1)) / stats.t.ppf(tail, people - 1)) ** 2
-    return float(np.clip(spread / grouped.variance, 1.0, pairs) * shrink)
+    number = float(grouped.people)
+    spread = grouped.mean * (1.0 - grouped.mean)
+    if spread > 0.0 and grouped.variance > 0.0 and grouped.people > 1:
+        rarer = np.asarray(values) == (grouped.mean < 0.5)
+        known_by = min(len(np.unique(labels[rarer])) for labels in (sources, targets))
+        degrees = min(known_by, grouped.people - 1)
+        shrink = (stats.norm.ppf(tail) / stats.t.ppf(tail, degrees)) ** 2
+        number = max(number, float(np.clip(spread / grouped.variance, 1.0, len(values)) * shrink))
+    return _clopper_pearson(grouped.mean, number, level)
 
 
 def _clopper_pearson(rate: float, number: float, level: float) -> tuple[float, float]:

@@ -49,7 +49,7 @@ def _folder_per_person(request: DatasetRequest) -> tuple[dict[str, list[str]], l
         problems += left_out
         if found:
             images[folder.name] = found
-        else:
+        elif not left_out:
             problems.append(f"{folder.name}/: no image inside; identity left out")
     return images, problems
 

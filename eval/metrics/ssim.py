@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +98,7 @@ def ssim_map(swapped: Image, target: Image) -> NDArray[np.float64]:
     return inner(full)
 
 
-def inner(field: NDArray[np.generic]) -> NDArray[np.generic]:
+def inner(field: NDArray[Any]) -> NDArray[Any]:
     """What :func:`ssim_map` has of a field as large as the frame."""
     return field[_RADIUS:-_RADIUS, _RADIUS:-_RADIUS]
 
@@ -126,6 +128,6 @@ def _outside(sample: Sample) -> float:
     return _masked_mean(sample.once(_similarity), outside)
 
 
-def _masked_mean(similarity: NDArray[np.float64], mask: NDArray[np.generic]) -> float:
-    check_mask(mask, similarity)  # type: ignore[arg-type]  # a part of a mask is one
+def _masked_mean(similarity: NDArray[np.float64], mask: Mask) -> float:
+    check_mask(mask, similarity)
     return float((similarity * mask).sum() / mask.sum(dtype=np.float64))

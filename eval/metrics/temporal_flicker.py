@@ -85,7 +85,7 @@ def flow_back(previous: Image, current: Image) -> tuple[NDArray[np.float32], NDA
         ``(H, W, 2)`` pixels to add to a place in ``current`` (x, y), and ``(H, W)`` true where the flow there and back meet.
     """
     first, second = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (previous, current))
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     back = dis.calc(second, first, None)
     ahead = dis.calc(first, second, None)
     there = moved(ahead, back)

@@ -72,7 +72,7 @@ def test_both_means_and_n_are_printed(mixed) -> None:
     run, summary = mixed
     cell = summary.cell("theirs", "pose_error@pnp")
     assert cell["mean"] == pytest.approx((2 * cell["mean_found"] + 90) / 3) and cell["mean_found"] < 30
-    text = measured_table(summary).set_index("method")["pose (deg) [pnp] ↓"]["theirs"]
+    text = measured_table(summary).set_index("method")["pose (deg) [pnp] ↓"]["theirs °"]
     assert text.endswith(f"({cell['mean_found']:.2f} without 1 failure)")
     assert "| method | n |" in (run / "table.md").read_text(encoding="utf-8")
     assert list(measured_table(summary)["n"]) == ["3"] * 4

@@ -182,7 +182,7 @@ def test_chosen_pairs_keep_rows_with_missing_files_and_report_them(tmp_path):
     picture(tmp_path / "a.png")
     (tmp_path / "pairs.csv").write_text("source,target\na.png,a.png\na.png,gone.png\n")
     data = build_dataset("pairs", DatasetRequest(tmp_path))
-    assert len(data.pairs) == 2 and "line 3" in data.problems[0] and "gone.png" in data.problems[0]
+    assert len(data.pairs) == 2 and "line 3: gone.png is not there" in data.problems[-1]
 
 
 def test_two_folders_are_matched_by_name_or_drawn(tmp_path):
