@@ -20,6 +20,7 @@ from .landmark_shape import LANDMARKS
 from .lpips import LPIPS
 from .motion import EYES, EYES_FOLLOW, MOUTH, MOUTH_FOLLOWS
 from .occluder_error import OCCLUDER
+from .patches import PATCHES
 from .pose_error import POSE
 from .psnr import BACKGROUND as PSNR_BACKGROUND
 from .psnr import FRAME as PSNR_FRAME
@@ -49,6 +50,7 @@ METRICS: tuple[Metric, ...] = (
     PSNR_FRAME,
     LPIPS,
     COLOUR,
+    PATCHES,
     OCCLUDER,
     EYES,
     EYES_FOLLOW,
