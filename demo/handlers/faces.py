@@ -24,7 +24,7 @@ Looked = tuple[str, tuple[Face, ...]]  # a photo, and its faces from left to rig
 def look(services: Services, visit: Visit, *, target: str | None, least: float | None) -> dict[str, Any]:
     """Show the faces of the target, and put person A on all of them."""
     hidden = gr.update(visible=False)
-    nothing = {"faces_status": "", "panel": hidden, "overview": None, "faces": hidden, "found": [], "assignment": {},
+    nothing: dict[str, Any] = {"faces_status": "", "panel": hidden, "overview": None, "faces": hidden, "found": [], "assignment": {},
                "looked": None, "corner": None}  # fmt: skip
     if not target:
         return nothing

@@ -156,7 +156,7 @@ def _faces(context: Context, found: gr.State, chosen: gr.State) -> dict[str, Any
     with gr.Accordion(words("faces_panel"), open=False, visible=False, elem_id="faces-panel") as panel:
         gr.Markdown(words("faces_hint"), elem_classes="hint")
         overview = gr.Image(label=words("faces"), show_label=False, interactive=False, format="webp", buttons=[],
-                            elem_id="overview", max_height=420)  # fmt: skip
+                            elem_id="overview", height=360)  # fmt: skip
         gallery = gr.Gallery(label=words("faces"), columns=4, height=130, visible=False, format="webp", elem_id="faces",
                            fit_columns=False, show_label=False, object_fit="contain", interactive=False)  # fmt: skip
         assignment.lay_out(context, found, chosen, "face")
@@ -182,7 +182,7 @@ def _result(context: Context) -> dict[str, Any]:
         with gr.Column(min_width=260):
             near = gr.ImageSlider(label=words("near"), format="webp", interactive=False, elem_id="near", visible=False,
                                   slider_position=_SLIDER, buttons=["fullscreen"])  # fmt: skip
-            strip = gr.Gallery(label=words("strip"), columns=6, height=96, visible=False, format="webp", elem_id="strip",
+            strip = gr.Gallery(label=words("strip"), columns=6, height=96, visible=False, format="webp", elem_id="strip", show_label=False,
                                allow_preview=False, object_fit="cover", interactive=False, buttons=[])  # fmt: skip
         with gr.Column(min_width=260):
             result = gr.ImageSlider(label=words("result"), format="png", interactive=False, elem_id="result",
