@@ -81,7 +81,7 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
         gr.Markdown(words("subtitle"), elem_id="subtitle")
         across.open_named(demo, _tabs(context))
         endpoints.add(context)
-        for script in (_NAME_EVERYTHING, video.TOGETHER):
+        for script in (_NAME_EVERYTHING, image.HOLD, video.TOGETHER):
             demo.load(None, None, None, js=script)
         demo.unload(answering(leave, context.services, (), {}))
         count_what_runs(demo, settings.concurrency)

@@ -203,7 +203,7 @@ def compare(
 
     Returns:
         One object per model and one for the target without a swap: identity similarity, pose error in degrees,
-        expression error, multiply-adds and parameters per frame, milliseconds.
+        expression error, patches of light and stains on the skin, multiply-adds and parameters per frame, milliseconds.
     """
     admitted(services, visit, consent)
     photos = uploaded(source, "source"), uploaded(target, "target")

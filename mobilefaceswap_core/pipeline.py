@@ -27,7 +27,7 @@ from .blend.finish import FaceMemory, Finishing, Setting, Stage, finish, stages
 from .blend.occlusion import OcclusionModel, load_occlusion
 from .blend.paste import paste_back
 from .detect import Detector, load_detector
-from .detect.detector import face_from_landmarks
+from .detect.detector import Lenient, face_from_landmarks
 from .errors import NoFaceError, OptionError
 from .faces.choose import FaceChoice, choose_faces, largest, largest_few
 from .faces.geometry import TEMPLATES_112, align_face
@@ -138,26 +138,30 @@ class Pipeline:
         swapper = load_swapper(model, device=device, backend=backend, threads=threads)
         return cls(swapper, load_detector(detector, device=device, fast=video))
 
-    def detect(self, image: Image, *, budget: Budget = Budget()) -> list[Face]:
+    def detect(self, image: Image, *, budget: Budget = Budget(), least: float | None = None) -> list[Face]:
         """Faces of an image, left to right, with landmarks where the swapper needs them.
 
         Args:
             image: ``(H, W, 3)`` RGB uint8.
             budget: landmarks are looked for in as many faces as it has, the largest.
+            least: score that is enough, of a detector that takes one (``lite``); others are asked as usual.
 
         Raises:
             ImageError: not an RGB uint8 image.
+            OptionError: a score that is none.
         """
-        faces = self._find(image)
+        faces = self._find(image, least)
         with memory_guard(f"Looking for landmarks of {len(faces)} faces"):
             for number in largest_few(faces, range(len(faces)), budget.faces):
                 faces[number] = self.with_landmarks(image, faces[number])
         return faces
 
-    def _find(self, image: Image) -> list[Face]:
+    def _find(self, image: Image, least: float | None = None) -> list[Face]:
         """Faces as the detector gives them, left to right."""
         check_image(image)
         with memory_guard(f"Looking for faces in {image.shape[1]} x {image.shape[0]} px"):
+            if least is not None and isinstance(self.detector, Lenient):
+                return self.detector.search(image, least=least)
             return self.detector.detect(image)
 
     def with_landmarks(self, image: Image, face: Face, *, always: bool = False) -> Face:

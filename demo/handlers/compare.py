@@ -19,6 +19,8 @@ from ..work.services import Services
 from .consent import may_swap
 from .progress import bar
 
+_PATCHY = 6.0  # dE; the worst of what we looked at had 4.9
+
 
 def compare(
     services: Services,
@@ -63,10 +65,11 @@ def _progress(done: Sequence[Compared], names: Sequence[str], spoken: str) -> st
 
 def grid_of(done: Sequence[Compared], spoken: str) -> str:
     """Pictures with their figures below, as HTML that holds the pictures."""
-    return f'<div class="compare-grid">{"".join(_figure(one, spoken) for one in done)}</div>'
+    before = done[0].measured.id_similarity if done else None
+    return f'<div class="compare-grid">{"".join(_figure(one, before, spoken) for one in done)}</div>'
 
 
-def _figure(compared: Compared, spoken: str) -> str:
+def _figure(compared: Compared, before: float | None, spoken: str) -> str:
     row = compared.measured
     name = say("compare_reference", spoken) if row.name == REFERENCE else model_words(row.name, spoken)
     lines = "".join(
@@ -75,18 +78,58 @@ def _figure(compared: Compared, spoken: str) -> str:
     )
     failure = f"<p class='failure'>{escape(row.failure)}</p>" if row.failure else ""
     return (
-        f"<figure><img alt='{escape(name)}' src='data:image/webp;base64,{_webp(compared.view)}'>"
-        f"<figcaption><strong>{escape(name)}</strong>{failure}<dl>{lines}</dl>"
+        f"<figure><div class='compare-faces'>{_picture(compared.near, name)}"
+        f"{_picture(compared.view, '', 'whole')}</div>"
+        f"<figcaption><strong>{escape(name)}</strong>{failure}{_scales(row, before, spoken)}<dl>{lines}</dl>"
         f"<small>{escape(row.device)}</small></figcaption></figure>"
     )
 
 
+def _picture(image: Image, alt: str, kind: str = "near") -> str:
+    return f"<img class='{kind}' alt='{escape(alt)}' src='data:image/webp;base64,{_webp(image)}'>"
+
+
+def _scales(row: Measured, before: float | None, spoken: str) -> str:
+    """Identity and picture quality as bars, which say more than their figures."""
+    bars = ""
+    if row.id_similarity is not None and before is not None:
+        value = f"{row.id_similarity:.3f} ↑"
+        bars += _scale("compare_id", nearness(row.id_similarity, before), value, ("another", "same"), spoken)
+    if row.patches is not None:
+        value = f"{row.patches:.1f} dE ↓"
+        bars += _scale("compare_patches", cleanness(row.patches), value, ("patchy", "clean"), spoken)
+    return bars
+
+
+def _scale(key: str, share: float, value: str, ends: tuple[str, str], spoken: str) -> str:
+    name, (low, high) = say(key, spoken), (say(f"compare_{end}", spoken) for end in ends)
+    told = escape(f"{name}: {low} 0, {share:.0%}, {high} 100")
+    return (
+        f"<div class='scale'><div><span>{escape(name)}</span><b>{escape(value)}</b></div>"
+        f"<div class='line' role='img' aria-label='{told}'><i style='width: {share:.0%}'></i></div>"
+        f"<div class='ends' aria-hidden='true'><span>{escape(low)}</span><span>{escape(high)}</span></div></div>"
+    )
+
+
+def nearness(similarity: float, before: float) -> float:
+    """How far a face went from another person, as the target was, to the source's own photo; within 0 and 1.
+
+    Args:
+        similarity: cosine of the swapped face and the source.
+        before: cosine of the target and the source.
+    """
+    return min(1.0, max(0.0, (similarity - before) / max(1.0 - before, 1e-6)))
+
+
+def cleanness(patches: float) -> float:
+    """1 for skin with the target's own light, 0 for as many patches as nobody takes for a photo; within 0 and 1."""
+    return min(1.0, max(0.0, 1.0 - patches / _PATCHY))
+
+
 def _facts(row: Measured, spoken: str) -> list[tuple[str, str, str]]:
     """Key of the label, value, and which direction is better."""
-    unknown = say("compare_unknown", spoken)
-    high, low = say("compare_better_high", spoken), say("compare_better_low", spoken)
+    unknown, low = say("compare_unknown", spoken), say("compare_better_low", spoken)
     facts = [
-        ("compare_id", unknown if row.id_similarity is None else f"{row.id_similarity:.3f} ↑", high),
         ("compare_pose", unknown if row.pose_error_deg is None else f"{row.pose_error_deg:.1f}° ↓", low),
         ("compare_expression", unknown if row.expression_error is None else f"{row.expression_error:.2f} ↓", low),
     ]

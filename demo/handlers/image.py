@@ -10,53 +10,19 @@ import gradio as gr
 
 from mobilefaceswap_core.errors import ImageError, OptionError
 from mobilefaceswap_core.faces.numbers import number_of
-from mobilefaceswap_core.types import Face
 
 from ..messages import Visit
 from ..texts import model_words, say
 from ..texts.errors import in_language
 from ..work.engine import SwappedPhoto
-from ..work.previews import numbered, thumbnail
 from ..work.results import SUFFIXES, Made, close_ups, in_format, strip
 from ..work.services import Services
-from .assignment import PEOPLE, everyone, others_than_first, people_by_face
+from .assignment import NOBODY, PEOPLE, others_than_first, people_by_face
 from .choices import chosen
 from .consent import may_swap
+from .faces import Looked
 
 Answer = TypeVar("Answer", bound=Callable[..., dict[str, Any]])
-
-
-def look(services: Services, visit: Visit, *, target: str | None) -> dict[str, Any]:
-    """Show the faces of the target, and put person A on all of them."""
-    nothing: dict[str, Any] = {
-        "faces_status": "",
-        "faces": gr.update(value=None, visible=False),
-        "found": [],
-        "assignment": {},
-        "looked": None,
-    }
-    if not target:
-        return nothing
-    services.engine.admit(visit.caller)
-    try:
-        image, detected = services.engine.find_faces(target)
-    except ImageError:  # said when the photo came in, which takes it out again
-        return nothing
-    if not detected:
-        return nothing | {"faces_status": say("no_faces", visit.language)}
-    pictures: list[Any] = [numbered(image, detected)] if len(detected) > 1 else []
-    pictures += [
-        (thumbnail(image, face), say("face", visit.language, number=number_of(index)))
-        for index, face in enumerate(detected)
-    ]
-    several = len(detected) > 1
-    return {
-        "faces_status": say("faces_found" if several else "face_found", visit.language, count=len(detected)),
-        "faces": gr.update(value=pictures, visible=several),  # one face is seen in the photo itself
-        "found": list(range(len(detected))),
-        "assignment": everyone(len(detected)),
-        "looked": (target, tuple(detected)),
-    }
 
 
 def swap(
@@ -72,7 +38,7 @@ def swap(
     assignment: dict[int, str],
     model: str,
     choices: Mapping[str, Any],
-    looked: tuple[str, tuple[Face, ...]] | None,
+    looked: Looked | None,
     format: str,
     quality: float,
     consented: bool,
@@ -138,7 +104,9 @@ def swap_again(services: Services, visit: Visit, *, made: Made | None, **given: 
 @_takes_what_swap_takes("made")
 def swap_reassigned(services: Services, visit: Visit, *, made: Made | None, **given: Any) -> dict[str, Any]:
     """The same after somebody was put on another face; not where everybody is where the result has them."""
-    if made is None or made.others == others_than_first(given["assignment"]):
+    wanted = given["assignment"]
+    count = sum(letter != NOBODY for letter in wanted.values())
+    if made is None or not count or (made.others == others_than_first(wanted) and len(made.faces) == count):
         return {}
     return swap_again(services, visit, made=made, **given)
 

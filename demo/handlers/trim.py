@@ -41,7 +41,7 @@ def wanted_part(control: Any, spoken: str) -> tuple[float, float]:
     if control is None:
         return NO_TRIM
     keys = ("start", "end", "length")
-    values = [control.get(key) for key in keys] if isinstance(control, Mapping) else []
+    values: list[Any] = [control.get(key) for key in keys] if isinstance(control, Mapping) else []
     if len(values) != len(keys) or not all(_is_moment(value) for value in values):
         raise OptionError(say("trim_wrong", spoken))
     start, end, length = map(float, values)

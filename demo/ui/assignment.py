@@ -19,7 +19,7 @@ def lay_out(context: Context, found: gr.State, chosen: gr.State, name: str) -> N
 
     Args:
         context: of the page.
-        found: the faces or people, in order.
+        found: the faces or people, in order; texts are who goes there already.
         chosen: letter by index.
         name: begins the element ids, such as ``face`` for ``face-1``.
     """
@@ -32,7 +32,8 @@ def lay_out(context: Context, found: gr.State, chosen: gr.State, name: str) -> N
         with gr.Accordion(context.words("who_goes_where"), open=True), gr.Row():
             for index in range(len(everyone)):
                 number = str(number_of(index))
-                choice = gr.Dropdown(choices, value=PEOPLE[0], label=number, min_width=70, filterable=False,
+                letter = everyone[index] if isinstance(everyone[index], str) else PEOPLE[0]
+                choice = gr.Dropdown(choices, value=letter, label=number, min_width=70, filterable=False,
                                      interactive=True, elem_id=f"{name}-{number}")  # fmt: skip
                 # Through the queue, for what goes past it has no route; without a limit, for it waits for nothing.
                 choice.input(partial(assign, index=index), [choice, chosen], chosen, concurrency_limit=None,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from ..handlers import faces as face_handlers
 from ..handlers import image as handlers
 from ..handlers.assignment import PEOPLE
 from ..work.results import LEAST_QUALITY, QUALITY, SUFFIXES, USUAL
@@ -19,6 +21,7 @@ from .photos import photo
 from .words import model_choices
 
 _SLIDER = 12  # percent from the left: a new result shows itself first, and that it can be pulled away
+_USUAL_SCORE, _LEAST = 0.9, 0.1  # what the detector is content with, and the least a visitor can ask for
 _PAGE = 8  # pairs that are offered at once
 # On a phone the result is below what asked for it.
 _INTO_VIEW = """() => setTimeout(() => {
@@ -48,6 +51,17 @@ _COPY = """async () => {
         say('refused');
     }
 }"""
+# As long as the button is held, with a finger, a mouse or a key, the pictures are those before.
+HOLD = """() => {
+    const shown = before => document.querySelectorAll('#near, #result').forEach(e => e.classList.toggle('before', before));
+    const isHold = event => event.target.closest && event.target.closest('#hold');
+    const isKey = event => event.key === ' ' || event.key === 'Enter';
+    document.addEventListener('pointerdown', event => isHold(event) && shown(true));
+    for (const name of ['pointerup', 'pointercancel', 'blur']) window.addEventListener(name, () => shown(false));
+    document.addEventListener('keydown', event => isHold(event) && isKey(event) && shown(true));
+    document.addEventListener('keyup', event => isKey(event) && shown(false));
+    document.addEventListener('contextmenu', event => isHold(event) && event.preventDefault());
+}"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +69,7 @@ class ImageTab:
     """Components of the tab.
 
     ``found`` and ``assignment`` are the visitor's own: faces of the target, letter by face index; ``looked`` is the target
-    that was searched and what was found in it; ``made`` is the last result, ``picked`` the face of it that is seen from near.
+    that was searched and what was found in it; ``tapped`` is where it was tapped, ``corner`` that of a box that was begun; ``made`` is the last result, ``picked`` the face of it that is seen from near.
     """
 
     source: gr.Image
@@ -65,6 +79,11 @@ class ImageTab:
     person_d: gr.Image
     target: gr.Image
     faces_status: gr.Markdown
+    panel: gr.Accordion
+    overview: gr.Image
+    tapped: gr.State
+    corner: gr.State
+    least: gr.Slider
     faces: gr.Gallery
     found: gr.State
     assignment: gr.State
@@ -99,6 +118,7 @@ def build(context: Context, examples: Sequence[tuple[str, str]]) -> dict[str, gr
 def lay_out(context: Context) -> ImageTab:
     """Add the tab's components."""
     chosen, found, looked, made, picked = gr.State({}), gr.State([]), gr.State(None), gr.State(None), gr.State(0)
+    tapped, corner = gr.State(None), gr.State(None)
     pairs = gr.Column()
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
@@ -114,7 +134,7 @@ def lay_out(context: Context) -> ImageTab:
         with gr.Column(scale=3, min_width=280):
             result = _result(context)
     return ImageTab(source=source, target=target, assignment=chosen, found=found, looked=looked, made=made, picked=picked,
-                    pairs=pairs, exchange=exchange, reset=reset, **more, **faces, **asked, **result)  # fmt: skip
+                    pairs=pairs, tapped=tapped, corner=corner, exchange=exchange, reset=reset, **more, **faces, **asked, **result)  # fmt: skip
 
 
 def _more(context: Context) -> dict[str, Any]:
@@ -131,11 +151,17 @@ def _more(context: Context) -> dict[str, Any]:
 
 
 def _faces(context: Context, found: gr.State, chosen: gr.State) -> dict[str, Any]:
+    words = context.words
     status = gr.Markdown(elem_id="faces-status")
-    faces = gr.Gallery(label=context.words("faces"), columns=4, height=130, visible=False, format="png", elem_id="faces",
-                       fit_columns=False, show_label=False, object_fit="contain", interactive=False)  # fmt: skip
-    assignment.lay_out(context, found, chosen, "face")
-    return {"faces_status": status, "faces": faces}
+    with gr.Accordion(words("faces_panel"), open=False, visible=False, elem_id="faces-panel") as panel:
+        gr.Markdown(words("faces_hint"), elem_classes="hint")
+        overview = gr.Image(label=words("faces"), show_label=False, interactive=False, format="webp", buttons=[],
+                            elem_id="overview", height=360)  # fmt: skip
+        gallery = gr.Gallery(label=words("faces"), columns=4, height=130, visible=False, format="webp", elem_id="faces",
+                           fit_columns=False, show_label=False, object_fit="contain", interactive=False)  # fmt: skip
+        assignment.lay_out(context, found, chosen, "face")
+        least = gr.Slider(_LEAST, _USUAL_SCORE, value=_USUAL_SCORE, step=0.05, label=words("least"), elem_id="least")
+    return {"faces_status": status, "panel": panel, "overview": overview, "faces": gallery, "least": least}
 
 
 def _asked(context: Context) -> dict[str, Any]:
@@ -156,7 +182,7 @@ def _result(context: Context) -> dict[str, Any]:
         with gr.Column(min_width=260):
             near = gr.ImageSlider(label=words("near"), format="webp", interactive=False, elem_id="near", visible=False,
                                   slider_position=_SLIDER, buttons=["fullscreen"])  # fmt: skip
-            strip = gr.Gallery(label=words("strip"), columns=6, height=96, visible=False, format="webp", elem_id="strip",
+            strip = gr.Gallery(label=words("strip"), columns=6, height=96, visible=False, format="webp", elem_id="strip", show_label=False,
                                allow_preview=False, object_fit="cover", interactive=False, buttons=[])  # fmt: skip
         with gr.Column(min_width=260):
             result = gr.ImageSlider(label=words("result"), format="png", interactive=False, elem_id="result",
@@ -177,7 +203,7 @@ def _saving(context: Context) -> dict[str, Any]:
         with gr.Column(min_width=160):
             download = gr.DownloadButton(words("download"), elem_id="download", variant="primary")
             copy = gr.Button(words("copy"), elem_id="copy")
-            gr.Button(words("hold"), elem_id="hold")  # the page's script listens to it
+            gr.Button(words("hold"), elem_id="hold")  # HOLD listens to it
     return {"saving": saving, "format": names, "quality": quality, "download": download, "copy": copy}
 
 
@@ -196,6 +222,19 @@ def offer(context: Context, tab: ImageTab, examples: Sequence[tuple[str, str]]) 
 
 def _index(event: gr.SelectData) -> int:
     return int(event.index)
+
+
+def _place(event: gr.SelectData) -> tuple[float, float, float]:
+    """Where a picture was tapped, and when: the same place twice is two taps."""
+    return float(event.index[0]), float(event.index[1]), time.monotonic()
+
+
+def _faces_answer(context: Context, tab: ImageTab) -> None:
+    seen = ["faces_status", "overview", "faces", "found", "assignment", "looked", "corner"]
+    for event in (tab.target.change, tab.least.release):
+        listen(event, face_handlers.look, context, tab, [*seen, "panel", "least"], queue=True, show_progress="hidden")
+    tab.overview.select(_place, None, tab.tapped, queue=False, show_progress="hidden", api_visibility="private")
+    listen(tab.tapped.change, face_handlers.tap, context, tab, seen, show_progress="hidden")
 
 
 def _options_at_once(context: Context, tab: ImageTab, outputs: Sequence[str]) -> None:
@@ -219,8 +258,7 @@ def _in_the_browser(tab: ImageTab) -> None:
 
 def connect(context: Context, tab: ImageTab, also: Sequence[Any]) -> None:
     """Have the tab answer; ``also`` are events after which it swaps at once."""
-    listen(tab.target.change, handlers.look, context, tab, ["faces_status", "faces", "found", "assignment", "looked"],
-           queue=True, show_progress="hidden")  # fmt: skip
+    _faces_answer(context, tab)
     forget([tab.source.change, tab.target.change], [tab.result, tab.status], [tab.near, tab.strip, tab.saving])
     people = ["source", "more", "person_b", "person_c", "person_d", "target"]
     outputs = ["result", "near", "strip", "status", "saving", "download", "made", "picked"]

@@ -10,17 +10,18 @@ from ..examples.pairs import portraits
 from .context import Context
 
 
-def offer(context: Context, source: gr.Image, name: str) -> Any:
+def offer(context: Context, source: gr.Image, name: str, *, label: str = "portraits") -> Any:
     """Add the strip.
 
     Args:
         context: of the page.
         source: takes the portrait that was tapped.
         name: of the tab; begins the element's id.
+        label: key of the text above.
 
     Returns:
         Gradio's event that follows a tap.
     """
-    shown = gr.Examples([[path] for path in portraits()], [source], label=context.words("portraits"),
+    shown = gr.Examples([[path] for path in portraits()], [source], label=context.words(label),
                         elem_id=f"{name}-portraits")  # fmt: skip
     return shown.load_input_event

@@ -18,7 +18,9 @@ from eval.face_region import closest_face, largest_face
 from eval.judges import Judge, load_judges
 from eval.metrics.expression_error import expression_error
 from eval.metrics.id_similarity import cosine
+from eval.metrics.patches import patches
 from eval.metrics.pose_error import pose_error
+from eval.metrics.sample import landmarks_of
 from mobilefaceswap_core.detect import Detector, load_detector
 from mobilefaceswap_core.errors import NoFaceError, OptionError
 from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix
@@ -28,10 +30,12 @@ from mobilefaceswap_core.types import CropSpec, Face, Image
 
 from .auditing import door
 from .engine import Engine
+from .previews import close_up
 
 REFERENCE = "target"  # the row without a swap, which the others are read against
 _JUDGES = ("dlib", "pnp", "facemodel")
 _ROUNDS = 3  # timed swaps after the first, which warms up; the median is shown
+_NEAR_PX, _NEAR_WIDER = 480, 0.62  # from the hairline to the chin
 _VIEW_PX = 320
 _VIEW_WIDER = 0.9  # half the view's side by the face's size: the head with its hair
 
@@ -47,6 +51,7 @@ class Measured:
         id_target: cosine of swapped face and target; what is left of the target.
         pose_error_deg: distance of head poses.
         expression_error: distance of expressions, in standard deviations within one person's photos.
+        patches: light and stains on the skin that the target does not have, CIEDE2000.
         multiply_adds: of the network per frame, 0 without a network.
         parameters: of the network per frame.
         latency_ms: of one aligned face here and now, median.
@@ -60,6 +65,7 @@ class Measured:
     id_target: float | None = None
     pose_error_deg: float | None = None
     expression_error: float | None = None
+    patches: float | None = None
     multiply_adds: int | None = None
     parameters: int | None = None
     latency_ms: float | None = None
@@ -73,9 +79,16 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
-    """A measured method with the picture to show: ``(320, 320, 3)`` RGB uint8 around the face, marked if swapped."""
+    """A measured method with what there is to see, RGB uint8, marked if swapped.
+
+    Attributes:
+        measured: the figures.
+        near: ``(480, 480, 3)``, the face from near.
+        view: ``(320, 320, 3)``, the head with its hair.
+    """
 
     measured: Measured
+    near: Image
     view: Image
 
 
@@ -140,6 +153,7 @@ def compare(
     source_image, target_image = engine.read(source).image, engine.read(target).image
     source_face = _face(detector, source_image, None, "the photo of the face to use")
     target_face = _face(detector, target_image, None, "the photo to change")
+    target_landmarks = landmarks_of(target_face)
     by_kind = {judge.info.kind: judge for judge in judges}
     source_id = by_kind["recogniser"].measure(source_image, source_face)
     of_target = {kind: judge.measure(target_image, target_face) for kind, judge in by_kind.items()}
@@ -156,14 +170,15 @@ def compare(
             id_target=cosine(found["recogniser"], of_target["recogniser"]),
             pose_error_deg=pose_error(found["pose"], of_target["pose"]),
             expression_error=expression_error(found["expression"], of_target["expression"]),
+            patches=patches(image, target_image, target_landmarks),
         )
 
-    yield Compared(judged(Measured(REFERENCE, REFERENCE), target_image), view(target_image, target_face))
+    yield Compared(judged(Measured(REFERENCE, REFERENCE), target_image), *_seen(target_image, target_face))
     for name in models:
         row, image, shown = _swap(engine, name, source, target_image, target_face)
         if not row.failure:
             engine.rules().note("compare", sources=[Path(source)], target=Path(target), model=name)
-        yield Compared(judged(row, image) if not row.failure else row, view(shown, target_face))
+        yield Compared(judged(row, image) if not row.failure else row, *_seen(shown, target_face))
 
 
 def _swap(engine: Engine, name: str, source: str | Path, image: Image, wanted: Face) -> tuple[Measured, Image, Image]:
@@ -200,6 +215,10 @@ def _face(detector: Detector, image: Image, near: Face | None, what: str) -> Fac
             f"The judges found no face in {what}. Use a photo from the front, well lit, with a larger face."
         )
     return face if face.landmarks is not None else replace(face, landmarks=detector.landmarks(image, face))
+
+
+def _seen(image: Image, face: Face) -> tuple[Image, Image]:
+    return close_up(image, face, size_px=_NEAR_PX, wider=_NEAR_WIDER), view(image, face)
 
 
 def view(image: Image, face: Face) -> Image:

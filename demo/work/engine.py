@@ -119,10 +119,16 @@ class Engine:
         return read_image(path, max_pixels=self.settings.max_pixels, max_bytes=self.settings.max_bytes)
 
     @door("faces")
-    def find_faces(self, path: str | Path) -> tuple[Image, list[Face]]:
-        """A photo and its faces, left to right."""
+    def find_faces(self, path: str | Path, *, least: float | None = None) -> tuple[Image, list[Face]]:
+        """A photo and its faces, left to right; ``least`` as in :meth:`Pipeline.detect`."""
         image = self.read(path).image
-        return image, self.pipeline(self.default_model()).detect(image, budget=budget_of(self.settings))
+        return image, self.pipeline(self.default_model()).detect(image, budget=budget_of(self.settings), least=least)
+
+    @door("faces")
+    def face_in_box(self, path: str | Path, box: Sequence[float]) -> tuple[Image, Face]:
+        """A photo, and the face that a visitor says is in this box of it."""
+        image = self.read(path).image
+        return image, self.pipeline(self.default_model()).face_in_box(image, box)
 
     def prepare(
         self, model: str, paths: Sequence[str | Path], *, face: int | None = None, video: bool = False

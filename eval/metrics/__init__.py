@@ -21,6 +21,7 @@ from .landmark_shape import LANDMARKS
 from .lpips import LPIPS
 from .motion import EYES, EYES_FOLLOW, MOUTH, MOUTH_FOLLOWS
 from .occluder_error import OCCLUDER
+from .patches import PATCHES
 from .pose_error import POSE
 from .psnr import BACKGROUND as PSNR_BACKGROUND
 from .psnr import FRAME as PSNR_FRAME
@@ -64,6 +65,7 @@ METRICS: tuple[Metric, ...] = (
     PSNR_FRAME,
     LPIPS,
     COLOUR,
+    PATCHES,
     OCCLUDER,
     EYES,
     EYES_FOLLOW,

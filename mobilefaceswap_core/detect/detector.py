@@ -75,6 +75,21 @@ class Detector(Protocol):
         ...
 
 
+@runtime_checkable
+class Lenient(Protocol):
+    """A detector that can be told to be content with less, for photos in which it finds nobody or too few."""
+
+    def search(self, image: Image, *, least: float, order: Order = "left_to_right") -> list[Face]:
+        """:meth:`Detector.detect` with another threshold.
+
+        Args:
+            image: ``(H, W, 3)`` RGB uint8.
+            least: score that is enough, in (0, 1]; lower finds more faces, and more that are none.
+            order: as there.
+        """
+        ...
+
+
 def check_order(order: str) -> None:
     """Raise OptionError for an unknown order."""
     if order not in ORDERS:

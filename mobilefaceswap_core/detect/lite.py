@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import OptionError
 from ..faces.geometry import warp_to_crop
 from ..files.images import check_image
 from ..runtime.sessions import device_of, open_session
@@ -86,15 +87,24 @@ class LiteDetector:
 
     def detect(self, image: Image, *, order: Order = "left_to_right") -> list[Face]:
         """See :meth:`Detector.detect`."""
+        return self.search(image, least=_CONFIRMED, order=order)
+
+    def search(self, image: Image, *, least: float, order: Order = "left_to_right") -> list[Face]:
+        """See :meth:`~.detector.Lenient.search`; 0.9 is what :meth:`detect` asks for."""
         check_order(order)
+        if not 0 < least <= 1:
+            raise OptionError(f"A least score of {least} was asked for; wanted more than 0 and at most 1, such as 0.9.")
         image = check_image(image)
-        faces = self._faces(image, candidate=_CANDIDATE, sure=_SURE)
+        candidate, turned = min(_CANDIDATE, least), min(_TURNED, least)
+        faces = self._faces(image, candidate=candidate, sure=_SURE, least=least)
         if self._turn and not faces:
-            searches = (self._turned_faces(image, turns, candidate=_TURNED, sure=1.0) for turns in _QUARTER_TURNS)
+            searches = (
+                self._turned_faces(image, turns, candidate=turned, sure=1.0, least=least) for turns in _QUARTER_TURNS
+            )
             faces = next((found for found in searches if found), [])
         elif self._turn and (turns := _common_turns(faces)):
             # The photo lies on its side. Some of its faces were found nevertheless; most are found once it is turned.
-            found = self._turned_faces(image, turns, candidate=_CANDIDATE, sure=_SURE)
+            found = self._turned_faces(image, turns, candidate=candidate, sure=_SURE, least=least)
             faces = found if len(found) >= len(faces) else faces
         return sort_faces(faces, order)
 
@@ -119,7 +129,7 @@ class LiteDetector:
         """
         return min(self._looks(check_image(image), landmarks))
 
-    def _looks(self, image: Image, landmarks: Points) -> Iterator[float]:
+    def _looks(self, image: Image, landmarks: Points, least: float = _CONFIRMED) -> Iterator[float]:
         """Scores of the second looks, ending with the first that is too low."""
         angle, frame_from_upright, low, high = upright_extent(landmarks)
         extent = float(np.sqrt(np.prod(np.maximum(high - low, 1.0))))
@@ -134,10 +144,10 @@ class LiteDetector:
             there = (offsets < 0.35 * in_look) & (sizes > 0.6) & (sizes < 1.8)
             score = float(scores[there].max(initial=0.0))
             yield score
-            if score < _CONFIRMED:
+            if score < least:
                 return
 
-    def _faces(self, image: Image, *, candidate: float, sure: float) -> list[Face]:
+    def _faces(self, image: Image, *, candidate: float, sure: float, least: float) -> list[Face]:
         boxes, scores = self._boxes(image, candidate)
         faces: list[Face] = []
         for box, score in zip(boxes, scores, strict=True):
@@ -145,17 +155,18 @@ class LiteDetector:
             if not _agrees(box, landmarks):
                 continue
             if score < sure or doubt > NO_DOUBT:
-                score = min(self._looks(image, landmarks))
-                if score < _CONFIRMED:
+                score = min(self._looks(image, landmarks, least))
+                if score < least:
                     continue
             face = face_from_landmarks(box, score, landmarks)
             if not any(_same_face(face, other) for other in faces):
                 faces.append(face)
         return faces
 
-    def _turned_faces(self, image: Image, turns: int, *, candidate: float, sure: float) -> list[Face]:
+    def _turned_faces(self, image: Image, turns: int, *, candidate: float, sure: float, least: float) -> list[Face]:
         turned = np.ascontiguousarray(np.rot90(image, turns))
-        return [_turned_back(face, turns, image.shape) for face in self._faces(turned, candidate=candidate, sure=sure)]
+        faces = self._faces(turned, candidate=candidate, sure=sure, least=least)
+        return [_turned_back(face, turns, image.shape) for face in faces]
 
     def _boxes(self, image: Image, candidate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Boxes ``(N, 4)`` in image pixels and scores ``(N,)``, best first."""

@@ -155,7 +155,7 @@ def picture_of(frame: Any, stamp: Stamp, *, upright: bool = True) -> YuvPicture 
     return RgbPicture(stamp, np.ascontiguousarray(pixels[..., :3]), alpha)
 
 
-def smaller(picture: YuvPicture | RgbPicture, shorter_px: int) -> YuvPicture | RgbPicture:
+def smaller(picture: Picture, shorter_px: int) -> Picture:
     """A picture whose shorter side has at most so many pixels, averaged over areas; sides are even then.
 
     Args:
@@ -170,9 +170,14 @@ def smaller(picture: YuvPicture | RgbPicture, shorter_px: int) -> YuvPicture | R
     if isinstance(picture, YuvPicture):
         frame = picture.frame.reformat(width=width, height=height, interpolation="AREA")
         return replace(picture, frame=_described(frame, picture.frame), _owned=True)
-    layers = [cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA)
-              for layer in (picture.image, picture.alpha) if layer is not None]  # fmt: skip
-    return RgbPicture(picture.stamp, *layers)
+    alpha = picture.alpha if isinstance(picture, RgbPicture) else None
+    pixels, small = (
+        None if layer is None else cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA)
+        for layer in (picture.rgb(), alpha)
+    )
+    return RgbPicture(
+        picture.stamp, np.asarray(pixels, np.uint8), None if small is None else np.asarray(small, np.uint8)
+    )
 
 
 def planes_of(frame: Any) -> list[NDArray[Any]]:

@@ -114,6 +114,23 @@ def test_faces_below_the_smallest_size_are_left_alone_and_named(pipeline, source
     assert result.report.faces_swapped == 0 and set(result.report.skipped.values()) == {"smaller than 10000 px"}
 
 
+def test_a_face_that_somebody_draws_a_box_around_has_the_landmarks_of_one_that_is_found(pipeline, group) -> None:
+    found = pipeline.detect(group)[2]
+    left, top, right, bottom = found.box
+    for box in ((left, top, right, bottom), (right, bottom, left, top)):
+        drawn = pipeline.face_in_box(group, box)
+        assert drawn.score == 0 and drawn.landmarks is not None
+        assert np.abs(drawn.five - found.five).max() < 0.1 * found.size_px
+
+
+@pytest.mark.parametrize(
+    "box", [(10, 10, 20, 200), (-50, -50, 5, 5), (5000, 5000, 6000, 6000), (float("nan"), 0, 90, 90)]
+)
+def test_a_box_without_room_for_a_face_is_refused(pipeline, group, box) -> None:
+    with pytest.raises(OptionError, match="around a face"):
+        pipeline.face_in_box(group, box)
+
+
 def test_a_source_of_another_model_is_refused(pipeline, source, group) -> None:
     other = Paint()
     other.info = SwapperInfo("other", "", CropSpec(), "", "")

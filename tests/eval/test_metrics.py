@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from eval.metrics.id_retrieval import chance_top_k, retrieval_rank, top_k
 from eval.metrics.id_similarity import cosine
 from eval.metrics.identity_flicker import identity_flicker
 from eval.metrics.landmark_shape import landmark_shape
+from eval.metrics.patches import patches, skin_of
 from eval.metrics.pose_error import pose_error
 from eval.metrics.psnr import decibels, psnr, squared_error
 from eval.metrics.shape_error import shape_error
@@ -277,3 +279,56 @@ def test_lpips_runs_the_package_with_a_backbone_from_disk(tmp_path):
     torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(WeightsError, match="lacks"):
         LpipsMeter(tmp_path / "other.pth")
+
+
+def drawn_face(side: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """A plain picture in the colour of skin, and where a face would lie in it."""
+    from mobilefaceswap_core.faces.head_pose import MEAN_68
+
+    return np.full((side, side, 3), (190, 150, 130), np.uint8), 0.3 * side * MEAN_68[:, :2] + side / 2
+
+
+def test_patches_are_not_seen_where_the_whole_face_changed_alike_or_nothing_did():
+    target, landmarks = drawn_face()
+    assert patches(target, target, landmarks) == 0
+    assert patches(np.full_like(target, (90, 80, 120)), target, landmarks) == pytest.approx(0, abs=1e-3)
+    noisy = np.clip(target + RANDOM.normal(0, 12, target.shape), 0, 255).astype(np.uint8)
+    assert patches(noisy, target, landmarks) < 1  # pores and grain are not patches
+
+
+def test_a_stain_counts_by_its_size_and_strength_on_the_skin_alone():
+    target, landmarks = drawn_face()
+    skin = skin_of(landmarks, 200, 200)
+    assert 0.05 < skin.mean() < 0.6
+    for index in (*range(36, 60), 19, 24):  # eyes, lips, brows
+        x, y = np.round(landmarks[index]).astype(int)
+        assert not skin[y, x]
+    x, y = np.round((landmarks[3] + landmarks[31]) / 2).astype(int)  # on a cheek
+    assert skin[y, x]
+
+    def stained(radius: int, levels: int, at: tuple[int, int] = (x, y)) -> float:
+        image = target.copy()
+        cv2.circle(image, tuple(map(int, at)), radius, tuple(int(v) for v in target[0, 0].astype(int) - levels), -1)
+        return patches(image, target, landmarks)
+
+    assert 0 < stained(6, 20) < stained(6, 60) < stained(16, 60)
+    assert stained(6, 60, (3, 3)) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_same_stain_counts_alike_in_a_picture_twice_as_large():
+    values = []
+    for side in (200, 400):
+        target, landmarks = drawn_face(side)
+        image = target.copy()
+        x, y = np.round((landmarks[3] + landmarks[31]) / 2).astype(int)
+        cv2.circle(image, (int(x), int(y)), side // 14, (120, 90, 80), -1)
+        values.append(patches(image, target, landmarks))
+    assert values[0] == pytest.approx(values[1], rel=0.08)
+
+
+def test_patches_need_skin_inside_the_picture():
+    target, landmarks = drawn_face()
+    with pytest.raises(OptionError, match="outside of the picture"):
+        patches(target, target, landmarks + 5000)
+    with pytest.raises(OptionError, match=r"differ|wanted"):
+        patches(target[:90], target, landmarks)

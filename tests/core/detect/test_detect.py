@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mobilefaceswap_core.detect import DETECTORS, Detector, available_detectors, load_detector, sort_faces
-from mobilefaceswap_core.detect.detector import enlarge_points, keep_best, shrink
+from mobilefaceswap_core.detect.detector import Lenient, enlarge_points, keep_best, shrink
 from mobilefaceswap_core.detect.landmarks import crop_from_landmarks
 from mobilefaceswap_core.detect.lite import windows
 from mobilefaceswap_core.errors import BackendError, ImageError, OptionError
@@ -379,3 +379,19 @@ def test_nothing_is_loaded_when_the_package_is_imported():
     root = Path(__file__).parents[3]
     output = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True).stdout
     assert output.strip() == "[]"
+
+
+def test_a_lower_threshold_finds_no_fewer_faces_and_the_usual_one_finds_the_usual_ones(lite, group, astronaut):
+    usual = lite.detect(group)
+    asked = lite.search(group, least=0.9)
+    assert [face.box.tolist() for face in asked] == [face.box.tolist() for face in usual]
+    blurred = cv2.GaussianBlur(cv2.resize(astronaut, (256, 256)), (0, 0), 4.0)  # so unsharp that it is not sure
+    counts = [len(lite.search(blurred, least=least)) for least in (0.9, 0.5, 0.1)]
+    assert counts == sorted(counts) and counts[0] < counts[-1]
+    assert isinstance(lite, Lenient)
+
+
+@pytest.mark.parametrize("least", [0, -1, 1.01, float("nan")])
+def test_a_threshold_that_is_none_is_refused(lite, astronaut, least):
+    with pytest.raises(OptionError, match="at most 1"):
+        lite.search(astronaut, least=least)

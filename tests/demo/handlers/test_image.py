@@ -11,7 +11,8 @@ import pytest
 
 from demo.examples.pairs import EXAMPLES
 from demo.handlers import photos
-from demo.handlers.image import look, save_as, show_near, swap, swap_again, swap_if_complete, swap_reassigned
+from demo.handlers.faces import look
+from demo.handlers.image import save_as, show_near, swap, swap_again, swap_if_complete, swap_reassigned
 from demo.messages import Visit
 from demo.work.services import Services
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError
@@ -47,8 +48,8 @@ def test_a_photo_gets_the_face_and_a_sentence(services: Services, tmp_path: Path
 
 
 def test_faces_are_numbered_from_one_in_every_label(services: Services, tmp_path: Path) -> None:
-    shown = look(services, VISIT, target=squares(tmp_path / "t.png", GREY, RED))
-    overview, *thumbnails = shown["faces"]["value"]
+    shown = look(services, VISIT, target=squares(tmp_path / "t.png", GREY, RED), least=0.9)
+    overview, thumbnails = shown["overview"], shown["faces"]["value"]
     assert [label for _, label in thumbnails] == ["Face 1", "Face 2"]
     assert isinstance(overview, np.ndarray) and shown["faces_status"].startswith("2 faces found")
     assert shown["assignment"] == {0: "A", 1: "A"} and len(shown["found"]) == 2
@@ -76,14 +77,14 @@ def test_two_people_go_where_they_were_sent(services: Services, tmp_path: Path) 
 
 def test_a_photo_without_a_face_is_said_to_have_none(services: Services, tmp_path: Path) -> None:
     black = squares(tmp_path / "t.png", (0, 0, 0))
-    shown = look(services, VISIT, target=black)
+    shown = look(services, VISIT, target=black, least=None)
     assert "No face was found" in shown["faces_status"] and shown["faces"]["visible"] is False
     with pytest.raises(NoFaceError):
         swap(services, VISIT, **inputs(source=squares(tmp_path / "s.png", RED), target=black))
 
 
 def test_taking_the_photo_away_takes_its_faces_away(services: Services) -> None:
-    shown = look(services, VISIT, target=None)
+    shown = look(services, VISIT, target=None, least=None)
     assert (shown["faces_status"], shown["found"], shown["assignment"]) == ("", [], {})
 
 
@@ -160,7 +161,7 @@ def test_another_format_is_made_of_the_result_and_only_while_it_is_shown(service
 def test_a_broken_photo_shows_no_faces_and_is_refused_in_our_words(services: Services, tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
-    assert look(services, VISIT, target=str(broken))["faces"]["visible"] is False
+    assert look(services, VISIT, target=str(broken), least=None)["faces"]["visible"] is False
     with pytest.raises(ImageError, match="damaged"):
         photos.check(services, VISIT, photo=str(broken))
     photos.check(services, VISIT, photo=None)
