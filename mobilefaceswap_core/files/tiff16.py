@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 import zlib
 from typing import Any
 
@@ -72,9 +71,8 @@ def encode(
         tags[_ICC] = icc_profile
     if dpi:
         tags[282], tags[283], tags[296] = dpi[0], dpi[1], 2  # resolution across, down, in inches
-    head = struct.pack("<2sHI", b"II", 42, 8 + len(strip))
-    tags[_STRIPS] = 8
-    listed = io.BytesIO()
-    listed.write(head + strip)
-    tags.save(listed)
-    return listed.getvalue()
+    tags[_STRIPS] = 0  # from where the tags end, which Pillow adds
+    file = io.BytesIO()
+    tags.save(file)
+    file.write(strip)
+    return file.getvalue()

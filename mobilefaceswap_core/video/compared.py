@@ -5,16 +5,18 @@ Containers differ in what they can say, and muxers drop the rest without a word.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from av.stream import Disposition
+
 from ..files.formats import Format
 from ..files.media import open_media
 from .clip import Clip
-from .copying import Copies, kept_tags
+from .copying import Copies, kept_tags, title_of
 
-_OF_STREAMS = ("title", "language")
 _UNKNOWN_LANGUAGE = "und"
 _REPLACED = "comment"  # by the statement that faces were swapped
 
@@ -42,11 +44,16 @@ def lacking(clip: Clip, written: Path, row: Format, copies: Copies, *, personal:
             notes.append("the clip's comment made room for the statement that faces were swapped")
         if len(source.chapters()) > len(result.chapters()):
             notes.append(f"{len(source.chapters()) - len(result.chapters())} chapters were left out")
-        pairs = [(clip.stream, result.streams[0])]
-        pairs += [(source.streams[index], result.streams[n + 1]) for n, index in enumerate(copies.streams)]
-        for before, after in pairs:
-            lost = [key for key in _OF_STREAMS if _changed(key, before.metadata, after.metadata)]
-            if before.disposition & ~after.disposition:
+        found = list(result.streams)
+        copied = [source.streams[index] for index in copies.streams]
+        for stream in copied[max(0, len(found) - 1) :]:
+            notes.append(f"stream {stream.index} ({stream.type}) holds nothing that could be copied")
+        kinds = Counter(stream.type for stream in [clip.stream, *copied])
+        for before, after in zip([clip.stream, *copied], found, strict=False):
+            lost = ["title"] if title_of(before) not in ("", title_of(after)) else []
+            lost += ["language"] if _changed("language", before.metadata, after.metadata) else []
+            flags = before.disposition & ~after.disposition
+            if flags & ~Disposition.default or (flags and kinds[before.type] > 1):  # the only track is the default one
                 lost.append("disposition")
             if lost:
                 notes.append(

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import collections
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import av
+from av.stream import Discard
 
 from ..errors import VideoError
 from ..files.formats import Format
@@ -23,7 +25,7 @@ from .clip import Clip
 _TRIAL_PACKETS = 48  # of each stream: about a second of sound
 _TRIAL_BYTES = 32 << 20  # of the file that are read for them at most
 # What FFmpeg tells of a container, which the result's own does not share.
-_OF_THE_CONTAINER = ("major_brand", "minor_version", "compatible_brands", "encoder", "DURATION")
+_OF_THE_CONTAINER = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration", "vendor_id")
 _PERSONAL = ("location", "gps", "artist", "author", "owner")  # in tags' names
 
 
@@ -41,17 +43,35 @@ class Copies:
     _pending: collections.deque[Any] = field(default_factory=collections.deque)
     _last_dts: dict[int, int] = field(default_factory=dict)
 
+    def open(self, clip: Clip, out: Any, row: Format) -> None:
+        """Add to a container what it can hold of a clip's other streams, with their titles, languages and dispositions."""
+        everything = Discard.all  # of a stream that only names chapters, which are copied as such
+        others = [s for s in clip.container.streams if s.index != clip.stream.index and s.discard != everything]
+        samples = _samples(clip, others) if others else {}
+        for stream in others:
+            if reason := _refusal(stream, samples.get(stream.index, ()), row):
+                self.notes.append(f"stream {stream.index} ({_about(stream)}) was left out: {reason}")
+                continue
+            copy = out.add_stream_from_template(stream)
+            copy.metadata.update(kept_tags(stream.metadata))
+            if title := title_of(stream):
+                copy.metadata["title"] = title
+            copy.disposition = stream.disposition
+            self.streams[stream.index] = copy
+
     def take(self, packet: Any) -> None:
         """Keep a packet until its time comes."""
         self._pending.append(packet)
 
-    def write(self, out: Any, start_s: Fraction, until_s: float | None) -> None:
+    def write(self, out: Any, start_s: Fraction, until_s: float | None, *, skip_before: bool = False) -> None:
         """Write packets up to a time; all of them with ``None``.
 
         Args:
             out: PyAV's container.
             start_s: what everything is moved by.
             until_s: on the clip's clock.
+            skip_before: leave out what comes before the first picture's time, an encoder's running-up, where a container
+                has no negative times and would move everything else.
         """
         while self._pending:
             packet = self._pending[0]
@@ -61,6 +81,8 @@ class Copies:
             self._pending.popleft()
             stream = self.streams.get(packet.stream.index)
             if stream is None or time is None:
+                continue
+            if skip_before and float(time * packet.time_base - start_s) < 0:
                 continue
             shift = round(start_s / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - shift
@@ -72,28 +94,6 @@ class Copies:
             out.mux_one(packet)
 
 
-def copy_streams(clip: Clip, out: Any, row: Format) -> Copies:
-    """Add to a container what it can hold of a clip's other streams, with their titles, languages and dispositions."""
-    copies = Copies()
-    others = [stream for stream in clip.container.streams if stream.index != clip.stream.index]
-    others = [
-        stream for stream in others if stream.discard != av.stream.Discard.all
-    ]  # those are chapters, copied as such
-    if not others:
-        return copies
-    samples = _samples(clip, others)
-    for stream in others:
-        reason = _refusal(stream, samples.get(stream.index, ()), row)
-        if reason:
-            copies.notes.append(f"stream {stream.index} ({_about(stream)}) was left out: {reason}")
-            continue
-        copy = out.add_stream_from_template(stream)
-        copy.metadata.update(kept_tags(stream.metadata))
-        copy.disposition = stream.disposition
-        copies.streams[stream.index] = copy
-    return copies
-
-
 def kept_tags(tags: Mapping[str, str], *, personal: bool = True) -> dict[str, str]:
     """Tags of a clip or stream that the result carries too.
 
@@ -102,8 +102,15 @@ def kept_tags(tags: Mapping[str, str], *, personal: bool = True) -> dict[str, st
         personal: keep where and by whom it was taken.
     """
     return {
-        key: value for key, value in tags.items() if key not in _OF_THE_CONTAINER and (personal or not is_personal(key))
+        key: value
+        for key, value in tags.items()
+        if key.casefold() not in _OF_THE_CONTAINER and (personal or not is_personal(key))
     }
+
+
+def title_of(stream: Any) -> str:
+    """A track's title; MP4 calls it a name."""
+    return str(stream.metadata.get("title") or stream.metadata.get("name") or "")
 
 
 def is_personal(key: str) -> bool:
@@ -121,9 +128,8 @@ def _refusal(stream: Any, packets: Sequence[Any], row: Format) -> str:
         return "FFmpeg does not know its codec"
     if holds(row, stream, packets):
         return ""
-    return (
-        f"{row.name} cannot hold it; write .mkv to keep it" if row.muxer != "matroska" else f"{row.name} cannot hold it"
-    )
+    hint = "" if row.muxer == "matroska" or stream.type == "data" else "; write .mkv to keep it"
+    return f"{row.name} cannot hold it{hint}"
 
 
 def holds(row: Format, stream: Any, packets: Sequence[Any]) -> bool:
@@ -150,7 +156,7 @@ def holds(row: Format, stream: Any, packets: Sequence[Any]) -> bool:
         if not packets or stream.type == "attachment":
             return True
         with open_bytes(file.getvalue()) as found:
-            return any(_about(other) == _about(stream) for other in found.streams)
+            return any(_family(other) == _family(stream) for other in found.streams)
     except (av.error.FFmpegError, OSError, ValueError, VideoError):
         return False
 
@@ -171,6 +177,11 @@ def _samples(clip: Clip, streams: Sequence[Any]) -> dict[int, list[Any]]:
         except (av.error.FFmpegError, OSError):
             return found
     return found
+
+
+def _family(stream: Any) -> str:
+    """Kind and codec, where the layers of MPEG sound count as one: MP4 has one name for them."""
+    return re.sub(r"mp[12]$", "mp3", _about(stream))
 
 
 def _about(stream: Any) -> str:

@@ -13,7 +13,8 @@ from PIL import Image as PillowImage
 from mobilefaceswap_core.errors import OptionError, VideoError
 from mobilefaceswap_core.video import EncodeOptions, VideoOptions, VideoReport, run_to_end, swap_video
 from mobilefaceswap_core.video.picture import Stamp, paste_planes, picture_of, planes_of
-from mobilefaceswap_core.video.reader import image_files, open_clip
+from mobilefaceswap_core.video.reader import open_clip
+from mobilefaceswap_core.video.stills import image_files
 from tests.fakes import clips
 from tests.fakes.video_fixtures import PLAIN, RED, colour_share, painted, painter
 
