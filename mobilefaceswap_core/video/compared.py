@@ -17,6 +17,7 @@ from ..files.media import open_media
 from .clip import Clip
 from .copying import Copies, kept_tags, title_of
 
+_HEARD_S = 0.1  # sound this far from its picture is noticed; ITU-R BT.1359 has 45 to 125 ms
 _UNKNOWN_LANGUAGE = "und"
 _REPLACED = "comment"  # by the statement that faces were swapped
 
@@ -55,11 +56,26 @@ def lacking(clip: Clip, written: Path, row: Format, copies: Copies, *, personal:
             flags = before.disposition & ~after.disposition
             if flags & ~Disposition.default or (flags and kinds[before.type] > 1):  # the only track is the default one
                 lost.append("disposition")
+            if (
+                before.type == "audio"
+                and (early := _early_s(found[0], after, copies.first_s.get(before.index))) is not None
+            ):
+                way = "earlier" if early > 0 else "later"
+                notes.append(f"the sound of stream {before.index} begins {abs(early):.2f} s {way} than in the clip")
             if lost:
                 notes.append(
                     f"{row.name} does not keep the {' and '.join(lost)} of stream {before.index} ({before.type})"
                 )
     return notes
+
+
+def _early_s(pictures: Any, sound: Any, wanted_s: float | None) -> float | None:
+    """By how much a track of sound begins too early in a result; ``None`` where nobody hears it."""
+    if wanted_s is None or pictures.start_time is None or sound.start_time is None:
+        return None
+    begins_s = float(sound.start_time * sound.time_base - pictures.start_time * pictures.time_base)
+    early = max(wanted_s, 0.0) - max(begins_s, 0.0)
+    return early if abs(early) > _HEARD_S else None
 
 
 def _changed(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -36,10 +36,12 @@ class Copies:
     Attributes:
         streams: of the result by index of the clip's.
         notes: what was left out, and why.
+        first_s: by index, when the first packet that was copied is shown in the result, in seconds.
     """
 
     streams: dict[int, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    first_s: dict[int, float] = field(default_factory=dict)
     _pending: collections.deque[Any] = field(default_factory=collections.deque)
     _last_dts: dict[int, int] = field(default_factory=dict)
 
@@ -90,6 +92,7 @@ class Copies:
             if packet.dts <= self._last_dts.get(stream.index, packet.dts - 1):
                 continue  # a muxer refuses it, and with it the whole clip
             self._last_dts[stream.index] = packet.dts
+            self.first_s.setdefault(packet.stream.index, float((packet.pts or packet.dts) * packet.time_base))
             packet.stream = stream
             out.mux_one(packet)
 
@@ -186,5 +189,7 @@ def _family(stream: Any) -> str:
 
 def _about(stream: Any) -> str:
     """Kind and codec of a stream."""
-    name = stream.codec_context.codec.canonical_name if stream.codec_context is not None else stream.name
+    name = (
+        stream.codec_context.codec.canonical_name if stream.codec_context is not None else getattr(stream, "name", "")
+    )
     return f"{stream.type}, {name}" if name else f"{stream.type}"

@@ -98,6 +98,8 @@ class MediaFile:
         self._seen = self._decoded = 0
         self._last_pts: int | None = None
         self._part_is_over = False
+        self._first_dts: int | None = None
+        self._delay: int | None = None
 
     def _seek(self) -> bool:
         """Go to a key frame before the part; whether there is one."""
@@ -210,6 +212,7 @@ class MediaFile:
                     return
                 continue
             if packet is not None and packet.size:
+                self._first_dts = packet.dts if not self._seen else self._first_dts
                 self._seen += 1
                 self.truncated |= packet.is_corrupt
             try:
@@ -220,6 +223,7 @@ class MediaFile:
                 self.damaged += 1
                 decoded = []
             for frame in decoded:
+                self._without_delay(frame)
                 check_frame(frame.width, frame.height, str(self._path), max_pixels=self._spent.budget.frame_pixels)
                 if self._is_in_part(frame):
                     yield frame
@@ -232,6 +236,14 @@ class MediaFile:
             return True
         at = packet.pts if packet.pts is not None else packet.dts
         return at is not None and self._part.holds(self._clock_s(at, packet.time_base), 0.0)
+
+    def _without_delay(self, frame: Any) -> None:
+        """Take away the time that FFmpeg gives a decoder where a container has no times: the first picture is shown at once."""
+        if not self._has_no_times() or frame.pts is None:
+            return
+        if self._delay is None:
+            self._delay = frame.pts - (frame.pts if self._first_dts is None else self._first_dts)
+        frame.pts -= self._delay
 
     def _is_in_part(self, frame: Any) -> bool:
         if self._part.is_whole:

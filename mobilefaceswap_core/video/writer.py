@@ -247,6 +247,8 @@ class MediaWriter:
         if self._name == "libx264":
             if self._clip.info.is_steady:
                 parameters["force-cfr"] = "1"  # else the stream names the clock of the clip as its rate, such as 600
+            if self._row.counts_pictures:
+                parameters["bframes"] = "0"  # a container without times shows pictures in the order of their packets
             extra = {"x264-params": _joined(parameters)} if parameters else {}
             extra |= {"flags": "+ildct+ilme"} if is_interlaced else {}
             return {"crf": crf, "preset": self._options.preset, **extra}

@@ -166,6 +166,9 @@ def _sound() -> list[Situation]:
              PLAIN.but(sound="aac", sound_after_s=Fraction(1, 5)), sound=("aac",), sound_late_s=0.2),
         clip("sound that begins late, result .mkv", "Sound", "clip.mkv",
              PLAIN.but(sound="aac", sound_after_s=Fraction(1, 5)), out="out.mkv", sound=("aac",), sound_late_s=0.2),
+        clip("sound that begins late, result .avi", "Sound", "clip.mp4",
+             PLAIN.but(sound="aac", sound_after_s=Fraction(1, 5)), out="out.avi", sound=("aac",), sound_late_s=0.0,
+             notes=("earlier than in the clip",)),
         clip("two languages", "Sound", "clip.mkv", PLAIN.but(sound="aac", sound_tracks=2, sound_tag={"language": "fra"}),
              sound=("aac", "aac")),
         clip("no sound", "Sound", "clip.mp4", PLAIN),
@@ -252,7 +255,7 @@ def _orientations() -> list[Situation]:
              notes=("even sides",)),
         clip("a portrait", "Orientation and size", "clip.mp4", PLAIN.but(size=(64, 96)), size=(64, 96)),
         Situation(gives="pictures that change their size on the way", group="Orientation and size", name="clip.ts",
-                  make=photos.changing_size, notes=("changes its frame size", "cut off or damaged"), in_order=False),
+                  make=photos.changing_size, notes=("changes its frame size", "cut off or damaged"), in_order=False, rate=None),
         clip("two fields in a picture (interlaced)", "Orientation and size", "clip.mp4",
              PLAIN.but(interlaced=True), kept={"it still says that it is interlaced": photos.is_interlaced}),
     ]  # fmt: skip

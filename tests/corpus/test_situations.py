@@ -119,4 +119,4 @@ def _check_clip(row: Situation, result: Path) -> None:
     if row.seconds is not None:
         assert abs(length - row.seconds) < step
     for start in starts:
-        assert abs(start - frames[0].time - row.sound_late_s) <= 2 * step if result.suffix == ".avi" else step + 0.005
+        assert abs(start - frames[0].time - row.sound_late_s) <= step + 0.005, (start, frames[0].time)
