@@ -37,11 +37,12 @@ def lacking(clip: Clip, written: Path, row: Format, copies: Copies, *, personal:
     """
     source, notes = clip.container, []
     with open_media(written) as result:
-        there = {key.casefold() for key in result.metadata}
-        wanted = kept_tags(source.metadata, personal=personal)
-        if gone := sorted(key for key in wanted if key.casefold() not in there):
+        there = {key.casefold(): value for key, value in result.metadata.items()}
+        kept = kept_tags(source.metadata, personal=personal)
+        wanted = {key.casefold(): value for key, value in kept.items()}  # Matroska spells them in capitals
+        if gone := sorted(wanted.keys() - there.keys()):
             notes.append(f"{row.name} has no place for the tags {', '.join(gone)}; they were left out")
-        if _changed(_REPLACED, wanted, result.metadata):
+        if _REPLACED in there and _changed(_REPLACED, wanted, there):
             notes.append("the clip's comment made room for the statement that faces were swapped")
         if len(source.chapters()) > len(result.chapters()):
             notes.append(f"{len(source.chapters()) - len(result.chapters())} chapters were left out")

@@ -89,7 +89,7 @@ class Copies:
             shift = round(start_s / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - shift
             packet.dts = time - shift
-            if packet.dts <= self._last_dts.get(stream.index, packet.dts - 1):
+            if stream.type == "audio" and packet.dts <= self._last_dts.get(stream.index, packet.dts - 1):
                 continue  # a muxer refuses it, and with it the whole clip
             self._last_dts[stream.index] = packet.dts
             self.first_s.setdefault(packet.stream.index, float((packet.pts or packet.dts) * packet.time_base))
@@ -156,7 +156,9 @@ def holds(row: Format, stream: Any, packets: Sequence[Any]) -> bool:
                 packet.stream = copy
                 out.mux_one(packet)
             out.start_encoding()
-        if not packets or stream.type == "attachment":
+        if stream.type == "attachment":
+            return stream.data in file.getvalue()
+        if not packets:
             return True
         with open_bytes(file.getvalue()) as found:
             return any(_family(other) == _family(stream) for other in found.streams)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from .kept import CLIP_RESULTS, CLIP_TABLE, PHOTO_RESULTS, PHOTO_TABLE
 from .situations import SITUATIONS, Situation
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "situations.md"
@@ -14,6 +16,12 @@ Each line is a test that runs the command line on a file of this kind (`tests/co
 by `python -m tests.corpus page`. Unless a line says more, the result has every picture in order, upright, of the same size,
 at the same times and announced rate, sound in step to within one picture, and a note for everything that was left out.
 """
+_KEPT = """## What a result keeps
+
+*kept*: it is in the result. *note*: it is left out, and the report says so (of where a photo or clip was taken, unless
+`--keep-personal` is given). Sound is AAC here, subtitles are SubRip.
+
+"""
 
 
 def page() -> str:
@@ -21,7 +29,15 @@ def page() -> str:
     parts = [_INTRODUCTION]
     for group, rows in groupby(SITUATIONS, key=lambda row: row.group):
         parts.append(f"## {group}\n\n| you give | you get |\n|---|---|\n" + "".join(map(_line, rows)))
+    parts.append(
+        _KEPT + _table("of a clip", CLIP_RESULTS, CLIP_TABLE) + "\n" + _table("of a photo", PHOTO_RESULTS, PHOTO_TABLE)
+    )
     return "\n".join(parts)
+
+
+def _table(head: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    lines = [f"| {head} | {' | '.join(f'`{column}`' for column in columns)} |", "|---" * (len(columns) + 1) + "|"]
+    return "\n".join([*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())]) + "\n"
 
 
 def _line(row: Situation) -> str:

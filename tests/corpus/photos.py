@@ -21,7 +21,7 @@ from .clips import HEIGHT, INVERSE, WIDTH, Recipe, make, picture
 
 HDR10 = "hdr10=1:master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
 CAMERA, TAKEN, DPI = "Camera of the tests", "2024:05:06 07:08:09", 300.0
-_MODEL, _DATE_TAKEN, _EXIF, _PLACE = 0x0110, 0x9003, 0x8769, 0x8825
+MODEL, DATE_TAKEN, EXIF, PLACE = 0x0110, 0x9003, 0x8769, 0x8825
 
 
 def photo(path: Path, *, mode: str = "RGB", orientation: int = 1) -> None:
@@ -53,9 +53,9 @@ def deep(path: Path) -> None:
 def with_facts(path: Path) -> None:
     """A photo that says when, with what and where it was taken."""
     exif = PillowImage.Exif()
-    exif[_MODEL], exif[0x0132] = CAMERA, TAKEN
-    exif.get_ifd(_EXIF)[_DATE_TAKEN] = TAKEN
-    exif.get_ifd(_PLACE).update({1: "N", 2: (48.0, 8.0, 0.0)})
+    exif[MODEL], exif[0x0132] = CAMERA, TAKEN
+    exif.get_ifd(EXIF)[DATE_TAKEN] = TAKEN
+    exif.get_ifd(PLACE).update({1: "N", 2: (48.0, 8.0, 0.0)})
     PillowImage.fromarray(picture(0)).save(path, "JPEG", quality=95, exif=exif, dpi=(DPI, DPI))
 
 
@@ -150,15 +150,15 @@ def same_facts(before: Path, after: Path) -> bool:
     """Whether date, camera and resolution are those of before."""
     with PillowImage.open(after) as picture:
         exif = picture.getexif()
-        own = exif.get_ifd(_EXIF)
+        own = exif.get_ifd(EXIF)
         dpi = picture.info.get("dpi", (0, 0))
-    return (exif.get(_MODEL), own.get(_DATE_TAKEN)) == (CAMERA, TAKEN) and abs(dpi[0] - DPI) < 0.1
+    return (exif.get(MODEL), own.get(DATE_TAKEN)) == (CAMERA, TAKEN) and abs(dpi[0] - DPI) < 0.1
 
 
 def photo_has_no_place(before: Path, after: Path) -> bool:
     """Whether it does not say where it was taken, as the photo did."""
     with PillowImage.open(before) as a, PillowImage.open(after) as b:
-        return bool(a.getexif().get_ifd(_PLACE)) and not b.getexif().get_ifd(_PLACE)
+        return bool(a.getexif().get_ifd(PLACE)) and not b.getexif().get_ifd(PLACE)
 
 
 def same_chapters(before: Path, after: Path) -> bool:

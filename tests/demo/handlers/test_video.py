@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
 
-from demo.handlers.video import forget, halt, look, swap, trimmed
+from demo.handlers.video import forget, halt, look, part_of, swap
 from demo.messages import Visit
 from demo.work.clips import SwappedClip
 from demo.work.services import Services
 from mobilefaceswap_core.errors import Cancelled, OptionError, VideoError
-from mobilefaceswap_core.video import Person, VideoEvent
+from mobilefaceswap_core.video import WHOLE, Part, Person, VideoEvent
 from tests.fakes.painted import painted_engine
 
 VISIT = Visit(session="me")
@@ -124,12 +123,24 @@ def test_closing_the_answer_ends_its_job(clip: str) -> None:
 @pytest.mark.parametrize(("start", "end"), [(2.0, 1.0), (1.0, 1.0), (5.0, 0.0)])
 def test_a_trim_that_holds_nothing_is_refused(clip: str, start: float, end: float) -> None:
     with pytest.raises(OptionError, match="must lie after its start"):
-        trimmed(painted_engine(), clip, start, end, "en")
+        part_of(painted_engine(), clip, start, end, "en")
 
 
 def test_a_clip_that_is_not_trimmed_is_used_as_it_is(clip: str) -> None:
-    assert trimmed(painted_engine(), clip, 0.0, 0.0, "en") == clip
-    assert Path(trimmed(painted_engine(), clip, 0.0, 1.0, "en")) != Path(clip)
+    assert part_of(painted_engine(), clip, 0.0, 0.0, "en") == WHOLE
+    assert part_of(painted_engine(), clip, 0.0, 1.0, "en") == Part(0.0, 1.0)
+    assert part_of(painted_engine(), clip, 0.5, 0.0, "en") == Part(0.5, None)
+
+
+def test_the_part_that_was_asked_for_is_what_is_swapped(clip: str) -> None:
+    given: dict[str, Any] = {}
+
+    def swap_clip(engine: Any, sources: Any, path: Any, **rest: Any) -> Iterator[VideoEvent]:
+        given.update(path=path, **rest)
+        yield VideoEvent("swap", 1, 2, 1.0, 1.0, None)
+
+    list(swap(services(swap_clip=swap_clip), VISIT, **inputs(source="a.png", clip=clip, start=0.5, end=1.5)))
+    assert (given["path"], given["part"]) == (clip, Part(0.5, 1.5))
 
 
 def test_a_clip_over_the_limit_is_refused(clip: str) -> None:
