@@ -19,7 +19,7 @@ from PIL.ExifTags import Base
 
 from ..errors import ImageError, OutputError
 from ..types import Image
-from . import tiff16
+from . import tiff
 from .exif import Facts
 
 XMP_KEY = "XML:com.adobe.xmp"  # the key under which PNG stores an XMP packet; used for every format here
@@ -117,9 +117,9 @@ def encode(
         _add_text(exif, text, format_name)
     if format_name == "WEBP" and facts.dpi:
         exif[Base.XResolution], exif[Base.YResolution], exif[Base.ResolutionUnit] = *facts.dpi, 2  # inches
+    if format_name == "TIFF":
+        return tiff.encode(native, mode, icc_profile=icc_profile, exif=exif, dpi=facts.dpi)
     if mode in ("RGB16", "RGBA16"):
-        if format_name == "TIFF":
-            return tiff16.encode(native, icc_profile=icc_profile, exif=exif, dpi=facts.dpi)
         return _encode_png_rgb16(native, icc_profile, chunks, exif, facts.dpi)
     picture = PillowImage.fromarray(native) if mode == "L16" else PillowImage.fromarray(native, mode)
     options: dict[str, Any] = {"icc_profile": icc_profile} if icc_profile else {}
@@ -129,8 +129,6 @@ def encode(
         options.update(quality=quality, subsampling=0)  # not "optimize": fails on noisy pictures
     elif format_name == "WEBP":
         options.update(quality=quality, lossless=quality >= 100, exact=True, method=4)
-    elif format_name == "TIFF":
-        options.update(compression="tiff_adobe_deflate")
     if format_name in ("JPEG", "WEBP") and XMP_KEY in text:
         options["xmp"] = text[XMP_KEY].encode()
     if len(exif) and format_name != "BMP":

@@ -26,7 +26,7 @@ from PIL import Image as PillowImage
 from ..errors import ImageError, OutputError
 from ..runtime.memory import memory_guard
 from ..types import Image
-from . import tiff16
+from . import tiff
 from .atomic import write_bytes
 from .codecs import XMP_KEY, decode_png_rgb16, encode, native_of, orientation_of, rgb_of, text_of, upright
 from .exif import Facts, facts_of
@@ -376,8 +376,8 @@ def _decode(picture: PillowImage.Image, data: bytes) -> LoadedImage:
     if format_name == "PNG" and data[24] == 16 and file_mode != "I;16":
         picture.load()  # checks every chunk's CRC, which OpenCV forgives
         native, mode = decode_png_rgb16(data)
-    elif format_name == "TIFF" and tiff16.is_deep(picture):
-        native, mode = tiff16.decode(data)
+    elif format_name == "TIFF" and tiff.is_deep(picture):
+        native, mode = tiff.decode(data)
     else:
         native, mode = native_of(picture)
     orientation = orientation_of(picture)

@@ -27,6 +27,8 @@ def losses(like: LoadedImage, path: str | os.PathLike[str], *, personal: bool = 
     if row is None or not row.modes:
         return ()
     found = [*_of_pixels(like, row, row.modes), *_of_facts(like.facts, row, personal=personal)]
+    if like.icc_profile and row.name == "BMP":
+        found.append("BMP has no place for the colour profile; it was left out")
     texts = [key for key in like.text if key not in _OWN_TEXT]
     if texts and not personal:
         found.append(f"{len(texts)} of the photo's own texts were left out")
@@ -53,10 +55,9 @@ def _of_pixels(like: LoadedImage, row: Format, modes: Collection[str]) -> list[s
 
 def _of_facts(facts: Facts, row: Format, *, personal: bool) -> list[str]:
     found = []
-    if not row.statement:  # no place for EXIF either
-        if facts.main or facts.own or (personal and facts.personal):
-            found.append(f"{row.name} has no place for date and camera; they were left out")
-    elif facts.personal and not personal:
+    if not row.statement and (facts.main or facts.own):  # no place for EXIF either
+        found.append(f"{row.name} has no place for date and camera; they were left out")
+    if facts.personal and not (personal and row.statement):
         what = "where it was taken" if facts.location else "by whom or whose it is"
         found.append(f"what the photo says of {what} was left out")
     return found

@@ -113,7 +113,10 @@ def sign(source: Path, destination: Path, *, model: str, version: str, title: st
     """
     row = format_of(source)
     if row is None or not row.credentials:
-        wanted = ", ".join(suffix for row in FORMATS if row.credentials for suffix in row.suffixes)
+        is_clip = row is not None and bool(row.demuxer)
+        wanted = ", ".join(
+            s for other in FORMATS if other.credentials and bool(other.demuxer) == is_clip for s in other.suffixes
+        )
         raise OptionError(
             f"{source.suffix or 'A file without extension'} cannot carry content credentials; wanted one of {wanted}."
         )

@@ -219,6 +219,8 @@ def _with_metadata(path: Path, part: Path, model: str, version: str) -> Path:
     statement = "" if row is None else row.statement
     if statement == "while writing" and read_metadata(path):  # write_image put it there
         return path
+    if row is not None and row.muxer and not statement:
+        raise OptionError(f"{row.name} has no place that readers know; write .mp4 or .mov for it.")
     if statement != "box":
         part.write_bytes(embed_metadata(path.read_bytes(), model=model, version=version))
         return part

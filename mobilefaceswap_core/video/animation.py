@@ -75,12 +75,13 @@ class AnimationWriter:
         options: dict[str, Any] = {"quality": _WEBP_QUALITY, "method": 2} if self._format == "WEBP" else {}
         if self._format == "GIF":
             options["disposal"] = 2 if first.mode == "RGBA" else 0
+        more = list(items) if self._format == "PNG" else items  # which Pillow goes through twice
         if self._format != "GIF" or self._loop != 1:
             options["loop"] = self._loop
         try:
             with open(self._part, "wb") as stream:
                 first.save(
-                    stream, self._format, save_all=True, append_images=items, duration=self._durations_ms, **options
+                    stream, self._format, save_all=True, append_images=more, duration=self._durations_ms, **options
                 )
         except Exception as error:  # Pillow has no common base class for what its encoders raise
             self._error = error

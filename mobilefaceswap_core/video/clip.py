@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from ..errors import OptionError
+from .described import HdrMetadata
 from .picture import Picture
 
 Kind = Literal["clip", "animation", "images"]
@@ -28,6 +29,8 @@ class ClipInfo:
         time_base: unit of time stamps in seconds.
         sample_aspect: width of a pixel by its height.
         loop: repetitions of an animation, 0 for ever.
+        is_interlaced: its first picture holds two fields.
+        hdr: static metadata of its first picture.
         is_steady: as far as the container says, every frame is shown equally long.
         end_s: time stamp that a part of a clip ends before; ``None`` for the clip's end.
         start_s: time stamp of the result's beginning: a clip cut out of a broadcast starts at some hour of the day.
@@ -46,6 +49,8 @@ class ClipInfo:
     start_s: Fraction = Fraction(0)
     end_s: Fraction | None = None
     is_steady: bool = False
+    is_interlaced: bool = False
+    hdr: HdrMetadata = field(default_factory=HdrMetadata)
     notes: list[str] = field(default_factory=list)
 
     def is_over(self, time_s: Fraction) -> bool:

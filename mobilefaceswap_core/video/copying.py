@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import collections
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import av
+from av.stream import Discard
 
 from ..errors import VideoError
 from ..files.formats import Format
@@ -23,7 +25,7 @@ from .clip import Clip
 _TRIAL_PACKETS = 48  # of each stream: about a second of sound
 _TRIAL_BYTES = 32 << 20  # of the file that are read for them at most
 # What FFmpeg tells of a container, which the result's own does not share.
-_OF_THE_CONTAINER = ("major_brand", "minor_version", "compatible_brands", "encoder", "DURATION")
+_OF_THE_CONTAINER = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration", "vendor_id")
 _PERSONAL = ("location", "gps", "artist", "author", "owner")  # in tags' names
 
 
@@ -34,24 +36,52 @@ class Copies:
     Attributes:
         streams: of the result by index of the clip's.
         notes: what was left out, and why.
+        first_s: by index, when the first packet that was copied is shown in the result, in seconds.
     """
 
     streams: dict[int, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    first_s: dict[int, float] = field(default_factory=dict)
     _pending: collections.deque[Any] = field(default_factory=collections.deque)
     _last_dts: dict[int, int] = field(default_factory=dict)
+
+    def open(self, clip: Clip, out: Any, row: Format, *, sound: bool = True) -> None:
+        """Add to a container what it can hold of a clip's other streams, with their titles, languages and dispositions.
+
+        Args:
+            clip: that is read.
+            out: PyAV's container.
+            row: its format.
+            sound: copy the clip's sound too; left out on request, it needs no note.
+        """
+        everything = Discard.all  # of a stream that only names chapters, which are copied as such
+        others = [s for s in clip.container.streams if s.index != clip.stream.index and s.discard != everything]
+        others = [s for s in others if sound or s.type != "audio"]
+        samples = _samples(clip, others) if others else {}
+        for stream in others:
+            if reason := _refusal(stream, samples.get(stream.index, ()), row):
+                self.notes.append(f"stream {stream.index} ({_about(stream)}) was left out: {reason}")
+                continue
+            copy = out.add_stream_from_template(stream)
+            copy.metadata.update(kept_tags(stream.metadata))
+            if title := title_of(stream):
+                copy.metadata["title"] = title
+            copy.disposition = stream.disposition
+            self.streams[stream.index] = copy
 
     def take(self, packet: Any) -> None:
         """Keep a packet until its time comes."""
         self._pending.append(packet)
 
-    def write(self, out: Any, start_s: Fraction, until_s: float | None) -> None:
+    def write(self, out: Any, start_s: Fraction, until_s: float | None, *, skip_before: bool = False) -> None:
         """Write packets up to a time; all of them with ``None``.
 
         Args:
             out: PyAV's container.
             start_s: what everything is moved by.
             until_s: on the clip's clock.
+            skip_before: leave out what comes before the first picture's time, an encoder's running-up, where a container
+                has no negative times and would move everything else.
         """
         while self._pending:
             packet = self._pending[0]
@@ -62,44 +92,17 @@ class Copies:
             stream = self.streams.get(packet.stream.index)
             if stream is None or time is None:
                 continue
+            if skip_before and float(time * packet.time_base - start_s) < 0:
+                continue
             shift = round(start_s / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - shift
             packet.dts = time - shift
-            if packet.dts <= self._last_dts.get(stream.index, packet.dts - 1):
+            if stream.type == "audio" and packet.dts <= self._last_dts.get(stream.index, packet.dts - 1):
                 continue  # a muxer refuses it, and with it the whole clip
             self._last_dts[stream.index] = packet.dts
+            self.first_s.setdefault(packet.stream.index, float((packet.pts or packet.dts) * packet.time_base))
             packet.stream = stream
             out.mux_one(packet)
-
-
-def copy_streams(clip: Clip, out: Any, row: Format, *, sound: bool = True) -> Copies:
-    """Add to a container what it can hold of a clip's other streams, with their titles, languages and dispositions.
-
-    Args:
-        clip: that is read.
-        out: PyAV's container.
-        row: its format.
-        sound: copy the clip's sound too; left out on request, it needs no note.
-    """
-    copies = Copies()
-    others = [stream for stream in clip.container.streams if stream.index != clip.stream.index]
-    others = [
-        stream for stream in others if stream.discard != av.stream.Discard.all
-    ]  # those are chapters, copied as such
-    others = [stream for stream in others if sound or stream.type != "audio"]
-    if not others:
-        return copies
-    samples = _samples(clip, others)
-    for stream in others:
-        reason = _refusal(stream, samples.get(stream.index, ()), row)
-        if reason:
-            copies.notes.append(f"stream {stream.index} ({_about(stream)}) was left out: {reason}")
-            continue
-        copy = out.add_stream_from_template(stream)
-        copy.metadata.update(kept_tags(stream.metadata))
-        copy.disposition = stream.disposition
-        copies.streams[stream.index] = copy
-    return copies
 
 
 def kept_tags(tags: Mapping[str, str], *, personal: bool = True) -> dict[str, str]:
@@ -110,8 +113,15 @@ def kept_tags(tags: Mapping[str, str], *, personal: bool = True) -> dict[str, st
         personal: keep where and by whom it was taken.
     """
     return {
-        key: value for key, value in tags.items() if key not in _OF_THE_CONTAINER and (personal or not is_personal(key))
+        key: value
+        for key, value in tags.items()
+        if key.casefold() not in _OF_THE_CONTAINER and (personal or not is_personal(key))
     }
+
+
+def title_of(stream: Any) -> str:
+    """A track's title; MP4 calls it a name."""
+    return str(stream.metadata.get("title") or stream.metadata.get("name") or "")
 
 
 def is_personal(key: str) -> bool:
@@ -129,9 +139,8 @@ def _refusal(stream: Any, packets: Sequence[Any], row: Format) -> str:
         return "FFmpeg does not know its codec"
     if holds(row, stream, packets):
         return ""
-    return (
-        f"{row.name} cannot hold it; write .mkv to keep it" if row.muxer != "matroska" else f"{row.name} cannot hold it"
-    )
+    hint = "" if row.muxer == "matroska" or stream.type == "data" else "; write .mkv to keep it"
+    return f"{row.name} cannot hold it{hint}"
 
 
 def holds(row: Format, stream: Any, packets: Sequence[Any]) -> bool:
@@ -155,10 +164,12 @@ def holds(row: Format, stream: Any, packets: Sequence[Any]) -> bool:
                 packet.stream = copy
                 out.mux_one(packet)
             out.start_encoding()
-        if not packets or stream.type == "attachment":
+        if stream.type == "attachment":
+            return stream.data in file.getvalue()
+        if not packets:
             return True
         with open_bytes(file.getvalue()) as found:
-            return any(_about(other) == _about(stream) for other in found.streams)
+            return any(_family(other) == _family(stream) for other in found.streams)
     except (av.error.FFmpegError, OSError, ValueError, VideoError):
         return False
 
@@ -181,7 +192,14 @@ def _samples(clip: Clip, streams: Sequence[Any]) -> dict[int, list[Any]]:
     return found
 
 
+def _family(stream: Any) -> str:
+    """Kind and codec, where the layers of MPEG sound count as one: MP4 has one name for them."""
+    return re.sub(r"mp[12]$", "mp3", _about(stream))
+
+
 def _about(stream: Any) -> str:
     """Kind and codec of a stream."""
-    name = stream.codec_context.codec.canonical_name if stream.codec_context is not None else stream.name
+    name = (
+        stream.codec_context.codec.canonical_name if stream.codec_context is not None else getattr(stream, "name", "")
+    )
     return f"{stream.type}, {name}" if name else f"{stream.type}"

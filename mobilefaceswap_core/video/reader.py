@@ -17,6 +17,7 @@ from ..files.media import bound_decoder, check_frame, open_media, picture_stream
 from ..files.places import is_pattern
 from ..runtime.budget import Budget, Spending
 from .clip import WHOLE, Clip, ClipInfo, Part
+from .described import hdr_metadata
 from .picture import Picture, Stamp, picture_of
 from .stills import Animation, ImageFiles
 
@@ -94,12 +95,16 @@ class MediaFile:
         self._first: list[Any] = []
         self._packets = self.container.demux()
         self._waiting: list[Any] = []  # packets of other streams that came before the first frame
-        self._seen = 0
+        self._seen = self._decoded = 0
         self._last_pts: int | None = None
         self._part_is_over = False
+        self._first_dts: int | None = None
+        self._delay: int | None = None
 
     def _seek(self) -> bool:
         """Go to a key frame before the part; whether there is one."""
+        if self._has_no_times():
+            return False
         wanted_s = float(self._origin_s) + self._part.start_s
         try:
             self.container.seek(round(max(0.0, wanted_s - _SEEK_AHEAD_S) * av.time_base), backward=True)
@@ -111,6 +116,11 @@ class MediaFile:
             return False
         self._packets = self.container.demux()
         return True
+
+    def _has_no_times(self) -> bool:
+        """Whether times are counted from the beginning, so that after a jump nobody knows what time it is."""
+        file = self.container.format
+        return "avi" in file.name.split(",") or bool(file.flags & av.format.Flags.no_timestamps.value)
 
     def _clock_s(self, stamp: int, base: Any) -> float:
         """Seconds on the clip's own clock."""
@@ -131,18 +141,29 @@ class MediaFile:
         if stream.duration:
             duration = float(stream.duration * Fraction(stream.time_base or 1))
         elif self.container.duration:
-            duration = self.container.duration / 1e6  # AV_TIME_BASE
+            duration = self.container.duration / av.time_base - self._late_s()
         rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
-        frames = stream.frames or (round(duration * rate) if duration else None)
+        frames = self._counted() or (round(duration * rate) if duration else None)
         if not self._part.is_whole and duration is not None:
             duration = min(duration, self._part.end_s or duration) - self._part.start_s
             frames = round(duration * rate)
         return ClipInfo(
             path, "clip", width, height, rate, frames or None, duration, Fraction(stream.time_base or Fraction(1, 90000)),
             1 / aspect if aspect and turned else aspect,
+            is_steady=_is_steady(stream), is_interlaced=first.interlaced_frame, hdr=hdr_metadata(first),
             end_s=None if self._part.end_s is None else self._origin_s + Fraction(self._part.end_s),
             start_s=self._origin_s if self._part.is_whole or first.pts is None else first.pts * Fraction(stream.time_base),
         )  # fmt: skip
+
+    def _late_s(self) -> float:
+        """What a Matroska file's lengths have too much: they reach from 0 to the end, wherever the clip begins."""
+        is_matroska = "matroska" in self.container.format.name
+        return max(0.0, float(self._origin_s)) if is_matroska else 0.0
+
+    def _counted(self) -> int:
+        """Pictures by the container's own count, 0 where it keeps none; an edit list takes those away that it hides."""
+        is_mov = "mov" in self.container.format.name.split(",")
+        return (len(self.stream.index_entries) if is_mov else 0) or self.stream.frames
 
     def pictures(self, on_packet: Callable[[Any], None] | None = None) -> Iterator[Picture]:
         """See :meth:`Clip.pictures`."""
@@ -157,7 +178,7 @@ class MediaFile:
         if not self._part.is_whole:
             return
         # A container that counts its samples tells when some are missing; edit lists may hide a few.
-        expected = self.stream.frames
+        expected = self._counted()
         if expected and self._seen < expected - max(2, expected // 50):
             self.truncated = True
         elif not expected and self._last_pts is not None:
@@ -165,7 +186,7 @@ class MediaFile:
             shown = float((self._last_pts - start) * self.info.time_base) + 2 / float(self.info.frame_rate)
             # Matroska may say how long each stream is; a container's own length can be that of a longer sound track.
             own = _tagged_seconds(self.stream.metadata.get("DURATION", ""))
-            known = own if own is not None else (self.info.duration_s or 0.0) - 1.0
+            known = own - self._late_s() if own is not None else (self.info.duration_s or 0.0) - 1.0
             self.truncated |= shown + 0.05 < known
 
     def _again(self, deliver: Callable[[Any], None]) -> Iterator[Any]:
@@ -191,6 +212,7 @@ class MediaFile:
                     return
                 continue
             if packet is not None and packet.size:
+                self._first_dts = packet.dts if not self._seen else self._first_dts
                 self._seen += 1
                 self.truncated |= packet.is_corrupt
             try:
@@ -201,6 +223,7 @@ class MediaFile:
                 self.damaged += 1
                 decoded = []
             for frame in decoded:
+                self._without_delay(frame)
                 check_frame(frame.width, frame.height, str(self._path), max_pixels=self._spent.budget.frame_pixels)
                 if self._is_in_part(frame):
                     yield frame
@@ -214,13 +237,23 @@ class MediaFile:
         at = packet.pts if packet.pts is not None else packet.dts
         return at is not None and self._part.holds(self._clock_s(at, packet.time_base), 0.0)
 
+    def _without_delay(self, frame: Any) -> None:
+        """Take away the time that FFmpeg gives a decoder where a container has no times: the first picture is shown at once."""
+        if not self._has_no_times() or frame.pts is None:
+            return
+        if self._delay is None:
+            self._delay = frame.pts - (frame.pts if self._first_dts is None else self._first_dts)
+        frame.pts -= self._delay
+
     def _is_in_part(self, frame: Any) -> bool:
-        if self._part.is_whole or frame.pts is None:
+        if self._part.is_whole:
             return True
-        time_s = self._clock_s(frame.pts, self.stream.time_base)
+        rate = self.stream.average_rate or self.stream.guessed_rate or 25
+        self._decoded += 1
+        untimed_s = (self._decoded - 1) / float(rate)
+        time_s = untimed_s if frame.pts is None else self._clock_s(frame.pts, self.stream.time_base)
         self._part_is_over |= self._part.is_over(time_s)
         self._spent.check()  # pictures before the part cost time too
-        rate = self.stream.average_rate or self.stream.guessed_rate or 25
         return self._part.holds(time_s, float(1 / Fraction(rate)))
 
     def _is_far_beyond(self, packet: Any) -> bool:
@@ -243,6 +276,12 @@ class MediaFile:
     def close(self) -> None:
         """Close the file."""
         self.container.close()
+
+
+def _is_steady(stream: Any) -> bool:
+    """Whether the rate that time stamps make on average is the one that FFmpeg finds in the first of them."""
+    average, base = stream.average_rate, stream.base_rate
+    return bool(average and base) and abs(float(average / base) - 1) < 0.002
 
 
 def _tagged_seconds(text: str) -> float | None:

@@ -18,8 +18,7 @@ from ..files.places import is_pattern
 from .animation import AnimationWriter, ImageWriter
 from .clip import Clip
 from .compared import lacking
-from .copying import Copies, copy_streams, is_personal, kept_tags
-from .described import HdrMetadata, hdr_metadata
+from .copying import Copies, is_personal, kept_tags
 from .output import encode_error
 from .picture import Picture, RgbPicture, YuvPicture, fitted, padded
 
@@ -141,7 +140,7 @@ class MediaWriter:
         frame.pict_type = 0  # else x264 repeats the input's choice of key frames
         try:
             self._out.mux(self._stream.encode(frame))
-            self._copies.write(self._out, self._start_s, picture.stamp.seconds)
+            self._copy(picture.stamp.seconds)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise encode_error(error, self._name) from error
 
@@ -161,7 +160,7 @@ class MediaWriter:
         self._base = 1 / info.frame_rate if self._row.counts_pictures else info.time_base
         self._format = self._choose_format(first)
         described = first.video_frame(self._format)
-        options = self._codec_options(hdr_metadata(described), is_interlaced=described.interlaced_frame)
+        options = self._codec_options()
         try:
             stream: Any = self._out.add_stream(self._name, rate=info.frame_rate, options=options)
         except ValueError as error:
@@ -194,7 +193,7 @@ class MediaWriter:
             self._note("where or by whom the clip was taken was left out")
         stream.metadata.update({k: v for k, v in self._clip.stream.metadata.items() if k in ("language", "title")})
         stream.disposition = self._clip.stream.disposition
-        self._copies = copy_streams(self._clip, self._out, self._row, sound=self._options.sound)
+        self._copies.open(self._clip, self._out, self._row, sound=self._options.sound)
         for text in self._copies.notes:
             self._note(text)
         if chapters := self._chapters(source):
@@ -236,7 +235,8 @@ class MediaWriter:
         self._note(f"{self._name} cannot write {own}; frames were converted to {chosen}")
         return chosen
 
-    def _codec_options(self, hdr: HdrMetadata, *, is_interlaced: bool) -> dict[str, str]:
+    def _codec_options(self) -> dict[str, str]:
+        hdr, is_interlaced = self._clip.info.hdr, self._clip.info.is_interlaced
         crf = f"{self._options.crf:g}"
         parameters = hdr.parameters(self._name)
         if hdr and not parameters:
@@ -249,6 +249,8 @@ class MediaWriter:
         if self._name == "libx264":
             if self._clip.info.is_steady:
                 parameters["force-cfr"] = "1"  # else the stream names the clock of the clip as its rate, such as 600
+            if self._row.counts_pictures:
+                parameters["bframes"] = "0"  # a container without times shows pictures in the order of their packets
             extra = {"x264-params": _joined(parameters)} if parameters else {}
             extra |= {"flags": "+ildct+ilme"} if is_interlaced else {}
             return {"crf": crf, "preset": self._options.preset, **extra}
@@ -258,6 +260,9 @@ class MediaWriter:
         if self._name == "libsvtav1":
             return {"crf": crf}
         return {}
+
+    def _copy(self, until_s: float | None) -> None:
+        self._copies.write(self._out, self._start_s, until_s, skip_before=self._row.counts_pictures)
 
     def copy(self, packet: Any) -> None:
         """See :meth:`Writer.copy`."""
@@ -269,7 +274,7 @@ class MediaWriter:
             raise VideoError("The clip gave no frame to write.")
         try:
             self._out.mux(self._stream.encode())
-            self._copies.write(self._out, self._start_s, None)
+            self._copy(None)
             self._closed = True
             self._out.close()
         except (av.error.FFmpegError, OSError, ValueError) as error:

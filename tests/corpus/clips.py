@@ -18,7 +18,6 @@ COUNT, WIDTH, HEIGHT = 10, 96, 64
 MARK = (30, 200, 60)  # of the corner that says which way a picture lies
 
 SUBTITLES = "1\n00:00:00,040 --> 00:00:00,200\nGood morning\n\n2\n00:00:00,240 --> 00:00:00,360\nGood night\n"
-LOSSLESS_CODECS = ("ffv1", "png", "qtrle", "rawvideo", "huffyuv", "utvideo")
 
 
 def picture(number: int, width: int = WIDTH, height: int = HEIGHT, *, alpha: bool = False) -> NDArray[np.uint8]:
@@ -33,7 +32,7 @@ def picture(number: int, width: int = WIDTH, height: int = HEIGHT, *, alpha: boo
 
 def number_of(pixels: NDArray[Any]) -> int:
     """Which picture of a clip this is."""
-    return round((float(pixels[pixels.shape[0] // 2 :, pixels.shape[1] * 7 // 8 :].mean()) - 40) / 18)
+    return round((float(pixels[: pixels.shape[0] // 5, pixels.shape[1] * 7 // 8 :].mean()) - 40) / 18)
 
 
 def is_upright(pixels: NDArray[Any]) -> bool:
@@ -150,6 +149,8 @@ def make(path: Path, recipe: Recipe) -> Path:
 
 def _video(out: Any, recipe: Recipe, base: Fraction) -> Any:
     usual = {"crf": "10", "preset": "ultrafast", "g": "5"} if recipe.codec in ("libx264", "libx265") else {}
+    if recipe.interlaced:
+        usual |= {"flags": "+ildct+ilme", "x264-params": "tff=1"}
     stream = out.add_stream(recipe.codec, rate=recipe.rate, options={**usual, **recipe.codec_options})
     width, height = recipe.size if recipe.turned < 5 else recipe.size[::-1]
     stream.width, stream.height, stream.pix_fmt = width, height, recipe.pixel_format
@@ -165,7 +166,7 @@ def _write_pictures(out: Any, stream: Any, recipe: Recipe, base: Fraction) -> No
 
     for number in range(recipe.count):
         pixels = picture(number, *recipe.size, alpha=recipe.alpha)
-        pixels = np.ascontiguousarray(upright(pixels, _INVERSE[recipe.turned]))
+        pixels = np.ascontiguousarray(upright(pixels, INVERSE[recipe.turned]))
         frame = av.VideoFrame.from_ndarray(pixels, format="rgba" if recipe.alpha else "rgb24")
         if recipe.pixel_format.startswith("yuv"):
             context = stream.codec_context
@@ -190,13 +191,11 @@ def _write_tone(out: Any, stream: Any, recipe: Recipe) -> None:
     resampler = av.AudioResampler(format=context.format.name, layout=context.layout.name, rate=rate)
     start = round((recipe.start_s + recipe.sound_after_s) * rate)
     size = context.frame_size or 1024
-    fifo = av.AudioFifo()
     for at in range(0, samples - size + 1, size):
         frame = av.AudioFrame.from_ndarray(wave[None, at : at + size], format="fltp", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = rate, start + at, Fraction(1, rate)
         for ready in resampler.resample(frame):
             out.mux(stream.encode(ready))
-    del fifo
     out.mux(stream.encode())
 
 
@@ -245,7 +244,7 @@ def _chapters(out: Any, recipe: Recipe) -> None:
     )  # fmt: skip
 
 
-_INVERSE = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
+INVERSE = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 # (a, b, c, d) of the display matrix by EXIF orientation: (x, y) is shown at (a x + c y, b x + d y).
 MATRICES = {
     1: (1, 0, 0, 1), 2: (-1, 0, 0, 1), 3: (-1, 0, 0, -1), 4: (1, 0, 0, -1),

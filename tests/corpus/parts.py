@@ -37,6 +37,13 @@ class KnownPlace:
         return np.repeat(face.five, 14, axis=0)[:68]
 
 
+class Nobody(KnownPlace):
+    """No face anywhere."""
+
+    def detect(self, image: Image, *, order: str = "left_to_right") -> list[Face]:
+        return []
+
+
 class Painter:
     """Paints the middle of a face."""
 

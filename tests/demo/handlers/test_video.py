@@ -100,7 +100,7 @@ def test_each_person_gets_the_photos_chosen_for_them(clip: str) -> None:
     assert "Getting ready" in first["progress"] and first["result"] is None and frame["preview"] is None
     assert "Swapping: 5 of 20 frames" in second["progress"] and set(second) == {"progress"}
     assert given["sources"] == {0: ["b.png"], 2: ["a.png"]} and given["people"] == people and given["path"] == clip
-    assert given["named_after"] == clip and given["writing"].sound
+    assert given["writing"].sound
 
 
 def test_a_stopped_clip_says_so_and_leaves_no_job(clip: str) -> None:
@@ -198,6 +198,17 @@ def test_what_the_page_offers_needs_no_consent(clip: str) -> None:
 def test_a_clip_that_is_not_trimmed_is_used_whole(clip: str) -> None:
     assert part_of(painted_engine(), clip, 0.0, 0.0, "en") is WHOLE
     assert part_of(painted_engine(), clip, 0.0, 1.0, "en") == Part(0.0, 1.0)
+
+
+def test_the_part_that_was_asked_for_is_what_is_swapped(clip: str) -> None:
+    given: dict[str, Any] = {}
+
+    def swap_clip(engine: Any, sources: Any, path: Any, **rest: Any) -> Iterator[VideoEvent]:
+        given.update(path=path, **rest)
+        yield VideoEvent("swap", 1, 2, 1.0, 1.0, None)
+
+    list(swap(services(swap_clip=swap_clip), VISIT, **inputs(source="a.png", clip=clip, trim=control(0.5, 1.5))))
+    assert (given["path"], given["part"]) == (clip, Part(0.5, 1.5))
 
 
 def test_a_clip_over_the_limit_is_refused(clip: str) -> None:

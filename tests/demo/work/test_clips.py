@@ -1,4 +1,4 @@
-"""Clips: limits without decoding, and a trim that keeps pictures and sound as they are."""
+"""Clips: their limits are checked without decoding."""
 
 from __future__ import annotations
 
@@ -66,9 +66,17 @@ def test_what_is_used_of_a_long_clip_may_be_short_enough(clip: Path) -> None:
     assert check_clip(clip, Settings(max_video_seconds=2), seconds=1.5).seconds > 3
 
 
-def test_what_is_no_clip_is_said_to_be_none(tmp_path: Path) -> None:
-    (tmp_path / "a.mp4").write_text("no clip", encoding="utf-8")
-    with pytest.raises(VideoError, match="cannot be opened as a video"):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"no clip", "of no kind that is read here"),
+        (b"\xff\xd8\xff\xe0 a photo", "a photo .JPEG."),
+        (b"\0\0\0\x18ftypmp42 the rest is missing", "its index is missing or damaged"),
+    ],
+)
+def test_what_is_no_clip_is_said_to_be_what_it_is(content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(VideoError, match=f"This file cannot be opened as a video.*{said}"):
         clip_facts(tmp_path / "a.mp4")
 
 
