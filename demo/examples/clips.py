@@ -101,7 +101,8 @@ class _Moving:
     def __init__(self, path: Path, still: Image, frames: int, container: Any) -> None:
         self.truncated, self.damaged = False, 0
         self.container, self._still, self._frames = container, still, frames
-        self.stream = SimpleNamespace(index=-1, metadata={})  # none of the container's streams holds pictures
+        none = av.stream.Disposition(0)
+        self.stream = SimpleNamespace(index=-1, metadata={}, disposition=none)  # none of the container's streams holds pictures
         height, width = still.shape[:2]
         rate = Fraction(_RATE)
         self.info = ClipInfo(path, "clip", width, height, rate, frames, frames / _RATE, 1 / rate)
