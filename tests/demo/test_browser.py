@@ -271,7 +271,7 @@ def test_a_clip_is_swapped_with_its_report(visit: Any, folder: Path) -> None:
 def test_a_clip_example_is_one_tap_with_its_first_frame_at_once_and_both_clips_together(
     visit: Any, folder: Path
 ) -> None:
-    page = visit(query="?tab=video")
+    page = visit("Video")
     page.set_default_timeout(4 * PATIENCE_MS)  # 75 frames beside everything else that runs here
     assert not page.is_visible("#cancel")
     page.locator("#video-examples tbody tr").first.click()
@@ -343,6 +343,7 @@ def test_the_camera_is_swapped_live_with_its_latency(visit: Any) -> None:
 
 def test_methods_are_compared_with_their_figures(visit: Any) -> None:
     page = visit("Compare")
+    page.set_default_timeout(4 * PATIENCE_MS)  # loads judges and two models
     upload(page, "compare-source", PORTRAIT)
     upload(page, "compare-target", OTHER)
     page.get_by_label("Teacher (research)").first.uncheck()
