@@ -32,9 +32,9 @@ from mobilefaceswap_core.video.writer import EncodeOptions, open_writer
 from ..keeping import example_folder
 from .pairs import portraits
 
-_SECONDS = 3.0
-_RATE = 25  # frames a second
-_SIDE_PX = 480
+_SECONDS = 2.5
+_RATE = 20  # frames a second; fewer are swapped sooner
+_SIDE_PX = 384
 _ENCODE = EncodeOptions(crf=23, pixel_format="yuv420p")
 # Who is in which clip: numbers of portraits. They are not the first, which are offered as faces to use.
 _CLIPS = {"one_person": (6,), "two_people": (5, 3)}
