@@ -32,9 +32,9 @@ from mobilefaceswap_core.video.writer import EncodeOptions, open_writer
 from ..keeping import example_folder
 from .pairs import portraits
 
-_SECONDS = 3.0
-_RATE = 25  # frames a second
-_SIDE_PX = 480
+_SECONDS = 2.5
+_RATE = 20  # frames a second; fewer are swapped sooner
+_SIDE_PX = 384
 _ENCODE = EncodeOptions(crf=23, pixel_format="yuv420p")
 # Who is in which clip: numbers of portraits. They are not the first, which are offered as faces to use.
 _CLIPS = {"one_person": (6,), "two_people": (5, 3)}
@@ -85,7 +85,7 @@ def write_clip(path: Path, people: Sequence[Image], *, seconds: float) -> None:
         sound = Path(folder) / "sound.m4a"
         _write_sound(sound, seconds)
         with open_media(sound) as container:
-            clip = _Moving(path, np.asarray(still, np.uint8), frames, container)
+            clip = _Moving(sound, np.asarray(still, np.uint8), frames, container)
             writer = open_writer(part, path, clip, _ENCODE)
             try:
                 for picture in clip.pictures(writer.copy):
@@ -102,7 +102,9 @@ class _Moving:
         self.truncated, self.damaged = False, 0
         self.container, self._still, self._frames = container, still, frames
         none = av.stream.Disposition(0)
-        self.stream = SimpleNamespace(index=-1, metadata={}, disposition=none)  # none of the container's streams holds pictures
+        self.stream = SimpleNamespace(
+            index=-1, metadata={}, disposition=none
+        )  # none of the container's streams holds pictures
         height, width = still.shape[:2]
         rate = Fraction(_RATE)
         self.info = ClipInfo(path, "clip", width, height, rate, frames, frames / _RATE, 1 / rate)

@@ -16,7 +16,7 @@ from mobilefaceswap_core.video import Part, Person, VideoEvent
 
 from ..messages import Visit
 from ..texts import model_words, say
-from ..work.clips import SwappedClip, Writing, check_clip, plain_report
+from ..work.clips import SwappedClip, SwappedFrame, Writing, check_clip, plain_report
 from ..work.services import Services
 from .assignment import PEOPLE, everyone, people_by_face
 from .choices import chosen
@@ -94,20 +94,28 @@ def preview(
     """Swap the first frame of the wanted part, as soon as face and clip are there; nothing without consent.
 
     Where several people take part it stays empty: who they are is known only once the clip was searched.
+
+    Args:
+        previewed: what the last one was made of, and the frame; no frame where none is to be shown any more.
     """
-    wished = (source, clip, trim, model, dict(choices))
-    if wished == previewed:  # both a new face and a new clip ask for it
-        return {}
+    part = wanted_part(trim, visit.language)
+    wished = (source, clip, part, model, dict(choices))
+    if previewed is not None and wished == previewed[0]:  # a new face and a new clip both ask, one after the other
+        return {"preview": _pair(previewed[1])} if previewed[1] is not None else {}
     several = set(assignment.values()) - {PEOPLE[0]}
     if not source or not clip or several or not may_swap(consented, source, clip):
         return {"preview": None, "preview_status": "", "previewed": None}
     services.engine.admit(visit.caller)
-    start = start_of(services.engine, clip, *wanted_part(trim, visit.language), visit.language)
+    start = start_of(services.engine, clip, *part, visit.language)
     seen = services.swap_first_frame(services.engine, source, clip, model=model, choices=chosen(choices), part=start)
-    if seen.path is None:
-        return {"preview": None, "preview_status": say("preview_none", visit.language), "previewed": wished}
-    shown = gr.update(value=(seen.before, str(seen.path)), visible=True)
-    return {"preview": shown, "preview_status": "", "previewed": wished}
+    if seen.after is None:
+        return {"preview": None, "preview_status": say("preview_none", visit.language), "previewed": (wished, None)}
+    return {"preview": _pair(seen), "preview_status": "", "previewed": (wished, seen)}
+
+
+def _pair(seen: SwappedFrame) -> Any:
+    is_there = seen.after is not None and seen.before.is_file() and seen.after.is_file()
+    return gr.update(value=(str(seen.before), str(seen.after)) if is_there else None, visible=True)
 
 
 def swap(
@@ -147,15 +155,17 @@ def swap(
     stop = services.jobs.begin(visit.session, _KIND)
     yield _without_result() | {"progress": bar(0, None, say("clip_starting", spoken))}
     try:
-        yield preview(services, visit, source=source, clip=clip, trim=trim, assignment=assignment, model=model,
-                      choices=choices, previewed=previewed, consented=consented)  # fmt: skip
+        first = preview(services, visit, source=source, clip=clip, trim=trim, assignment=assignment, model=model,
+                        choices=choices, previewed=previewed, consented=consented)  # fmt: skip
+        yield first
+        made_of = (first.get("previewed", previewed) or (None,))[0]
         part = part_of(services.engine, clip, *wanted_part(trim, spoken), spoken)
         for event in services.swap_clip(
             services.engine, sources, clip, model=model, people=list(found) or None, part=part, stop=stop,
             choices=chosen(choices), writing=Writing(quality, size, sound),
         ):  # fmt: skip
             yield (
-                _finished(event, clip, part, spoken)
+                _finished(event, clip, part, spoken) | {"previewed": made_of and (made_of, None)}
                 if isinstance(event, SwappedClip)
                 else {"progress": progress_of(event, spoken)}
             )

@@ -55,7 +55,7 @@ def lay_out(context: Context) -> LiveTab:
             asked = _asked(context)
         with gr.Column(scale=3, min_width=280):
             shown = gr.Image(label=words("live_result"), streaming=True, format="jpeg", interactive=False,
-                             buttons=["fullscreen"], height=480, elem_id="live-result")  # fmt: skip
+                             buttons=["fullscreen"], height=420, elem_id="live-result")  # fmt: skip
             stats = gr.Markdown(elem_id="live-stats")
             gr.Markdown(words("live_hint"), elem_classes="hint")
     with faces:

@@ -192,7 +192,8 @@ def connect(context: Context, tab: VideoTab, also: Sequence[Any]) -> None:
     """Have the tab answer; ``also`` are events after which it swaps at once."""
     people = ["people_status", "people", "found", "assignment"]
     listen(tab.clip.change, handlers.forget, context, tab, [*people, "trim"], queue=False)
-    listen(tab.clip.change, handlers.measure, context, tab, ["trim"], **context.heavy, show_progress="hidden")
+    # It reads the file's index only, so it does not wait for the swap that an example starts.
+    listen(tab.clip.change, handlers.measure, context, tab, ["trim"], show_progress="hidden")
     listen(tab.look.click, handlers.look, context, tab, people, **context.heavy)
     forget([tab.source.change, tab.clip.change], [tab.result, tab.status], [tab.download, tab.details], [tab.preview])
     _preview_at_once(context, tab)

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 from mobilefaceswap_core.errors import OptionError, VideoError
 from mobilefaceswap_core.faces.choose import largest_few
+from mobilefaceswap_core.files.images import write_image
 from mobilefaceswap_core.files.media import check_codec, open_media, picture_stream
 from mobilefaceswap_core.marking import save_image
 from mobilefaceswap_core.options import swap_options
 from mobilefaceswap_core.pipeline import Source
-from mobilefaceswap_core.types import Image
 from mobilefaceswap_core.video import (
     WHOLE,
     EncodeOptions,
@@ -189,12 +189,12 @@ class SwappedFrame:
     """The first frame of a clip, before and after.
 
     Attributes:
-        before: ``(H, W, 3)`` RGB uint8.
-        path: the same frame with its faces swapped: a marked PNG; ``None`` if no face was found in it.
+        before: as it is in the clip, a PNG.
+        after: the same with its faces swapped, a marked PNG; ``None`` if no face was found in it.
     """
 
-    before: Image
-    path: Path | None
+    before: Path
+    after: Path | None
 
 
 @door("preview")
@@ -232,12 +232,14 @@ def swap_first_frame(
     faces = pipeline.detect(before, budget=budget)
     everybody = dict.fromkeys(largest_few(faces, range(len(faces)), budget.faces), person)
     after, report, *_ = pipeline.swap_faces(before, faces, everybody, options=options, moving=True)
+    first = engine.new_file("first.png")
+    write_image(first, before)
     if not report.faces_swapped:
-        return SwappedFrame(before, None)
-    output = engine.new_file(result_name(str(source), str(path), ".png"))
+        return SwappedFrame(first, None)
+    output = first.with_name(result_name(str(source), str(path), ".png"))
     save_image(output, after, model=name, options=options.marks)
     engine.audit("preview", [source], path, output, name)
-    return SwappedFrame(before, output)
+    return SwappedFrame(first, output)
 
 
 @door("video")

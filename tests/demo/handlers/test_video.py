@@ -43,7 +43,7 @@ def person(index: int) -> Person:
 
 
 def no_frame(*_: Any, **__: Any) -> SwappedFrame:
-    return SwappedFrame(np.zeros((4, 4, 3), np.uint8), None)
+    return SwappedFrame(Path("first.png"), None)
 
 
 def services(**fakes: Any) -> Services:
@@ -172,15 +172,17 @@ def test_the_first_frame_is_there_once_face_and_clip_are(clip: str, photo: str) 
 
     def seen(engine: Any, source: str, path: Any, *, part: Part, **rest: Any) -> SwappedFrame:
         asked_for.append(part.start_s)
-        return SwappedFrame(np.zeros((4, 4, 3), np.uint8), Path("made.png"))
+        return SwappedFrame(Path(photo), Path(photo))
 
     asked_for: list[Any] = []
     for missing in ({"source": None}, {"clip": None}, {"consented": False}, {"assignment": {0: "A", 1: "B"}}):
         assert asked(**missing)["preview"] is None
     assert asked_for == []
     made = asked()
-    assert made["preview"]["value"][1] == "made.png" and asked_for == [0.0]
-    assert asked(previewed=made["previewed"]) == {} and len(asked_for) == 1
+    assert made["preview"]["value"] == (photo, photo) and asked_for == [0.0]
+    again = asked(previewed=made["previewed"])  # the new face and the new clip both ask
+    assert again["preview"]["value"] == (photo, photo) and len(asked_for) == 1
+    assert asked(previewed=(made["previewed"][0], None)) == {}  # the clip itself is shown
     asked(trim=control(1.0, 2.0))
     assert asked_for[-1] == 1.0
 

@@ -13,6 +13,7 @@ import pytest
 from demo.settings import Settings
 from demo.work.clips import QUALITIES, Writing, check_clip, clip_facts, swap_clip, swap_first_frame
 from mobilefaceswap_core.errors import OptionError, VideoError
+from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.marking import verify_file
 from mobilefaceswap_core.video import Part
 from tests.fakes.painted import painted_engine, squares
@@ -105,7 +106,7 @@ def test_a_clip_begins_where_the_part_that_is_wanted_does(clip: Path, tmp_path: 
         assert len(result.streams.audio) == 1 and result.start_time in (0, None)
     assert len(pictures) == 15 and re.fullmatch(r"s_on_clip_\d{8}-\d{6}\.mp4", made.path.name)
     seen = swap_first_frame(engine, source, clip, part=part)
-    assert np.abs(seen.before.astype(int).mean() - 6 * 15) < 8
-    assert seen.path is not None and verify_file(seen.path).metadata.found
+    assert np.abs(read_image(seen.before).image.astype(int).mean() - 6 * 15) < 8
+    assert seen.after is not None and verify_file(seen.after).metadata.found
     events = [json.loads(line)["event"] for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
     assert events.count("preview") == 1 and "video" in events
