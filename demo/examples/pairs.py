@@ -9,13 +9,14 @@ from pathlib import Path
 from mobilefaceswap_core.files.digest import file_sha256
 
 EXAMPLES = Path(__file__).parent / "portraits"
+ASTRONAUT = Path(__file__).parent / "astronaut.webp"  # a tenth of scikit-image's PNG, which each visitor would load
 CARD = Path(__file__).parent / "card.jpg"  # the preview picture of links, made by the program hero
 
 
 def example_pairs(folder: Path = EXAMPLES) -> list[tuple[str, str]]:
-    """Portraits onto the astronaut, and the astronaut onto portraits; the astronaut comes from scikit-image."""
-    portraits, astronaut = _portraits(folder), _astronaut()
-    if not portraits or not Path(astronaut).is_file():
+    """Portraits onto the astronaut, and the astronaut onto portraits."""
+    portraits, astronaut = _portraits(folder), str(ASTRONAUT)
+    if not portraits:
         return []
     return [
         *((portrait, astronaut) for portrait in portraits[:4]),
@@ -26,7 +27,7 @@ def example_pairs(folder: Path = EXAMPLES) -> list[tuple[str, str]]:
 
 def shipped_photos() -> list[Path]:
     """The portraits and the astronaut."""
-    return [Path(path) for path in (*_portraits(EXAMPLES), _astronaut()) if Path(path).is_file()]
+    return [*map(Path, _portraits(EXAMPLES)), ASTRONAUT]
 
 
 def are_examples(photos: Iterable[str | None]) -> bool:
@@ -39,12 +40,6 @@ def are_examples(photos: Iterable[str | None]) -> bool:
 
 def _portraits(folder: Path) -> list[str]:
     return [str(path) for path in sorted(folder.glob("*.webp"))]
-
-
-def _astronaut() -> str:
-    import skimage.data
-
-    return str(Path(skimage.data.__file__).parent / "astronaut.png")
 
 
 @cache
