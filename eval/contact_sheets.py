@@ -113,7 +113,7 @@ def _face(detector: Detector, image: Image | None) -> Face | None:
 
 
 def around(image: Image, face: Face | None) -> Image:
-    """A square tile: the face from near, the picture's border repeated where the tile reaches over it.
+    """A square tile: the face from near; the picture's border is repeated where even a moved tile reaches over it.
 
     Args:
         image: ``(H, W, 3)`` RGB uint8.
@@ -124,6 +124,8 @@ def around(image: Image, face: Face | None) -> Image:
     centre, half = face.box.reshape(2, 2).mean(0), _WIDER * face.size_px
     corner = np.round(centre - half).astype(int)
     side = max(1, round(2 * half))
+    room = np.array([image.shape[1] - side, image.shape[0] - side])
+    corner = np.where(room >= 0, np.clip(corner, 0, np.maximum(room, 0)), corner)
     columns = np.clip(np.arange(corner[0], corner[0] + side), 0, image.shape[1] - 1)
     rows = np.clip(np.arange(corner[1], corner[1] + side), 0, image.shape[0] - 1)
     return _fit(image[rows][:, columns])

@@ -2,7 +2,8 @@
 
     python -m demo.examples.hero [--model MODEL] [--out docs/images/swap.webp] [--card demo/examples/card.jpg]
 
-Uses example portraits of nobody and NASA's public-domain photograph of Eileen Collins that ships with scikit-image.
+Uses example portraits of nobody and NASA's public-domain photograph of Eileen Collins that ships with scikit-image, and writes
+it as the page offers it.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 from skimage.data import astronaut
 
-from mobilefaceswap_core.files.images import read_image
+from mobilefaceswap_core.files.images import read_image, write_image
 from mobilefaceswap_core.marking import save_image
 from mobilefaceswap_core.pipeline import Pipeline
 from mobilefaceswap_core.types import Image
 
-from .pairs import CARD, EXAMPLES
+from .pairs import ASTRONAUT, CARD, EXAMPLES
 
 PANEL_PX, GAP_PX = 400, 10
 ASTRONAUT_LEFT, ASTRONAUT_TOP, ASTRONAUT_SIDE = 138, 12, 180  # head and collar
@@ -94,6 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
     pipeline = Pipeline.load(model=options.model)
     first, second = (read_image(EXAMPLES / f"average_{number}.webp").image for number in options.portraits)
     rows = swaps(pipeline, first, second, np.ascontiguousarray(astronaut()))
+    write_image(ASTRONAUT, np.ascontiguousarray(astronaut()), quality=92)
     for path, page in ((options.out, sheet(rows)), (options.card, link_card(rows[0]))):
         path.parent.mkdir(parents=True, exist_ok=True)
         save_image(path, page, model=pipeline.swapper.info.name, quality=85)

@@ -8,13 +8,14 @@ from pathlib import Path
 from mobilefaceswap_core.files.digest import file_sha256
 
 EXAMPLES = Path(__file__).parent / "portraits"
+ASTRONAUT = Path(__file__).parent / "astronaut.webp"  # a tenth of scikit-image's PNG, which each visitor would load
 CARD = Path(__file__).parent / "card.jpg"  # the preview picture of links, made by the program hero
 
 
 def example_pairs(folder: Path = EXAMPLES) -> list[tuple[str, str]]:
-    """Portraits onto the astronaut, and the astronaut onto portraits; the astronaut comes from scikit-image."""
-    known, astronaut = portraits(folder), _astronaut()
-    if not known or not Path(astronaut).is_file():
+    """Portraits onto the astronaut, and the astronaut onto portraits."""
+    known, astronaut = portraits(folder), str(ASTRONAUT)
+    if not known:
         return []
     return [
         *((portrait, astronaut) for portrait in known[:4]),
@@ -25,18 +26,12 @@ def example_pairs(folder: Path = EXAMPLES) -> list[tuple[str, str]]:
 
 def shipped_photos() -> list[Path]:
     """The portraits and the astronaut."""
-    return [Path(path) for path in (*portraits(), _astronaut()) if Path(path).is_file()]
+    return [*map(Path, portraits()), ASTRONAUT]
 
 
 def portraits(folder: Path = EXAMPLES) -> list[str]:
     """Paths of the portraits of nobody, by number."""
     return [str(path) for path in sorted(folder.glob("*.webp"))]
-
-
-def _astronaut() -> str:
-    import skimage.data
-
-    return str(Path(skimage.data.__file__).parent / "astronaut.png")
 
 
 @cache

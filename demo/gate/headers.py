@@ -25,6 +25,7 @@ POLICY = "; ".join(
 )
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; sandbox"
 _FILE = "/gradio_api/file="
+_ASSETS = "/assets/"  # Gradio's scripts and styles, some hundred; their names change with what is in them
 
 
 class Headers:
@@ -55,6 +56,8 @@ class Headers:
                 headers["referrer-policy"] = "same-origin"
                 headers["permissions-policy"] = "geolocation=(), payment=(), usb=()"
                 headers.setdefault("cross-origin-resource-policy", "same-origin")
+                if scope["path"].startswith(_ASSETS) and message["status"] == 200:
+                    headers["cache-control"] = "public, max-age=31536000, immutable"
                 message["headers"] = headers.raw
             await send(message)
 

@@ -297,3 +297,12 @@ def test_every_answer_carries_the_headers_and_none_for_other_sites() -> None:
     headers = {name.decode(): value.decode() for name, value in start["headers"]}
     assert "frame-ancestors 'self' https://host.example" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff" and "access-control-allow-origin" not in headers
+
+
+@pytest.mark.parametrize(
+    ("path", "is_kept"), [("/assets/index-a1.js", True), ("/", False), ("/gradio_api/file=/a", False)]
+)
+def test_browsers_keep_what_never_changes_and_nothing_else(path: str, is_kept: bool) -> None:
+    start, _, _ = asked(Headers(hello, frame_ancestors="'self'"), path=path)
+    assert (b"cache-control", b"public, max-age=31536000, immutable") in start["headers"] or not is_kept
+    assert is_kept == any(name == b"cache-control" for name, _ in start["headers"])

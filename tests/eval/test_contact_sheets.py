@@ -29,6 +29,9 @@ def test_a_tile_is_a_square_around_the_face() -> None:
 def test_a_face_at_the_border_repeats_it_and_none_shows_the_whole_photo() -> None:
     image = np.full((100, 100, 3), 7, np.uint8)
     assert np.all(around(image, face_at(0, 0, 60, 60)) == 7)
+    near = np.zeros((100, 100, 3), np.uint8)
+    near[90:] = 255  # the last rows, which a tile that reaches over the border would repeat
+    assert (around(near, face_at(40, 60, 80, 100)) == 255).mean() < 0.2
     wide = np.full((50, 100, 3), 7, np.uint8)
     whole = around(wide, None)
     assert np.all(whole[0] == 255) and np.all(whole[_SIDE_PX // 2] == 7)
