@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from mobilefaceswap_core.errors import SwapError
@@ -18,6 +17,7 @@ from mobilefaceswap_core.marking import MarkOptions, finish_file
 from mobilefaceswap_core.marking.badge import draw_badge
 from mobilefaceswap_core.types import Image
 
+from .crops import fit_tile, missing_tile
 from .images import ImageReader, read_image
 from .pairs import iterate_pairs
 from .run_files import open_reader
@@ -82,31 +82,11 @@ def _sheet(
 
 def _tile(read: Callable[[str], Image], reference: str) -> Image:
     try:
-        return _fit(read(reference))
+        return fit_tile(read(reference), _SIDE_PX)
     except SwapError:
-        return _missing()
+        return missing_tile(_SIDE_PX)
 
 
 def _result(run: Path, method: str, name: str) -> Image:
     path = run / "swapped" / method / f"{name}.png"
-    return draw_badge(_fit(read_image(path))) if path.is_file() else _missing()
-
-
-def _fit(image: Image) -> Image:
-    """Scaled to fit a square tile, white around it."""
-    height, width = image.shape[:2]
-    scale = _SIDE_PX / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    tile = np.full((_SIDE_PX, _SIDE_PX, 3), 255, np.uint8)
-    top, left = (_SIDE_PX - small.shape[0]) // 2, (_SIDE_PX - small.shape[1]) // 2
-    tile[top : top + small.shape[0], left : left + small.shape[1]] = small
-    return tile
-
-
-def _missing() -> Image:
-    """A crossed-out tile."""
-    tile = np.full((_SIDE_PX, _SIDE_PX, 3), 235, np.uint8)
-    cv2.line(tile, (20, 20), (_SIDE_PX - 20, _SIDE_PX - 20), (160, 160, 160), 3)
-    cv2.line(tile, (20, _SIDE_PX - 20), (_SIDE_PX - 20, 20), (160, 160, 160), 3)
-    return tile
+    return draw_badge(fit_tile(read_image(path), _SIDE_PX)) if path.is_file() else missing_tile(_SIDE_PX)

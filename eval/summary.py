@@ -53,13 +53,22 @@ class Column:
     selected: bool = False
 
     @property
+    def arrow(self) -> str:
+        """The better direction, with a space before it; empty where neither end is good by itself."""
+        return {True: " ↑", False: " ↓", None: ""}[self.spec.higher_is_better]
+
+    @property
+    def marked_judge(self) -> str:
+        """``[judge]`` with its mark, or empty."""
+        mark = "†" if self.trained else "‡" if self.selected else ""
+        return f"[{self.judge}{mark}]" if self.judge else ""
+
+    @property
     def head(self) -> str:
         """Name, unit, judge and an arrow for the better direction, as printed above the column."""
-        arrow = {True: " ↑", False: " ↓", None: ""}[self.spec.higher_is_better]
         unit = f" ({self.spec.unit})" if self.spec.unit else ""
-        mark = "†" if self.trained else "‡" if self.selected else ""
-        judge = f" [{self.judge}{mark}]" if self.judge else ""
-        return f"{self.spec.label}{unit}{judge}{arrow}"
+        judge = f" {self.marked_judge}" if self.judge else ""
+        return f"{self.spec.label}{unit}{judge}{self.arrow}"
 
 
 @dataclass(frozen=True, slots=True)
