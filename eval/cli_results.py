@@ -1,4 +1,4 @@
-"""Commands that read finished runs: compare, groups, export, leaderboard and study."""
+"""Commands that read finished runs: compare, groups, export, leaderboard, figure and study."""
 
 from __future__ import annotations
 
@@ -85,6 +85,27 @@ def leaderboard(
     for problem in problems:
         print(f"left out: {problem}", file=sys.stderr)
     _show(table, file)
+
+
+@results.command()
+def figure(
+    run: Run,
+    pairs: Annotated[str, typer.Option(help="numbers of pairs, comma-separated, one row each")],
+    file: Annotated[Path, typer.Option(help="to write, without its ending: .pdf and .png are added")] = Path("figure"),
+    methods: Annotated[str, typer.Option(help="comma-separated; all compared ones if none is given")] = "",
+) -> None:
+    """A figure for papers: rows are pairs, columns are methods."""
+    from mobilefaceswap_core.errors import OptionError
+
+    from .paper_figure import write_paper_figure
+    from .run import summary_of
+
+    words = [word.strip() for word in pairs.split(",") if word.strip()]
+    if not all(word.isdecimal() and len(word) < 10 for word in words):
+        raise OptionError(f"--pairs {pairs}: wanted numbers separated by commas, such as 3,17,42.")
+    chosen = [name for name in methods.split(",") if name]
+    for path in write_paper_figure(run, summary_of(run), [int(word) for word in words], file, methods=chosen):
+        print(path)
 
 
 @results.command()

@@ -16,6 +16,7 @@ from .frechet import FRECHET
 from .id_retrieval import TOP1, TOP5
 from .id_similarity import TO_SOURCE, TO_TARGET
 from .identity_flicker import ID_FLICKER
+from .kernel import KERNEL
 from .landmark_jitter import JITTER
 from .landmark_shape import LANDMARKS
 from .lpips import LPIPS
@@ -73,6 +74,7 @@ METRICS: tuple[Metric, ...] = (
     JITTER,
     ID_FLICKER,
     FRECHET,
+    KERNEL,
     FAILED,
 )
 

@@ -31,8 +31,14 @@ def test_html_escapes_every_value_of_tables_and_report() -> None:
     meta = {"dataset": NASTY, "dataset_note": NASTY, "used_pairs": 1}
     spec = SimpleNamespace(label=NASTY, definition=NASTY, source=NASTY)
     figure = SimpleNamespace(caption=NASTY, data="", wide=True)
+    result = SimpleNamespace(image="", text=NASTY, failed=False)
+    row = SimpleNamespace(
+        number=0, source="", target="", results=[result], values={NASTY: 1.0}, failed=True, extreme=False
+    )
     page = render(
         "report.html.j2",
+        rows=[row],
+        compared=[NASTY],
         **views(NASTY),
         meta=meta,
         names=[NASTY],

@@ -227,3 +227,33 @@ def test_answers_that_fit_no_study_are_refused(runs, tmp_path) -> None:
             score_study(runs / "first", [answers])
     with pytest.raises(OptionError, match="two methods or more"):
         write_study(runs / "second", tmp_path / "x.html", questions=3)
+
+
+def test_the_report_shows_pairs_to_sort_and_filter(runs) -> None:
+    from eval.report_pairs import MOST_ROWS, pair_rows
+    from eval.run import render
+
+    summary = summary_of(runs / "first")
+    rows = pair_rows(runs / "first", summary)
+    assert len(rows) == 24 <= MOST_ROWS and [row.number for row in rows if row.failed] == [3]
+    assert rows[3].results[1].failed and not rows[3].results[0].failed
+    worst = int(summary.pairs.loc["a"][POSE].idxmax())
+    assert rows[worst].extreme and rows[5].values["a: pose (deg) [pnp] ↓"] == pytest.approx(
+        summary.pairs.loc[("a", 5), POSE]
+    )
+    render(runs / "first")
+    page = (runs / "first" / "report.html").read_text(encoding="utf-8")
+    assert page.count("<tr data-pair=") == 24 and page.count("<b>failed</b></span>") == 1
+    assert "://" not in page and "data-failed='1'" in page
+
+
+def test_a_figure_for_papers_has_a_row_for_each_pair(runs, tmp_path) -> None:
+    said = call("figure", runs / "first", "--pairs", "2,5", "--file", tmp_path / "figure")
+    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF") and str(tmp_path / "figure.png") in said
+    from PIL import Image
+
+    width, height = Image.open(tmp_path / "figure.png").size
+    assert width > 1.5 * height  # four columns, two rows
+    for words, match in (("99", "are not in first"), ("x", "wanted numbers")):
+        with pytest.raises(OptionError, match=match):
+            CliRunner().invoke(app, ["figure", str(runs / "first"), "--pairs", words], catch_exceptions=False)
