@@ -13,6 +13,7 @@ from .colour_shift import COLOUR
 from .expression_error import EXPRESSION
 from .failures import FAILED
 from .frechet import FRECHET
+from .gaze_error import GAZE
 from .id_retrieval import TOP1, TOP5
 from .id_similarity import TO_SOURCE, TO_TARGET
 from .identity_flicker import ID_FLICKER
@@ -57,6 +58,7 @@ METRICS: tuple[Metric, ...] = (
     VERIFIED,
     POSE,
     EXPRESSION,
+    GAZE,
     LANDMARKS,
     SHAPE,
     SSIM_BACKGROUND,
