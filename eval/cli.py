@@ -1,4 +1,4 @@
-"""``python -m eval``: run, pairs, swap, judge, table, plot, report and cost."""
+"""``python -m eval``: run, pairs, swap, judge, table, plot, report and cost; what reads finished runs is in ``cli_results``."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ import typer
 
 from mobilefaceswap_core.errors import SwapError
 
+from .cli_results import results
 from .options import RunOptions, read_option_file, resolve
 from .swap import Progress
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Compare face swapping methods; see docs/evaluation.md."
 )
+
+app.add_typer(results)  # their commands stand beside those below
 
 Out = Annotated[Path, typer.Option("--out", help="folder of the run")]
 _SHOW_EVERY_S = 0.2
@@ -163,13 +166,19 @@ def judge(out: Out) -> None:
 
 
 @app.command()
-def table(out: Out, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def table(
+    out: Out,
+    columns: Annotated[str, typer.Option(help="of table.tex, comma-separated: id_top1,pose_error@pnp,failed")] = "",
+    transpose: Annotated[bool, typer.Option("--transpose", help="table.tex with a column for each method")] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
     """Write table.md, .csv, .tex and .html from the records."""
     from .run import summary_of
-    from .tables import as_object, write_tables
+    from .table_files import write_tables
+    from .tables import as_object
 
     summary = summary_of(out)
-    write_tables(out, summary)
+    write_tables(out, summary, columns=[name for name in columns.split(",") if name], transpose=transpose)
     if as_json:
         print(json.dumps(as_object(summary), sort_keys=True, ensure_ascii=False, allow_nan=False))
     else:

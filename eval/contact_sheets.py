@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from mobilefaceswap_core.detect import Detector, load_detector
@@ -19,6 +18,7 @@ from mobilefaceswap_core.marking import MarkOptions, finish_file
 from mobilefaceswap_core.marking.badge import draw_badge
 from mobilefaceswap_core.types import Face, Image
 
+from .crops import fit_tile, missing_tile
 from .face_region import largest_face
 from .images import ImageReader, read_image
 from .pairs import Pair, iterate_pairs
@@ -94,9 +94,9 @@ def _tiles(run: Path, reader: ImageReader, detector: Detector, method: str, pair
     swapped = read_image(path) if path.is_file() else None
     place = _face(detector, target)
     return [
-        _missing() if source is None else around(source, _face(detector, source)),
-        _missing() if target is None else around(target, place),
-        _missing() if swapped is None else draw_badge(around(swapped, place)),
+        missing_tile(_SIDE_PX) if source is None else around(source, _face(detector, source)),
+        missing_tile(_SIDE_PX) if target is None else around(target, place),
+        missing_tile(_SIDE_PX) if swapped is None else draw_badge(around(swapped, place)),
     ]
 
 
@@ -120,7 +120,7 @@ def around(image: Image, face: Face | None) -> Image:
         face: in it; without one the whole picture is shown.
     """
     if face is None:
-        return _fit(image)
+        return fit_tile(image, _SIDE_PX)
     centre, half = face.box.reshape(2, 2).mean(0), _WIDER * face.size_px
     corner = np.round(centre - half).astype(int)
     side = max(1, round(2 * half))
@@ -128,24 +128,4 @@ def around(image: Image, face: Face | None) -> Image:
     corner = np.where(room >= 0, np.clip(corner, 0, np.maximum(room, 0)), corner)
     columns = np.clip(np.arange(corner[0], corner[0] + side), 0, image.shape[1] - 1)
     rows = np.clip(np.arange(corner[1], corner[1] + side), 0, image.shape[0] - 1)
-    return _fit(image[rows][:, columns])
-
-
-def _fit(image: Image) -> Image:
-    """Scaled to fit a square tile, white around it."""
-    height, width = image.shape[:2]
-    scale = _SIDE_PX / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    tile = np.full((_SIDE_PX, _SIDE_PX, 3), 255, np.uint8)
-    top, left = (_SIDE_PX - small.shape[0]) // 2, (_SIDE_PX - small.shape[1]) // 2
-    tile[top : top + small.shape[0], left : left + small.shape[1]] = small
-    return tile
-
-
-def _missing() -> Image:
-    """A crossed-out tile."""
-    tile = np.full((_SIDE_PX, _SIDE_PX, 3), 235, np.uint8)
-    cv2.line(tile, (20, 20), (_SIDE_PX - 20, _SIDE_PX - 20), (160, 160, 160), 3)
-    cv2.line(tile, (20, _SIDE_PX - 20), (_SIDE_PX - 20, 20), (160, 160, 160), 3)
-    return tile
+    return fit_tile(image[rows][:, columns], _SIDE_PX)

@@ -10,12 +10,11 @@ from typing import Any, cast
 import numpy as np
 
 from .contact_sheets import draw_sheets
+from .groups import YAW_EDGES_DEG, yaw_range
 from .metrics.id_retrieval import chance_top_k
 from .summary import Column, Summary
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
-# Classes of absolute yaw: nearly frontal, slightly turned, three-quarter views, towards profile.
-YAW_EDGES_DEG = (5, 15, 30, 45)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _STYLE: dict[str, Any] = {
     "font.size": 10,
@@ -208,16 +207,11 @@ def error_against_yaw(figure: Any, summary: Summary) -> bool:
                 [i + offset for i in places], [means[shown[i]] for i in places],
                 **style_of(summary, name), label=name, markersize=6, linewidth=0.8,
             )  # fmt: skip
-        axes.set_xticks(range(len(shown)), [f"{_yaw_range(k)}\n{counts[k]} pairs" for k in shown])
+        axes.set_xticks(range(len(shown)), [f"{yaw_range(k)}\n{counts[k]} pairs" for k in shown])
         axes.set(xlabel="target's yaw, absolute", ylabel=_axis_label(column), xlim=(-0.5, len(shown) - 0.5))
         axes.grid(axis="x", visible=False)
     _legend_below(figure, all_axes[0])
     return True
-
-
-def _yaw_range(k: int) -> str:
-    edges = (0, *YAW_EDGES_DEG)
-    return f"{edges[k]} to {edges[k + 1]}°" if k + 1 < len(edges) else f"over {edges[k]}°"
 
 
 def cost_against_identity(figure: Any, summary: Summary) -> bool:

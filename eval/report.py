@@ -10,6 +10,7 @@ from pathlib import Path
 from .failures import reasons_of_failures
 from .records import write_text
 from .rendering import render
+from .report_pairs import pair_rows
 from .summary import Summary
 from .tables import table_views
 
@@ -46,6 +47,8 @@ def report_html(run: Path, summary: Summary) -> str:
         names=list(summary.methods),
         failures=reasons_of_failures(run, summary.pairs),
         figures=list(_figures(run, summary)),
+        rows=pair_rows(run, summary),
+        compared=[name for name, card in summary.methods.items() if not card["reference"]],
         specs=list(dict.fromkeys(column.spec for column in summary.columns)),
     )
 

@@ -247,7 +247,7 @@ def render(run: Path) -> Summary:
     """Write tables, figures and the report of a judged run."""
     from .plots import write_figures
     from .report import write_report
-    from .tables import write_tables
+    from .table_files import write_tables
 
     summary = summary_of(run)
     write_tables(run, summary)

@@ -32,7 +32,7 @@ def two_way_bootstrap(
 
     Source identities and, apart from them, target identities are drawn with replacement; the two deviations of the mean are
     added, scaled to the two-way variance (what both hold of single pairs counts once), and read off at the quantiles that a t
-    distribution of the smaller number of people asks for.
+    distribution of the smaller (effective) number of people asks for.
 
     Args:
         values: ``(N,)`` finite.
@@ -92,7 +92,7 @@ def rate_interval(
     """
     grouped = _two_way(values, sources, targets)
     tail = (1.0 - level) / 2.0
-    number = float(grouped.people)
+    number = grouped.people
     spread = grouped.mean * (1.0 - grouped.mean)
     if spread > 0.0 and grouped.variance > 0.0 and grouped.people > 1:
         rarer = np.asarray(values) == (grouped.mean < 0.5)
@@ -100,10 +100,20 @@ def rate_interval(
         degrees = min(known_by, grouped.people - 1)
         shrink = (stats.norm.ppf(tail) / stats.t.ppf(tail, degrees)) ** 2
         number = max(number, float(np.clip(spread / grouped.variance, 1.0, len(values)) * shrink))
-    return _clopper_pearson(grouped.mean, number, level)
+    return clopper_pearson(grouped.mean, number, level)
 
 
-def _clopper_pearson(rate: float, number: float, level: float) -> tuple[float, float]:
+def clopper_pearson(rate: float, number: float, level: float = 0.95) -> tuple[float, float]:
+    """Interval of a rate of independent outcomes.
+
+    Args:
+        rate: observed, in [0, 1].
+        number: of outcomes; need not be whole.
+        level: coverage wanted.
+
+    >>> [round(end, 3) for end in clopper_pearson(1.0, 10)]
+    [0.692, 1.0]
+    """
     tail, hits = (1.0 - level) / 2.0, rate * number
     low = float(stats.beta.ppf(tail, hits, number - hits + 1)) if hits > 0 else 0.0
     high = float(stats.beta.ppf(1.0 - tail, hits + 1, number - hits)) if hits < number else 1.0
@@ -171,6 +181,11 @@ class _Side:
     counts: NDArray[np.float64]
 
     @property
+    def number(self) -> float:
+        """Clusters of equal size that would weigh as these do (Kish 1965): fewer where some have most of the pairs."""
+        return float(self.counts.sum() ** 2 / (self.counts**2).sum())
+
+    @property
     def variance(self) -> float:
         """Of the mean over all pairs, if these clusters were drawn; 0 for one cluster."""
         number = len(self.sums)
@@ -196,10 +211,9 @@ class _TwoWay:
     variance: float
 
     @property
-    def people(self) -> int:
-        """Of the side with fewer of them; a side with one is taken as given."""
-        several = [len(side.sums) for side in self.sides if len(side.sums) > 1]
-        return min(several, default=1)
+    def people(self) -> float:
+        """How many there are on the side with fewer, at least 1; a side with one is taken as given."""
+        return min((side.number for side in self.sides if len(side.sums) > 1), default=1.0)
 
 
 def _two_way(values: NDArray[np.floating], sources: Labels, targets: Labels) -> _TwoWay:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -22,14 +23,20 @@ from mobilefaceswap_core.errors import OptionError
 from .clips import OVER_CLIPS, add_clip_values, clip_notes, clip_numbers, count_clips, opening_columns, opening_values
 from .estimates import Estimate, estimate
 from .metrics import METRICS, MetricSpec
-from .metrics.frechet import frechet_distance, small_sample_warning
+from .metrics.frechet import FRECHET, frechet_distance, small_sample_warning
 from .metrics.id_retrieval import chance_top_k
 from .metrics.id_similarity import TO_SOURCE, TO_TARGET
+from .metrics.kernel import KERNEL, kernel_distance
 from .pairs import count_pairs
 from .records import OUTCOME, read_records
 from .run_files import read_card, read_gallery_summary, read_judges, read_run
 from .statistics import holm, paired_significance
 
+# Numbers of all features of a method at once; no single pair has them.
+OF_FEATURES: dict[str, Callable[[NDArray[np.floating], NDArray[np.floating]], float]] = {
+    FRECHET.spec.key: frechet_distance,
+    KERNEL.spec.key: kernel_distance,
+}
 _RECORD = {**OUTCOME, "source_identity": str, "target_identity": str, "values": dict, "worst": list}
 _SOURCE: dict[str, type] = {"source": str, "status": str, "identity": str}
 
@@ -53,13 +60,22 @@ class Column:
     selected: bool = False
 
     @property
+    def arrow(self) -> str:
+        """The better direction, with a space before it; empty where neither end is good by itself."""
+        return {True: " ↑", False: " ↓", None: ""}[self.spec.higher_is_better]
+
+    @property
+    def marked_judge(self) -> str:
+        """``[judge]`` with its mark, or empty."""
+        mark = "†" if self.trained else "‡" if self.selected else ""
+        return f"[{self.judge}{mark}]" if self.judge else ""
+
+    @property
     def head(self) -> str:
         """Name, unit, judge and an arrow for the better direction, as printed above the column."""
-        arrow = {True: " ↑", False: " ↓", None: ""}[self.spec.higher_is_better]
         unit = f" ({self.spec.unit})" if self.spec.unit else ""
-        mark = "†" if self.trained else "‡" if self.selected else ""
-        judge = f" [{self.judge}{mark}]" if self.judge else ""
-        return f"{self.spec.label}{unit}{judge}{arrow}"
+        judge = f" {self.marked_judge}" if self.judge else ""
+        return f"{self.spec.label}{unit}{judge}{self.arrow}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +228,8 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
     for name in names:
         part = frame.loc[name]
         for column in columns:
-            if column.key == "frechet":
-                cell = _frechet(run, name, part.index.to_numpy())
+            if column.key in OF_FEATURES:
+                cell = _of_features(run, name, part.index.to_numpy(), column.spec)
             else:
                 over_clip = column.key in OVER_CLIPS
                 cell = estimate(part, column.key, column.spec, seed=seed, imputed=not over_clip)
@@ -253,7 +269,8 @@ def unmoved_methods(cells: pd.DataFrame, columns: tuple[Column, ...], methods: l
     return frozenset(name for name in methods if not near[name] > far[name])
 
 
-def _frechet(run: Path, method: str, index: np.ndarray) -> Estimate:
+def _of_features(run: Path, method: str, index: np.ndarray, spec: MetricSpec) -> Estimate:
+    """A distance between all features of a method's images and of the targets."""
     features = {}
     for name in (method, "_real"):
         path = run / "features" / f"{name}.f32"
@@ -264,14 +281,14 @@ def _frechet(run: Path, method: str, index: np.ndarray) -> Estimate:
         array = np.memmap(path, np.float32, "r", shape=(total, width))[index]
         features[name] = np.asarray(array[np.abs(array).sum(1) > 0])  # rows never written are zero
     count = min(len(f) for f in features.values())
-    value = frechet_distance(features[method], features["_real"]) if count >= 2 else np.nan
+    value = OF_FEATURES[spec.key](features[method], features["_real"]) * spec.scale if count >= 2 else np.nan
     return Estimate(value, mean_found=value, n=len(features[method]))
 
 
 def _significance(frame: pd.DataFrame, columns: tuple[Column, ...], methods: list[str], seed: int) -> pd.DataFrame:
     """Sign-flip tests between all methods on the headline columns; Holm over the pairs of methods of one column."""
     rows = []
-    for column in (c for c in columns if c.spec.headline and c.key not in ("frechet", "failed")):
+    for column in (c for c in columns if c.spec.headline and c.key not in (*OF_FEATURES, "failed")):
         found: list[dict[str, Any]] = []
         for a, b in combinations(methods, 2):
             both = frame.loc[a][[column.key, "source_identity"]].join(frame.loc[b][[column.key]], rsuffix=" b").dropna()
@@ -360,7 +377,7 @@ def _notes_on_pairs(table: pd.DataFrame, columns: tuple[Column, ...], frame: pd.
         notes.append(f"{reasons.total()} of {len(first)} pairs count for no method and in no column: {said}.")
     # LPIPS and what only clips and occluded targets have are empty for reasons of their own, stated elsewhere.
     own = {column.spec.key for column in columns if column.spec.clips_only or column.spec.occluders_only}
-    apart = {"frechet", "lpips"} | own | OVER_CLIPS.keys()
+    apart = {*OF_FEATURES, "lpips"} | own | OVER_CLIPS.keys()
     keys = table.index.get_level_values("key").unique()
     rest = table.drop([key for key in keys if key.split("@")[0] in apart], level="key")
     more = int(rest["no_reference"].max()) - reasons.total()

@@ -13,7 +13,6 @@ from .cells import plain_cell
 from .clips import OVER_CLIPS
 from .method_options import unusual_choices
 from .metrics.failures import FAILED
-from .records import write_text
 from .rendering import render
 from .run_files import read_json
 from .summary import Column, Summary
@@ -108,15 +107,6 @@ def best_methods(summary: Summary, column: Column) -> set[str]:
         best = max(values.values()) if column.spec.higher_is_better else min(values.values())
         winners &= {name for name, value in values.items() if value == best}
     return winners
-
-
-def write_tables(run: Path, summary: Summary) -> None:
-    """Write ``table.md``, ``table.csv``, ``table.tex``, ``table.html`` and ``significance.csv``."""
-    write_text(run / "table.csv", csv_text(numbers(summary)))
-    write_text(run / "table.md", markdown(summary))
-    write_text(run / "table.tex", latex(summary))
-    write_text(run / "table.html", html_tables(summary))
-    write_text(run / "significance.csv", csv_text(summary.significance))
 
 
 def csv_text(table: pd.DataFrame) -> str:
@@ -318,16 +308,6 @@ def markdown(summary: Summary) -> str:
         full=_grid(summary, headline=False, intervals=False),
         footer=footer(summary),
         quoted=_quoted(),
-    )
-
-
-def latex(summary: Summary) -> str:
-    """A booktabs table: measured rows only, best in bold, provenance as comments below."""
-    return render(
-        "table.tex.j2",
-        table=_grid(summary, headline=True, intervals=False),
-        references=[card["reference"] for card in summary.methods.values()],
-        footer=footer(summary),
     )
 
 

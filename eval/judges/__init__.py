@@ -1,4 +1,4 @@
-"""Judges by name: who measures identity, pose, expression and shape. Other packages may bring their own."""
+"""Judges by name: who measures identity, pose, expression, shape and gaze. Other packages may bring their own."""
 
 from __future__ import annotations
 
@@ -75,6 +75,12 @@ def _actions(argument: str, device: str) -> Judge:
     return LandmarkActions()
 
 
+def _iris(argument: str, device: str) -> Judge:
+    from .gaze import IrisGaze
+
+    return IrisGaze(argument)
+
+
 def _mediapipe(argument: str, device: str) -> Judge:
     from .expression import MediapipeBlendshapes
 
@@ -93,6 +99,7 @@ JUDGES: dict[str, Callable[[str, str], Judge]] = {
     "facemodel-shape": _facemodel_shape,
     "actions": _actions,
     "mediapipe": _mediapipe,
+    "iris": _iris,
 }
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mobilefaceswap_core.types import Face, Image
 
-Kind = Literal["recogniser", "pose", "expression", "shape"]
+Kind = Literal["recogniser", "pose", "expression", "shape", "gaze"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # Where the shipped weights were chosen by figures of dlib's recogniser and of dlib's landmarks, which the judges of pose,
@@ -58,7 +58,7 @@ class Judge(Protocol):
     def info(self) -> JudgeInfo: ...
 
     def measure(self, image: Image, face: Face) -> NDArray[np.float64]:
-        """Embedding ``(D,)``, pose ``(3,)`` in degrees, or coefficients ``(E,)``.
+        """Embedding ``(D,)``, pose ``(3,)`` in degrees, coefficients ``(E,)``, or two numbers an eye in widths of the eye.
 
         Args:
             image: ``(H, W, 3)`` RGB uint8.

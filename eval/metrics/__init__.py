@@ -13,9 +13,11 @@ from .colour_shift import COLOUR
 from .expression_error import EXPRESSION
 from .failures import FAILED
 from .frechet import FRECHET
+from .gaze_error import GAZE
 from .id_retrieval import TOP1, TOP5
 from .id_similarity import TO_SOURCE, TO_TARGET
 from .identity_flicker import ID_FLICKER
+from .kernel import KERNEL
 from .landmark_jitter import JITTER
 from .landmark_shape import LANDMARKS
 from .lpips import LPIPS
@@ -57,6 +59,7 @@ METRICS: tuple[Metric, ...] = (
     VERIFIED,
     POSE,
     EXPRESSION,
+    GAZE,
     LANDMARKS,
     SHAPE,
     SSIM_BACKGROUND,
@@ -75,6 +78,7 @@ METRICS: tuple[Metric, ...] = (
     JITTER,
     ID_FLICKER,
     FRECHET,
+    KERNEL,
     FAILED,
 )
 

@@ -14,7 +14,7 @@ from mobilefaceswap_core.types import Image, Mask
 
 from .sample import Sample
 
-JudgeKind = Literal["recogniser", "pose", "expression", "shape", "none"]
+JudgeKind = Literal["recogniser", "pose", "expression", "shape", "gaze", "none"]
 JUDGE_KINDS: tuple[JudgeKind, ...] = get_args(JudgeKind)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import shlex
-from pathlib import Path
+import csv
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from eval.cli import app
 from eval.run import summary_of
+from tests.fakes.documented import section_commands
+from tests.fakes.made_runs import made_run
 
-PAGE = Path(__file__).parents[2] / "docs" / "evaluation.md"
 SMALL = {
     "builtin": ("--pairs", "2"),
     "builtin-clips": ("--pairs", "8", "--frames", "8"),
@@ -20,10 +20,8 @@ SMALL = {
 
 
 def commands() -> list[list[str]]:
-    """Words after ``python -m eval`` of the section's commands that need no data of one's own."""
-    section = PAGE.read_text(encoding="utf-8").split("## What the stages do")[1].split("\n## ")[0]
-    blocks = re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
-    found = [shlex.split(block.replace("\\\n", " "))[3:] for block in blocks]
+    """Those of the section on stages that need no data of one's own."""
+    found = section_commands("What the stages do")
     return [words for words in found if words[words.index("--dataset") + 1] in SMALL]
 
 
@@ -47,3 +45,25 @@ def test_a_command_of_the_page_runs_and_gives_what_the_page_says(words, tmp_path
     else:
         assert summary.cell("student", "eye_motion")["n"] == 0
         assert any("n = 0 of 1 clips (of 1 the target does not move)" in note for note in summary.meta["notes"])
+
+
+def test_every_command_that_reads_runs_works_as_shown(tmp_path, monkeypatch) -> None:
+    pose, hits = np.linspace(1, 4, 24), (np.arange(24) % 8 > 0).astype(float)
+    values = {"pose_error@pnp": pose, "id_top1@dlib": hits}
+    yaw = np.repeat([2.0, 20.0], 12)
+    run = made_run(tmp_path / "runs" / "a", {"x": values, "y": values}, yaw=yaw, images=True)
+    made_run(tmp_path / "runs" / "b", {"x": {**values, "pose_error@pnp": pose + 1}})
+    rows = list(csv.DictReader((run / "pairs.csv").open()))
+    (tmp_path / "labels.csv").write_text("pair,light\n" + "".join(f"{row['pair']},day\n" for row in rows))
+    monkeypatch.chdir(tmp_path)
+    shown = [words for words in section_commands("Reading runs") if words[0] != "run"]
+    assert {words[0] for words in shown} == {"compare", "leaderboard", "groups", "export", "table", "figure", "study"}
+    for words in shown:
+        if "--score" in words:
+            (key,) = (run / "study").glob("*.json")
+            (tmp_path / "answers.csv").write_text(f"study,question,choice\n{key.stem},0,left\n")
+        said = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert said.exit_code == 0, said.output
+    for name in ("differences.csv", "groups.csv", "records.csv", "figure.pdf", "figure.png", "study.html"):
+        assert (tmp_path / name).stat().st_size > 0
+    assert "& x & y" in (run / "table.tex").read_text()

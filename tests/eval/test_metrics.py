@@ -16,6 +16,7 @@ from eval.metrics.frechet import clean_resize, frechet_distance, small_sample_wa
 from eval.metrics.id_retrieval import chance_top_k, retrieval_rank, top_k
 from eval.metrics.id_similarity import cosine
 from eval.metrics.identity_flicker import identity_flicker
+from eval.metrics.kernel import kernel_distance
 from eval.metrics.landmark_shape import landmark_shape
 from eval.metrics.patches import patches, skin_of
 from eval.metrics.pose_error import pose_error
@@ -36,7 +37,7 @@ def test_every_metric_states_definition_source_and_worst_value():
     assert len({metric.spec.key for metric in METRICS}) == len(METRICS)
     for spec in (metric.spec for metric in METRICS):
         assert spec.definition.endswith(".") and spec.source and spec.label
-        assert spec.key == "frechet" or math.isfinite(spec.worst)
+        assert spec.key in ("frechet", "kernel") or math.isfinite(spec.worst)
         if spec.higher_is_better is True:
             assert (decibels(spec.worst) if spec.shown == "decibels" else spec.worst) == 0.0
 
@@ -241,6 +242,23 @@ def test_frechet_distance_of_shifted_and_scaled_normals_has_its_closed_form():
     independent = ((base.mean(0) - other.mean(0)) ** 2).sum() + np.trace(c1 + c2 - 2 * sqrtm(c1 @ c2).real)
     assert frechet_distance(base, other) == pytest.approx(independent, rel=1e-8)
     assert "singular" in small_sample_warning(100, 128) and small_sample_warning(20_000, 128) is None
+
+
+def test_the_kernel_distance_is_that_of_all_pairs_and_does_not_hang_on_the_number_of_images():
+    random = np.random.default_rng(4)
+    a, b = random.normal(size=(7, 5)), random.normal(size=(9, 5)) + 0.3
+
+    def kernel(x, y):
+        return (float(x @ y) / 5 + 1) ** 3
+
+    within = [np.mean([kernel(x[i], x[j]) for i in range(len(x)) for j in range(len(x)) if i != j]) for x in (a, b)]
+    assert kernel_distance(a, b) == pytest.approx(sum(within) - 2 * np.mean([[kernel(x, y) for y in b] for x in a]))
+    # Of one distribution: about 0 for 20 images as for 2,500, where the Frechet distance grows with fewer.
+    few = np.mean([kernel_distance(*random.normal(size=(2, 20, 8))) for _ in range(300)])
+    assert abs(few) < 0.02 and abs(kernel_distance(*random.normal(size=(2, 2500, 8)))) < 0.02
+    assert frechet_distance(*random.normal(size=(2, 20, 8))) > 1
+    with pytest.raises(OptionError, match="wanted"):
+        kernel_distance(a, b[:, :3])
 
 
 def test_clean_resize_keeps_a_constant_and_does_not_alias():

@@ -15,6 +15,7 @@ from eval.metrics.landmark_jitter import landmark_jitter
 from eval.metrics.temporal_flicker import temporal_flicker
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.errors import OptionError
+from tests.fakes.documented import section_commands
 
 # Steps of a head over one frame: to the side by part of a pixel, far, turning, nearer.
 STEPS = {
@@ -123,17 +124,18 @@ def test_runs_of_frames_have_a_frame_before_and_one_source(forensics) -> None:
     assert all(p.previous == -1 for p in alone.pairs)
 
 
-def test_a_run_over_faceforensics_compares_published_results_and_has_the_columns_over_time(forensics, tmp_path) -> None:
-    from eval.options import RunOptions
-    from eval.run import judge_stage, prepare, summary_of, swap_stage
+def test_the_documented_run_compares_published_results_and_has_the_columns_over_time(forensics, tmp_path) -> None:
+    from typer.testing import CliRunner
 
-    options = RunOptions(
-        dataset="ffpp", root=str(forensics), frames=2, consecutive=2, methods=("target", "target-jpeg", "ffpp:FaceShifter"),
-        detector="lite", judge_detector="lite", judges=("dlib", "pnp"),
-    )  # fmt: skip
-    prepare(tmp_path / "run", options, resume=False, say=lambda text: None)
-    swap_stage(tmp_path / "run", options)
-    judge_stage(tmp_path / "run", options)
+    from eval.cli import app
+    from eval.run import summary_of
+
+    (words,) = [words for words in section_commands("Reading runs") if "ffpp" in words]
+    words[words.index("--root") + 1], words[words.index("--out") + 1] = str(forensics), str(tmp_path / "run")
+    words[words.index("--frames") + 1] = "2"
+    small = ["--detector", "lite", "--judge-detector", "lite", "--judges", "dlib,pnp", "--cost", "none"]
+    said = CliRunner().invoke(app, [*words, *small], catch_exceptions=False)
+    assert said.exit_code == 0, said.output
     summary = summary_of(tmp_path / "run")
     assert list(summary.methods) == ["target", "target-jpeg", "ffpp.FaceShifter"]
     for key in ("flicker", "landmark_jitter", "id_flicker@dlib"):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from eval.failures import reasons_of_failures
+from eval.paper_table import PaperCell
 from eval.records import RecordWriter, write_json
 from eval.rendering import render
 from eval.run_files import read_card, read_gallery_summary
@@ -30,8 +31,14 @@ def test_html_escapes_every_value_of_tables_and_report() -> None:
     meta = {"dataset": NASTY, "dataset_note": NASTY, "used_pairs": 1}
     spec = SimpleNamespace(label=NASTY, definition=NASTY, source=NASTY)
     figure = SimpleNamespace(caption=NASTY, data="", wide=True)
+    result = SimpleNamespace(image="", text=NASTY, failed=False)
+    row = SimpleNamespace(
+        number=0, source="", target="", results=[result], values={NASTY: 1.0}, failed=True, extreme=False
+    )
     page = render(
         "report.html.j2",
+        rows=[row],
+        compared=[NASTY],
         **views(NASTY),
         meta=meta,
         names=[NASTY],
@@ -45,8 +52,18 @@ def test_html_escapes_every_value_of_tables_and_report() -> None:
 
 
 def test_latex_and_markdown_escape_cells() -> None:
-    made = render("table.tex.j2", table=views(NASTY)["full"], references=[False], footer=[NASTY])
-    assert r"<b>\&\_\{|\}" in made and r"\textbf{1.0}" in made
+    rows = [[PaperCell(NASTY), PaperCell("1.0", best=True), PaperCell("0.9", level=True)]]
+    made = render(
+        "table.tex.j2",
+        head=["", NASTY, NASTY],
+        under=None,
+        rows=rows,
+        breaks=set(),
+        caption=NASTY,
+        label="t",
+        footer=[NASTY],
+    )
+    assert r"<b>\&\_\{|\}" in made and r"\textbf{1.0}" in made and r"\underline{0.9}" in made
     assert made.splitlines()[-1] == "% <b>&_{|} %"  # a comment stays on its line
     row = next(line for line in render("table.md.j2", **views(NASTY)).splitlines() if "1.0" in line)
     assert r"\|} %" in row and "| **1.0** [0.5, 1.5] |" in row

@@ -251,7 +251,7 @@ def _copy(folder: Path) -> Path:
 
 def _read_run(run: Path) -> None:
     from eval.run import failures, summary_of
-    from eval.tables import write_tables
+    from eval.table_files import write_tables
 
     failures(run)
     write_tables(run, summary_of(run))
