@@ -36,15 +36,15 @@ def with_target_motion(wanted: Image, target: Image, landmarks: Points) -> Image
     """
     side = len(target)
     lids = lids_weight(landmarks, closing(landmarks), side)
-    weights = [
-        np.maximum(_inside(landmarks[eye], side, _EYE_GROWTH, _EYE_BLUR), _near(lids, landmarks[eye]))
-        for eye in (LEFT_EYE, RIGHT_EYE)
-    ]
-    if (share := mouth_share(landmarks)) > 0:
-        weights.append(np.float32(share) * _inside(landmarks[INNER_LIPS], side, _MOUTH_GROWTH, _MOUTH_BLUR))
     out = wanted.astype(np.float32)
-    for weight in weights:
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        inside = _inside(landmarks[eye], side, _EYE_GROWTH, _EYE_BLUR)
+        weight = np.maximum(inside, _near(lids, landmarks[eye]))
         out += weight[..., None] * (_in_colours_of(target, wanted, weight) - out)
+    if (share := mouth_share(landmarks)) > 0:
+        # As it is: what the teacher shows there may be closed lips, whose colour says nothing about teeth.
+        weight = np.float32(share) * _inside(landmarks[INNER_LIPS], side, _MOUTH_GROWTH, _MOUTH_BLUR)
+        out += weight[..., None] * (target - out)
     return np.clip(np.rint(out), 0, 255).astype(np.uint8)
 
 
