@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...faces.head_pose import CAMERA_FROM_LANDMARKS
-from ...faces.landmarks68 import BROWS, LEFT_EYE, MOUTH, RIGHT_EYE
+from ...faces.landmarks68 import BROWS, INNER_LIPS, LEFT_EYE, MOUTH, RIGHT_EYE
 
 # Points that move with expression and identity of the inner face: brows, eyes, lips; the jaw is the target's, the nose
 # the source's.
@@ -18,7 +18,7 @@ _EXPRESSION_PARTS = (BROWS, LEFT_EYE, RIGHT_EYE, MOUTH)
 EXPRESSION_POINTS = tuple(point for part in _EXPRESSION_PARTS for point in range(part.start, part.stop))
 _DETAIL_CELL_PX, _DETAIL_LEVELS = 16, 2  # cells of about a pupil's size in 224; details of 1 and of 2 pixels
 _DETAIL_FLOOR = 2 / 255  # below two grey levels details are sensor noise, and the root's slope would grow without bound
-_EYE_SPREAD = 0.22  # of the distance between the eyes: iris and lids have most of the weight, the brow a tenth
+_SPREAD = 0.22  # of the distance between the eyes: iris and lids have most of the weight, the brow a tenth
 _LANDMARK_SCALE = 50.0  # 1/50 of the crop (4.5 px of 224) is where the smooth L1 loss turns from square to linear
 
 
@@ -80,16 +80,29 @@ def eye_loss(swapped: Tensor, wanted: Tensor, landmarks: Tensor, weight: Tensor 
     Args:
         landmarks: ``(N, 68, 2)`` as fractions of the crop, of the target: a swap leaves eyes in their places.
     """
+    return _loss_about(swapped, wanted, landmarks, (LEFT_EYE, RIGHT_EYE), weight)
+
+
+def mouth_loss(swapped: Tensor, wanted: Tensor, landmarks: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean absolute difference about the inner lips, as :func:`eye_loss`: speech is a few hundred pixels of the crop."""
+    return _loss_about(swapped, wanted, landmarks, (INNER_LIPS,), weight)
+
+
+def _loss_about(
+    swapped: Tensor, wanted: Tensor, landmarks: Tensor, parts: Sequence[slice], weight: Tensor | None
+) -> Tensor:
+    """Mean absolute difference, most of it from about the middles of some parts of the face."""
     height, width = swapped.shape[-2:]
     x, y = landmarks.detach().float().unbind(2)
     points = torch.stack([x * width, y * height], 2)
-    eyes = torch.stack([points[:, eye].mean(1) for eye in (LEFT_EYE, RIGHT_EYE)], 1)  # (N, 2, xy), px
-    spread = (eyes[:, 0] - eyes[:, 1]).norm(dim=1).clamp(min=1.0) * _EYE_SPREAD
-    x = torch.arange(width, device=eyes.device) + 0.5
-    y = torch.arange(height, device=eyes.device) + 0.5
+    eyes = [points[:, eye].mean(1) for eye in (LEFT_EYE, RIGHT_EYE)]
+    spread = (eyes[0] - eyes[1]).norm(dim=1).clamp(min=1.0) * _SPREAD
+    middles = torch.stack([points[:, part].mean(1) for part in parts], 1)  # (N, parts, xy), px
+    x = torch.arange(width, device=middles.device) + 0.5
+    y = torch.arange(height, device=middles.device) + 0.5
     scale = -0.5 / spread.square()[:, None, None]
-    across = (scale * (x - eyes[..., :1]).square()).exp()  # (N, 2, W)
-    down = (scale * (y - eyes[..., 1:]).square()).exp()  # (N, 2, H)
+    across = (scale * (x - middles[..., :1]).square()).exp()  # (N, parts, W)
+    down = (scale * (y - middles[..., 1:]).square()).exp()  # (N, parts, H)
     share = torch.einsum("neh,new->nhw", down, across)
     error = (swapped.float() - wanted.float()).abs().mean(1)
     per_sample = (error * share).sum((1, 2)) / share.sum((1, 2)).clamp(min=1e-6)

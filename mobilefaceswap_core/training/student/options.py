@@ -58,6 +58,7 @@ class StudentLosses:
     gradient: float = 15.0
     detail: float = 0.0
     eyes: float = 0.0
+    mouth: float = 0.0
     identity: float = 3.0
     perceptual: float = 3.0
     low_frequency: float = 0.0
@@ -91,8 +92,8 @@ class StudentConfig:
         mask_background_only: supervise only the background part of the mask, as the paper does.
         perceptual: see ``perceptual.py``.
         perceptual_px: larger images are averaged down to this side for the perceptual loss, the most expensive one.
-        landmarks: ``shipped`` or a file of the program ``landmarks``; needed where that loss, the pose loss or the eye loss
-            is not 0.
+        landmarks: ``shipped`` or a file of the program ``landmarks``; needed where that loss, the pose loss, the eye loss or
+            the mouth loss is not 0.
         discriminator_width: channels of the critic's first layer; it is there where ``losses.adversarial`` or
             ``losses.feature_matching`` is not 0.
         critic_real: what the critic takes for real: ``teacher``, its outputs of the same pairs, or ``photos``, the targets as

@@ -118,7 +118,7 @@ class StudentTask(Task):
         self._perceptual = load_perceptual(config.perceptual, device=device) if config.losses.perceptual else None
         self._landmarks = (
             load_landmark_net(config.landmarks, device=device)
-            if config.losses.landmarks or config.losses.pose or config.losses.eyes
+            if config.losses.landmarks or config.losses.pose or config.losses.eyes or config.losses.mouth
             else None
         )
         weights = config.losses
@@ -196,6 +196,8 @@ class StudentTask(Task):
                 still = self._landmarks(batch.target)  # read by the network too, so that its own error cancels
             if weights.eyes:
                 terms["eyes"] = weights.eyes * losses.eye_loss(whole, batch.wanted, still, batch.weight)
+            if weights.mouth:
+                terms["mouth"] = weights.mouth * losses.mouth_loss(whole, batch.wanted, still, batch.weight)
             moved = self._landmarks(whole, still)
             if weights.landmarks:
                 terms["landmarks"] = weights.landmarks * losses.landmark_consistency(moved, still)

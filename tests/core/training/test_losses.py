@@ -11,6 +11,7 @@ from mobilefaceswap_core.faces.head_pose import MEAN_68
 from mobilefaceswap_core.training.losses import terms as losses
 from mobilefaceswap_core.training.student.options import ReweightOptions
 from mobilefaceswap_core.training.student.reweighting import sample_weight
+from tests.fakes.training_faces import schematic_face
 
 torch.set_num_threads(1)
 
@@ -75,6 +76,17 @@ def test_the_eye_loss_is_a_mean_about_the_eyes_and_nowhere_else():
     one_eye = wanted.clone()
     one_eye[..., :40] += 0.2
     assert losses.eye_loss(one_eye, wanted, eyes).item() == pytest.approx(0.1, rel=1e-5)
+
+
+def test_the_mouth_loss_is_a_mean_about_the_inner_lips():
+    face = torch.from_numpy(schematic_face())[None].float()
+    wanted = torch.full((1, 3, 80, 80), 0.5)
+    assert losses.mouth_loss(wanted + 0.1, wanted, face).item() == pytest.approx(0.1, rel=1e-5)
+    eyes, mouth = wanted.clone(), wanted.clone()
+    eyes[..., :44, :] += 0.5  # the mouth's middle lies 20 px below, 3.8 deviations of 0.22 * 24 px
+    mouth[..., 60:68, 36:44] += 0.5
+    assert losses.mouth_loss(eyes, wanted, face).item() < 1e-3
+    assert losses.mouth_loss(mouth, wanted, face).item() > 0.1
 
 
 def test_the_eye_loss_weighs_samples_and_pulls_only_the_swapped_image():
