@@ -93,7 +93,7 @@ def _dpi(picture: PillowImage.Image) -> tuple[float, float] | None:
         exif = picture.getexif()
         value = exif.get(Base.XResolution), exif.get(Base.YResolution)
     try:
-        across, down = (float(part) for part in value)
+        across, down = (float(part) for part in value or ())
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return (across, down) if 1 <= across < 100_000 and 1 <= down < 100_000 else None

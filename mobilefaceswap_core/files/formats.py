@@ -62,7 +62,7 @@ class Format:
         return bool(self.demuxer) or self.animated or self.name == "PNG"  # a PNG that moves is an APNG
 
 
-# Only formats that are pixels: Pillow would otherwise hand EPS to Ghostscript. HEIC is read where a plug-in of Pillow is
+# Only formats that are pixels: Pillow would otherwise hand EPS to Ghostscript. HEIC is read where pillow-heif is
 # installed. Signatures are tried from top to bottom: MP4's fits AVIF, HEIC and MOV too.
 FORMATS = (
     Format("PNG", (".png",), "image/png", rb"\x89PNG", ("PNG",),

@@ -79,14 +79,14 @@ CURVES = {curve.code: curve for curve in (PQ, HLG)}
 _MOST_LIGHT = 4.0  # of white: what is brighter differs by less than a level once it is rolled off
 
 
-def _pq_light(codes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _pq_light(codes: NDArray[np.floating]) -> NDArray[np.float64]:
     """Source: SMPTE ST 2084, equation 4.1."""
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
     power = codes ** (1 / m2)
     return (np.maximum(power - c1, 0) / (c2 - c3 * power)) ** (1 / m1) * (10_000 / _WHITE_NITS)
 
 
-def _pq_codes(light: NDArray[np.float64]) -> NDArray[np.float64]:
+def _pq_codes(light: NDArray[np.floating]) -> NDArray[np.float64]:
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
     power = np.minimum(light * (_WHITE_NITS / 10_000), 1.0) ** m1
     return ((c1 + c2 * power) / (1 + c3 * power)) ** m2
@@ -96,36 +96,36 @@ _HLG_A, _HLG_B, _HLG_C = 0.17883277, 0.28466892, 0.55991073  # ITU-R BT.2100, ta
 _HLG_GAMMA, _HLG_PEAK_NITS = 1.2, 1000.0  # of the screen that BT.2100 names; applied to each channel
 
 
-def _hlg_light(codes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _hlg_light(codes: NDArray[np.floating]) -> NDArray[np.float64]:
     scene = np.where(codes <= 0.5, codes**2 / 3, (np.exp((codes - _HLG_C) / _HLG_A) + _HLG_B) / 12)
     return scene**_HLG_GAMMA * (_HLG_PEAK_NITS / _WHITE_NITS)
 
 
-def _hlg_codes(light: NDArray[np.float64]) -> NDArray[np.float64]:
+def _hlg_codes(light: NDArray[np.floating]) -> NDArray[np.float64]:
     scene = np.minimum(light * (_WHITE_NITS / _HLG_PEAK_NITS), 1.0) ** (1 / _HLG_GAMMA)
     return np.where(
         scene <= 1 / 12, np.sqrt(3 * scene), _HLG_A * np.log(np.maximum(12 * scene - _HLG_B, 1e-9)) + _HLG_C
     )
 
 
-def _rolled(light: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rolled(light: NDArray[np.floating]) -> NDArray[np.float64]:
     """Light of any strength in [0, 1], without a kink at the knee."""
     room = 1 - _KNEE
     return np.where(light <= _KNEE, light, _KNEE + room * (1 - np.exp(-(np.maximum(light, _KNEE) - _KNEE) / room)))
 
 
-def _unrolled(light: NDArray[np.float64]) -> NDArray[np.float64]:
+def _unrolled(light: NDArray[np.floating]) -> NDArray[np.float64]:
     room = 1 - _KNEE
     above = _KNEE - room * np.log(np.maximum(1 - (light - _KNEE) / room, 1e-9))
     return np.where(light <= _KNEE, light, np.minimum(above, _MOST_LIGHT))
 
 
-def _srgb_codes(light: NDArray[np.float64]) -> NDArray[np.float64]:
+def _srgb_codes(light: NDArray[np.floating]) -> NDArray[np.float64]:
     """Source: IEC 61966-2-1."""
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055)
 
 
-def _srgb_light(codes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _srgb_light(codes: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
 
 

@@ -366,8 +366,8 @@ def _what_it_is(data: bytes) -> str:
     if not row.pillow:
         return f"this is a clip ({row.name}); swap clips with `video`, or in the Video tab"
     if not any(name in PillowImage.OPEN for name in row.pillow):
-        return f"this is a photo in {row.name}, which is read where pillow-heif is installed (pip install pillow-heif)"
-    return "the file is damaged or of a variant that cannot be decoded"
+        return f"this is a photo in {row.name}, which is read where pillow-heif is installed: pip install 'mobilefaceswap[heif]'"
+    return f"the {row.name} file is damaged or of a variant that cannot be decoded"
 
 
 def _decode(picture: PillowImage.Image, data: bytes) -> LoadedImage:

@@ -188,7 +188,7 @@ class MediaWriter:
         if source is None:
             return
         personal = self._options.keep_personal
-        self._out.metadata.update(kept_tags(source.metadata, personal=personal) | self._tags)
+        self._out.metadata.update(kept_tags(source.metadata, personal=personal) | dict(self._tags))
         if not personal and any(map(is_personal, source.metadata)):
             self._note("where or by whom the clip was taken was left out")
         stream.metadata.update({k: v for k, v in self._clip.stream.metadata.items() if k in ("language", "title")})

@@ -250,7 +250,7 @@ def test_a_broken_photo_is_said_in_our_words_and_taken_out(visit: Any, tmp_path:
     page = visit()
     for where in ("source", "target"):
         upload(page, where, broken)
-        toast = page.get_by_text("the file is damaged")
+        toast = page.get_by_text("file is damaged")
         toast.first.wait_for()
         assert "broken.png" in toast.first.inner_text() and "/" not in toast.first.inner_text()
         page.wait_for_function(f"!document.querySelector('#{where} img')")

@@ -359,3 +359,17 @@ def test_the_written_file_has_ordinary_permissions(rgb, tmp_path):
     finally:
         os.umask(umask)
     assert mode == 0o644
+
+
+def test_a_phones_heic_is_read_where_its_reader_is_installed_and_named_where_not(rgb, tmp_path):
+    try:
+        import pillow_heif
+    except ImportError:
+        (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+        with pytest.raises(ImageError, match=r"HEIC.*pip install 'mobilefaceswap\[heif\]'"):
+            read_image(tmp_path / "a.heic")
+        pytest.skip("pillow-heif is not installed; that the message names it was tested")
+    smooth = np.full((64, 96, 3), (200, 120, 40), np.uint8)
+    pillow_heif.from_pillow(PillowImage.fromarray(smooth)).save(tmp_path / "a.heic", quality=95)
+    loaded = read_image(tmp_path / "a.heic")
+    assert loaded.format == "HEIF" and np.abs(loaded.image.astype(int) - smooth).max() < 8
