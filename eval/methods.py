@@ -8,6 +8,7 @@ A method is named on the command line as ``NAME``, or ``LABEL=SPEC`` to choose i
 * a name of ``mobilefaceswap_core.models`` (``student``, ``teacher``, ``graphics``, one that another package registers),
   ``module:factory`` (a function that returns a ``Swapper``; it may take ``device``), or a ``.safetensors`` path.
   Choices about its swaps may follow: ``bare=student?occlusion=0&texture=0`` (:mod:`eval.method_options`).
+* ``all``: the target as it is and as JPEG, and every model whose files are present.
 * a folder of results named ``source-target.png`` (stems of the two images) or by pair number (``000042.png``).
 * a ``.onnx`` file of a kind that :mod:`mobilefaceswap_core.teachers.onnx_file` knows. One that ``export`` wrote swaps in the
   person inside it, whatever the pair's source is.

@@ -267,7 +267,7 @@ def _named(path: Path, files: dict[str, str]) -> Path:
 
 def _planes(crops: Sequence[Image]) -> Array:
     """``(N, S, S, 3)`` uint8 -> ``(N, 3, S, S)`` float32 in [0, 1]."""
-    return np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32) / 255
+    return np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
 
 
 def _channels(values: tuple[float, ...]) -> Array:

@@ -31,8 +31,13 @@ def write_swapper(
     half: bool = False,
     names: tuple[str, str] = ("source", "target"),
     scale: float = 1.0,
+    seen: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
 ) -> Path:
-    """A swapper that shows what it was given."""
+    """A swapper that shows what it was given.
+
+    Args:
+        seen: mean and std that the target was read with; the answer is then the target as it was, whoever the source is.
+    """
     kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
     number = np.float16 if half else np.float32
     inputs = [
@@ -52,6 +57,13 @@ def write_swapper(
         numpy_helper.from_array(np.array([scale], number), "scale"),
         numpy_helper.from_array(np.array([-1, 1, 1, 1]), "shape"),
     ]
+    if seen is not None:
+        mean, std = (np.array(values, number).reshape(1, 3, 1, 1) for values in seen)
+        constants += [numpy_helper.from_array(value, name) for name, value in (("mean", mean), ("std", std))]
+        nodes = [
+            helper.make_node("Mul", [names[1], "std"], ["wide"]),
+            helper.make_node("Add", ["wide", "mean"], ["output"]),
+        ]
     if with_matrix:
         constants.append(numpy_helper.from_array(matrix(), "emap"))
     return _save(path, nodes, inputs, [("output", kind, [batch, 3, side, side])], constants)
