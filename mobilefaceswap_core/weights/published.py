@@ -80,12 +80,11 @@ def own_folder() -> Path:
 
 def home_of(item: Published) -> Path:
     """The folder that a file is fetched to."""
-    return {
-        "own": own_folder(),
-        "cache": cache_folder(),
-        "insightface": insightface_folder() / "models",
-        "torch": torch_checkpoints_folder(),
-    }[item.home]
+    if item.home == "insightface":
+        return insightface_folder() / "models"
+    if item.home == "torch":
+        return torch_checkpoints_folder()
+    return own_folder() if item.home == "own" else cache_folder()
 
 
 def shared_folders() -> list[Path]:
@@ -99,10 +98,9 @@ def find(item: Published) -> Path | None:
     made = [home_of(item) / name for name in item.results]
     if made and all(path.is_file() for path in made):
         return made[0]
-    models = insightface_folder() / "models"
     folders = (home_of(item), *shared_folders())
-    candidates = [*(folder / item.file for folder in folders), *(models / name for name in item.also)]
-    return next((path for path in candidates if path.is_file()), None)
+    others = (insightface_folder() / "models" / name for name in item.also)
+    return next((path for path in (*(folder / item.file for folder in folders), *others) if path.is_file()), None)
 
 
 def expected(item: Published) -> Path:
