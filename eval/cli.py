@@ -81,7 +81,9 @@ def run(
         bool | None, typer.Option("--follow-links", help="read links that lead out of the root")
     ] = None,
     occluders: Annotated[int | None, typer.Option(help="seed of things drawn over the targets' faces")] = None,
-    methods: Annotated[str | None, typer.Option(help="comma-separated; see docs/evaluation.md")] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="comma-separated, or all that are present; see docs/evaluation.md")
+    ] = None,
     judges: Annotated[str | None, typer.Option(help="comma-separated judges")] = None,
     detector: Annotated[str | None, typer.Option(help="detector of the swapping pipeline")] = None,
     judge_detector: Annotated[str | None, typer.Option(help="detector of the judges")] = None,

@@ -9,6 +9,7 @@ A method is named on the command line as ``NAME``, or ``LABEL=SPEC`` to choose i
 * a name of ``mobilefaceswap_core.models`` (``student``, ``teacher``, ``graphics``, one that another package registers),
   ``module:factory`` (a function that returns a ``Swapper``; it may take ``device``), or a ``.safetensors`` path.
   Choices about its swaps may follow: ``bare=student?occlusion=0&texture=0`` (:mod:`eval.method_options`).
+* ``all``: the target as it is and as JPEG, and every model whose files are present.
 * a folder of results (:mod:`eval.result_folders`): named by pair number (``000042.png``), ``source-target.png``, or the same
   with the folders' names (``n000001_0001-n000002_0007.png``).
 * ``ffpp:FaceShifter``: published results on the disk, of FaceForensics++ (:mod:`eval.published`).

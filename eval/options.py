@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from mobilefaceswap_core.errors import OptionError
 
 from .judges import DEFAULT_JUDGES
+from .present import with_all
 
 DEFAULT_METHODS = ("target", "target-jpeg", "student", "teacher", "graphics")
 
@@ -47,7 +48,7 @@ class RunOptions:
         aligned: whether folders hold aligned 112-template crops.
         follow_links: whether links in the data set may lead out of its root.
         occluders: seed of things drawn over the targets' faces (:mod:`eval.occluders`); ``None`` leaves targets as they are.
-        methods: as :mod:`eval.methods` reads them.
+        methods: as :mod:`eval.methods` reads them; ``all`` stands for every one that is present.
         judges: as :func:`eval.judges.load_judge` reads them.
         detector: of the swapping pipeline.
         judge_detector: of the judges.
@@ -144,10 +145,11 @@ def resolve(values: Mapping[str, Any]) -> RunOptions:
     if unknown := sorted({str(key) for key in values} - set(known)):
         raise OptionError(f"Unknown option {reprlib.repr(unknown[0])}; known are: {', '.join(known)}.")
     try:
-        return RunOptions(**_CHECK.model_validate(dict(values)).model_dump())
+        options = RunOptions(**_CHECK.model_validate(dict(values)).model_dump())
     except ValidationError as error:
         name, got, wanted = first_problem(error)
         raise OptionError(f"Option {name} is {got}; wanted {wanted}.") from error
+    return replace(options, methods=with_all(options.methods))
 
 
 def strict_model(kind: type) -> type[BaseModel]:

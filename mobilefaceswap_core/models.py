@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -115,12 +115,30 @@ def entries() -> dict[str, ModelEntry]:
         ModelEntry("ghost", "GHOST, two blocks, the authors' weights", *files(ghost.FILES), _ghost),
         ModelEntry("inswapper", "inswapper 128 of InsightFace", *files(inswapper.FILES), _inswapper),
     )
-    own = {entry.name: entry for entry in listed}
+    own = {entry.name: entry for entry in (*listed, *_published())}
     others = registered(SWAPPERS, taken=frozenset(("auto", *own)))
     return own | {
         name: ModelEntry(name, f"from the package {package_of(entry)}", (), "", partial(_from_reference, entry.value))
         for name, entry in others.items()
     }
+
+
+def _published() -> Iterator[ModelEntry]:
+    """The foreign swappers of the table of contracts."""
+    from .teachers.contracts import contracts
+    from .weights.published import COMMAND, expected, with_needs
+
+    for name, contract in contracts().items():
+        # The swapper first: what is shared with others comes after it.
+        files = tuple(map(expected, reversed(with_needs([name]))))
+        yield ModelEntry(name, contract.title, files, f"`{COMMAND} {name}`", partial(_by_contract, name))
+
+
+def _by_contract(name: str, device: torch.device, backend: str, threads: int | None) -> Swapper:
+    from .teachers.contract_swapper import load_contract_swapper
+    from .teachers.contracts import contracts
+
+    return load_contract_swapper(contracts()[name], device=device)
 
 
 def _from_reference(reference: str, device: torch.device, backend: str, threads: int | None) -> Swapper:
@@ -151,6 +169,7 @@ def load_swapper(
     device: torch.device | str = "auto",
     backend: str = "auto",
     threads: int | None = None,
+    contract: str | None = None,
 ) -> Swapper:
     """Load a swapper.
 
@@ -162,14 +181,18 @@ def load_swapper(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         backend: for the student; see :func:`~mobilefaceswap_core.student.backends.choose_backend`.
         threads: CPU threads of the student's backend.
+        contract: of an ``.onnx`` file: a TOML file, or whose contract it keeps; see
+            :func:`~mobilefaceswap_core.teachers.contracts.find_contract`.
 
     Raises:
-        OptionError: unknown name, or a factory that returns something else.
+        OptionError: unknown name, a factory that returns something else, or a contract that is none.
         WeightsError: the model's files are missing or damaged.
     """
     where = choose_device(device) if isinstance(device, str) else device
     if name == "auto":
         name = DEFAULT_MODEL
+    if contract is not None and not name.endswith(".onnx"):
+        raise OptionError(f"--contract says how to run an .onnx file, got the model {name!r}; leave it out.")
     if name.endswith(".safetensors"):
         from .student.swapper import load_student
 
@@ -177,7 +200,7 @@ def load_swapper(
     if name.endswith(".onnx"):
         from .teachers.onnx_file import load_onnx_swapper
 
-        return load_onnx_swapper(Path(name), device=where, threads=threads)
+        return load_onnx_swapper(Path(name), device=where, threads=threads, contract=contract)
     if is_reference(name):
         return _from_reference(name, where, backend, threads)
     known = entries()

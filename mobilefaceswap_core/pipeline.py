@@ -125,6 +125,7 @@ class Pipeline:
         *,
         backend: str = "auto",
         threads: int | None = None,
+        contract: str | None = None,
         video: bool = False,
     ) -> Pipeline:
         """Load both by name; see :func:`~mobilefaceswap_core.models.load_swapper` and ``load_detector``.
@@ -135,7 +136,7 @@ class Pipeline:
         if video:
             threads = threads or network_threads()
             use_one_opencv_thread()
-        swapper = load_swapper(model, device=device, backend=backend, threads=threads)
+        swapper = load_swapper(model, device=device, backend=backend, threads=threads, contract=contract)
         return cls(swapper, load_detector(detector, device=device, fast=video))
 
     def detect(self, image: Image, *, budget: Budget = Budget(), least: float | None = None) -> list[Face]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 from mobilefaceswap_core.errors import OptionError
@@ -187,6 +188,38 @@ def inswapper() -> MethodCost:
     return MethodCost("inswapper", "inswapper 128", 128, "counted", frame, recogniser, parts)
 
 
+def published() -> list[MethodCost]:
+    """Foreign swappers whose files are here, counted from them; closed networks have no other count."""
+    from mobilefaceswap_core.teachers.contracts import contracts
+    from mobilefaceswap_core.weights.published import PUBLISHED, find
+
+    rows = []
+    for name, contract in contracts().items():
+        path = find(PUBLISHED[name])
+        if path is None:
+            continue
+        frame, parts = _one_face(path), {}
+        if contract.source == "embedding":
+            parts["recogniser ArcFace ResNet-50"] = _iresnet(50)
+        converter = find(PUBLISHED[contract.converter]) if contract.converter else None
+        if converter is not None:
+            parts["converter of embeddings"] = _one_face(converter)
+        source = sum(parts.values(), NOTHING)
+        parts = {"generator": frame, **parts}
+        rows.append(MethodCost(name, contract.title, contract.size_px, "counted", frame, source, parts))
+    return rows
+
+
+def _one_face(path: Path) -> Cost:
+    """One run of a foreign file; a batch that it leaves open is one."""
+    from mobilefaceswap_core.teachers.onnx_file import read_card
+
+    shapes = read_card(path).inputs
+    return count_onnx(
+        path, {name: tuple(side or 1 for side in shape) for name, shape in shapes.items() if None in shape}
+    )
+
+
 def graphics() -> MethodCost:
     """The baseline without a network."""
     note = "warping and blending on the processor; its cost is a time"
@@ -232,4 +265,4 @@ def all_methods(size_px: int = 224) -> list[MethodCost]:
     counted.sort(key=lambda row: row.frame.multiply_adds)
     files = {"simswap": simswap_module.FILES, "ghost": ghost_module.FILES}
     rows = [replace(row, note=_weights_note(files[row.name])) if row.name in files else row for row in counted]
-    return [*rows, inswapper(), graphics(), *quoted()]
+    return [*rows, inswapper(), *published(), graphics(), *quoted()]

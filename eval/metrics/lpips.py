@@ -1,7 +1,7 @@
 """LPIPS: learned perceptual distance of the swapped image and the target, by the ``lpips`` package.
 
 The package ships its linear heads but not its AlexNet backbone, which torchvision downloads. Where the backbone cannot be
-had the column says so. ``--lpips-backbone`` takes the file ``alexnet-owt-7be5be79.pth`` from disk.
+had the column says so; ``python -m mobilefaceswap_core fetch lpips`` brings it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import torch
 from mobilefaceswap_core.errors import BackendError, WeightsError
 from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import Image
+from mobilefaceswap_core.weights.published import COMMAND, PUBLISHED, find
 
 from .base import PIXELS, Metric, MetricSpec, check_image_pair
 
@@ -36,15 +37,13 @@ LPIPS = Metric(
     None,  # see load_lpips
     needs=PIXELS,
 )
-BACKBONE_NAME = "alexnet-owt-7be5be79.pth"
-# torchvision puts the first digits of the SHA-256 into the file's name.
-_BACKBONE_SHA256_PREFIX = "7be5be79"
+BACKBONE_NAME = PUBLISHED["lpips"].file
 # AlexNet pools three times with window 3 and stride 2 after an 11 px convolution of stride 4; smaller images vanish.
 _SMALLEST = 64
 
 
 def find_backbone(path: Path | None = None) -> Path:
-    """The backbone file: as given, or where torch keeps its downloads.
+    """The backbone file: as given, or where `fetch` puts it and torch keeps its downloads.
 
     Raises:
         BackendError: when it is nowhere; the message says what the table's column then says.
@@ -53,10 +52,12 @@ def find_backbone(path: Path | None = None) -> Path:
         if not path.is_file():
             raise BackendError(f"--lpips-backbone {path}: no such file; wanted {BACKBONE_NAME}.")
         return path
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / BACKBONE_NAME
-    if cached.is_file():
-        return cached
-    raise BackendError(f"LPIPS backbone not found: put {BACKBONE_NAME} anywhere and pass --lpips-backbone FILE.")
+    found = find(PUBLISHED["lpips"])
+    if found is not None:
+        return found
+    raise BackendError(
+        f"LPIPS backbone not found: run `{COMMAND} lpips`, or pass {BACKBONE_NAME} as --lpips-backbone FILE."
+    )
 
 
 def import_lpips() -> Any:
@@ -122,7 +123,7 @@ class LpipsMeter:
     def __init__(self, backbone: Path, *, device: str = "cpu") -> None:
         package = import_lpips()
         self.backbone_sha256 = file_sha256(backbone)
-        self.official = self.backbone_sha256.startswith(_BACKBONE_SHA256_PREFIX)
+        self.official = self.backbone_sha256.startswith(PUBLISHED["lpips"].sha256)
         state = _read_state(backbone)
         with torch.random.fork_rng():
             model = package.LPIPS(net="alex", pnet_rand=True, verbose=False)

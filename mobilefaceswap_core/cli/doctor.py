@@ -41,6 +41,9 @@ def _tables(found: dict[str, Any]) -> list[Table | str]:
     general.add_row("model used", models["default"])
     general.add_row("own files", f"{escape(home['path'])} ({'there' if home['exists'] else 'not there yet'}"
                                  f"{'' if home['writable'] else ', not writable'})")  # fmt: skip
+    for words, here in (("fetched", True), ("`fetch` brings", False)):
+        names = [entry["name"] for entry in found["published"] if (entry["path"] is not None) == here]
+        general.add_row(words, ", ".join(names) or "nothing yet" if here else ", ".join(names) or "nothing more")
     consent = found["consent"]
     general.add_row(
         "consent", f"agreed on {consent['given_at']}" if consent["agreed"] else "not given on this computer yet"

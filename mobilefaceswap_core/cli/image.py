@@ -18,6 +18,7 @@ from .options import (
     BackendOption,
     BlocklistOption,
     ConsentOption,
+    ContractOption,
     DetectorOption,
     DeviceOption,
     KeepPersonalOption,
@@ -59,6 +60,7 @@ def image(
     detector: DetectorOption = "auto",
     device: DeviceOption = "auto",
     backend: BackendOption = "auto",
+    contract: ContractOption = None,
     threads: ThreadsOption = None,
     source_face: SourceFaceOption = None,
     keep_personal: KeepPersonalOption = False,
@@ -94,7 +96,7 @@ def image(
         from ..pipeline import Pipeline
         from ..rules.host import HostRules
 
-        pipeline = Pipeline.load(model, detector, device, backend=backend, threads=threads)
+        pipeline = Pipeline.load(model, detector, device, backend=backend, threads=threads, contract=contract)
         name = pipeline.swapper.info.name
         rules = HostRules.load(pipeline.detector, blocklist=blocklist, audit_log=audit_log, model=name)
         sources = load_sources(pipeline, photos, source_face, rules)

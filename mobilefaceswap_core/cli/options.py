@@ -49,6 +49,15 @@ ModelOption = Annotated[
         "that returns a swapper.",
     ),
 ]
+ContractOption = Annotated[
+    str | None,
+    typer.Option(
+        "--contract",
+        metavar="FILE.toml|NAME",
+        help="How to run an .onnx file of somebody else: a contract, or the published swapper whose contract it keeps. "
+        "FILE.toml beside FILE.onnx is found by itself.",
+    ),
+]
 DetectorOption = Annotated[
     str,
     typer.Option(

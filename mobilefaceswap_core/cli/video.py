@@ -20,6 +20,7 @@ from .options import (
     BackendOption,
     BlocklistOption,
     ConsentOption,
+    ContractOption,
     DetectorOption,
     DeviceOption,
     KeepPersonalOption,
@@ -62,6 +63,7 @@ def video(
     detector: DetectorOption = "auto",
     device: DeviceOption = "auto",
     backend: BackendOption = "auto",
+    contract: ContractOption = None,
     threads: ThreadsOption = None,
     source_face: SourceFaceOption = None,
     codec: Annotated[
@@ -131,7 +133,9 @@ def video(
             key_interval=key_interval,
             shorter_px=shorter_side,
         )
-        pipeline = Pipeline.load(model, detector, device, backend=backend, threads=threads, video=True)
+        pipeline = Pipeline.load(
+            model, detector, device, backend=backend, threads=threads, contract=contract, video=True
+        )
         name = pipeline.swapper.info.name
         rules = HostRules.load(pipeline.detector, blocklist=blocklist, audit_log=audit_log, model=name)
         sources = load_sources(pipeline, photos, source_face, rules)
@@ -211,6 +215,7 @@ def live(
     detector: DetectorOption = "auto",
     device: DeviceOption = "auto",
     backend: BackendOption = "auto",
+    contract: ContractOption = None,
     threads: ThreadsOption = None,
     source_face: SourceFaceOption = None,
     blocklist: BlocklistOption = None,
@@ -238,7 +243,9 @@ def live(
         from ..video.live import LiveSwapper
         from ..video.play import play
 
-        pipeline = Pipeline.load(model, detector, device, backend=backend, threads=threads, video=True)
+        pipeline = Pipeline.load(
+            model, detector, device, backend=backend, threads=threads, contract=contract, video=True
+        )
         name = pipeline.swapper.info.name
         rules = HostRules.load(pipeline.detector, blocklist=blocklist, audit_log=audit_log, model=name)
         who = load_sources(pipeline, photos, source_face, rules)

@@ -1,4 +1,4 @@
-"""``parity``, ``convert``, ``download`` and ``export``: the networks' weights and graphs as files."""
+"""``parity``, ``convert`` and ``export``: the networks' weights and graphs as files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import OptionError
 from ..files.atomic import check_file_place, make_folder
 from .consent import check_consent
 from .options import AuditLogOption, BlocklistOption, ConsentOption, DetectorOption, SourceFaceOption
-from .output import JsonOption, emit, library_output_on_stderr, note, stderr_console
+from .output import JsonOption, emit, library_output_on_stderr
 from .targets import check_run
 
 
@@ -102,35 +102,6 @@ def convert(
     emit(payload, "\n".join(lines), as_json=as_json)
 
 
-def download(
-    name: Annotated[str, typer.Argument(metavar="PACK", help="What to fetch: buffalo_l, InsightFace's detector.")] = (
-        "buffalo_l"
-    ),
-    as_json: JsonOption = False,
-) -> None:
-    """Fetch a detector pack that does not ship; it then becomes the default detector.
-
-    Size and SHA-256 are checked, and a broken transfer goes on where it stopped. The pack's own licence applies.
-    """
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    with library_output_on_stderr():
-        from ..detect.insightface_scrfd import download_pack
-        from ..weights.download import DOWNLOADS
-
-        licence = DOWNLOADS[name].licence if name in DOWNLOADS else ""
-        note(licence)
-        console = stderr_console()
-        columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task(name, total=None)
-            folder = download_pack(
-                name, progress=lambda done, total: progress.update(task, completed=done, total=total)
-            )
-    payload = {"name": name, "folder": folder, "licence": licence}
-    emit(payload, f"{folder}: ready. {licence}.", as_json=as_json)
-
-
 def export(
     source: Annotated[
         list[Path],
@@ -210,7 +181,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("parity")(parity)
     app.command("convert")(convert)
-    app.command("download")(download)
     app.command("export")(export)
 
 

@@ -5,7 +5,6 @@ The networks come from packs such as ``buffalo_l``, which InsightFace releases f
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,14 @@ from ..errors import BackendError, OutputError, WeightsError
 from ..faces.geometry import five_from_68
 from ..files.atomic import write_bytes
 from ..files.digest import file_sha256
+from ..files.folders import insightface_folder
 from ..files.images import check_image
 from ..runtime.sessions import providers_for
 from ..types import Face, Image, Points
 from ..weights import WEIGHTS, weights_path
-from ..weights.download import DOWNLOADS, Progress, download
+from ..weights.download import Progress
+from ..weights.fetch import fetch_file
+from ..weights.published import published
 from .detector import DetectorInfo, Order, check_order, sort_faces
 from .landmarks import LandmarkNetwork, upright_extent
 
@@ -35,14 +37,9 @@ _THRESHOLD = 0.5  # insightface's own default
 _TOP = 0.15
 
 
-def home() -> Path:
-    """Folder of InsightFace's models: ``INSIGHTFACE_HOME`` or ``~/.insightface``."""
-    return Path(os.environ.get("INSIGHTFACE_HOME") or Path.home() / ".insightface").expanduser()
-
-
 def find_pack(folder: Path | None = None) -> Path | None:
     """The first pack on disk that holds a detector, or ``None``."""
-    models = (folder or home()) / "models"
+    models = (folder or insightface_folder()) / "models"
     # Some archives hold a folder of their own name.
     candidates = [models / name / nested for name in PACKS for nested in (".", name)]
     return next((path.resolve() for path in candidates if _detector_file(path) is not None), None)
@@ -52,13 +49,19 @@ def download_pack(name: str = "buffalo_l", *, progress: Progress | None = None) 
     """Fetch a pack from InsightFace's release, check its SHA-256, and unpack its networks.
 
     Raises:
-        WeightsError: unknown pack, no network, or another file than the expected one.
+        OptionError: unknown pack.
+        WeightsError: no network, or another file than the expected one.
     """
-    if name not in DOWNLOADS:
-        raise WeightsError(f"No download is known for the pack {name!r}; known are: {', '.join(sorted(DOWNLOADS))}.")
-    folder = home() / "models"
-    archive = download(DOWNLOADS[name], folder=folder, progress=progress)
-    target = folder / name
+    return unpack_pack(fetch_file(published(name), progress=progress).path)
+
+
+def unpack_pack(archive: Path) -> Path:
+    """Put the networks of a pack into the folder of its name, where the detector looks, and remove the archive.
+
+    Raises:
+        WeightsError: it is no archive, or there is no space.
+    """
+    target = archive.with_suffix("")
     target.mkdir(parents=True, exist_ok=True)
     try:
         with zipfile.ZipFile(archive) as pack:
@@ -97,8 +100,8 @@ class InsightFaceDetector:
         detector_file = _detector_file(pack) if pack else None
         if pack is None or detector_file is None:
             raise BackendError(
-                f"No InsightFace pack with a detector in {pack or home() / 'models'}; wanted {', '.join(PACKS)}. "
-                "Run `python -m mobilefaceswap_core download buffalo_l`, unpack one there, or use the detector lite."
+                f"No InsightFace pack with a detector in {pack or insightface_folder() / 'models'}; wanted {', '.join(PACKS)}. "
+                "Run `python -m mobilefaceswap_core fetch buffalo_l`, unpack one there, or use the detector lite."
             )
         providers = providers_for(device)
         self._detector = _open(get_model, detector_file, providers, "detection")

@@ -63,10 +63,11 @@ def available_detectors() -> dict[str, str]:
         if absent:
             missing[name] = f"not installed: {', '.join(absent)}"
     if not missing["insightface"]:
-        from .insightface_scrfd import find_pack, home
+        from ..files.folders import insightface_folder
+        from .insightface_scrfd import find_pack
 
         if find_pack() is None:
-            missing["insightface"] = f"no model pack in {home() / 'models'}"
+            missing["insightface"] = f"no model pack in {insightface_folder() / 'models'}"
     return missing
 
 

@@ -56,6 +56,7 @@ def examine() -> dict[str, Any]:
         "libraries": {name: _version(names) for name, names in _LIBRARIES.items()},
         "devices": devices,
         "models": _models(),
+        "published": _published(),
         "weights": weights,
         "detectors": detectors,
         "backends": backends,
@@ -108,6 +109,16 @@ def _models() -> dict[str, Any]:
         for e in entries().values()
     ]
     return {"default": DEFAULT_MODEL, "known": listed}
+
+
+def _published() -> list[dict[str, Any]]:
+    """What `fetch` knows: where it is, or that it would bring it."""
+    from ..weights.published import PUBLISHED, find
+
+    return [
+        {"name": item.name, "about": item.about, "licence": item.licence, "path": found and str(found)}
+        for item, found in ((item, find(item)) for item in PUBLISHED.values())
+    ]
 
 
 def _weights() -> list[dict[str, Any]]:

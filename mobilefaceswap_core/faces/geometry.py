@@ -28,11 +28,32 @@ _ARCFACE_112 = np.array(
 )
 # The frontal one of the five pose templates of SimSwap and GHOST (`face_align_ffhqandnewarc.src3`): a wider crop.
 _FRONTAL_112 = np.array([[39.730, 51.138], [72.270, 51.138], [56.000, 68.493], [42.463, 87.010], [69.537, 87.010]])
+# Fractions of the side, as facefusion 3.8.1 has them (`ffhq_512`, `mtcnn_512`).
+_FFHQ = np.array(
+    [
+        [0.37691676, 0.46864664],
+        [0.62285697, 0.46912813],
+        [0.50123859, 0.61331904],
+        [0.39308822, 0.72541100],
+        [0.61150205, 0.72490465],
+    ]
+)
+_MTCNN = np.array(
+    [
+        [0.36562865, 0.46733799],
+        [0.63305391, 0.46585885],
+        [0.50019127, 0.61942959],
+        [0.39032951, 0.77598822],
+        [0.61178945, 0.77476328],
+    ]
+)
 TEMPLATES_112: dict[str, Points] = {
     "arcface": _ARCFACE_112,
     "arcface_frontal": _FRONTAL_112,
     # `insightface.utils.face_align.estimate_norm` at 128: the 112 points unscaled, 8 px further right.
     "arcface_128": np.add(_ARCFACE_112, [8.0, 0.0]) * (112 / 128),
+    "ffhq": _FFHQ * 112,
+    "mtcnn": _MTCNN * 112,
 }
 
 # iBUG 300-W numbering, zero based.
@@ -155,6 +176,23 @@ def crop_of_contract(crop_from_frame: Matrix, spec: CropSpec, wanted: CropSpec) 
     """
     five = transform_points(invert(crop_from_frame), template_points(spec))
     return crop_from_frame_matrix(five, wanted)
+
+
+def recut(crop: Image, spec: CropSpec, wanted: CropSpec) -> Image:
+    """Cut a face out of its own crop by another contract.
+
+    Args:
+        crop: ``(S, S, 3)``, as ``spec`` says.
+        spec: its contract.
+        wanted: the other contract; what lies outside the crop is its repeated border.
+
+    Note:
+        Templates meet but for the residual of a similarity between them; the five points of the face are gone.
+    """
+    if spec == wanted:
+        return crop
+    wanted_from_crop = similarity_from_points(template_points(spec), template_points(wanted))
+    return warp_to_crop(crop, wanted_from_crop, wanted.size_px)
 
 
 def align_face(frame: Image, face: Face, spec: CropSpec) -> AlignedFace:

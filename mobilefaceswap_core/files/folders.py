@@ -22,3 +22,14 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("mobilefaceswap", appauthor=False)
+
+
+def insightface_folder() -> Path:
+    """Folder of InsightFace's models: ``INSIGHTFACE_HOME`` or ``~/.insightface``."""
+    return Path(os.environ.get("INSIGHTFACE_HOME") or Path.home() / ".insightface").expanduser()
+
+
+def torch_checkpoints_folder() -> Path:
+    """Where torch keeps what it downloads, without importing it: ``hub/checkpoints`` of ``TORCH_HOME``."""
+    home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
+    return Path(home).expanduser() / "hub" / "checkpoints"

@@ -1,7 +1,7 @@
 """Checkpoints of other authors: where they are looked for, how they are read without running them, and strict mapping.
 
-None of these files ships or is downloaded here: their licences forbid it or are not stated. A file is found by name in
-the folder ``teachers`` of :func:`~mobilefaceswap_core.files.folders.cache_folder`, or given by its path.
+None of these files ships: their licences forbid it or are not stated. A file is found by name where
+:mod:`~mobilefaceswap_core.weights.published` looks, or given by its path.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from ..errors import WeightsError
 from ..files.digest import file_sha256
-from ..files.folders import cache_folder
 from ..weights.load import load_into
+from ..weights.published import own_folder, shared_folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,6 @@ class Checkpoint:
     remedy: str
     sha256: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
-
-
-def checkpoint_folder() -> Path:
-    """``teachers`` below ``$MOBILEFACESWAP_HOME`` or the user's cache folder."""
-    return cache_folder() / "teachers"
 
 
 def expected_path(checkpoint: Checkpoint) -> Path:
@@ -75,7 +70,7 @@ def locate(checkpoint: Checkpoint, path: Path | None = None) -> Path:
     if not found.is_file():
         raise WeightsError(
             f"Weights not present: {checkpoint.file} of {checkpoint.origin} ({checkpoint.licence}). {checkpoint.remedy} "
-            f"Put it into {checkpoint_folder()}, or set MOBILEFACESWAP_HOME."
+            f"Put it into {own_folder()}, or set MOBILEFACESWAP_HOME."
         )
     if checkpoint.sha256 and (digest := file_sha256(found)) not in checkpoint.sha256:
         raise WeightsError(
@@ -86,7 +81,7 @@ def locate(checkpoint: Checkpoint, path: Path | None = None) -> Path:
 
 
 def _candidates(checkpoint: Checkpoint) -> list[Path]:
-    folders = [checkpoint_folder(), *(Path(place).expanduser() for place in checkpoint.places)]
+    folders = [own_folder(), *shared_folders(), *(Path(place).expanduser() for place in checkpoint.places)]
     return [folder / checkpoint.file for folder in folders]
 
 

@@ -2,6 +2,8 @@
 
 Accepted are
 
+* any swapper with a contract: a TOML file beside it, or one that is given (:mod:`.contracts`);
+* any swapper with a contract: a TOML file beside it, or one that is given (:mod:`.contracts`);
 * a file that ``export`` wrote, told by its metadata: baked with its source inside, or dynamic with its ``.npz`` beside it;
 * InsightFace's inswapper, told by its SHA-256; its own recogniser ``w600k_r50.onnx`` must be on disk;
 * somebody's generator: an image ``(1, 3, S, S)`` in RGB [0, 1] and a unit embedding ``(1, 512)`` in, the face
@@ -9,7 +11,7 @@ Accepted are
   it comes from, so the metadata must name that: ``encoder_sha256``, the SHA-256 of the encoder's weights. This project has
   one to offer, the encoder that ships. ``crop`` may hold a :class:`~mobilefaceswap_core.types.CropSpec` as a JSON object.
 
-Everything else is refused. A network that wants another recogniser needs its own ``module:factory``.
+Everything else is refused.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import ImageError, OptionError, WeightsError
-from ..faces.geometry import similarity_from_points, template_points, warp_to_crop
+from ..faces.geometry import recut
 from ..files.digest import file_sha256
 from ..identity.encoder import MOBILEFACENET_CONTRACT, load_identity_encoder
 from ..runtime.sessions import device_of, open_session
@@ -33,6 +35,8 @@ from ..swapper import Swapper, SwapperInfo
 from ..types import AlignedFace, CropSpec, SwappedCrop
 from ..weights.load import spec_of
 from . import inswapper
+from .contract_swapper import load_contract_swapper
+from .contracts import find_contract
 
 Shape = tuple[int | None, ...]
 EMBEDDING = 512  # length of the embeddings of every recogniser here
@@ -40,7 +44,8 @@ _DEFAULT_PX = 224  # of a generator that leaves its size open and states no crop
 _ACCEPTED = (
     "Accepted are files that `python -m mobilefaceswap_core export` wrote, InsightFace's inswapper_128 as published, and a "
     "generator with the inputs image (1, 3, S, S) and embedding (1, 512) and the output face (1, 3, S, S), whose metadata "
-    "name its recogniser as encoder_sha256. Anything else can be wrapped in a function and named as module:factory."
+    "name its recogniser as encoder_sha256; and any swapper whose contract lies beside it as FILE.toml or is given with "
+    "--contract. Anything else can be wrapped in a function and named as module:factory."
 )
 
 
@@ -98,19 +103,24 @@ def holds_source(path: Path) -> bool:
     return is_export(card.properties) and card.properties.get("kind") in KINDS_WITH_SOURCE
 
 
-def load_onnx_swapper(path: Path, *, device: torch.device | str = "cpu", threads: int | None = None) -> Swapper:
+def load_onnx_swapper(
+    path: Path, *, device: torch.device | str = "cpu", threads: int | None = None, contract: str | None = None
+) -> Swapper:
     """The swapper in a file.
 
     Args:
         path: the file.
         device: where a foreign generator runs; exported files run on the CPU.
         threads: CPU threads of an exported file.
+        contract: see :func:`~.contracts.find_contract`.
 
     Raises:
         WeightsError: no such file, not ONNX, or nothing this package knows; the message says what was found in it.
         BackendError: ONNX Runtime is missing.
     """
     card = read_card(path)
+    if (stated := find_contract(path, contract)) is not None:
+        return load_contract_swapper(replace(stated, name=path.stem), path, device=device)
     if is_export(card.properties):
         if (kind := card.properties.get("kind")) not in KINDS_WITH_SOURCE:
             raise WeightsError(
@@ -198,8 +208,7 @@ class OnnxSwapper:
         if not sources:
             raise ImageError("No source photo was given; at least one is needed.")
         read = MOBILEFACENET_CONTRACT.crop
-        read_from_own = similarity_from_points(template_points(self.info.crop), template_points(read))
-        mean = self._encoder.embed([warp_to_crop(s.image, read_from_own, read.size_px) for s in sources]).mean(0)
+        mean = self._encoder.embed([recut(s.image, self.info.crop, read) for s in sources]).mean(0)
         return (mean / np.linalg.norm(mean)).astype(np.float32)[None]
 
     def swap(self, targets: Sequence[AlignedFace], conditions: Sequence[NDArray[np.float32]]) -> list[SwappedCrop]:

@@ -29,7 +29,7 @@ COMMANDS = (
     "consent",
     "parity",
     "convert",
-    "download",
+    "fetch",
     "export",
     "doctor",
     "bench",
@@ -353,36 +353,29 @@ def test_every_command_that_swaps_a_person_in_wants_consent(command, photos, tmp
     assert "--i-have-consent" in report["error"]["message"]
 
 
-def test_download_unpacks_a_checked_pack_where_the_detector_looks(tmp_path, monkeypatch) -> None:
-    import functools
+def test_fetch_unpacks_a_checked_pack_where_the_detector_looks(tmp_path, monkeypatch) -> None:
     import hashlib
-    import http.server
     import io
-    import threading
     import zipfile
+    from dataclasses import replace
 
-    from mobilefaceswap_core.weights import download as downloads
+    from mobilefaceswap_core.weights.published import PUBLISHED
+    from tests.fakes.served import serving
 
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as pack:
         pack.writestr("../det_10g.onnx", b"network")
         pack.writestr("readme.txt", b"not a network")
-    (tmp_path / "served").mkdir()
-    (tmp_path / "served" / "buffalo_l.zip").write_bytes(packed.getvalue())
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "served")
-    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    content = packed.getvalue()
+    entry = replace(PUBLISHED["buffalo_l"], sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+    monkeypatch.setitem(PUBLISHED, "buffalo_l", entry)
     monkeypatch.setenv("INSIGHTFACE_HOME", str(tmp_path / "insightface"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/buffalo_l.zip"
-        digest, size = hashlib.sha256(packed.getvalue()).hexdigest(), len(packed.getvalue())
-        spec = downloads.DownloadSpec("buffalo_l.zip", url, digest, size, "for tests")
-        monkeypatch.setitem(downloads.DOWNLOADS, "buffalo_l", spec)
-        result = run("download", "--json")
-        server.shutdown()
+    with serving() as served:
+        served.files["buffalo_l.zip"] = content
+        result = run("fetch", "buffalo_l", "--mirror", served.url, "--accept-licence", "--json")
     assert result.exit_code == 0, result.output
-    folder = Path(json.loads(result.stdout)["folder"])
+    folder = Path(json.loads(result.stdout)["fetched"][0]["path"])
     assert [path.name for path in folder.iterdir()] == ["det_10g.onnx"]
     assert folder == tmp_path / "insightface" / "models" / "buffalo_l"
-    refused = run("download", "antelopev9")
-    assert refused.exit_code == 5
+    assert run("fetch", "buffalo_l", "--offline").exit_code == 0
+    assert run("fetch", "antelopev9").exit_code == 2

@@ -159,8 +159,8 @@ def test_a_photo_without_a_face_gives_an_empty_list_after_a_look_for_close_ups(p
 
 def test_without_a_pack_the_remedy_is_named_and_nothing_is_fetched(tmp_path, monkeypatch):
     monkeypatch.setenv("INSIGHTFACE_HOME", str(tmp_path))
-    monkeypatch.setattr(backend, "download", lambda *_, **__: pytest.fail("no download was asked for"))
-    with pytest.raises(BackendError, match=r"wanted buffalo_l.*download buffalo_l"):
+    monkeypatch.setattr(backend, "fetch_file", lambda *_, **__: pytest.fail("no download was asked for"))
+    with pytest.raises(BackendError, match=r"wanted buffalo_l.*fetch buffalo_l"):
         load_detector("insightface")
 
 
@@ -168,11 +168,11 @@ def test_a_download_that_was_asked_for_is_started(tmp_path, monkeypatch):
     monkeypatch.setenv("INSIGHTFACE_HOME", str(tmp_path))
     asked = []
 
-    def fetch(spec, *, folder, progress):
-        asked.append(spec.name)
+    def fetch(item, *, progress):
+        asked.append(item.file)
         raise WeightsError("no network")
 
-    monkeypatch.setattr(backend, "download", fetch)
+    monkeypatch.setattr(backend, "fetch_file", fetch)
     with pytest.raises(WeightsError, match="no network"):
         load_detector("insightface", download=True)
     assert asked == ["buffalo_l.zip"]

@@ -24,6 +24,7 @@ from mobilefaceswap_core.models import available_swappers, load_swapper
 from mobilefaceswap_core.teachers import aei, checkpoints, ghost, inswapper, iresnet, simswap
 from mobilefaceswap_core.teachers.checkpoints import Checkpoint
 from mobilefaceswap_core.types import AlignedFace, CropSpec
+from mobilefaceswap_core.weights.published import own_folder
 
 EYE = np.array([[1.0, 0, 0], [0, 1.0, 0]])
 
@@ -149,13 +150,13 @@ def test_a_missing_checkpoint_names_file_origin_licence_and_remedy():
 
 
 def test_a_teacher_whose_files_are_there_can_be_named():
-    write_simswap(checkpoints.checkpoint_folder())
+    write_simswap(own_folder())
     assert "simswap" in available_swappers()
     assert load_swapper("simswap", device="cpu").info.name == "simswap"
 
 
 def test_a_file_found_by_name_must_have_a_known_digest_but_one_named_by_path_need_not(tmp_path):
-    folder = checkpoints.checkpoint_folder()
+    folder = own_folder()
     folder.mkdir()
     (folder / "net.pth").write_bytes(b"content")
     digest = hashlib.sha256(b"content").hexdigest()
@@ -252,7 +253,7 @@ def write_simswap(folder: Path) -> None:
 
 
 def test_simswap_loads_from_files_in_the_authors_layout_and_swaps(tmp_path):
-    write_simswap(checkpoints.checkpoint_folder())
+    write_simswap(own_folder())
     swapper = simswap.load(precision="float32")
     assert set(swapper.info.weights_sha256) == {"latest_net_G.pth", "arcface_checkpoint.tar"}
     face = AlignedFace(np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8), EYE)
@@ -375,7 +376,7 @@ def test_ghost_refuses_an_unknown_depth():
 
 
 def test_ghost_loads_from_files_in_the_authors_layout(tmp_path, monkeypatch):
-    folder = checkpoints.checkpoint_folder()
+    folder = own_folder()
     folder.mkdir()
     torch.save({name: constant(shape, 0.01) for name, shape in ghost_layout(1).items()}, folder / "G_unet_1block.pth")
     # ResNet-50 in place of 100: the same class, half the work.

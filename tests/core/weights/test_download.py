@@ -8,16 +8,17 @@ import threading
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.errors import WeightsError
+from mobilefaceswap_core.errors import OptionError, WeightsError
 from mobilefaceswap_core.files.folders import cache_folder
 from mobilefaceswap_core.weights import download as module
-from mobilefaceswap_core.weights.download import DOWNLOADS, DownloadSpec, download
+from mobilefaceswap_core.weights.download import DownloadSpec, download
+from mobilefaceswap_core.weights.published import PUBLISHED
 
 CONTENT = np.random.default_rng(0).bytes(1_000_003)
 
@@ -216,10 +217,12 @@ def test_the_cache_folder_follows_the_environment(monkeypatch, tmp_path):
 
 
 def test_every_known_download_is_pinned_and_names_its_licence():
-    for spec in DOWNLOADS.values():
-        assert (
-            spec.url.startswith("https://") and len(bytes.fromhex(spec.sha256)) == 32 and spec.size > 0 and spec.licence
-        )
+    for name, item in PUBLISHED.items():
+        assert item.name == name and item.licence and item.digest != "none"
+        assert all(url.startswith("https://") and url.endswith(f"/{item.file}") for url in item.urls)
+        assert bool(item.urls) != bool(item.drive)
+        assert set(item.needs) <= PUBLISHED.keys()
+        assert item.crc32 == (len(item.urls) == 2)  # those of facefusion, each with a mirror
 
 
 def test_a_pack_is_fetched_and_unpacked_without_leaving_its_folder(server, tmp_path, monkeypatch):
@@ -231,14 +234,14 @@ def test_a_pack_is_fetched_and_unpacked_without_leaving_its_folder(server, tmp_p
         pack.writestr("../../outside.onnx", b"evil")
         pack.writestr("readme.txt", b"text")
     server.content = archive.read_bytes()
-    spec = DownloadSpec(
-        "buffalo_l.zip", server.url, hashlib.sha256(server.content).hexdigest(), len(server.content), "-"
-    )
-    monkeypatch.setitem(DOWNLOADS, "buffalo_l", spec)
+    digest = hashlib.sha256(server.content).hexdigest()
+    served = replace(PUBLISHED["buffalo_l"], urls=(server.url,), sha256=digest, size=len(server.content))
+    monkeypatch.setitem(PUBLISHED, "buffalo_l", served)
+    monkeypatch.setenv("MOBILEFACESWAP_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("INSIGHTFACE_HOME", str(tmp_path / "home"))
     folder = insightface_scrfd.download_pack()
     assert {path.name for path in folder.iterdir()} == {"det_10g.onnx", "outside.onnx"}
     assert not list(tmp_path.glob("*.onnx")) and not list((tmp_path / "home").rglob("*.zip"))
     assert insightface_scrfd.find_pack() == folder
-    with pytest.raises(WeightsError, match="buffalo_l"):
+    with pytest.raises(OptionError, match="buffalo_l"):
         insightface_scrfd.download_pack("unknown")

@@ -1,0 +1,298 @@
+"""One reader of foreign ONNX swappers: a file, its contract (:mod:`.contracts`), and the networks its source goes through.
+
+The graph has two inputs, ``source`` and ``target``; its first output is the face. A file whose graph does not fit its contract
+is refused before anything is swapped.
+Known deviations from facefusion, whose contracts these are: the recogniser's crop, or the source's image, is cut from the
+source's crop and not from the photo; several photos of a person become the mean direction of their embeddings at their mean
+length; templates are fitted by least squares, without an outlier search among five points; the face is rounded, not cut off, to
+whole levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ImageError, OptionError, WeightsError
+from ..faces.geometry import recut
+from ..files.digest import file_sha256
+from ..identity.encoder import MOBILEFACENET_CONTRACT, load_identity_encoder
+from ..runtime.sessions import device_of, open_session
+from ..swapper import SwapperInfo
+from ..types import AlignedFace, CropSpec, Image, SwappedCrop
+from ..weights.fetch import absence, check_pinned
+from ..weights.published import PUBLISHED, find
+from .contracts import SHIPPED_RECOGNISER, Contract
+from .embedding_swapper import mean_embedding
+from .inswapper import read_emap
+
+Array = NDArray[np.float32]
+
+EMBEDDING = 512
+RECOGNISER_CROP = CropSpec(112, "arcface", "similarity")
+_BATCH = 8  # targets per run where the graph takes several; bounds memory, changes nothing else
+_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+
+
+class Network:
+    """An ONNX file whose inputs and first output were checked.
+
+    Args:
+        path: the file.
+        inputs: wanted shape by name without the batch; ``None`` as a name takes the one input, whatever it is called.
+        output: wanted shape of the first output without the batch.
+        device: where it runs.
+
+    Raises:
+        WeightsError: the file cannot be loaded, or its graph is another one.
+        BackendError: ONNX Runtime is missing.
+    """
+
+    def __init__(
+        self, path: Path, inputs: dict[str | None, tuple[int, ...]], output: tuple[int, ...], *, device: str = "cpu"
+    ) -> None:
+        self._session = open_session(path, device=device, threads=None, remedy="It is no ONNX file; fetch it again.")
+        self.device = device_of(self._session)
+        found = {item.name: item for item in self._session.get_inputs()}
+        if None in inputs and len(found) == 1:
+            inputs = dict.fromkeys(found, inputs[None])
+        fits = found.keys() == inputs.keys() and all(
+            _fits(found[name], shape) for name, shape in inputs.items() if name is not None
+        )
+        outputs = self._session.get_outputs()
+        if not fits or not _fits(outputs[0], output, open_rank=True):
+            wanted = ", ".join(f"{name or 'one input'} {_batched(shape)}" for name, shape in inputs.items())
+            raise WeightsError(
+                f"{path} does not fit its contract: it has {_written(found.values())} -> {_written(outputs[:1])}, wanted {wanted} "
+                f"-> {_batched(output)}. Check that the file belongs to the contract."
+            )
+        self._types = {name: _TYPES[item.type] for name, item in found.items()}
+        self._only = next(iter(found))
+        self._output = output
+        self.name = path.name
+        # A graph that fixes the batch of one of its inputs is run once per target.
+        self.batch = 1 if any(isinstance(item.shape[0], int) for item in found.values()) else _BATCH
+
+    def __call__(self, *values: NDArray[Any], **named: NDArray[Any]) -> Array:
+        """The first output, ``(N, *output)``, float32. Raises ImageError where it is not finite or has another shape."""
+        feeds = named or {self._only: values[0]}
+        cast = {name: np.ascontiguousarray(value, self._types[name]) for name, value in feeds.items()}
+        result = np.asarray(self._session.run(None, cast)[0], np.float32)
+        count = len(next(iter(feeds.values())))
+        if result.size != count * int(np.prod(self._output)) or not np.isfinite(result).all():
+            raise ImageError(
+                f"{self.name} gave {result.shape}{'' if np.isfinite(result).all() else ' with values that are not finite'}; "
+                f"wanted {(count, *self._output)}. Its weights are damaged, or its contract is another one."
+            )
+        return result.reshape(count, *self._output)
+
+
+class ContractSwapper:
+    """A foreign swapper as a :class:`~mobilefaceswap_core.swapper.Swapper`.
+
+    Args:
+        contract: how it is run.
+        path: its file.
+        files: SHA-256 by name; those of recogniser and converter are added.
+        device: where its networks run.
+
+    Raises:
+        WeightsError: a file is missing, was replaced since it was fetched, or does not fit its contract.
+        BackendError: ONNX Runtime is missing.
+    """
+
+    def __init__(self, contract: Contract, path: Path, files: dict[str, str], *, device: str = "cpu") -> None:
+        self.contract = contract
+        side = (3, contract.size_px, contract.size_px)
+        source = (3, contract.source_size_px, contract.source_size_px) if contract.source == "image" else (EMBEDDING,)
+        self._network = Network(path, {"target": side, "source": source}, side, device=device)
+        self._matrix = read_emap(path) if contract.vector == "matrix" else None
+        self._recogniser: _Recogniser | None = None
+        if contract.source == "embedding":
+            self._recogniser = _Recogniser(contract, device, files)
+        self.info = SwapperInfo(
+            name=contract.name,
+            title=contract.title,
+            crop=contract.crop,
+            licence=contract.licence,
+            source=contract.paper if contract.paper != "none" else f"ONNX file {path.name}",
+            weights_sha256=files,
+            device=self._network.device,
+            match_colours=False,
+        )
+
+    def condition(self, sources: Sequence[AlignedFace]) -> Array:
+        """What goes into the graph's ``source``, with a batch of one, read-only.
+
+        An image is that of the first photo; embeddings of several photos are averaged.
+
+        Raises:
+            ImageError: no photo was given, or a recogniser returns nothing usable.
+        """
+        if not sources:
+            raise ImageError("No source photo was given; at least one is needed.")
+        crops = [self._checked(face) for face in sources]
+        if self._recogniser is None:
+            image = recut(crops[0], self.contract.crop, self.contract.source_crop)
+            value = _planes([image])
+        else:
+            raw = mean_embedding(self._recogniser.embed(crops, self.contract.crop), unit=False).vector[None]
+            value = self._vector(raw)
+        value.setflags(write=False)
+        return value
+
+    def _vector(self, embedding: Array) -> Array:
+        """What of a raw embedding ``(1, 512)`` goes in."""
+        if self.contract.vector == "raw":
+            return embedding.copy()
+        unit = embedding / np.linalg.norm(embedding)
+        return (unit if self._matrix is None else unit @ self._matrix).astype(np.float32)
+
+    def swap(self, targets: Sequence[AlignedFace], conditions: Sequence[Array]) -> list[SwappedCrop]:
+        """One face per target; the whole crop is replaced.
+
+        Raises:
+            OptionError: neither one condition nor one per target.
+            ImageError: a crop of another size, or a network that gives values which are not finite.
+        """
+        if len(conditions) not in (1, len(targets)):
+            raise OptionError(
+                f"Got {len(conditions)} conditions for {len(targets)} targets; give one, or one per target."
+            )
+        crops = [self._checked(face) for face in targets]
+        chosen = list(conditions) * (len(targets) if len(conditions) == 1 else 1)
+        mask = np.ones((self.contract.size_px,) * 2, np.float32)
+        swapped: list[SwappedCrop] = []
+        for start in range(0, len(crops), self._network.batch):
+            part = slice(start, start + self._network.batch)
+            faces = self._network(target=self.read(crops[part]), source=np.concatenate(chosen[part]))
+            swapped += [SwappedCrop(pixels, mask) for pixels in self.written(faces)]
+        return swapped
+
+    def read(self, crops: Sequence[Image]) -> Array:
+        """Crops ``(N, S, S, 3)`` uint8 as the graph's ``target``, ``(N, 3, S, S)``."""
+        return (_planes(crops) - _channels(self.contract.mean)) / _channels(self.contract.std)
+
+    def written(self, faces: Array) -> NDArray[np.uint8]:
+        """What the graph gives, ``(N, 3, S, S)``, as pixels ``(N, S, S, 3)``."""
+        unit = faces * _channels(self.contract.output_std) + _channels(self.contract.output_mean)
+        return (np.clip(unit, 0, 1) * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)
+
+    def _checked(self, face: AlignedFace) -> Image:
+        side = self.contract.size_px
+        if face.image.shape != (side, side, 3) or face.image.dtype != np.uint8:
+            raise ImageError(
+                f"{self.contract.name} reads ({side}, {side}, 3) uint8 crops, got {face.image.shape} {face.image.dtype}; align "
+                "the face with its own crop spec."
+            )
+        return face.image
+
+
+class _Recogniser:
+    """A contract's recogniser and converter: crops in, raw embeddings ``(N, 512)`` out."""
+
+    def __init__(self, contract: Contract, device: str, files: dict[str, str]) -> None:
+        self._own = None
+        if contract.recogniser == SHIPPED_RECOGNISER:
+            self._own = load_identity_encoder("cpu")
+        else:
+            self._network = Network(
+                _needed(contract.recogniser, files), {None: (3, 112, 112)}, (EMBEDDING,), device=device
+            )
+        self._converter: Network | None = None
+        if contract.converter:
+            self._converter = Network(
+                _needed(contract.converter, files), {"input": (EMBEDDING,)}, (EMBEDDING,), device=device
+            )
+
+    def embed(self, crops: Sequence[Image], spec: CropSpec) -> Array:
+        if self._own is not None:
+            read = MOBILEFACENET_CONTRACT.crop
+            rows = self._own.embed([recut(crop, spec, read) for crop in crops])
+        else:
+            cut = _planes([recut(crop, spec, RECOGNISER_CROP) for crop in crops])
+            inputs = (cut * 255 - 127.5) / 127.5
+            rows = np.concatenate([self._network(row[None]) for row in inputs])
+        if self._converter is None:
+            return rows
+        return np.concatenate([self._converter(row[None]) for row in rows])
+
+
+def load_contract_swapper(contract: Contract, path: Path | None = None, *, device: object = "cpu") -> ContractSwapper:
+    """A swapper by its contract.
+
+    Args:
+        contract: of the table, or somebody's own.
+        path: its file; ``None`` looks where published files are.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        WeightsError: as :class:`ContractSwapper`; what is missing is named together, with the command that brings it.
+        BackendError: ONNX Runtime is missing.
+    """
+    needed = [contract.name] if path is None else []
+    needed += [name for name in (contract.recogniser, contract.converter) if name]
+    missing = [PUBLISHED[name] for name in needed if name in PUBLISHED and find(PUBLISHED[name]) is None]
+    if missing:
+        raise WeightsError(f"{contract.title} cannot run here: {' '.join(map(absence, missing))}")
+    files: dict[str, str] = {}
+    file = _needed(contract.name, files) if path is None else _named(path, files)
+    return ContractSwapper(contract, file, files, device=str(device))
+
+
+def _needed(name: str, files: dict[str, str]) -> Path:
+    """A published file or one of somebody's own, and its digest among ``files``."""
+    if name in PUBLISHED:
+        path = find(PUBLISHED[name])
+        if path is None:
+            raise WeightsError(absence(PUBLISHED[name]))
+        files[path.name] = check_pinned(path, PUBLISHED[name])
+        return path
+    return _named(Path(name), files)
+
+
+def _named(path: Path, files: dict[str, str]) -> Path:
+    """A file that somebody chose, whatever was fetched under its name."""
+    if not path.is_file():
+        networks = (name for name, item in PUBLISHED.items() if item.kind in ("recogniser", "converter"))
+        known = ", ".join((SHIPPED_RECOGNISER, *networks))
+        raise WeightsError(f"There is no file {path}; wanted an ONNX file, or one of {known}.")
+    files[path.name] = file_sha256(path)
+    return path
+
+
+def _planes(crops: Sequence[Image]) -> Array:
+    """``(N, S, S, 3)`` uint8 -> ``(N, 3, S, S)`` float32 in [0, 1]."""
+    return np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+
+
+def _channels(values: tuple[float, ...]) -> Array:
+    return np.array(values, np.float32)[:, None, None]
+
+
+def _fits(item: Any, shape: tuple[int, ...], *, open_rank: bool = False) -> bool:
+    """Whether an input or output takes a shape, open sizes included; some graphs leave an output's shape open, or its batch out."""
+    if item.type not in _TYPES:
+        return False
+    found = list(item.shape or ())
+    if open_rank and not found:
+        return True
+    if len(found) == len(shape) and open_rank:
+        found = [1, *found]
+    if len(found) != len(shape) + 1 or (isinstance(found[0], int) and found[0] != 1):
+        return False
+    return all(not isinstance(side, int) or side == wanted for side, wanted in zip(found[1:], shape, strict=True))
+
+
+def _written(items: Any) -> str:
+    return ", ".join(
+        f"{item.name} ({', '.join(str(s) if isinstance(s, int) else '?' for s in item.shape)})" for item in items
+    )
+
+
+def _batched(shape: tuple[int, ...]) -> str:
+    return f"(1, {', '.join(map(str, shape))})"
