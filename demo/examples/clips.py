@@ -101,10 +101,8 @@ class _Moving:
     def __init__(self, path: Path, still: Image, frames: int, container: Any) -> None:
         self.truncated, self.damaged = False, 0
         self.container, self._still, self._frames = container, still, frames
-        none = av.stream.Disposition(0)
-        self.stream = SimpleNamespace(
-            index=-1, metadata={}, disposition=none
-        )  # none of the container's streams holds pictures
+        # None of the container's streams holds pictures.
+        self.stream = SimpleNamespace(index=-1, type="video", metadata={}, disposition=av.stream.Disposition(0))
         height, width = still.shape[:2]
         rate = Fraction(_RATE)
         self.info = ClipInfo(path, "clip", width, height, rate, frames, frames / _RATE, 1 / rate)
