@@ -68,8 +68,9 @@ HOLD = """() => {
 class ImageTab:
     """Components of the tab.
 
-    ``found`` and ``assignment`` are the visitor's own: faces of the target, letter by face index; ``looked`` is the target
-    that was searched and what was found in it; ``tapped`` is where it was tapped, ``corner`` that of a box that was begun; ``made`` is the last result, ``picked`` the face of it that is seen from near.
+    The states are the visitor's own. ``found`` and ``assignment``: who goes on each face of the target. ``looked``: the target
+    that was searched and what was found in it. ``tapped``: where it was tapped. ``corner``: of a box that was begun. ``made``:
+    the last result. ``picked``: the face of it that is seen from near.
     """
 
     source: gr.Image
@@ -134,7 +135,8 @@ def lay_out(context: Context) -> ImageTab:
         with gr.Column(scale=3, min_width=280):
             result = _result(context)
     return ImageTab(source=source, target=target, assignment=chosen, found=found, looked=looked, made=made, picked=picked,
-                    pairs=pairs, tapped=tapped, corner=corner, exchange=exchange, reset=reset, **more, **faces, **asked, **result)  # fmt: skip
+                    pairs=pairs, tapped=tapped, corner=corner, exchange=exchange, reset=reset,
+                    **more, **faces, **asked, **result)  # fmt: skip
 
 
 def _more(context: Context) -> dict[str, Any]:
@@ -182,8 +184,8 @@ def _result(context: Context) -> dict[str, Any]:
         with gr.Column(min_width=260):
             near = gr.ImageSlider(label=words("near"), format="webp", interactive=False, elem_id="near", visible=False,
                                   slider_position=_SLIDER, buttons=["fullscreen"])  # fmt: skip
-            strip = gr.Gallery(label=words("strip"), columns=6, height=96, visible=False, format="webp", elem_id="strip", show_label=False,
-                               allow_preview=False, object_fit="cover", interactive=False, buttons=[])  # fmt: skip
+            strip = gr.Gallery(label=words("strip"), columns=6, height=96, visible=False, format="webp", elem_id="strip",
+                               show_label=False, allow_preview=False, object_fit="cover", interactive=False, buttons=[])  # fmt: skip
         with gr.Column(min_width=260):
             result = gr.ImageSlider(label=words("result"), format="png", interactive=False, elem_id="result",
                                     max_height=560, slider_position=_SLIDER, buttons=["fullscreen"])  # fmt: skip
