@@ -169,6 +169,9 @@ def theme() -> gr.themes.Base:
     return gr.themes.Soft(**hues, font=["system-ui", "sans-serif"]).set(
         **{f"link_text_color{use}": "*secondary_700" for use in ("", "_active", "_hover", "_visited")},
         **{f"link_text_color{use}_dark": "*secondary_400" for use in ("", "_active", "_hover", "_visited")},
+        block_border_width="1px",
+        block_border_color="*neutral_200",
+        block_border_color_dark="*neutral_700",
         button_border_width="1px",
         button_primary_border_color="*primary_700",
         button_primary_border_color_dark="*primary_700",

@@ -67,7 +67,7 @@ def in_words(report: VerifyReport, spoken: str) -> str:
     )
     head = f'<h2 tabindex="-1">{escape(say(f"verify_{kind}", spoken))}</h2><p>{escape(why)}</p>'
     rows = "".join(_row(name, there, details, spoken) for name, (there, details) in layers.items())
-    return f'<section class="verdict {kind}">{head}</section><h3>{escape(say("verify_layers", spoken))}</h3><dl class="layers">{rows}</dl>'
+    return f'<div class="verdict {kind}">{head}</div><h3>{escape(say("verify_layers", spoken))}</h3><dl class="layers">{rows}</dl>'
 
 
 def _list(names: list[str], spoken: str) -> str:

@@ -57,6 +57,33 @@ def test_a_stopped_evaluation_says_so_and_leaves_no_job(services: Services, monk
     assert next(steps, None) is None and len(services.jobs) == 0
 
 
+def test_a_finished_evaluation_is_shown_as_the_visitors_own(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_, **__: iter([evaluate.Progress("judge", 1, 2)]))
+    monkeypatch.setattr(evaluate, "read_run", lambda folder: example_run())
+    first, step, last = evaluate.run(services, VISIT, **order())
+    assert first["cancel"]["visible"] is True and first["sheets"]["visible"] is False and first["title"] == ""
+    assert "1 of 2" in step["progress"]
+    assert last["cancel"]["visible"] is False and last["progress"] == "" and "Done in" in last["status"]
+    assert last["title"] == "## Your evaluation" and len(last["sheets"]["value"]) == 3 and last["plots"]["visible"]
+
+
+def test_what_stops_an_evaluation_takes_its_cancel_button_away(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Iterator[Any]:
+        raise OptionError("No pairs.")
+        yield
+
+    monkeypatch.setattr(evaluate, "evaluate", broken)
+    steps = evaluate.run(services, VISIT, **order())
+    next(steps)
+    assert next(steps)["cancel"]["visible"] is False
+    with pytest.raises(OptionError, match="No pairs"):
+        next(steps)
+
+
 def test_a_report_that_the_host_keeps_is_shown_by_its_name(tmp_path: Path) -> None:
     kept = tmp_path / "reports" / "one"
     kept.mkdir(parents=True)
