@@ -197,31 +197,40 @@ def _video_frame(path: Path, number: int | None, reference: str) -> Image:
     """
     import av
 
-    from mobilefaceswap_core.files.frames import shown_rgb
-    from mobilefaceswap_core.files.media import bound_decoder, check_frame, picture_stream
-
     try:
-        with open_media(path, name=reference) as container:
-            stream = picture_stream(container, reference)
-            bound_decoder(stream, reference)
-            rate, base = stream.average_rate, stream.time_base
-            wanted, start = number or 0, stream.start_time or 0
-            if wanted and rate and base:
-                container.seek(start + int(wanted / rate / base), stream=stream)
-            for frame in container.decode(stream):
-                check_frame(frame.width, frame.height, reference)
-                at = (
-                    wanted
-                    if frame.pts is None or not rate or not base
-                    else round(float((frame.pts - start) * base * rate))
-                )
-                if at >= wanted:
-                    return shown_rgb(frame)
+        image = _frame_after(path, number or 0, reference, seek=True)
+        # An MPEG-TS has no index: a jump may land behind the frame, and only reading from the beginning finds it.
+        image = _frame_after(path, number or 0, reference, seek=False) if image is None else image
     except VideoError as error:
         raise ImageError(str(error)) from error
     except (av.error.FFmpegError, ArithmeticError, IndexError, OSError, ValueError) as error:
         raise ImageError(f"{reference}: the clip cannot be decoded ({error}).") from error
-    raise ImageError(f"{reference}: the clip ends before frame {number}.")
+    if image is None:
+        raise ImageError(f"{reference}: the clip ends before frame {number}.")
+    return image
+
+
+def _frame_after(path: Path, wanted: int, reference: str, *, seek: bool) -> Image | None:
+    """The frame, or ``None`` if a jump led behind it or the clip ends before it."""
+    from mobilefaceswap_core.files.frames import shown_rgb
+    from mobilefaceswap_core.files.media import bound_decoder, check_frame, picture_stream
+
+    with open_media(path, name=reference) as container:
+        stream = picture_stream(container, reference)
+        bound_decoder(stream, reference)
+        rate, base = stream.average_rate, stream.time_base
+        start, jumps = stream.start_time or 0, bool(seek and wanted and rate and base)
+        if jumps:
+            container.seek(start + int(wanted / rate / base), stream=stream)
+        for count, frame in enumerate(container.decode(stream)):
+            check_frame(frame.width, frame.height, reference)
+            known = frame.pts is not None and rate and base
+            at = round(float((frame.pts - start) * base * rate)) if known else wanted
+            if at > wanted and jumps and count == 0:
+                return None
+            if at >= wanted:
+                return shown_rgb(frame)
+    return None
 
 
 def video_length(path: Path) -> int:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from mobilefaceswap_core.errors import OptionError, VideoError
 from mobilefaceswap_core.faces.choose import largest_few
 from mobilefaceswap_core.files.images import write_image
-from mobilefaceswap_core.files.media import check_codec, open_media, picture_stream
+from mobilefaceswap_core.files.media import check_codec, length_s, open_media, picture_stream
 from mobilefaceswap_core.marking import save_image
 from mobilefaceswap_core.options import swap_options
 from mobilefaceswap_core.pipeline import Source
@@ -128,8 +128,7 @@ def clip_facts(path: str | Path) -> ClipFacts:
             stream = picture_stream(container, "This file")
             check_codec(stream, "This file")
             seconds = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
-            if seconds is None and container.duration:
-                seconds = container.duration / 1e6  # AV_TIME_BASE
+            seconds = length_s(container) if seconds is None else seconds
             pictures, first_s, last_s = 0, float("inf"), 0.0
             with contextlib.suppress(av.error.FFmpegError, OSError):  # a clip that is cut off counts as far as it goes
                 for packet in container.demux(stream):

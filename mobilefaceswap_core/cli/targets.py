@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ImageError, OptionError, OutputError, VideoError
+from ..files.atomic import check_folder_of
 from ..files.formats import (
     PHOTO_SUFFIXES,
     WRITABLE_ANIMATION_SUFFIXES,
@@ -52,7 +53,7 @@ def plan_jobs(target: Path, out: Path) -> list[Job]:
         if row is not None and not row.pillow:
             raise OptionError(f"{target} is a clip ({row.name}); `image` swaps photos. Give it to `video --target`.")
         jobs = [Job(target, out / _writable_name(target) if out.is_dir() else out)]
-        _check_parent(jobs[0].output)
+        check_folder_of(jobs[0].output)
     from ..files.images import format_for
 
     for job in jobs:
@@ -82,7 +83,7 @@ def plan_clip(target: Path, out: Path) -> Path:
     if out.is_dir() and not target.is_dir() and not is_pattern(target):
         keeps = target.suffix.lower() in (*WRITABLE_CLIP_SUFFIXES, *WRITABLE_ANIMATION_SUFFIXES)
         return out / (target.name if keeps else f"{target.name}.mp4")
-    _check_parent(out.parent if is_pattern(out) else out)
+    check_folder_of(out.parent if is_pattern(out) else out)
     return out
 
 
@@ -115,7 +116,7 @@ def _jobs_of_folder(folder: Path, out: Path) -> list[Job]:
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file, but the target is a folder; wanted a folder for the results.")
     if not out.exists():
-        _check_parent(out)
+        check_folder_of(out)
     photos = photos_in(folder)
     if not photos:
         clips = sum((row := format_of(path)) is not None and bool(row.demuxer) for path in folder.iterdir())
@@ -143,8 +144,3 @@ def _free_name(name: str, taken: set[str]) -> str:
 def _writable_name(photo: Path) -> str:
     """The target's own name; with ``.png`` added where its format can be read but not written."""
     return photo.name if photo.suffix.lower() in WRITABLE_SUFFIXES else f"{photo.name}.png"
-
-
-def _check_parent(path: Path) -> None:
-    if not path.absolute().parent.is_dir():
-        raise OutputError(f"{path}: the folder {path.parent} does not exist. Create it first.")

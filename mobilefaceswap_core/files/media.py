@@ -89,6 +89,19 @@ def _why(path: Path, error: Exception) -> str:
     return f"It is of no kind that is read here ({reason}). If it plays elsewhere, convert it to MP4."
 
 
+def length_s(container: Any) -> float | None:
+    """How long a container says it is, in seconds; ``None`` where it does not.
+
+    A Matroska file says when it ends instead, which is the same only for one that begins at 0.
+    """
+    import av
+
+    if not container.duration:
+        return None
+    late = container.start_time if "matroska" in container.format.name else 0
+    return float(container.duration - max(0, late or 0)) / av.time_base
+
+
 def picture_stream(container: Any, name: str) -> Any:
     """The stream of a clip that holds its pictures: no cover art, and one that can be decoded where there is one.
 

@@ -13,7 +13,7 @@ import av
 from ..errors import VideoError
 from ..files.formats import format_of, format_of_file
 from ..files.frames import orientation_of_frame
-from ..files.media import bound_decoder, check_frame, open_media, picture_stream
+from ..files.media import bound_decoder, check_frame, length_s, open_media, picture_stream
 from ..files.places import is_pattern
 from ..runtime.budget import Budget, Spending
 from .clip import WHOLE, Clip, ClipInfo, Part
@@ -140,8 +140,8 @@ class MediaFile:
         duration = None
         if stream.duration:
             duration = float(stream.duration * Fraction(stream.time_base or 1))
-        elif self.container.duration:
-            duration = self.container.duration / av.time_base - self._late_s()
+        else:
+            duration = length_s(self.container)
         rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         frames = self._counted() or (round(duration * rate) if duration else None)
         if not self._part.is_whole and duration is not None:

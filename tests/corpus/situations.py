@@ -380,7 +380,7 @@ def _photos() -> list[Situation]:
               kept={"date, camera and resolution are there": photos.same_facts}),
         photo("the same, asked to keep everything", "photo.jpg", photos.with_facts, "out.jpg", options=("--keep-personal",),
               kept={"the place is there": lambda a, b: not photos.photo_has_no_place(a, b)}),
-        photo("date and camera, result .bmp", "photo.jpg", photos.with_facts, "out.bmp", notes=("date and camera",)),
+        photo("date and camera, result .bmp", "photo.jpg", photos.with_facts, "out.bmp", notes=("date and camera", "where it was taken")),
         photo("texts of another program in a .png", "photo.png", photos.with_texts, "out.png", notes=("texts",)),
         photo("a TIFF of three pages", "photo.tif", photos.pages, "out.tif", notes=("3 pages",)),
         photo("an animation given to `image`", "photo.gif", partial(animation, name="GIF"), "out.png", notes=("10 pictures",)),
