@@ -53,7 +53,19 @@ def stand_ins(folder: Path) -> dict[str, bytes]:
 def test_three_commands_go_from_nothing_to_one_table(tmp_path, monkeypatch) -> None:
     with pytest.raises(BackendError, match=r"mobilefaceswap_core fetch lpips"):
         find_backbone()
-    run = ("run", "--detector", "lite", "--judge-detector", "lite", "--judges", "dlib", "--pairs", "2")
+    run = (
+        "run",
+        "--detector",
+        "lite",
+        "--judge-detector",
+        "lite",
+        "--judges",
+        "dlib",
+        "--pairs",
+        "2",
+        "--cost",
+        "none",
+    )
     absent = CliRunner().invoke(eval_app, [*run, "--methods", "simswap_256", "--out", str(tmp_path / "none")])
     assert "fetch simswap_256" in str(absent.exception) + absent.output
 
@@ -78,10 +90,8 @@ def test_three_commands_go_from_nothing_to_one_table(tmp_path, monkeypatch) -> N
     for name in methods.split(","):
         assert len(list((out / "swapped" / name).glob("*.png"))) == 2
         assert float(cells[name, "failed"]["mean"]) == 0
-        assert 0 < float(cells[name, "lpips"]["mean"]) < 1
-    costs = json.loads((out / "cost.json").read_text())
-    assert costs.keys() == set(methods.split(","))
-    assert costs["inswapper_128"]["parameters (M)"] == pytest.approx(0.262, abs=0.001)  # the matrix alone
+        assert 0 <= float(cells[name, "lpips"]["mean"]) < 1  # a failed swap counts 1
+    assert float(cells["student", "lpips"]["mean"]) > 0  # the stand-ins answer with the target
     card = json.loads((out / "methods" / "simswap_256.json").read_text())
     assert "non-commercial" in json.dumps(card) and "arcface_frontal" in json.dumps(card)
 
