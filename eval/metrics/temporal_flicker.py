@@ -86,8 +86,8 @@ def flow_back(previous: Image, current: Image) -> tuple[NDArray[np.float32], NDA
     """
     first, second = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (previous, current))
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    back = dis.calc(second, first, None)
-    ahead = dis.calc(first, second, None)
+    back = dis.calc(second, first, None)  # type: ignore[call-overload]  # None: no flow to begin with
+    ahead = dis.calc(first, second, None)  # type: ignore[call-overload]
     there = moved(ahead, back)
     return back, np.linalg.norm(back + there, axis=2) < _AGREE_PX
 

@@ -257,3 +257,23 @@ def test_a_figure_for_papers_has_a_row_for_each_pair(runs, tmp_path) -> None:
     for words, match in (("99", "are not in first"), ("x", "wanted numbers")):
         with pytest.raises(OptionError, match=match):
             CliRunner().invoke(app, ["figure", str(runs / "first"), "--pairs", words], catch_exceptions=False)
+
+
+def test_a_judge_that_chose_weights_is_marked_on_those_data_sets_and_named_on_others(runs, tmp_path) -> None:
+    from eval.tables import footer
+
+    for data, mark, said in (
+        ("folders", "‡", "not used in training, but for selection on this data set: the student"),
+        ("flat", "", "not used in training, but for selection on other data sets: folders"),
+    ):
+        run = made_run(tmp_path / data, {"a": {POSE: np.ones(24)}, "b": {POSE: np.ones(24)}}, dataset=data)
+        judges = json.loads((run / "judges.json").read_text())
+        judges["judges"][1]["selected_on"] = {"folders": "the student"}
+        (run / "judges.json").write_text(json.dumps(judges))
+        summary = summary_of(run)
+        (pose,) = (column for column in summary.columns if column.key == POSE)
+        assert pose.head == f"pose (deg) [pnp{mark}] ↓"
+        lines = footer(summary)
+        assert any(line.startswith("[pnp]") and said in line and "licence MIT" in line for line in lines)
+        assert any(line.startswith("[dlib]") and "not used in training or selection" in line for line in lines)
+        assert any("weights were chosen by its figures" in line for line in lines) == bool(mark)
