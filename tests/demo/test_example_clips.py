@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from demo.examples.clips import chord, clip_digests, example_clips, write_clip
+from demo.examples.pairs import example_pairs, portraits
 from demo.examples.shipped import are_examples
 from demo.settings import Settings
 from demo.work.clips import check_clip
@@ -44,6 +45,15 @@ def test_the_page_knows_its_own_clips_by_their_content(tmp_path: Path) -> None:
     assert are_examples([str(copy), None]) and len(clip_digests()) >= 2
     copy.write_bytes(path.read_bytes() + b"x")
     assert not are_examples([str(copy)])
+
+
+def test_everything_that_is_offered_is_small_enough_to_be_known_and_a_large_file_is_not_read(tmp_path: Path) -> None:
+    photos = [path for pair in example_pairs() for path in pair]
+    assert are_examples([*photos, *portraits(), *example_clips()])
+    large = tmp_path / "large.mp4"
+    with large.open("wb") as file:
+        file.truncate(1 << 34)  # 16 GB of nothing; reading it would take minutes
+    assert not are_examples([str(large)])
 
 
 def test_a_host_of_short_clips_is_offered_short_ones(tmp_path: Path) -> None:
