@@ -93,8 +93,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--card", type=Path, default=CARD)
     options = parser.parse_args(arguments)
     pipeline = Pipeline.load(model=options.model)
-    portraits = [read_image(EXAMPLES / f"average_{number}.webp").image for number in options.portraits]
-    rows = swaps(pipeline, *portraits, np.ascontiguousarray(astronaut()))
+    first, second = (read_image(EXAMPLES / f"average_{number}.webp").image for number in options.portraits)
+    rows = swaps(pipeline, first, second, np.ascontiguousarray(astronaut()))
     write_image(ASTRONAUT, np.ascontiguousarray(astronaut()), quality=92)
     for path, page in ((options.out, sheet(rows)), (options.card, link_card(rows[0]))):
         path.parent.mkdir(parents=True, exist_ok=True)
