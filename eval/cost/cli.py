@@ -46,6 +46,7 @@ def _cost(
     out: Path | None, as_json: bool, quick: bool, count_only: bool, size: int, threads: int | None, rounds: int | None,
     compiled: bool, run: Path | None, onnx: list[Path],
 ) -> None:  # fmt: skip
+    from mobilefaceswap_core.files.places import check_named
     from mobilefaceswap_core.runtime.threads import default_threads
 
     from . import report as forms
@@ -54,6 +55,7 @@ def _cost(
 
     if threads is not None and threads < 1:
         raise OptionError(f"--threads must be at least 1, got {threads}")
+    check_named({"--run": run, "--onnx": onnx}, {"--out": out})
     threads = threads or default_threads()
     own = [_onnx_row(path) for path in onnx]
     rows = all_methods(size)

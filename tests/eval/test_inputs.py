@@ -32,6 +32,15 @@ def test_the_data_set_itself_is_no_folder_for_a_run(tmp_path: Path) -> None:
         check_inputs(tmp_path / "x" / "..", options)
 
 
+def test_costs_are_not_written_into_the_run_that_they_are_drawn_with(tmp_path: Path) -> None:
+    from eval.cost.cli import _cost
+
+    (tmp_path / "cost.json").write_text("{}")
+    with pytest.raises(OptionError, match="one of the inputs"):
+        _cost(tmp_path, True, True, True, 224, None, None, False, tmp_path / "x" / "..", [])
+    assert (tmp_path / "cost.json").read_text() == "{}"
+
+
 def test_inputs_elsewhere_pass(tmp_path: Path) -> None:
     (tmp_path / "pairs.csv").write_text("a,b\n")
     options = resolve({"dataset": "pairs", "root": str(tmp_path), "pair_file": str(tmp_path / "pairs.csv")})
