@@ -107,7 +107,7 @@ def entries() -> dict[str, ModelEntry]:
             "official",
             "MobileFaceSwap, the authors' released weights",
             official,
-            "download checkpoints.tar from the authors' README, then "
+            "`python -m mobilefaceswap_core fetch official`, or download checkpoints.tar from the authors' README, then "
             "`python -m mobilefaceswap_core convert checkpoints.tar`",
             _official,
         ),

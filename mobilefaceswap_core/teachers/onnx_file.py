@@ -119,9 +119,11 @@ def load_onnx_swapper(
         BackendError: ONNX Runtime is missing.
     """
     card = read_card(path)
-    if (stated := find_contract(path, contract)) is not None:
+    exported = is_export(card.properties)  # says itself how it is run, whatever lies beside it
+    stated = find_contract(path, contract) if contract is not None or not exported else None
+    if stated is not None:
         return load_contract_swapper(replace(stated, name=path.stem), path, device=device)
-    if is_export(card.properties):
+    if exported:
         if (kind := card.properties.get("kind")) not in KINDS_WITH_SOURCE:
             raise WeightsError(
                 f"{path} is one of two files of an exported pair ({kind}), which only works together with the other and is "
