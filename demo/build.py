@@ -24,7 +24,7 @@ from .handlers.leave import leave
 from .keeping import keeping, output_folder
 from .settings import Settings
 from .texts import LANGUAGES, load_texts
-from .ui import about, across, browser, compare, evaluate, image, live, verify, video
+from .ui import about, across, browser, compare, evaluate, image, live, portraits, verify, video
 from .ui.context import Context
 from .ui.listen import answering
 from .ui.words import translations
@@ -48,7 +48,7 @@ _NAME_EVERYTHING = """() => {
                 row.click();
             });
         });
-        document.querySelectorAll('[id$=examples] img, [id$=portraits] img').forEach(img => {
+        document.querySelectorAll('[id$=examples] img').forEach(img => {
             if (!img.alt) img.alt = decodeURIComponent(img.src).split('/').pop().replace(/\\.\\w+$/, '').replace(/_/g, ' ');
         });
         document.querySelectorAll('button.thumbnail-item[aria-label]').forEach(picture => {
@@ -81,7 +81,7 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
         gr.Markdown(words("subtitle"), elem_id="subtitle")
         across.open_named(demo, _tabs(context))
         endpoints.add(context)
-        for script in (_NAME_EVERYTHING, image.HOLD, video.TOGETHER):
+        for script in (_NAME_EVERYTHING, portraits.NAMES, image.HOLD, video.TOGETHER):
             demo.load(None, None, None, js=script)
         demo.unload(answering(leave, context.services, (), {}))
         count_what_runs(demo, settings.concurrency)

@@ -9,6 +9,18 @@ import gradio as gr
 from ..examples.pairs import portraits
 from .context import Context
 
+# What a face that is offered is called, by those who hear the page: its file's name.
+NAMES = """() => {
+    const name = () => document.querySelectorAll('[id$=portraits] img, [id$=examples] img').forEach(picture => {
+        const words = decodeURIComponent(picture.src).split('/').pop().replace(/\\.\\w+$/, '').replace(/_/g, ' ');
+        if (!picture.alt) picture.alt = words;
+        const button = picture.closest('button');
+        if (button && !button.getAttribute('aria-label')) button.setAttribute('aria-label', words);
+    });
+    name();
+    new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
+}"""
+
 
 def offer(context: Context, source: gr.Image, name: str, *, label: str = "portraits") -> Any:
     """Add the strip.
