@@ -39,10 +39,10 @@ def started(folder: Path, *options: str, **settings: str) -> Iterator[subprocess
         app.communicate(timeout=PATIENCE_S)
 
 
-def lines_of(app: subprocess.Popen[str], count: int) -> list[str]:
+def lines_of(app: subprocess.Popen[str], count: int, patience_s: float = PATIENCE_S) -> list[str]:
     """The first lines that it prints while it goes on running; empty ones if it says nothing for long."""
     assert app.stdout is not None
-    late = threading.Timer(PATIENCE_S, app.kill)
+    late = threading.Timer(patience_s, app.kill)
     late.start()
     lines = [app.stdout.readline().rstrip("\n") for _ in range(count)]
     late.cancel()
@@ -62,7 +62,7 @@ def test_the_address_is_printed_at_once_though_redirected(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_the_first_start_builds_the_page_for_the_visitors_browser_from_what_is_installed(tmp_path: Path) -> None:
     with started(tmp_path) as app:
-        first, second = lines_of(app, 2)
+        first, second = lines_of(app, 2, 4 * PATIENCE_S)  # an export of the networks, too
         assert first.startswith("Building the My browser tab")
         address = second.removeprefix("MobileFaceSwap is at ").split()[0]
         page = urllib.request.urlopen(f"{address}browser/index.html", timeout=PATIENCE_S)
