@@ -58,7 +58,7 @@ class Format:
 
     @property
     def holds_frames(self) -> bool:
-        """Whether a file of it may hold more than a photo: a clip or an animation."""
+        """Whether a file of it may hold more than a photo, as clips and animations do."""
         return bool(self.demuxer) or self.animated or self.name == "PNG"  # a PNG that moves is an APNG
 
 
