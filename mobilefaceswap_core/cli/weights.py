@@ -82,7 +82,8 @@ def convert(
 
         folder = out or cache_folder() / "official"
         check_run({"the file": file}, {"--out": [folder / path.name for path in entries()["official"].files]})
-        make_folder(folder)
+        if folder.exists():  # else it is made when there is something to write into it
+            make_folder(folder)
         written = convert_checkpoint(file, folder)
         sha256 = file_sha256(file)
         missing = [path.name for path in entries()["official"].files if not (folder / path.name).is_file()]

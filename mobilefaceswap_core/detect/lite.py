@@ -46,6 +46,7 @@ _SEARCH_PX = 2560  # longest side that is searched: eight network widths
 _WINDOW = 0.58  # window over picture, per level: two windows side by side share 16 % of the picture
 _SMALLEST_WINDOW_PX = 480  # below, a window shows the network an enlargement
 _LONG = 2.5  # sides in this ratio make a picture a long one; the widest films have 2.4
+_THINNEST_PX = 12  # a strip that is thinner holds no face that the network could see
 _MOST_TILES = 40  # of the short side's length; what is longer is scaled down
 _QUARTER_TURNS = (1, 3, 2)  # tried in this order when an upright search finds nothing
 # Scores. Measured with CelebA crops and scikit-image's pictures without faces; see docs/detectors.md.
@@ -208,7 +209,7 @@ class LiteDetector:
 def search_px(width: int, height: int) -> int:
     """Longest side that is searched of a picture; a long one is cut into tiles, and only its short side is limited."""
     short, long = sorted((width, height))
-    if long <= _LONG * short:
+    if long <= _LONG * short or short < _THINNEST_PX:
         return _SEARCH_PX
     most = min(short, _SEARCH_PX * 9 // 16)  # as many rows as an ordinary photo has
     return min(long, _MOST_TILES * most, max(_SEARCH_PX, round(long * most / short)))
@@ -221,7 +222,7 @@ def windows(width: int, height: int, levels: int) -> Iterator[tuple[int, int, in
     short side, so that no face is cut, and of four thirds, which are searched like pictures of their own.
     """
     short, long = sorted((width, height))
-    if long <= _LONG * short:
+    if long <= _LONG * short or short < _THINNEST_PX:
         yield from _windows_of_picture(width, height, levels)
         return
     yield 0, 0, width, height
