@@ -46,13 +46,21 @@ _SAMPLES = 1024  # that AAC takes at a time
 _digests: set[str] = set()  # of the clips made so far
 
 
-@cache
 def example_clips(most_s: float = _SECONDS) -> tuple[str, ...]:
-    """Paths of the clips, one person first; the files live as long as the process.
+    """Paths of the clips, one person first; made once, and again when their folder was cleared.
 
     Args:
         most_s: longest clip that the host takes.
     """
+    made = _made(most_s)
+    if not all(Path(path).is_file() for path in made):
+        _made.cache_clear()
+        made = _made(most_s)
+    return made
+
+
+@cache
+def _made(most_s: float) -> tuple[str, ...]:
     known = portraits()
     made = []
     for name, numbers in _CLIPS.items():

@@ -9,14 +9,16 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_MOST_KEPT = 8  # a page has two megabytes; hosts are called by few names
-_MATTERS = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server", "accept-encoding")
+from ..texts import language_of
+
+_MOST_KEPT = 16  # a page has two megabytes; hosts are called by few names
+_MATTERS = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server", "accept-encoding")  # and the language
 
 
 class Pages:
     """Keeps the page itself, which costs 50 ms of a processor to write and is the same for everybody.
 
-    The page names the address by which it is asked for, so what is kept is kept by that. A query is for the page's own
+    The page names the address by which it is asked for and speaks the visitor's language, so what is kept is kept by these. A query is for the page's own
     script alone: Gradio reads only ``deep_link`` of it, which the allow-list does not serve.
 
     Args:
@@ -33,7 +35,8 @@ class Pages:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        key = (scope.get("scheme"), scope.get("root_path"), *(headers.get(name) for name in _MATTERS))
+        language = language_of(headers.get("accept-language"))
+        key = (scope.get("scheme"), scope.get("root_path"), language, *(headers.get(name) for name in _MATTERS))
         if key not in self._kept:
             start, body = await self._made({**scope, "query_string": b""}, receive)
             if start["status"] != 200:

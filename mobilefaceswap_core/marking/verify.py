@@ -27,7 +27,11 @@ from .watermark import payload_for
 _FRAMES = 12  # of a clip, spread evenly: enough for a vote, and bounded in time for any length
 _AI_TYPES = ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic")
 # Names a payload is compared with; the mark holds 12 bits of a hash, not the name itself.
-KNOWN_MODELS = ("student", "teacher", "graphics", "official", "simswap", "ghost", "inswapper")
+KNOWN_MODELS = (
+    "student", "teacher", "graphics", "official", "simswap", "ghost", "inswapper", "simswap_256", "simswap_unofficial_512",
+    "inswapper_128", "inswapper_128_fp16", "ghost_1_256", "ghost_2_256", "ghost_3_256", "hififace_unofficial_256",
+    "hyperswap_1a_256", "hyperswap_1b_256", "hyperswap_1c_256", "blendswap_256", "uniface_256",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
