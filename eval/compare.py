@@ -27,8 +27,8 @@ def compare_runs(runs: Sequence[tuple[Path, Summary]], *, metrics: Sequence[str]
         seed: of the bootstrap.
 
     Returns:
-        One row for each method, run and column: means before and after over the pairs that both have, in the unit of the
-        table; the mean difference with its 95 % interval (source and target people drawn again); p-value of a sign-flip test,
+        One row for each method, run and column, with means before and after over the pairs that both have, in the unit of
+        the table; the mean difference with its 95 % interval (source and target people drawn again); p-value of a sign-flip test,
         alone and adjusted by Holm over the rows; and the pairs that changed most, by number.
 
     Raises:

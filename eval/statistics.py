@@ -43,7 +43,7 @@ def two_way_bootstrap(
         seed: of the draws; the order of ``values`` does not matter.
 
     Returns:
-        Lower and upper end, within the range of the values. A side with one identity is taken as given: the interval says
+        Lower and upper end, within the range of the values. A side with one identity is taken as given; the interval says
         nothing about other people there.
 
     Source:

@@ -105,7 +105,7 @@ def score_study(run: Path, answers: Sequence[Path]) -> pd.DataFrame:
         answers: CSV files that the page gave, with the columns ``study``, ``question`` and ``choice``.
 
     Returns:
-        One row for every two methods: answers for each, answers that saw no difference, share of the first among decided
+        One row for every two methods, with answers for each, answers that saw no difference, share of the first among decided
         answers with its 95 % interval (Clopper and Pearson), and the p-value of a binomial test. Answers of one person are
         taken as independent, which makes intervals a little narrow when few people answer much.
 

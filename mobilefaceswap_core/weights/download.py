@@ -1,6 +1,6 @@
 """Fetch one file over the network: known by its digest, resumable, from a mirror where the first address fails, never half.
 
-Which files there are is the business of :mod:`.published`; nothing is fetched unless somebody asks for it.
+Which files there are is the business of :mod:`mobilefaceswap_core.weights.published`; nothing is fetched unless somebody asks for it.
 """
 
 from __future__ import annotations

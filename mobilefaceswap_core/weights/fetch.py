@@ -1,4 +1,4 @@
-"""Bring what :mod:`.published` lists onto this machine: found where it is already, fetched where it is not, pinned."""
+"""Bring what :mod:`mobilefaceswap_core.weights.published` lists onto this machine: found where it is already, fetched where it is not, pinned."""
 
 from __future__ import annotations
 
