@@ -18,7 +18,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mobilefaceswap_core.errors import ImageError, OptionError, RefusedError, SwapError, WeightsError
+from mobilefaceswap_core.errors import ImageError, OptionError, OutputError, RefusedError, SwapError, WeightsError
 from mobilefaceswap_core.files.npz import read_npz
 from mobilefaceswap_core.files.packs import Pack, pack_from_crops, read_pack, write_pack
 from mobilefaceswap_core.rules.audit import AuditLog
@@ -320,8 +320,11 @@ def test_any_bytes_in_logs_caches_and_consents_count_as_nothing(content: bytes, 
     folder = tmp_path_factory.mktemp("state")
     (folder / "audit.jsonl").write_bytes(content)
     log = AuditLog(folder / "audit.jsonl")
-    log.append("swap", model="student")
-    assert list(log.read())[-1]["event"] == "swap"
+    try:
+        log.append("swap", model="student")
+        assert list(log.read())[-1]["event"] == "swap"
+    except OutputError:  # no log of this program: left as it is
+        assert content and (folder / "audit.jsonl").read_bytes() == content
     (folder / "protected").mkdir()
     (folder / "protected" / ".embeddings.npz").write_bytes(content)
     assert load_blocklist(folder / "protected", lambda image: np.ones(4, np.float32)).names == ()
