@@ -343,7 +343,9 @@ def test_ctrl_c_on_the_command_says_that_it_stopped_and_the_next_one_goes_on(ser
     served.held["m/uniface_256.onnx"] = released = threading.Event()
     options = ("uniface_256", "--accept-licence", "--mirror", f"{served.url}/m")
     command = [sys.executable, "-m", "mobilefaceswap_core", "fetch", *options]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    # A shell starts its background jobs with Ctrl-C ignored, and so everything that they start.
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     while process.poll() is None and not served.asked_for("m/uniface_256.onnx"):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
