@@ -209,13 +209,12 @@ def _swap(source: str, target: str) -> None:
     nobody: dict[str, Any] = {"more": [], "person_b": None, "person_c": None, "person_d": None}
     handle(
         "image", "swap", source=source, **nobody, target=target, assignment={}, model="student", choices={}, looked=None,
-        format="PNG",
-        consented=True,
+        format="PNG", quality=95, consented=True,
     )  # fmt: skip
 
 
 def _tab_faces(folder: Path, make: Callable[[], bytes]) -> None:
-    handle("image", "look", target=_picture(folder, make))
+    handle("faces", "look", target=_picture(folder, make), least=None)
 
 
 def _tab_swap(folder: Path, make: Callable[[], bytes]) -> None:
@@ -229,7 +228,7 @@ def _tab_compare(folder: Path, make: Callable[[], bytes]) -> None:
 
 
 def _tab_live(folder: Path, make: Callable[[], bytes]) -> None:
-    handle("live", "prepare", source=_picture(folder, make), session=None, choices={}, consented=True)
+    handle("live", "prepare", source=_picture(folder, make), session=None, model="student", choices={}, consented=True)
 
 
 def _tab_verify(folder: Path, make: Callable[[], bytes]) -> None:
@@ -237,7 +236,9 @@ def _tab_verify(folder: Path, make: Callable[[], bytes]) -> None:
 
 
 def _tab_camera(folder: Path, array: Any) -> None:
-    made = handle("live", "prepare", source=_face_file(folder), session=None, choices={}, consented=True)
+    made = handle(
+        "live", "prepare", source=_face_file(folder), session=None, model="student", choices={}, consented=True
+    )
     handle("live", "step", camera=array, session=made["session"])
 
 
@@ -250,8 +251,9 @@ def _tab_clip(folder: Path, make: Callable[[Path], bytes]) -> None:
     (folder / "hostile.mp4").write_bytes(make(folder))
     good = str(write_face(folder / "good.png"))
     handle(
-        "video", "swap", source=good, person_b=None, person_c=None, person_d=None, clip=str(folder / "hostile.mp4"), start=0,
-        end=0, found=[], assignment={}, model="student", choices={}, consented=True,
+        "video", "swap", source=good, person_b=None, person_c=None, person_d=None, clip=str(folder / "hostile.mp4"),
+        trim=None, found=[], assignment={}, model="student", choices={}, quality="small", size="original", sound=True,
+        previewed=None, consented=True,
     )  # fmt: skip
 
 
