@@ -140,6 +140,8 @@ def format_of_file(path: str | os.PathLike[str]) -> Format | None:
     Raises:
         ImageError: the file cannot be read.
     """
+    if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe waits for ever for somebody who writes
+        return format_of(path)
     try:
         with open(path, "rb") as stream:
             return format_of_content(stream.read(SIGNATURE_BYTES)) or format_of(path)
