@@ -42,16 +42,28 @@ def frechet_distance(first: NDArray[np.floating], second: NDArray[np.floating]) 
     Raises:
         OptionError: for shapes that do not fit or values that are not finite.
     """
-    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1:] != b.shape[1:] or min(len(a), len(b)) < 2:
-        raise OptionError(f"Features have shapes {a.shape} and {b.shape}; wanted (N, D) and (M, D) with N, M >= 2.")
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise OptionError("Some features are not finite; check the feature network.")
+    a, b = checked_features(first, second)
     mean_gap = float(((a.mean(0) - b.mean(0)) ** 2).sum())
     cov_a, cov_b = np.atleast_2d(np.cov(a, rowvar=False)), np.atleast_2d(np.cov(b, rowvar=False))
     # tr sqrt(C1 C2) = sum of singular values of sqrt(C1) sqrt(C2): real and stable for singular covariances too.
     cross = float(np.linalg.svd(_root(cov_a) @ _root(cov_b), compute_uv=False).sum())
     return max(0.0, mean_gap + float(np.trace(cov_a) + np.trace(cov_b)) - 2.0 * cross)
+
+
+def checked_features(
+    first: NDArray[np.floating], second: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Two samples of features in float64, ``(N, D)`` and ``(M, D)``.
+
+    Raises:
+        OptionError: for shapes that do not fit or values that are not finite.
+    """
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1:] != b.shape[1:] or min(len(a), len(b)) < 2:
+        raise OptionError(f"Features have shapes {a.shape} and {b.shape}; wanted (N, D) and (M, D) with N, M >= 2.")
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise OptionError("Some features are not finite; check the feature network.")
+    return a, b
 
 
 def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mobilefaceswap_core.errors import OptionError
-
 from .base import Metric, MetricSpec
+from .frechet import checked_features
 
 KERNEL = Metric(
     MetricSpec(
@@ -43,11 +42,7 @@ def kernel_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -
     Raises:
         OptionError: for shapes that do not fit or values that are not finite.
     """
-    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1:] != b.shape[1:] or min(len(a), len(b)) < 2:
-        raise OptionError(f"Features have shapes {a.shape} and {b.shape}; wanted (N, D) and (M, D) with N, M >= 2.")
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise OptionError("Some features are not finite; check the feature network.")
+    a, b = checked_features(first, second)
     within = sum(_sum(x, x, diagonal=False) / (len(x) * (len(x) - 1)) for x in (a, b))
     return float(within - 2.0 * _sum(a, b, diagonal=True) / (len(a) * len(b)))
 
