@@ -14,7 +14,7 @@ pytest.importorskip("httpx")
 pytest.importorskip("gradio")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc, addresses are 127.0.0.0/8")
 
-from .host import ATTACKS  # noqa: E402  # needs httpx
+from .host_measure import ATTACKS  # noqa: E402  # needs httpx
 from .visitors import _ROOT  # noqa: E402
 
 SIEGE_S = 15
