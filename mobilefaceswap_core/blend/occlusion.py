@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..errors import ImageError, OptionError
 from ..faces.geometry import compose, crop_of_contract, invert, warp, warp_to_crop
 from ..types import AlignedFace, CropSpec, Image, Mask, Matrix
-from ..weights.load import load_into, load_tensors, read_safetensors, spec_of
+from ..weights.load import load_arrays, load_into, load_tensors, read_safetensors, spec_of
 from .luma import small_luma
 
 NAME = "occlusion_224"
@@ -99,18 +99,26 @@ def load_occlusion(*, device: str = "cpu", path: Path | None = None) -> Occlusio
         WeightsError: missing, damaged, or of another network.
         BackendError: the device or ONNX Runtime is not there.
     """
-    from ..runtime.devices import choose_device
-    from .occlusion_network import OcclusionNet, occlusion_graph
+    from ..runtime.devices import device_name, is_cpu
+
+    where = device_name(device)
+    if not is_cpu(where):
+        return OcclusionModel(_torch_runner(_loaded(path).to(where), where), label=f"{where} / torch")
+    from ..runtime.sessions import device_of, open_session
+    from .occlusion_graph import occlusion_graph
+
+    graph = occlusion_graph(load_arrays(NAME) if path is None else _loaded(path))
+    session = open_session(graph.SerializeToString())
+    return OcclusionModel(lambda crops: session.run(["hidden"], {"crop": crops})[0], label=device_of(session))
+
+
+def _loaded(path: Path | None) -> Any:
+    """The network as a module: what ships, or one of a file."""
+    from .occlusion_network import OcclusionNet
 
     network = OcclusionNet().eval().requires_grad_(False)
     load_into(network, load_tensors(NAME) if path is None else read_safetensors([path]), what=str(path or NAME))
-    where = choose_device(device)
-    if where.type != "cpu":
-        return OcclusionModel(_torch_runner(network.to(where), where), label=f"{where} / torch")
-    from ..runtime.sessions import device_of, open_session
-
-    session = open_session(occlusion_graph(network).SerializeToString())
-    return OcclusionModel(lambda crops: session.run(["hidden"], {"crop": crops})[0], label=device_of(session))
+    return network
 
 
 def _torch_runner(network: Any, where: Any) -> Runner:

@@ -8,7 +8,8 @@ import torch
 
 from mobilefaceswap_core.blend.mask import refine_mask
 from mobilefaceswap_core.blend.occlusion import SteadyOcclusion, guided, load_occlusion, visible_weight
-from mobilefaceswap_core.blend.occlusion_network import OcclusionNet, folded, occlusion_graph, unfolded
+from mobilefaceswap_core.blend.occlusion_graph import occlusion_graph
+from mobilefaceswap_core.blend.occlusion_network import OcclusionNet, folded, unfolded
 from mobilefaceswap_core.errors import ImageError, OptionError, WeightsError
 from mobilefaceswap_core.faces.landmarks68 import BROWS, JAW, MOUTH
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
