@@ -116,8 +116,21 @@ def shrink(image: Image, longest_px: int) -> tuple[Image, NDArray[np.float64]]:
     if scale >= 1.0:
         return image, np.ones(2)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return small, np.array([width / size[0], height / size[1]])  # type: ignore[return-value]
+    return averaged(image, size), np.array([width / size[0], height / size[1]])
+
+
+def averaged(image: Image, size: tuple[int, int]) -> Image:
+    """A picture at another width and height, averaged over areas where it shrinks, bilinear where it does not.
+
+    Halves are taken first, as long as they are exact: averaging whole pixels is ten times faster than fractions of them.
+    """
+    while all(side % 2 == 0 and side >= 2 * wanted for side, wanted in zip(image.shape[1::-1], size, strict=True)):
+        halved = image.shape[1] // 2, image.shape[0] // 2
+        image = cv2.resize(image, halved, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    if image.shape[1::-1] == size:
+        return image
+    shrinks = size[0] < image.shape[1]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
 def enlarge_points(points: NDArray[np.float64], ratio: NDArray[np.float64]) -> NDArray[np.float64]:

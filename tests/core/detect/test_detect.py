@@ -13,7 +13,7 @@ import pytest
 from mobilefaceswap_core.detect import DETECTORS, Detector, available_detectors, load_detector, sort_faces
 from mobilefaceswap_core.detect.detector import Lenient, enlarge_points, keep_best, shrink
 from mobilefaceswap_core.detect.landmarks import crop_from_landmarks
-from mobilefaceswap_core.detect.lite import windows
+from mobilefaceswap_core.detect.windows import windows
 from mobilefaceswap_core.errors import BackendError, ImageError, OptionError
 from mobilefaceswap_core.faces.geometry import five_from_68, invert, transform_points
 from mobilefaceswap_core.faces.landmarks68 import MIRROR_68
