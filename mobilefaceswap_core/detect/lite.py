@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,9 @@ _CANDIDATE = 0.35  # worth a second look
 _SURE = 0.99  # upright faces above it need no second look
 _TURNED = 0.9  # in a turned picture a candidate needs this much, and a second look
 _CONFIRMED = 0.9  # lowest score over the second looks
+# Of 121 CelebA faces that lie or stand on their heads two scored less than a tenth in a glimpse, of 61 things that are no
+# faces (scikit-image's pictures) 40: these need not be turned three times and looked at once more.
+_GLIMPSED, _GLIMPSE_PX = 0.11, 160
 _LOOK_SHARES = (0.45, 0.3, 0.6)  # size of the landmarks' extent in each second look, as a fraction of its height
 
 
@@ -129,21 +133,38 @@ class LiteDetector:
             in_look = share * HEIGHT
             sides = np.full(2, extent * WIDTH / in_look)
             view = warp_to_crop(image, crop_from_region(centre, sides, angle, WIDTH), WIDTH)
-            corners, scores = self._network.find(view[(WIDTH - HEIGHT) // 2 : (WIDTH + HEIGHT) // 2])
-            offsets = np.abs((corners[:, :2] + corners[:, 2:]) / 2 - [WIDTH / 2, HEIGHT / 2]).max(1)
-            sizes = np.sqrt(np.prod(np.clip(corners[:, 2:] - corners[:, :2], 0, None), 1)) / in_look
-            there = (offsets < 0.35 * in_look) & (sizes > 0.6) & (sizes < 1.8)
-            score = float(scores[there].max(initial=0.0))
+            score = self._score_in_middle(view[(WIDTH - HEIGHT) // 2 : (WIDTH + HEIGHT) // 2], in_look, (0.6, 1.8))
             yield score
             if score < least:
                 return
+
+    def _may_lie(self, image: Image, box: NDArray[np.float64], score: float, *, sure: float, least: float) -> bool:
+        """Whether a candidate that is no upright face is worth to be turned."""
+        return score >= sure or self._glimpse(image, box) > least * _GLIMPSED
+
+    def _glimpse(self, image: Image, box: NDArray[np.float64]) -> float:
+        """How much like a face of any tilt a candidate's box looks, in [0, 1]: a quarter of a second look."""
+        in_look = _LOOK_SHARES[0] * _GLIMPSE_PX
+        side = float(np.sqrt(np.prod(box[2:] - box[:2]))) / _LOOK_SHARES[0]
+        crop_from_frame = crop_from_region((box[:2] + box[2:]) / 2, np.full(2, side), 0.0, _GLIMPSE_PX)
+        return self._score_in_middle(warp_to_crop(image, crop_from_frame, _GLIMPSE_PX), in_look, (0.5, 2.0))
+
+    def _score_in_middle(self, view: Image, side_px: float, sizes: tuple[float, float]) -> float:
+        """Best score of a box about the middle, its side between so many times the expected one."""
+        corners, scores = self._network.find(view)
+        middle = np.array(view.shape[1::-1]) / 2
+        offsets = np.abs((corners[:, :2] + corners[:, 2:]) / 2 - middle).max(1)
+        sides = np.sqrt(np.prod(np.clip(corners[:, 2:] - corners[:, :2], 0, None), 1)) / side_px
+        there = (offsets < 0.35 * side_px) & (sides > sizes[0]) & (sides < sizes[1])
+        return float(scores[there].max(initial=0.0))
 
     def _faces(self, image: Image, *, candidate: float, sure: float, least: float) -> list[Face]:
         boxes, scores = self._boxes(image, candidate)
         faces: list[Face] = []
         for box, score in zip(boxes, scores, strict=True):
-            landmarks, doubt = self._landmarks.from_box(image, box)
-            if not _agrees(box, landmarks):
+            may_lie = partial(self._may_lie, image, box, score, sure=sure, least=least)
+            landmarks, doubt = self._landmarks.from_box(image, box, may_lie=may_lie)
+            if doubt == np.inf or not _agrees(box, landmarks):
                 continue
             if score < sure or doubt > NO_DOUBT:
                 score = min(self._looks(image, landmarks, least))
