@@ -24,6 +24,7 @@ from ..faces.geometry import compose, crop_of_contract, invert, warp, warp_to_cr
 from ..types import AlignedFace, CropSpec, Image, Mask, Matrix
 from ..weights.load import load_arrays, load_into, load_tensors, read_safetensors, spec_of
 from .luma import small_luma
+from .occlusion_graph import RIM_PX
 
 NAME = "occlusion_224"
 # Between the two the target fades in: the network is sure below .3 and above .7 of all but an occluder's edge, and a hard
@@ -85,7 +86,9 @@ class OcclusionModel:
         side = self.crop.size_px
         crops = np.stack([_resized(target, side) for target in targets])
         hidden = self._run(np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32) / np.float32(255))
-        return [_resized(own, len(target)) for own, target in zip(hidden[:, 0], targets, strict=True)]
+        inner = hidden[:, 0, RIM_PX:-RIM_PX, RIM_PX:-RIM_PX]
+        whole = np.pad(inner, ((0, 0), (RIM_PX, RIM_PX), (RIM_PX, RIM_PX)), mode="edge")
+        return [_resized(own, len(target)) for own, target in zip(whole, targets, strict=True)]
 
 
 def load_occlusion(*, device: str = "cpu", path: Path | None = None) -> OcclusionModel:

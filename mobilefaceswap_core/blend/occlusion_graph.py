@@ -9,12 +9,15 @@ import onnx
 from onnx import TensorProto, helper
 
 from ..runtime.graphs import IR_VERSION, OPSET, Array, Arrays, Graph, arrays_of, fold_norm
+from ..runtime.phases import full_size, phase_bias, phases_of_full, phases_of_half, phases_of_phases
 
 if TYPE_CHECKING:
     from .occlusion_network import OcclusionNet
 
 WIDTHS = (16, 32, 64, 96, 128)  # channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the crop's side
 SLOPE = 0.1  # of every leaky ReLU
+# Next to the crop's border the graph is not the network: what is interpolated beyond it differs, and a swap never shows there.
+RIM_PX = 3
 _BLOCKS = (1, 3, 3, 3, 3)  # of each width; all but the first width begin with one that halves the side
 
 
@@ -25,7 +28,8 @@ def occlusion_graph(network: OcclusionNet | Arrays) -> onnx.ModelProto:
         network: the module, with batch norms or without, or its tensors by the names of its state.
 
     Returns:
-        A model with input ``crop (N, 3, S, S)`` in [0, 1] and output ``hidden (N, 1, S, S)``, a probability.
+        A model with input ``crop (N, 3, S, S)`` in [0, 1] and output ``hidden (N, 1, S, S)``, a probability; the
+        outermost :data:`RIM_PX` pixels are not the network's.
     """
     graph, net = Graph(), arrays_of(network)
     graph.constant("scales", np.array([1, 1, 2, 2], np.float32))
@@ -42,15 +46,25 @@ def occlusion_graph(network: OcclusionNet | Arrays) -> onnx.ModelProto:
         x = _joined(graph, x, skip, f"decoder.{number}")
         x = _conv_norm(graph, net, x, f"decoder.{number}.0")
         x = _separable(graph, net, x, f"decoder.{number}.1", residual=True)
-    x = _conv_norm(graph, net, _joined(graph, x, z, "head"), "head.0")
-    x = graph.fixed_conv(x, "logits", net["head.1.weight"], net["head.1.bias"])
-    graph.add("Sigmoid", [x], "hidden")
+    x = _head(graph, net, x, z)
+    full_size(graph, graph.add("Sigmoid", [x], "hidden_phases"), "hidden")
     ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["batch", c, "side", "side"])
             for n, c in (("crop", 3), ("hidden", 1))]  # fmt: skip
     body = helper.make_graph(graph.nodes, "mobilefaceswap_occlusion", ends[:1], ends[1:], graph.constants)
     model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="mobilefaceswap")
     model.ir_version = IR_VERSION
     return model
+
+
+def _head(graph: Graph, net: Arrays, x: str, z: str) -> str:
+    """Logits as phases. The first layer reads what was upsampled and the crop; as two convolutions nothing is joined."""
+    kernel, bias = _folded(net, "head.0")
+    channels = kernel.shape[1] - 3  # the crop's come last
+    drawn = graph.fixed_conv(z, "head.0.crop", phases_of_full(kernel[:, channels:]), phase_bias(bias), stride=2)
+    x = graph.fixed_conv(x, "head.0.features", phases_of_half(kernel[:, :channels]), None)
+    x = graph.leaky(graph.add("Add", [x, drawn], "head.0.sum"), "head.0.out", slope=SLOPE)
+    kernel, bias = net["head.1.weight"], net["head.1.bias"]
+    return graph.fixed_conv(x, "logits", phases_of_phases(kernel), phase_bias(bias))
 
 
 def _joined(graph: Graph, x: str, skip: str, name: str) -> str:

@@ -48,7 +48,7 @@ class Graph:
         return self.add("LeakyRelu", [x], output, alpha=slope)
 
     def conv(self, x: str, weights: list[str], output: str, *, kernel: int, stride: int = 1, group: int = 1) -> str:
-        padding = 0 if kernel == 1 else 1
+        padding = 0 if kernel == 1 else 1  # also of 4x4 kernels: those have stride 2
         return self.add(
             "Conv",
             [x, *weights],

@@ -2,7 +2,7 @@
 
 Built by hand rather than traced so that every constant lands where it is fastest: batch norms are folded into the
 convolution before them, the 1x1 convolution of ``final`` comes before its upsampling, the first depthwise and pointwise
-pair is one dense convolution. The function is that of :class:`~mobilefaceswap_core.student.idn.Idn`.
+pair is one dense convolution, the last layers of few channels are computed as phases. The function is that of :class:`~mobilefaceswap_core.student.idn.Idn`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from ..runtime.graphs import IR_VERSION, OPSET, Array, Arrays, Graph, arrays_of, fold_norm
+from ..runtime.phases import full_size, phase_bias, phases_of_full, phases_of_phases
 from .layout import (
     DECODER_IN_CHANNELS,
     DECODER_KERNEL,
@@ -130,8 +131,9 @@ def _mask_head(graph: Graph, heads: Arrays, x: str) -> str:
         x = graph.fixed_conv(x, f"mask_pointwise.{i}", kernel, bias)
         x = graph.leaky(x, f"mask.{i}", slope=SLOPE)
     last = f"mask.{len(MASK_CHANNELS) - 1}"
-    x = graph.fixed_conv(x, "mask_logits", heads[f"{last}.weight"], heads[f"{last}.bias"])
-    return graph.add("Sigmoid", [x], "mask")
+    kernel, bias = heads[f"{last}.weight"], heads[f"{last}.bias"]
+    x = graph.fixed_conv(x, "mask_logits", phases_of_full(kernel), phase_bias(bias), stride=2)
+    return full_size(graph, graph.add("Sigmoid", [x], "mask_phases"), "mask")
 
 
 def _decoder(graph: Graph, heads: Arrays, x: str, skips: list[str], kernels: dict[str, str]) -> str:
@@ -146,12 +148,14 @@ def _decoder(graph: Graph, heads: Arrays, x: str, skips: list[str], kernels: dic
             x = graph.add("Concat", [x, skips[-2 - i]], f"joined.{i}", axis=1)
     x = graph.fixed_conv(x, "final_pointwise", *fold_norm(heads, "final.1", "final.2"))
     x = graph.leaky(graph.upsample(x, "final_up"), "final.0", slope=SLOPE)
-    x = graph.fixed_conv(x, "final_conv.1", *fold_norm(heads, "final.4", "final.5"))
+    kernel, bias = fold_norm(heads, "final.4", "final.5")
+    x = graph.fixed_conv(x, "final_conv.1", phases_of_full(kernel), phase_bias(bias), stride=2)
     x = graph.leaky(x, "final.1", slope=SLOPE)
-    x = graph.fixed_conv(x, "final_conv.2", heads["final.7.weight"], heads["final.7.bias"])
+    kernel, bias = heads["final.7.weight"], heads["final.7.bias"]
+    x = graph.fixed_conv(x, "final_conv.2", phases_of_phases(kernel), phase_bias(bias))
     x = graph.add("Tanh", [x], "drawn")
     x = graph.add("Mul", [x, graph.constant("half", np.array(0.5, np.float32))], "halved")
-    return graph.add("Add", [x, "half"], "face")
+    return full_size(graph, graph.add("Add", [x, "half"], "face_phases"), "face")
 
 
 def _blend(graph: Graph, face: str, mask: str) -> None:
