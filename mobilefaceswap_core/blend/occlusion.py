@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError, OptionError
 from ..faces.geometry import compose, crop_of_contract, invert, warp, warp_to_crop
+from ..runtime.tensors import to_planes
 from ..types import AlignedFace, CropSpec, Image, Mask, Matrix
 from ..weights.load import load_arrays, load_into, load_tensors, read_safetensors, spec_of
 from .luma import small_luma
@@ -84,8 +85,7 @@ class OcclusionModel:
                     f"The occlusion network reads (S, S, 3) uint8 crops, got {target.shape} {target.dtype}; align the face first."
                 )
         side = self.crop.size_px
-        crops = np.stack([_resized(target, side) for target in targets])
-        hidden = self._run(np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32) / np.float32(255))
+        hidden = self._run(to_planes(np.stack([_resized(target, side) for target in targets])))
         inner = hidden[:, 0, RIM_PX:-RIM_PX, RIM_PX:-RIM_PX]
         whole = np.pad(inner, ((0, 0), (RIM_PX, RIM_PX), (RIM_PX, RIM_PX)), mode="edge")
         return [_resized(own, len(target)) for own, target in zip(whole, targets, strict=True)]

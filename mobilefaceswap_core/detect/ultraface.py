@@ -10,11 +10,11 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..runtime.sessions import device_of, open_session
+from ..runtime.tensors import to_planes
 from ..types import Image
 
 WIDTH, HEIGHT = 320, 240  # what the network was trained on
@@ -49,9 +49,7 @@ class UltraFace:
             ``(N, 4)`` left, top, right, bottom in pixels, 0 at the left edge of the first, and ``(N,)`` scores in [0, 1].
         """
         height, width = picture.shape[:2]
-        planes = np.ascontiguousarray(picture.transpose(2, 0, 1)).reshape(3 * height, width)
-        tensor = cv2.LUT(planes, _LEVELS).reshape(1, 3, height, width)
-        scores, offsets = self._session.run([_SCORES, _OFFSETS], {self._input: tensor})
+        scores, offsets = self._session.run([_SCORES, _OFFSETS], {self._input: to_planes(picture[None], _LEVELS)})
         chosen = np.flatnonzero(scores[0, :, 1] > above)
         anchors, own = _anchors(width, height)[chosen], offsets[0, chosen].astype(np.float64)
         centres = anchors[:, :2] + _CENTRE_VARIANCE * own[:, :2] * anchors[:, 2:]

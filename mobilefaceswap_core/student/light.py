@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..runtime.tensors import to_planes
 from ..swapper import SwapperInfo
 from ..types import AlignedFace
 from ..weights.load import load_arrays
@@ -65,8 +66,7 @@ class LightStudent(Student):
         """See :meth:`Student.condition`."""
         from .graph import constant_shapes
 
-        photos = self._photos(sources).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
-        kernels, embedding, feature_map = self._predicted(photos)
+        kernels, embedding, feature_map = self._predicted(to_planes(self._photos(sources)))
         shapes = constant_shapes()
         ends = np.cumsum([np.prod(shape) for shape in shapes.values()])
         parts = np.split(kernels, ends[:-1])

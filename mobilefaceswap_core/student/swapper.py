@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError, OptionError, WeightsError
 from ..files.digest import file_sha256
+from ..runtime.tensors import to_pixels, to_planes
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, CropSpec, SwappedCrop
 from ..weights.load import load_into, load_tensors, read_safetensors, spec_of
@@ -110,15 +111,14 @@ class Student:
             raise OptionError(
                 f"Got {len(conditions)} conditions for {len(targets)} targets; give one, or one per target."
             )
-        crops = self._stack(targets).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+        crops = to_planes(self._stack(targets))
         per_target = list(conditions) * (len(targets) if len(conditions) == 1 else 1)
         swapped: list[SwappedCrop | None] = [None] * len(targets)
         for condition in {id(c): c for c in per_target}.values():
             chosen = [i for i, c in enumerate(per_target) if c is condition]
             faces, masks = condition.run(crops[chosen])
-            images = np.clip(np.rint(faces * 255), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
-            for i, image, mask in zip(chosen, images, masks[:, 0], strict=True):
-                swapped[i] = SwappedCrop(np.ascontiguousarray(image), np.ascontiguousarray(mask))
+            for i, image, mask in zip(chosen, to_pixels(faces), masks[:, 0], strict=True):
+                swapped[i] = SwappedCrop(image, np.ascontiguousarray(mask))
         return [crop for crop in swapped if crop is not None]
 
     def _photos(self, sources: Sequence[AlignedFace]) -> NDArray[np.uint8]:
