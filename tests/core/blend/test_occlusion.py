@@ -208,3 +208,20 @@ def test_every_second_frame_of_a_clip_is_carried_and_never_two_in_a_row() -> Non
     steady(spot, moved, time_s=0.08)
     assert steady.carried(moved, time_s=0.2) is None  # ten frames a second: a hand has gone too far
     assert steady.carried(moved, time_s=0.12) is not None
+
+
+def test_a_face_at_rest_is_looked_at_every_fifth_frame_and_at_once_when_something_enters() -> None:
+    crop = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    entered = crop.copy()
+    entered[:24, 100:124] = 0
+
+    def looks(crops: list[np.ndarray]) -> list[int]:
+        steady, looked = SteadyOcclusion(), []
+        for number, shown in enumerate(crops):
+            if steady.carried(IDENTITY, time_s=number / 25, target=shown) is None:
+                steady(np.zeros((8, 8), np.float32), IDENTITY, time_s=number / 25)
+                looked.append(number)
+        return looked
+
+    assert looks([crop] * 12) == [0, 5, 10]
+    assert looks([crop] * 2 + [entered] * 5) == [0, 2]
