@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import BackendError
@@ -45,6 +46,15 @@ def device_name(name: str = "auto") -> str:
 def is_cpu(device: torch.device | str) -> bool:
     """Whether a device, or its name, is the CPU."""
     return str(device).partition(":")[0] == "cpu"
+
+
+def computes_bfloat16() -> bool:
+    """Whether the CPU has instructions for bfloat16; told on Linux, elsewhere it counts as having none."""
+    try:
+        said = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(said.split())
 
 
 def _may_have_gpu() -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BackendError
-from ..runtime.devices import is_cpu
+from ..runtime.devices import computes_bfloat16, device_name, is_cpu
 from ..runtime.threads import default_threads
 
 if TYPE_CHECKING:
@@ -165,6 +165,23 @@ def backend_name(name: str, *, device: torch.device | str = "cpu") -> str:
             f"The backend {name!r} runs on the CPU only, got device {device}; use backend 'torch' or device 'cpu'."
         )
     return name
+
+
+def clip_backend(*, device: str = "auto") -> str:
+    """The fastest backend for many frames: ``openvino`` where it is installed and the CPU computes bfloat16, else ``auto``.
+
+    One thread, ms a frame: on a Xeon with AMX 8.0 in OpenVINO's bfloat16 and 12.7 in ONNX Runtime; on an AMD EPYC without
+    bfloat16 17.2 and 15.5. For one photo ONNX Runtime is faster anywhere: OpenVINO takes 0.33 s to be loaded and to compile
+    a source, ONNX Runtime 0.02 s.
+
+    Args:
+        device: as ``--device`` names it; ``auto`` is for ONNX Runtime and OpenVINO to run on the CPU only.
+
+    Raises:
+        BackendError: the device was asked for and is not there.
+    """
+    fits = find_spec("openvino") is not None and computes_bfloat16() and is_cpu(device_name(device))
+    return "openvino" if fits else "auto"
 
 
 def graph_backend(name: str, idn: Idn | Arrays, *, threads: int | None = None) -> GraphBackend:
