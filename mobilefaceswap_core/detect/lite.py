@@ -43,7 +43,8 @@ _OVERLAP = 0.35  # non-maximum suppression, from the network's authors
 _INSIDE = 0.65  # a box lying this far inside a better one is a part of the same face
 _QUARTER_TURNS = (1, 3, 2)  # tried in this order when an upright search finds nothing
 # Scores. Measured with CelebA crops and scikit-image's pictures without faces; see docs/detectors.md.
-_CANDIDATE = 0.35  # worth a second look
+_CANDIDATE = 0.35  # worth landmarks and a second look
+_FAINT = 0.2  # worth a glimpse, which must make a candidate of it: small and tilted faces score no higher at first
 _SURE = 0.99  # upright faces above it need no second look
 _TURNED = 0.9  # in a turned picture a candidate needs this much, and a second look
 _CONFIRMED = 0.9  # lowest score over the second looks
@@ -90,7 +91,7 @@ class LiteDetector:
         if not 0 < least <= 1:
             raise OptionError(f"A least score of {least} was asked for; wanted more than 0 and at most 1, such as 0.9.")
         image = check_image(image)
-        candidate, turned = min(_CANDIDATE, least), min(_TURNED, least)
+        candidate, turned = min(_FAINT, least), min(_TURNED, least)
         faces = self._faces(image, candidate=candidate, sure=_SURE, least=least)
         if self._turn and not faces:
             searches = (
@@ -162,6 +163,8 @@ class LiteDetector:
         boxes, scores = self._boxes(image, candidate)
         faces: list[Face] = []
         for box, score in zip(boxes, scores, strict=True):
+            if score < min(_CANDIDATE, least) and self._glimpse(image, box) < min(_CANDIDATE, least):
+                continue
             may_lie = partial(self._may_lie, image, box, score, sure=sure, least=least)
             landmarks, doubt = self._landmarks.from_box(image, box, may_lie=may_lie)
             if doubt == np.inf or not _agrees(box, landmarks):
