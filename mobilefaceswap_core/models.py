@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from .errors import OptionError
 from .files.folders import cache_folder
 from .plugins import SWAPPERS, is_reference, make, package_of, registered
-from .runtime.devices import choose_device
-from .student.official import NETWORK_FILE, RECOGNISER_FILE
+from .runtime.devices import choose_device, device_name
 from .swapper import Swapper
+
+if TYPE_CHECKING:
+    import torch
 
 # The student has the best figures (model card), is the only one that is fast enough for clips, and what its 224 px lack on
 # large faces comes back while they are finished (blend/).
@@ -44,7 +45,7 @@ class ModelEntry:
         return all(path.is_file() for path in self.files)
 
 
-def _student(device: torch.device, backend: str, threads: int | None) -> Swapper:
+def _student(device: torch.device | str, backend: str, threads: int | None) -> Swapper:
     from .student.swapper import load_student
 
     return load_student(device=device, backend=backend, threads=threads)
@@ -92,6 +93,7 @@ def entries() -> dict[str, ModelEntry]:
     >>> list(entries())[:3]
     ['student', 'teacher', 'graphics']
     """
+    from .student.official import NETWORK_FILE, RECOGNISER_FILE
     from .teachers import ghost, inswapper, simswap
     from .teachers.checkpoints import Checkpoint, expected_path
 
@@ -188,11 +190,13 @@ def load_swapper(
         OptionError: unknown name, a factory that returns something else, or a contract that is none.
         WeightsError: the model's files are missing or damaged.
     """
-    where = choose_device(device) if isinstance(device, str) else device
     if name == "auto":
         name = DEFAULT_MODEL
     if contract is not None and not name.endswith(".onnx"):
         raise OptionError(f"--contract says how to run an .onnx file, got the model {name!r}; leave it out.")
+    if name == DEFAULT_MODEL:  # neither it nor a CPU needs PyTorch, which the table of all swappers loads
+        return _student(device_name(device) if isinstance(device, str) else device, backend, threads)
+    where = choose_device(device) if isinstance(device, str) else device
     if name.endswith(".safetensors"):
         from .student.swapper import load_student
 

@@ -35,11 +35,12 @@ from .faces.head_pose import head_pose
 from .faces.numbers import FACES_COUNT, number_of
 from .files.images import LoadedImage, check_image
 from .marking import UNMARKED, MarkOptions, MarkReport, marking_stage, save_image
-from .models import load_swapper
+from .models import DEFAULT_MODEL, load_swapper
 from .options import MIN_FACE_PX, SwapOptions
 from .runtime.budget import Budget
 from .runtime.memory import memory_guard
 from .runtime.threads import network_threads, use_one_opencv_thread
+from .student.backends import clip_backend
 from .swapper import Swapper
 from .types import AlignedFace, Face, FrameReport, Image, Matrix, SwappedCrop
 
@@ -135,6 +136,7 @@ class Pipeline:
         """
         if video:
             threads = threads or network_threads()
+            backend = clip_backend(device=device) if backend == "auto" and model in ("auto", DEFAULT_MODEL) else backend
             use_one_opencv_thread()
         swapper = load_swapper(model, device=device, backend=backend, threads=threads, contract=contract)
         return cls(swapper, load_detector(detector, device=device, fast=video))

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from mobilefaceswap_core import __version__
 from mobilefaceswap_core.blend.occlusion import NAME as OCCLUSION
-from mobilefaceswap_core.blend.occlusion_network import OcclusionNet, occlusion_graph
+from mobilefaceswap_core.blend.occlusion_graph import occlusion_graph
 from mobilefaceswap_core.errors import OutputError
 from mobilefaceswap_core.files.atomic import remove_leftovers, write_bytes, written_whole
 from mobilefaceswap_core.marking.metadata import metadata_text
@@ -23,7 +23,7 @@ from mobilefaceswap_core.student.export_pair import export_pair
 from mobilefaceswap_core.student.identity_graph import halve
 from mobilefaceswap_core.student.swapper import load_student
 from mobilefaceswap_core.weights import weights_path
-from mobilefaceswap_core.weights.load import load_into, load_tensors
+from mobilefaceswap_core.weights.load import load_arrays
 
 from ..texts import LANGUAGES, consent_words
 from . import runtime
@@ -70,9 +70,7 @@ def _add_networks(folder: Path, *, identity: bool) -> None:
     for name in _NETWORKS:
         shutil.copy(weights_path(name), folder / f"{name}.onnx")
     write_bytes(folder / "watermark.onnx", halve(watermark_graph("student")).SerializeToString())
-    occlusion = OcclusionNet().eval().requires_grad_(False)
-    load_into(occlusion, load_tensors(OCCLUSION), what=OCCLUSION)
-    write_bytes(folder / "occlusion.onnx", halve(occlusion_graph(occlusion)).SerializeToString())
+    write_bytes(folder / "occlusion.onnx", halve(occlusion_graph(load_arrays(OCCLUSION))).SerializeToString())
     if identity:
         export_pair(load_student(backend="torch"), folder)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mobilefaceswap_core.student.idn import (
+from mobilefaceswap_core.student.layout import (
     DECODER_IN_CHANNELS,
     DECODER_KERNEL,
     DECODER_OUT_CHANNELS,

@@ -119,7 +119,7 @@ def part_of(node: str, operator: str) -> str:
 
 # Convolutions of 3x3 or 4x4 over all channels; the runtime names a convolution after the activation it swallowed.
 _DENSE = frozenset(
-    {"encoder.0", "feature.0", "final_conv.1", "final.1", "final_conv.2", "drawn", "mask_logits", "mask"}
+    {"encoder.0", "feature.0", "final_conv.1", "final.1", "final_conv.2", "drawn", "mask_logits", "mask_phases"}
 )
 
 

@@ -122,7 +122,8 @@ class OwnEncoder:
     """The encoder our student was trained with: it flatters every method that was trained against it, and is marked."""
 
     def __init__(self, *, device: str = "cpu") -> None:
-        from mobilefaceswap_core.identity.encoder import MOBILEFACENET_CONTRACT, load_identity_encoder
+        from mobilefaceswap_core.identity.contract import MOBILEFACENET_CONTRACT
+        from mobilefaceswap_core.identity.encoder import load_identity_encoder
         from mobilefaceswap_core.weights.load import weights_path
 
         self._encoder: Any = load_identity_encoder(device)

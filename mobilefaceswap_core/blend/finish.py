@@ -222,7 +222,7 @@ def _occlusion(setting: Setting) -> Run | None:
     def run(face: Finishing) -> Finishing:
         place = face.target.crop_from_frame
         steady = None if face.memory is None else face.memory.occlusion
-        hidden = None if steady is None else steady.carried(place, time_s=face.time_s)
+        hidden = None if steady is None else steady.carried(place, time_s=face.time_s, target=face.target.image)
         if hidden is None:
             hidden = hidden_in(model, face.target, setting.info.crop, frame=face.frame)
             if steady is not None:

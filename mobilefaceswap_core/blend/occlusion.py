@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError, OptionError
 from ..faces.geometry import compose, crop_of_contract, invert, warp, warp_to_crop
+from ..runtime.tensors import to_planes
 from ..types import AlignedFace, CropSpec, Image, Mask, Matrix
-from ..weights.load import load_into, load_tensors, read_safetensors, spec_of
+from ..weights.load import load_arrays, load_into, load_tensors, read_safetensors, spec_of
 from .luma import small_luma
+from .occlusion_graph import RIM_PX
 
 NAME = "occlusion_224"
 # Between the two the target fades in: the network is sure below .3 and above .7 of all but an occluder's edge, and a hard
@@ -36,6 +38,11 @@ _GUIDE_RADIUS_PX, _GUIDE_VARIANCE = 4, 0.0004
 # a hand that enters is there a tenth of a second later.
 HALF_LIFE_S = 0.08
 _LONGEST_CARRY_S = 0.05  # a frame of a 25 Hz clip: at ten frames a second a hand has gone too far
+# A face at rest is looked at less often: nothing entered while no part of its crop changed by this much since the network
+# looked. Largest change of a part within two frames: 4 to 11 levels for a photo that moves and turns (a tenth and nine tenths
+# of the frames), medians of 7 to 75 in five clips of people who talk.
+_AT_REST_LEVELS, _PARTS = 10.0, 28  # parts a side, of 8 x 8 px of a 224 crop
+_MOST_CARRIED = 4
 _LONGEST_GAP_S = 0.5  # after it nothing is known of the face any more
 
 Runner = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (N, 3, S, S) in [0, 1] -> (N, 1, S, S)
@@ -83,9 +90,10 @@ class OcclusionModel:
                     f"The occlusion network reads (S, S, 3) uint8 crops, got {target.shape} {target.dtype}; align the face first."
                 )
         side = self.crop.size_px
-        crops = np.stack([_resized(target, side) for target in targets])
-        hidden = self._run(np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32) / np.float32(255))
-        return [_resized(own, len(target)) for own, target in zip(hidden[:, 0], targets, strict=True)]
+        hidden = self._run(to_planes(np.stack([_resized(target, side) for target in targets])))
+        inner = hidden[:, 0, RIM_PX:-RIM_PX, RIM_PX:-RIM_PX]
+        whole = np.pad(inner, ((0, 0), (RIM_PX, RIM_PX), (RIM_PX, RIM_PX)), mode="edge")
+        return [_resized(own, len(target)) for own, target in zip(whole, targets, strict=True)]
 
 
 def load_occlusion(*, device: str = "cpu", path: Path | None = None) -> OcclusionModel:
@@ -99,18 +107,26 @@ def load_occlusion(*, device: str = "cpu", path: Path | None = None) -> Occlusio
         WeightsError: missing, damaged, or of another network.
         BackendError: the device or ONNX Runtime is not there.
     """
-    from ..runtime.devices import choose_device
-    from .occlusion_network import OcclusionNet, occlusion_graph
+    from ..runtime.devices import device_name, is_cpu
+
+    where = device_name(device)
+    if not is_cpu(where):
+        return OcclusionModel(_torch_runner(_loaded(path).to(where), where), label=f"{where} / torch")
+    from ..runtime.sessions import device_of, open_session
+    from .occlusion_graph import occlusion_graph
+
+    graph = occlusion_graph(load_arrays(NAME) if path is None else _loaded(path))
+    session = open_session(graph.SerializeToString())
+    return OcclusionModel(lambda crops: session.run(["hidden"], {"crop": crops})[0], label=device_of(session))
+
+
+def _loaded(path: Path | None) -> Any:
+    """The network as a module: what ships, or one of a file."""
+    from .occlusion_network import OcclusionNet
 
     network = OcclusionNet().eval().requires_grad_(False)
     load_into(network, load_tensors(NAME) if path is None else read_safetensors([path]), what=str(path or NAME))
-    where = choose_device(device)
-    if where.type != "cpu":
-        return OcclusionModel(_torch_runner(network.to(where), where), label=f"{where} / torch")
-    from ..runtime.sessions import device_of, open_session
-
-    session = open_session(occlusion_graph(network).SerializeToString())
-    return OcclusionModel(lambda crops: session.run(["hidden"], {"crop": crops})[0], label=device_of(session))
+    return network
 
 
 def _torch_runner(network: Any, where: Any) -> Runner:
@@ -212,26 +228,33 @@ class SteadyOcclusion:
         self._average: Mask | None = None
         self._crop_from_frame: Matrix | None = None
         self._time_s = 0.0
-        self._was_carried = False
+        self._carried = 0  # frames since the network looked
+        self._looked_at: Mask | None = None
 
     def reset(self) -> None:
         """Forget the past: at a cut, or when the face was lost."""
         self._average = self._crop_from_frame = None
 
-    def carried(self, crop_from_frame: Matrix, *, time_s: float) -> Mask | None:
-        """What was known a frame ago, moved to this one: every second frame does without the network.
+    def carried(self, crop_from_frame: Matrix, *, time_s: float, target: Image | None = None) -> Mask | None:
+        """What was known a frame ago, moved to this one: every second frame does without the network, or four of five.
 
         Args:
             crop_from_frame: ``(2, 3)`` of this frame's crop.
             time_s: when the frame is shown.
+            target: ``(S, S, 3)`` RGB uint8, this frame's crop. While it is at rest more frames are carried; never two in
+                a row where it is not given.
 
         Returns:
-            ``(S, S)``, or ``None`` when the network has to look: at the start, after a carried frame, or after a gap.
+            ``(S, S)``, or ``None`` when the network has to look: at the start, after carried frames, or after a gap.
         """
+        parts = None if target is None else small_luma(target, _PARTS)
         before, place = self._average, self._crop_from_frame
-        if self._was_carried or before is None or place is None or not 0 < time_s - self._time_s < _LONGEST_CARRY_S:
+        may = before is not None and place is not None and 0 < time_s - self._time_s < _LONGEST_CARRY_S
+        if not may or (self._carried and not self._is_at_rest(parts)):
+            self._looked_at = parts
             return None
-        self._was_carried = True
+        assert before is not None and place is not None
+        self._carried += 1
         self._average = _moved(before, place, crop_from_frame)
         self._crop_from_frame, self._time_s = crop_from_frame, time_s
         return self._average
@@ -249,7 +272,7 @@ class SteadyOcclusion:
         """
         gap_s = time_s - self._time_s
         before, place = self._average, self._crop_from_frame
-        self._time_s, self._crop_from_frame, self._was_carried = time_s, crop_from_frame, False
+        self._time_s, self._crop_from_frame, self._carried = time_s, crop_from_frame, 0
         if before is None or place is None or before.shape != hidden.shape or not 0 < gap_s < _LONGEST_GAP_S:
             self._average = hidden
             return hidden
@@ -258,6 +281,12 @@ class SteadyOcclusion:
         average: NDArray[Any] = cv2.addWeighted(moved, keep, hidden, 1 - keep, 0)
         self._average = average
         return average
+
+    def _is_at_rest(self, parts: Mask | None) -> bool:
+        """Whether a crop looks as it did when the network looked at it."""
+        if parts is None or self._looked_at is None or self._carried >= _MOST_CARRIED:
+            return False
+        return float(np.abs(parts - self._looked_at).max()) < _AT_REST_LEVELS
 
 
 def _moved(hidden: Mask, crop_from_frame: Matrix, new_crop_from_frame: Matrix) -> Mask:

@@ -6,21 +6,15 @@ convolutions before them (:func:`folded`), and training puts them back (:func:`u
 
 from __future__ import annotations
 
-import copy
 from itertools import pairwise
-from typing import Any, cast
 
-import numpy as np
-import onnx
 import torch
 import torch.nn.functional as F
-from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from ..runtime.graphs import IR_VERSION, OPSET, Graph, fold_norm
+from ..runtime.graphs import arrays_of, fold_norm
+from .occlusion_graph import SLOPE, WIDTHS
 
-WIDTHS = (16, 32, 64, 96, 128)  # channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the crop's side
-SLOPE = 0.1  # of every leaky ReLU
 STRIDE = 2 ** len(WIDTHS)  # the crop's side is a multiple of it
 _LAST_WIDTH, _HEAD_WIDTH = 24, 12
 
@@ -98,7 +92,7 @@ def folded(network: OcclusionNet) -> OcclusionNet:
     plain = OcclusionNet().eval()
     for own, theirs in zip(_layers(plain), _layers(network), strict=True):
         if isinstance(theirs, ConvNorm) and isinstance(theirs[1], nn.BatchNorm2d):
-            kernel, bias = fold_norm(copy.deepcopy(theirs[0]).cpu(), copy.deepcopy(theirs[1]).cpu())  # type: ignore[arg-type]
+            kernel, bias = fold_norm(arrays_of(theirs), "0", "1")
             own_tensors = {"0.weight": torch.from_numpy(kernel), "0.bias": torch.from_numpy(bias)}
             own.load_state_dict(own_tensors)
         else:
@@ -146,56 +140,3 @@ def _layers(network: nn.Module) -> list[nn.Module]:
     found: list[nn.Module] = [module for module in network.modules() if isinstance(module, ConvNorm)]
     assert isinstance(network, OcclusionNet)
     return [*found, network.head[1]]
-
-
-def occlusion_graph(network: OcclusionNet) -> onnx.ModelProto:
-    """The network as ONNX, for ONNX Runtime and for the browser.
-
-    Returns:
-        A model with input ``crop (N, 3, S, S)`` in [0, 1] and output ``hidden (N, 1, S, S)``, a probability.
-    """
-    network = folded(network)
-    graph = Graph()
-    graph.constant("scales", np.array([1, 1, 2, 2], np.float32))
-    x = graph.add("Mul", ["crop", graph.constant("two", np.array(2, np.float32))], "doubled")
-    z = graph.add("Sub", [x, graph.constant("one", np.array(1, np.float32))], "normalised")
-    x = _conv_norm(graph, network.stem, z, "stem")
-    skips = []
-    for number, stage in enumerate(network.encoder):
-        for place, block in enumerate(cast("list[Any]", stage)):
-            x = _separable(graph, block, x, f"encoder.{number}.{place}")
-        skips.append(x)
-    for number, stage in enumerate(network.decoder):
-        join, block = cast("list[Any]", stage)
-        x = _joined(graph, x, skips[-2 - number], f"decoder.{number}")
-        x = _separable(graph, block, _conv_norm(graph, join, x, f"decoder.{number}.0"), f"decoder.{number}.1")
-    x = _conv_norm(graph, network.head[0], _joined(graph, x, z, "head"), "head.0")
-    graph.add("Sigmoid", [_conv(graph, network.head[1], x, "logits")], "hidden")
-    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["batch", c, "side", "side"])
-            for n, c in (("crop", 3), ("hidden", 1))]  # fmt: skip
-    body = helper.make_graph(graph.nodes, "mobilefaceswap_occlusion", ends[:1], ends[1:], graph.constants)
-    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="mobilefaceswap")
-    model.ir_version = IR_VERSION
-    return model
-
-
-def _joined(graph: Graph, x: str, skip: str, name: str) -> str:
-    up = graph.upsample(x, f"{name}.up", coordinates="half_pixel")
-    return graph.add("Concat", [up, skip], f"{name}.joined", axis=1)
-
-
-def _separable(graph: Graph, block: Any, x: str, name: str) -> str:
-    y = _conv_norm(graph, block.depthwise, x, f"{name}.depthwise")
-    y = _conv_norm(graph, block.pointwise, y, f"{name}.pointwise")
-    return graph.add("Add", [x, y], f"{name}.sum") if block.residual else y
-
-
-def _conv_norm(graph: Graph, layer: Any, x: str, name: str) -> str:
-    return graph.leaky(_conv(graph, layer[0], x, f"{name}.conv"), f"{name}.out", slope=SLOPE)
-
-
-def _conv(graph: Graph, convolution: Any, x: str, name: str) -> str:
-    arrays = {part: getattr(convolution, part).detach().float().numpy() for part in ("weight", "bias")}
-    constants = [graph.constant(f"{name}.{part}", array) for part, array in arrays.items()]
-    kernel, stride = convolution.kernel_size[0], convolution.stride[0]
-    return graph.conv(x, constants, name, kernel=kernel, stride=stride, group=convolution.groups)

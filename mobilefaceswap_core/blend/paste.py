@@ -33,12 +33,12 @@ def paste_back(frame: Image, crop: Image, weight: Mask, crop_from_frame: Matrix,
     frame_from_crop = invert(crop_from_frame)
     region_from_crop = compose(np.array([[1.0, 0, -left], [0, 1.0, -top]]), frame_from_crop)
     size = (right - left, bottom - top)
-    alpha = warp(weight, region_from_crop, size)[..., None]
+    alpha = warp(weight, region_from_crop, size)
     # Cubic keeps a face that is larger than its crop from looking washed out; its overshoot is clipped in uint8.
     pixels = warp(crop, region_from_crop, size, border=cv2.BORDER_REPLICATE, interpolation=cv2.INTER_CUBIC)
     region = result[top:bottom, left:right]
-    blended = region + alpha * (pixels.astype(np.float32) - region)
-    np.copyto(region, np.clip(np.rint(blended), 0, 255).astype(np.uint8), where=alpha > 0)
+    change = cv2.multiply(cv2.subtract(pixels, region, dtype=cv2.CV_32F), cv2.merge([alpha] * 3))
+    region[...] = cv2.add(region, change, dtype=cv2.CV_8U)  # rounded; no change is added where alpha is 0
     return result
 
 

@@ -116,8 +116,22 @@ def shrink(image: Image, longest_px: int) -> tuple[Image, NDArray[np.float64]]:
     if scale >= 1.0:
         return image, np.ones(2)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return small, np.array([width / size[0], height / size[1]])  # type: ignore[return-value]
+    return averaged(image, size), np.array([width / size[0], height / size[1]])
+
+
+def averaged(image: Image, size: tuple[int, int]) -> Image:
+    """A picture at another width and height, averaged over areas where it shrinks, bilinear where it does not.
+
+    Averages of whole pixels cost a tenth of those of fractions. So a picture that shrinks by more than two is first brought
+    bilinearly to twice the wanted size, or four times and so on, and halved from there.
+    """
+    factor = min(side / wanted for side, wanted in zip(image.shape[1::-1], size, strict=True))
+    halves = int(np.log2(factor)) if factor > 1 else 0
+    larger = size[0] << halves, size[1] << halves
+    if image.shape[1::-1] != larger:
+        method = cv2.INTER_AREA if factor > 1 and not halves else cv2.INTER_LINEAR
+        image = cv2.resize(image, larger, interpolation=method)  # type: ignore[assignment]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA) if halves else image  # type: ignore[return-value]
 
 
 def enlarge_points(points: NDArray[np.float64], ratio: NDArray[np.float64]) -> NDArray[np.float64]:

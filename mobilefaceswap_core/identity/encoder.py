@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,32 +10,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..types import CropSpec, Image
+from ..types import Image
 from ..weights.load import load_into, load_tensors
+from .contract import INPUT_PX, MOBILEFACENET_CONTRACT, EncoderContract
 from .mobilefacenet import MobileFaceNet
 
-INPUT_PX = 112  # every ArcFace-like recogniser reads 112 x 112
 _BATCH = 64  # crops per forward pass; bounds memory, not results
-
-
-@dataclass(frozen=True)
-class EncoderContract:
-    """How a recogniser reads its input: ``(rgb01 - mean) / std`` per channel, from a crop of ``crop``."""
-
-    name: str
-    crop: CropSpec
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-
-# (rgb255 - 127) / 128 in terms of [0, 1].
-MOBILEFACENET_CONTRACT = EncoderContract(
-    "encoder_mobilefacenet", CropSpec(224, "arcface", "similarity"), (127 / 255,) * 3, (128 / 255,) * 3
-)
-# ImageNet statistics; official `image_test.py:get_id_emb`.
-ARCFACE_CONTRACT = EncoderContract(
-    "official_arcface", CropSpec(224, "arcface", "affine"), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-)
 
 
 class IdentityEncoder:

@@ -8,15 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-# (expanded channels, output channels, repeats, stride of the first), Chen et al. table 1.
-_BOTTLENECKS = (
-    (128, 64, 1, 2),
-    (128, 64, 4, 1),
-    (256, 128, 1, 2),
-    (256, 128, 6, 1),
-    (512, 128, 1, 2),
-    (256, 128, 2, 1),
-)
+from .contract import MOBILEFACENET_BOTTLENECKS
 
 
 class ConvNorm(nn.Sequential):
@@ -56,7 +48,7 @@ class MobileFaceNet(nn.Module):
         super().__init__()
         layers: list[nn.Module] = [ConvNorm(3, 64, 3, 2, 1), ConvNorm(64, 64, 3, 1, 1, 64)]
         channels = 64
-        for expanded, channels_out, repeats, stride in _BOTTLENECKS:
+        for expanded, channels_out, repeats, stride in MOBILEFACENET_BOTTLENECKS:
             for repeat in range(repeats):
                 layers.append(Bottleneck(channels, channels_out, stride if repeat == 0 else 1, expanded))
                 channels = channels_out

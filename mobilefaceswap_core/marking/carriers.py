@@ -76,6 +76,25 @@ def band_filters() -> tuple[Floats, ...]:
 
 
 @lru_cache(maxsize=1)
+def _packed_filters() -> tuple[Floats, ...]:
+    """:func:`band_filters` as OpenCV packs the spectrum of a real picture into as many real numbers.
+
+    Real and imaginary parts of a frequency lie side by side along x; in the first and the last column, whose frequencies
+    along y are conjugate in pairs, one below the other.
+    """
+    pairs = (np.arange(GRID_PX) + 1) // 2
+    packed = []
+    for band_filter in band_filters():
+        columns = [
+            band_filter[pairs, 0][:, None],
+            np.repeat(band_filter[:, 1:-1], 2, axis=1),
+            band_filter[pairs, -1][:, None],
+        ]
+        packed.append(_frozen(np.hstack(columns)))
+    return tuple(packed)
+
+
+@lru_cache(maxsize=1)
 def carriers() -> Floats:
     """``(128, P)`` orthonormal carriers on the support; the same on every machine.
 
@@ -99,13 +118,14 @@ def residual(luma: Floats) -> tuple[Floats, Floats]:
     Returns:
         The normalised residual, and the local deviation of both bands together in grey levels.
     """
-    spectrum = np.fft.rfft2(luma)
+    spectrum = cv2.dft(luma)  # in half the time of NumPy's transform, which a clip takes ten times a frame
     total, variance = np.zeros_like(luma), np.zeros_like(luma)
-    for band_filter in band_filters():
-        band = np.fft.irfft2(spectrum * band_filter, s=(GRID_PX, GRID_PX)).astype(np.float32)
+    for band_filter in _packed_filters():
+        band = cv2.idft(spectrum * band_filter, flags=cv2.DFT_SCALE)
         local = cv2.blur(band * band, (_SPREAD_PX, _SPREAD_PX))
         variance += local
-        total += np.clip(band / (np.sqrt(local) + _FLOOR), -_CLIP, _CLIP)
+        band /= np.sqrt(local) + np.float32(_FLOOR)
+        total += np.clip(band, -_CLIP, _CLIP, out=band)
     return total, np.sqrt(variance)
 
 

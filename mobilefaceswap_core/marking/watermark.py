@@ -125,7 +125,7 @@ def embed_frame(
 
 def add_to_channels(image: Image, pattern: Floats) -> Image:
     """Add a pattern in grey levels to all three channels and round; zero changes nothing."""
-    return np.clip(np.rint(image + pattern[..., None]), 0, 255).astype(np.uint8)
+    return cv2.add(image, cv2.merge([pattern] * 3), dtype=cv2.CV_8U)  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=64)

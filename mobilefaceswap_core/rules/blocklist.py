@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,11 @@ from ..files.atomic import written_whole
 from ..files.digest import bytes_sha256
 from ..files.formats import visible_files
 from ..files.npz import read_npz
-from ..identity.encoder import MOBILEFACENET_CONTRACT, IdentityEncoder
+from ..identity.contract import MOBILEFACENET_CONTRACT
 from ..types import Face, Image
+
+if TYPE_CHECKING:
+    from ..identity.encoder import IdentityEncoder
 
 # Cosine of the shipped encoder's embeddings. On CelebA pairs 0.4 refuses 4 of 10,000 other people and misses 14 % of
 # single photos of a protected person (fewer with several photos of each): docs/marking.md.

@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..detect import Detector
 from ..errors import Cancelled, OptionError, OutputError, RefusedError, SwapError
 from ..files.digest import file_sha256
-from ..identity.encoder import IdentityEncoder, load_identity_encoder
 from ..types import Face, Image
 from .audit import AuditLog
 from .blocklist import Blocklist, FaceEmbedder, load_blocklist
+
+if TYPE_CHECKING:
+    from ..identity.encoder import IdentityEncoder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +62,8 @@ class HostRules:
             log.append("start", model=model)
         if not blocklist:
             return cls(log=log)
+        from ..identity.encoder import load_identity_encoder
+
         embed = FaceEmbedder(detector, encoder or load_identity_encoder("cpu"))
         return cls(load_blocklist(blocklist, embed), embed, log)
 

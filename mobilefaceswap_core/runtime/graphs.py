@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import onnx
-import torch
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
-from torch import nn
+
+if TYPE_CHECKING:
+    from torch import nn
 
 OPSET = 17  # first with every operator used here in its present form; onnxruntime >= 1.12 and onnxruntime-web read it
 IR_VERSION = 8
 Array = NDArray[np.float32]
+Arrays = Mapping[str, Array]  # a network's tensors by the names of its state
+NORM_EPSILON = 1e-5  # of every batch and layer norm here: PyTorch's default
 
 
 class Graph:
@@ -44,7 +48,7 @@ class Graph:
         return self.add("LeakyRelu", [x], output, alpha=slope)
 
     def conv(self, x: str, weights: list[str], output: str, *, kernel: int, stride: int = 1, group: int = 1) -> str:
-        padding = 0 if kernel == 1 else 1
+        padding = 0 if kernel == 1 else 1  # also of 4x4 kernels: those have stride 2
         return self.add(
             "Conv",
             [x, *weights],
@@ -55,11 +59,32 @@ class Graph:
             group=group,
         )
 
+    def fixed_conv(
+        self, x: str, name: str, kernel: Array, bias: Array | None, *, stride: int = 1, group: int = 1
+    ) -> str:
+        """:meth:`conv` with constants of its own, a square kernel ``(C_out, C_in, k, k)`` and a bias ``(C_out,)``."""
+        constants = [self.constant(f"{name}.weight", kernel)]
+        if bias is not None:
+            constants.append(self.constant(f"{name}.bias", bias))
+        return self.conv(x, constants, name, kernel=kernel.shape[-1], stride=stride, group=group)
 
-def fold_norm(convolution: nn.Conv2d, norm: Any) -> tuple[Array, Array]:
-    """Kernel and bias of a convolution with bias followed by a batch norm in evaluation mode."""
-    scale = (norm.weight / torch.sqrt(norm.running_var + norm.eps)).detach()
-    kernel = convolution.weight.detach() * scale[:, None, None, None]
-    own_bias: torch.Tensor = convolution.bias.detach()  # type: ignore[union-attr]  # every folded layer has one
-    bias = (own_bias - norm.running_mean) * scale + norm.bias.detach()
-    return kernel.numpy(), bias.numpy()
+
+def arrays_of(network: Arrays | nn.Module) -> Arrays:
+    """A network's tensors as float32 arrays, from a module or as they are; PyTorch is not needed for the latter."""
+    if isinstance(network, Mapping):
+        return network
+    return {name: cast(Array, tensor.detach().cpu().float().numpy()) for name, tensor in network.state_dict().items()}
+
+
+def fold_norm(arrays: Arrays, convolution: str, norm: str) -> tuple[Array, Array]:
+    """Kernel and bias of a convolution followed by a batch norm in evaluation mode.
+
+    Args:
+        arrays: of the network.
+        convolution: name of the convolution in it; its bias may be missing.
+        norm: name of the batch norm.
+    """
+    scale = arrays[f"{norm}.weight"] / np.sqrt(arrays[f"{norm}.running_var"] + np.float32(NORM_EPSILON))
+    own_bias = arrays.get(f"{convolution}.bias", np.zeros(1, np.float32))
+    bias = (own_bias - arrays[f"{norm}.running_mean"]) * scale + arrays[f"{norm}.bias"]
+    return arrays[f"{convolution}.weight"] * scale[:, None, None, None], bias

@@ -47,12 +47,12 @@ def export_pair(student: Student, folder: str | os.PathLike[str]) -> ExportRepor
     from .identity_graph import halve, identity_graph
     from .injection import CompactInjection
 
-    injection = student.network.injection
-    if not (isinstance(injection, CompactInjection) and isinstance(student.encoder.network, MobileFaceNet)):
+    injection, recogniser = student.network.injection, student.encoder.network
+    if not (isinstance(injection, CompactInjection) and isinstance(recogniser, MobileFaceNet)):
         raise OptionError(f"{student.info.name} has another layout than the student that ships; only that is written.")
     if student.device.type != "cpu":
         raise OptionError(f"The student is on {student.device}; load it with device='cpu' to export it.")
-    identity = halve(identity_graph(student.encoder, injection))
+    identity = halve(identity_graph(recogniser, injection))
     describe_graph(identity, student, kind="identity", contract="photos: (N, 3, 224, 224) float32 RGB in [0, 1]")
     crops = _trial_crops(student.info.crop.size_px)
     condition = student.condition([_aligned(crops[0])])

@@ -2,39 +2,54 @@
 
 Built by hand rather than traced so that every constant lands where it is fastest: batch norms are folded into the
 convolution before them, the 1x1 convolution of ``final`` comes before its upsampling, the first depthwise and pointwise
-pair is one dense convolution. The function is that of :class:`~mobilefaceswap_core.student.idn.Idn`.
+pair is one dense convolution, the last layers of few channels are computed as phases. The function is that of :class:`~mobilefaceswap_core.student.idn.Idn`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import onnx
-import torch
 from onnx import TensorProto, helper
 
-from ..runtime.graphs import IR_VERSION, OPSET, Array, Graph, fold_norm
-from .idn import DECODER_IN_CHANNELS, DECODER_OUT_CHANNELS, ENCODER_CHANNELS, SLOPE, Idn, IdnWeights
+from ..runtime.graphs import IR_VERSION, OPSET, Array, Arrays, Graph, arrays_of, fold_norm
+from ..runtime.phases import full_size, phase_bias, phases_of_full, phases_of_phases
+from .layout import (
+    DECODER_IN_CHANNELS,
+    DECODER_KERNEL,
+    DECODER_OUT_CHANNELS,
+    ENCODER_CHANNELS,
+    ENCODER_KERNEL,
+    MASK_CHANNELS,
+    SLOPE,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .idn import Idn, IdnWeights
 
 _STAGES = len(ENCODER_CHANNELS) - 1
+_DENSE = ("encoder_depthwise.0", "encoder_pointwise.0")  # of a baked graph, one dense convolution
 Output = Literal["swapped", "face"]
 
 
-def idn_graph(idn: Idn, weights: IdnWeights | None, *, output: Output = "swapped") -> onnx.ModelProto:
+def idn_graph(idn: Idn | Arrays, weights: IdnWeights | Arrays | None, *, output: Output = "swapped") -> onnx.ModelProto:
     """Build the graph.
 
     Args:
-        idn: the two heads, on the CPU.
-        weights: one source's kernels, baked into the graph; ``None`` makes them inputs named as in
-            :meth:`IdnWeights.tensors`, depthwise ``(C, 1, k, k)``, pointwise ``(C_out, C_in, 1, 1)``.
+        idn: the two heads: the module, or its tensors by the names of its state.
+        weights: one source's kernels, baked into the graph; or what :func:`source_constants` makes of them; ``None`` makes
+            them inputs named as in :meth:`IdnWeights.tensors`, depthwise ``(C, 1, k, k)``, pointwise ``(C_out, C_in, 1, 1)``.
         output: ``swapped`` for the blended result, ``face`` for the face before blending.
 
     Returns:
         A model with input ``crop (N, 3, S, S)`` in [0, 1], S a multiple of 32, and outputs ``swapped`` or ``face`` and
         ``mask (N, 1, S, S)``.
     """
-    graph = Graph()
+    graph, heads = Graph(), arrays_of(idn)
     graph.constant("scales", np.array([1, 1, 2, 2], np.float32))
     kernels, inputs = _kernels(graph, weights)
     x = graph.add("Mul", ["crop", graph.constant("two", np.array(2, np.float32))], "doubled")
@@ -49,8 +64,8 @@ def idn_graph(idn: Idn, weights: IdnWeights | None, *, output: Output = "swapped
             x = graph.conv(x, [kernels[f"encoder_pointwise.{i}"]], f"encoder.{i}", kernel=1)
         x = graph.leaky(x, f"feature.{i}", slope=SLOPE)
         skips.append(x)
-    mask = _mask_head(graph, idn, x)
-    face = _decoder(graph, idn, x, skips, kernels)
+    mask = _mask_head(graph, heads, x)
+    face = _decoder(graph, heads, x, skips, kernels)
     if output == "swapped":
         _blend(graph, face, mask)
     outputs = [_tensor(output, 3), _tensor("mask", 1)]
@@ -60,30 +75,42 @@ def idn_graph(idn: Idn, weights: IdnWeights | None, *, output: Output = "swapped
     return model
 
 
-def graph_input(name: str, kernel: torch.Tensor) -> Array:
+def graph_input(name: str, kernel: Tensor) -> Array:
     """One source's kernel in the shape the dynamic graph's input of that name has."""
     array = kernel[0].detach().cpu().float().numpy()
     return array[:, None] if "depthwise" in name else array[:, :, None, None]
 
 
-def _kernels(graph: Graph, weights: IdnWeights | None) -> tuple[dict[str, str], list[onnx.ValueInfoProto]]:
-    shapes = {f"encoder_depthwise.{i}": (ENCODER_CHANNELS[i], 1, 4, 4) for i in range(_STAGES)}
-    shapes |= {f"encoder_pointwise.{i}": (ENCODER_CHANNELS[i + 1], ENCODER_CHANNELS[i], 1, 1) for i in range(_STAGES)}
-    pairs = list(zip(DECODER_IN_CHANNELS, DECODER_OUT_CHANNELS, strict=True))
-    shapes |= {f"decoder_depthwise.{i}": (c, 1, 3, 3) for i, (c, _) in enumerate(pairs)}
-    shapes |= {f"decoder_pointwise.{i}": (o, c, 1, 1) for i, (c, o) in enumerate(pairs)}
+def _kernels(graph: Graph, weights: IdnWeights | Arrays | None) -> tuple[dict[str, str], list[onnx.ValueInfoProto]]:
+    shapes = kernel_shapes()
     if weights is None:
         inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
         return {name: name for name in shapes}, inputs
-    for name, array in source_constants(weights).items():
+    for name, array in (weights if isinstance(weights, Mapping) else source_constants(weights)).items():
         graph.constant(name, array)
     return {name: name for name in shapes}, []
 
 
+def kernel_shapes() -> dict[str, tuple[int, ...]]:
+    """Shapes of one source's kernels in the graph, by the names of :meth:`IdnWeights.tensors` and in their order."""
+    pairs = list(zip(DECODER_IN_CHANNELS, DECODER_OUT_CHANNELS, strict=True))
+    sides = (ENCODER_KERNEL,) * 2, (DECODER_KERNEL,) * 2
+    shapes: dict[str, tuple[int, ...]] = {}
+    shapes |= {f"encoder_depthwise.{i}": (ENCODER_CHANNELS[i], 1, *sides[0]) for i in range(_STAGES)}
+    shapes |= {f"encoder_pointwise.{i}": (ENCODER_CHANNELS[i + 1], ENCODER_CHANNELS[i], 1, 1) for i in range(_STAGES)}
+    shapes |= {f"decoder_depthwise.{i}": (c, 1, *sides[1]) for i, (c, _) in enumerate(pairs)}
+    return shapes | {f"decoder_pointwise.{i}": (o, c, 1, 1) for i, (c, o) in enumerate(pairs)}
+
+
+def constant_shapes() -> dict[str, tuple[int, ...]]:
+    """Shapes of what :func:`source_constants` makes, in its order."""
+    others = {name: shape for name, shape in kernel_shapes().items() if name not in _DENSE}
+    return {"encoder_dense.0": (ENCODER_CHANNELS[1], ENCODER_CHANNELS[0], ENCODER_KERNEL, ENCODER_KERNEL), **others}
+
+
 def source_constants(weights: IdnWeights) -> dict[str, Array]:
     """The constants of a baked graph that belong to its source, by name and in the graph's order."""
-    dense = ("encoder_depthwise.0", "encoder_pointwise.0")
-    others = {n: graph_input(n, kernel) for n, kernel in weights.tensors().items() if n not in dense}
+    others = {n: graph_input(n, kernel) for n, kernel in weights.tensors().items() if n not in _DENSE}
     return {"encoder_dense.0": _first_stage(weights), **others}
 
 
@@ -92,23 +119,24 @@ def _first_stage(weights: IdnWeights) -> Array:
     return (pointwise[:, :, None, None] * depthwise[None]).detach().cpu().float().numpy()
 
 
-def _mask_head(graph: Graph, idn: Idn, x: str) -> str:
-    *stages, last = cast("list[Any]", list(idn.mask))
-    for i, stage in enumerate(stages):
-        _, depthwise, pointwise, norm, _ = stage
-        kernel, bias = fold_norm(pointwise, norm)
+def _mask_head(graph: Graph, heads: Arrays, x: str) -> str:
+    for i in range(len(MASK_CHANNELS) - 1):
+        depthwise, (kernel, bias) = f"mask.{i}.1", fold_norm(heads, f"mask.{i}.2", f"mask.{i}.3")
         # Only a pointwise convolution follows the depthwise bias, so it moves into that one's. In bfloat16 the signal would
         # ride on it, and the norm's mean takes it away again only after the rounding.
-        bias = bias + kernel[:, :, 0, 0] @ depthwise.bias.detach().numpy()
+        bias = bias + kernel[:, :, 0, 0] @ heads[f"{depthwise}.bias"]
         x = graph.upsample(x, f"mask_up.{i}")
-        x = _fixed_conv(graph, x, f"mask_depthwise.{i}", depthwise.weight, None, group=len(depthwise.weight))
-        x = _fixed_conv(graph, x, f"mask_pointwise.{i}", torch.from_numpy(kernel), torch.from_numpy(bias))
+        own = heads[f"{depthwise}.weight"]
+        x = graph.fixed_conv(x, f"mask_depthwise.{i}", own, None, group=len(own))
+        x = graph.fixed_conv(x, f"mask_pointwise.{i}", kernel, bias)
         x = graph.leaky(x, f"mask.{i}", slope=SLOPE)
-    x = _fixed_conv(graph, x, "mask_logits", last.weight, last.bias)
-    return graph.add("Sigmoid", [x], "mask")
+    last = f"mask.{len(MASK_CHANNELS) - 1}"
+    kernel, bias = heads[f"{last}.weight"], heads[f"{last}.bias"]
+    x = graph.fixed_conv(x, "mask_logits", phases_of_full(kernel), phase_bias(bias), stride=2)
+    return full_size(graph, graph.add("Sigmoid", [x], "mask_phases"), "mask")
 
 
-def _decoder(graph: Graph, idn: Idn, x: str, skips: list[str], kernels: dict[str, str]) -> str:
+def _decoder(graph: Graph, heads: Arrays, x: str, skips: list[str], kernels: dict[str, str]) -> str:
     last = len(DECODER_IN_CHANNELS) - 1
     for i, channels in enumerate(DECODER_IN_CHANNELS):
         x = graph.upsample(x, f"decoder_up.{i}")
@@ -118,26 +146,16 @@ def _decoder(graph: Graph, idn: Idn, x: str, skips: list[str], kernels: dict[str
         )
         if i != last:
             x = graph.add("Concat", [x, skips[-2 - i]], f"joined.{i}", axis=1)
-    _, pointwise, norm1, _, conv2, norm2, _, conv3, _ = cast("list[Any]", list(idn.final))
-    kernel, bias = fold_norm(pointwise, norm1)
-    x = _fixed_conv(graph, x, "final_pointwise", torch.from_numpy(kernel), torch.from_numpy(bias))
+    x = graph.fixed_conv(x, "final_pointwise", *fold_norm(heads, "final.1", "final.2"))
     x = graph.leaky(graph.upsample(x, "final_up"), "final.0", slope=SLOPE)
-    kernel, bias = fold_norm(conv2, norm2)
-    x = graph.leaky(
-        _fixed_conv(graph, x, "final_conv.1", torch.from_numpy(kernel), torch.from_numpy(bias)), "final.1", slope=SLOPE
-    )
-    x = graph.add("Tanh", [_fixed_conv(graph, x, "final_conv.2", conv3.weight, conv3.bias)], "drawn")
+    kernel, bias = fold_norm(heads, "final.4", "final.5")
+    x = graph.fixed_conv(x, "final_conv.1", phases_of_full(kernel), phase_bias(bias), stride=2)
+    x = graph.leaky(x, "final.1", slope=SLOPE)
+    kernel, bias = heads["final.7.weight"], heads["final.7.bias"]
+    x = graph.fixed_conv(x, "final_conv.2", phases_of_phases(kernel), phase_bias(bias))
+    x = graph.add("Tanh", [x], "drawn")
     x = graph.add("Mul", [x, graph.constant("half", np.array(0.5, np.float32))], "halved")
-    return graph.add("Add", [x, "half"], "face")
-
-
-def _fixed_conv(
-    graph: Graph, x: str, name: str, kernel: torch.Tensor, bias: torch.Tensor | None, *, group: int = 1
-) -> str:
-    constants = [graph.constant(f"{name}.weight", kernel.detach().float().numpy())]
-    if bias is not None:
-        constants.append(graph.constant(f"{name}.bias", bias.detach().float().numpy()))
-    return graph.conv(x, constants, name, kernel=kernel.shape[-1], group=group)
+    return full_size(graph, graph.add("Add", [x, "half"], "face_phases"), "face")
 
 
 def _blend(graph: Graph, face: str, mask: str) -> None:

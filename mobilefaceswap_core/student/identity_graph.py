@@ -7,58 +7,56 @@ the per-frame graph expects it, and has a network with the source inside.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from ..identity.encoder import IdentityEncoder
-from ..identity.mobilefacenet import Bottleneck, ConvNorm, MobileFaceNet
-from ..runtime.graphs import IR_VERSION, OPSET, Array, Graph
+from ..identity.contract import MOBILEFACENET_BOTTLENECKS, MOBILEFACENET_CONTRACT
+from ..runtime.graphs import IR_VERSION, NORM_EPSILON, OPSET, Array, Arrays, Graph, arrays_of, fold_norm
 from .graph import source_constants
-from .idn import ENCODER_CHANNELS, SLOPE, IdnWeights
-from .injection import EMBEDDING, CompactInjection, IdentityTrunk
+from .layout import CODE_GAIN, EMBEDDING, ENCODER_CHANNELS, KERNEL_SHAPES, MODULATION_EPSILON, SLOPE
+from .layout import NORM_EPSILON as KERNEL_EPSILON
 
-_CODE_GAIN = 1.4  # of the trunk; see IdentityTrunk.forward
+if TYPE_CHECKING:
+    from ..identity.mobilefacenet import MobileFaceNet
+    from .idn import IdnWeights
+    from .injection import CompactInjection
+
+FEATURE_MAP = "feature_map"  # a value inside, ``(1, 512, 7, 7)``: the mean over the photos
 # Constants with fewer values stay float32: biases and depthwise kernels are 7 % of a baked file and 3/4 of the error.
 _LEAST_HALVED = 5000
 
 
-def identity_graph(encoder: IdentityEncoder, injection: CompactInjection) -> onnx.ModelProto:
+def identity_graph(encoder: MobileFaceNet | Arrays, injection: CompactInjection | Arrays) -> onnx.ModelProto:
     """Build the graph.
 
     Args:
-        encoder: the recogniser that ships, on the CPU.
-        injection: the injection network, on the CPU.
+        encoder: the recogniser that ships: the module, or its tensors by the names of its state.
+        injection: the injection network, likewise.
 
     Returns:
         A model with input ``photos (N, 3, 224, 224)``, aligned crops of one person in [0, 1], and outputs ``kernels
         (K,)``, the arrays of :func:`~mobilefaceswap_core.student.graph.source_constants` flattened and joined, and
         ``embedding (1, 512)``. Several photos are averaged as in :meth:`Student.condition`.
     """
-    graph = Graph()
+    graph, contract = Graph(), MOBILEFACENET_CONTRACT
     x = graph.add("AveragePool", ["photos"], "small", kernel_shape=[2, 2], strides=[2, 2])  # 224 -> 112, area
-    x = graph.add("Sub", [x, _channels(graph, "mean", encoder.contract.mean)], "centred")
-    x = graph.add("Div", [x, _channels(graph, "std", encoder.contract.std)], "scaled")
-    network = cast(MobileFaceNet, encoder.network)
-    for i, layer in enumerate(network.features):
-        x = _bottleneck(graph, x, f"features.{i}", layer) if isinstance(layer, Bottleneck) else _conv_norm(
-            graph, x, f"features.{i}", cast(ConvNorm, layer))  # fmt: skip
-    feature_map = graph.add("ReduceMean", [x], "feature_map", axes=[0], keepdims=1)
-    y = _conv_norm(graph, x, "gdc", network.gdc)
-    y = graph.add("Flatten", [_conv_norm(graph, y, "embed", cast(ConvNorm, network.embed))], "embeddings", axis=1)
-    y = graph.add("LpNormalization", [y], "unit_embeddings", axis=1, p=2)
+    x = graph.add("Sub", [x, _channels(graph, "mean", contract.mean)], "centred")
+    x = graph.add("Div", [x, _channels(graph, "std", contract.std)], "scaled")
+    x = _recogniser(graph, arrays_of(encoder), x)
+    feature_map = graph.add("ReduceMean", [x], FEATURE_MAP, axes=[0], keepdims=1)
+    y = graph.add("LpNormalization", ["embeddings"], "unit_embeddings", axis=1, p=2)
     y = graph.add("ReduceMean", [y], "mean_embedding", axes=[0], keepdims=1)
     embedding = graph.add("LpNormalization", [y], "embedding", axis=1, p=2)
-    _injection(graph, embedding, feature_map, injection)
-    shape: list[str | int | None] = ["photos_count", 3, encoder.contract.crop.size_px, encoder.contract.crop.size_px]
+    _injection(graph, embedding, feature_map, arrays_of(injection))
+    side = contract.crop.size_px
     outputs = [
         helper.make_tensor_value_info("kernels", TensorProto.FLOAT, [None]),
         helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, EMBEDDING]),
     ]
-    inputs = [helper.make_tensor_value_info("photos", TensorProto.FLOAT, shape)]
+    inputs = [helper.make_tensor_value_info("photos", TensorProto.FLOAT, ["photos_count", 3, side, side])]
     body = helper.make_graph(graph.nodes, "mobilefaceswap_identity", inputs, outputs, graph.constants)
     model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="mobilefaceswap")
     model.ir_version = IR_VERSION
@@ -96,43 +94,55 @@ def _channels(graph: Graph, name: str, values: tuple[float, ...]) -> str:
     return graph.constant(name, np.array(values, np.float32).reshape(1, -1, 1, 1))
 
 
-def _conv_norm(graph: Graph, x: str, name: str, layer: Any) -> str:
+def _recogniser(graph: Graph, net: Arrays, x: str) -> str:
+    """The feature map ``(N, 512, 7, 7)``; ``embeddings (N, 512)``, not of unit length, are a result besides it."""
+    x = _conv_norm(graph, net, x, "features.0", stride=2, pad=1)
+    x = _conv_norm(graph, net, x, "features.1", pad=1)
+    number = 2
+    for _, _, repeats, stride in MOBILEFACENET_BOTTLENECKS:
+        for repeat in range(repeats):
+            x = _bottleneck(graph, net, x, f"features.{number}", stride=stride if repeat == 0 else 1)
+            number += 1
+    x = _conv_norm(graph, net, x, f"features.{number}")
+    y = _conv_norm(graph, net, _conv_norm(graph, net, x, "gdc"), "embed")
+    graph.add("Flatten", [y], "embeddings", axis=1)
+    return x
+
+
+def _conv_norm(graph: Graph, net: Arrays, x: str, name: str, *, stride: int = 1, pad: int = 0) -> str:
     """A bias-free convolution, its batch norm folded in, and PReLU where the layer has one."""
-    convolution, norm, *rest = layer
-    scale = (norm.weight / torch.sqrt(norm.running_var + norm.eps)).detach()
-    constants = [
-        graph.constant(f"{name}.weight", (convolution.weight.detach() * scale[:, None, None, None]).numpy()),
-        graph.constant(f"{name}.bias", (norm.bias.detach() - norm.running_mean * scale).numpy()),
-    ]
-    x = graph.add("Conv", [x, *constants], f"{name}.conv", kernel_shape=list(convolution.kernel_size),
-                  strides=list(convolution.stride), pads=list(convolution.padding) * 2,
-                  group=convolution.groups)  # fmt: skip
-    if not rest:
+    kernel, bias = fold_norm(net, f"{name}.0", f"{name}.1")
+    constants = [graph.constant(f"{name}.weight", kernel), graph.constant(f"{name}.bias", bias)]
+    depthwise = kernel.shape[1] == 1  # no dense layer here reads a single channel
+    x = graph.add("Conv", [x, *constants], f"{name}.conv", kernel_shape=list(kernel.shape[2:]), strides=[stride] * 2,
+                  pads=[pad] * 4, group=len(kernel) if depthwise else 1)  # fmt: skip
+    if f"{name}.2.weight" not in net:
         return x
-    slope = graph.constant(f"{name}.slope", rest[0].weight.detach().numpy().reshape(-1, 1, 1))
+    slope = graph.constant(f"{name}.slope", net[f"{name}.2.weight"].reshape(-1, 1, 1))
     return graph.add("PRelu", [x, slope], f"{name}.out")
 
 
-def _bottleneck(graph: Graph, x: str, name: str, layer: Bottleneck) -> str:
-    y = x
-    for i, part in enumerate(layer.conv):
-        y = _conv_norm(graph, y, f"{name}.{i}", part)
-    return graph.add("Add", [x, y], f"{name}.sum") if layer.residual else y
+def _bottleneck(graph: Graph, net: Arrays, x: str, name: str, *, stride: int) -> str:
+    y = _conv_norm(graph, net, x, f"{name}.conv.0")
+    y = _conv_norm(graph, net, y, f"{name}.conv.1", stride=stride, pad=1)
+    y = _conv_norm(graph, net, y, f"{name}.conv.2")
+    is_residual = stride == 1 and net[f"{name}.conv.0.0.weight"].shape[1] == len(net[f"{name}.conv.2.0.weight"])
+    return graph.add("Add", [x, y], f"{name}.sum") if is_residual else y
 
 
-def _linear(graph: Graph, x: str, name: str, layer: torch.nn.Linear) -> str:
-    inputs = [x, graph.constant(f"{name}.weight", layer.weight.detach().numpy())]
-    if layer.bias is not None:
-        inputs.append(graph.constant(f"{name}.bias", layer.bias.detach().numpy()))
+def _linear(graph: Graph, net: Arrays, x: str, name: str, layer: str) -> str:
+    inputs = [x, graph.constant(f"{name}.weight", net[f"{layer}.weight"])]
+    if f"{layer}.bias" in net:
+        inputs.append(graph.constant(f"{name}.bias", net[f"{layer}.bias"]))
     return graph.add("Gemm", inputs, f"{name}.linear", transB=1)
 
 
-def _injection(graph: Graph, embedding: str, feature_map: str, injection: CompactInjection) -> None:
+def _injection(graph: Graph, embedding: str, feature_map: str, net: Arrays) -> None:
     """Kernels from the identity, in the order and shape of :func:`source_constants`."""
-    code = _trunk(graph, embedding, feature_map, injection.trunk)
+    code = _trunk(graph, embedding, feature_map, net)
     stages = len(ENCODER_CHANNELS) - 1
-    depthwise = [_depthwise(graph, code, i, injection) for i in range(len(injection.SHAPES))]
-    pointwise = [_pointwise(graph, code, i, injection) for i in range(len(injection.SHAPES))]
+    depthwise = [_depthwise(graph, code, i, net) for i in range(len(KERNEL_SHAPES))]
+    pointwise = [_pointwise(graph, code, i, net) for i in range(len(KERNEL_SHAPES))]
     # The first pair is one dense convolution: (32, 3, 1) times (1, 3, 16).
     thin = graph.add("Unsqueeze", [pointwise[0], graph.integers("last_axis", 2)], "first_pointwise")
     wide = graph.add("Unsqueeze", [depthwise[0], graph.integers("first_axis", 0)], "first_depthwise")
@@ -143,58 +153,55 @@ def _injection(graph: Graph, embedding: str, feature_map: str, injection: Compac
     graph.add("Concat", parts, "kernels", axis=0)
 
 
-def _trunk(graph: Graph, embedding: str, feature_map: str, trunk: IdentityTrunk) -> str:
+def _trunk(graph: Graph, embedding: str, feature_map: str, net: Arrays) -> str:
     def buffer(name: str) -> str:
-        return graph.constant(name, getattr(trunk, name).detach().numpy()[None])
+        return graph.constant(name, net[f"trunk.{name}"][None])
 
     e = graph.add("Sub", [embedding, buffer("embedding_mean")], "embedding_centred")
     e = graph.add("Div", [e, buffer("embedding_std")], "embedding_whitened")
-    reduce = trunk.reduce
-    assert reduce.bias is not None
     m = graph.conv(
         feature_map,
-        [graph.constant("reduce.weight", reduce.weight.detach().numpy()),
-         graph.constant("reduce.bias", reduce.bias.detach().numpy())],
+        [graph.constant("reduce.weight", net["trunk.reduce.weight"]), graph.constant("reduce.bias", net["trunk.reduce.bias"])],
         "map_reduced", kernel=1,
     )  # fmt: skip
     m = graph.add("Div", [graph.add("Sub", [m, buffer("map_mean")], "map_centred"), buffer("map_std")], "map_whitened")
     m = graph.leaky(
-        _linear(graph, graph.add("Flatten", [m], "map_flat", axis=1), "map_in", trunk.map_in), "map_code", slope=SLOPE
-    )
+        _linear(graph, net, graph.add("Flatten", [m], "map_flat", axis=1), "map_in", "trunk.map_in"),
+        "map_code", slope=SLOPE,
+    )  # fmt: skip
     h = graph.add("Concat", [e, m], "identity", axis=1)
-    for number, linear, norm in ((1, trunk.linear1, trunk.norm1), (2, trunk.linear2, trunk.norm2)):
-        h = _linear(graph, h, f"trunk{number}", linear)
-        scale = graph.constant(f"norm{number}.weight", norm.weight.detach().numpy())
-        bias = graph.constant(f"norm{number}.bias", norm.bias.detach().numpy())
-        h = graph.add("LayerNormalization", [h, scale, bias], f"trunk{number}.normed", axis=-1, epsilon=norm.eps)
+    for number in (1, 2):
+        h = _linear(graph, net, h, f"trunk{number}", f"trunk.linear{number}")
+        scale = graph.constant(f"norm{number}.weight", net[f"trunk.norm{number}.weight"])
+        bias = graph.constant(f"norm{number}.bias", net[f"trunk.norm{number}.bias"])
+        h = graph.add("LayerNormalization", [h, scale, bias], f"trunk{number}.normed", axis=-1, epsilon=NORM_EPSILON)
         h = graph.leaky(h, f"trunk{number}.out", slope=SLOPE)
-    return graph.add("Mul", [h, graph.constant("code_gain", np.array(_CODE_GAIN, np.float32))], "code")
+    return graph.add("Mul", [h, graph.constant("code_gain", np.array(CODE_GAIN, np.float32))], "code")
 
 
-def _depthwise(graph: Graph, code: str, i: int, injection: CompactInjection) -> str:
+def _depthwise(graph: Graph, code: str, i: int, net: Arrays) -> str:
     """``(C, k * k)`` kernels of unit norm times a gain."""
-    channels, side = injection.SHAPES[i]
-    own = _linear(graph, _linear(graph, code, f"low.{i}", cast(Any, injection.low[i])), f"head.{i}",
-                  cast(Any, injection.head[i]))  # fmt: skip
+    channels, side = KERNEL_SHAPES[i]
+    own = _linear(graph, net, _linear(graph, net, code, f"low.{i}", f"low.{i}"), f"head.{i}", f"head.{i}")
     own = graph.add("Reshape", [own, graph.integers(f"shape.{i}", channels, side * side)], f"own.{i}")
-    base = graph.constant(f"base.{i}", injection.base[i].detach().numpy())
-    unit = _unit_rows(graph, graph.add("Add", [base, own], f"kernels.{i}"), f"unit.{i}", injection.NORM_EPSILON)
-    gain = graph.constant(f"gain.{i}", injection.gain[i].detach().numpy()[:, None])
+    base = graph.constant(f"base.{i}", net[f"base.{i}"])
+    unit = _unit_rows(graph, graph.add("Add", [base, own], f"kernels.{i}"), f"unit.{i}", KERNEL_EPSILON)
+    gain = graph.constant(f"gain.{i}", net[f"gain.{i}"][:, None])
     return graph.add("Mul", [unit, gain], f"depthwise.{i}")
 
 
-def _pointwise(graph: Graph, code: str, i: int, injection: CompactInjection) -> str:
+def _pointwise(graph: Graph, code: str, i: int, net: Arrays) -> str:
     """``(C_out, C_in)`` modulated kernels; see :func:`~mobilefaceswap_core.student.injection.modulate`."""
-    scale = _linear(graph, code, f"style.{i}", cast(Any, injection.style[i]))
+    scale = _linear(graph, net, code, f"style.{i}", f"style.{i}")
     scale = graph.add("Add", [scale, graph.constant(f"unscaled.{i}", np.array(1, np.float32))], f"scale.{i}")
-    mixed_out = graph.constant(f"mix_out.{i}", injection.mix_out[i].detach().numpy())
-    mixed_in = graph.constant(f"mix_in.{i}", injection.mix_in[i].detach().numpy())
-    strength = _linear(graph, code, f"mix.{i}", cast(Any, injection.mix[i]))
+    mixed_out = graph.constant(f"mix_out.{i}", net[f"mix_out.{i}"])
+    mixed_in = graph.constant(f"mix_in.{i}", net[f"mix_in.{i}"])
+    strength = _linear(graph, net, code, f"mix.{i}", f"mix.{i}")
     own = graph.add("MatMul", [graph.add("Mul", [mixed_out, strength], f"mix_scaled.{i}"), mixed_in], f"mixed.{i}")
-    base = graph.constant(f"pointwise_base.{i}", injection.pointwise[i].detach().numpy())
+    base = graph.constant(f"pointwise_base.{i}", net[f"pointwise.{i}"])
     weight = graph.add("Add", [base, own], f"pointwise_own.{i}")
     scaled = graph.add("Mul", [weight, scale], f"modulated.{i}")
-    return _unit_rows(graph, scaled, f"pointwise.{i}", injection.MODULATION_EPSILON)
+    return _unit_rows(graph, scaled, f"pointwise.{i}", MODULATION_EPSILON)
 
 
 def _unit_rows(graph: Graph, x: str, name: str, epsilon: float) -> str:

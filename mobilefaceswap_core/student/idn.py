@@ -17,13 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Official layout, `UNet.__init__`.
-ENCODER_CHANNELS = (3, 32, 64, 128, 256, 512)
-DECODER_IN_CHANNELS = (512, 512, 256, 128)
-DECODER_OUT_CHANNELS = (256, 128, 64, 32)
-MASK_CHANNELS = (512, 128, 64, 32, 8, 2)
-ENCODER_KERNEL, DECODER_KERNEL = 4, 3
-SLOPE = 0.1  # of every LeakyReLU
+from .layout import DECODER_OUT_CHANNELS, MASK_CHANNELS, SLOPE
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,17 +20,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .idn import (
+from .idn import IdnWeights
+from .layout import (
+    CODE_GAIN,
     DECODER_IN_CHANNELS,
-    DECODER_KERNEL,
     DECODER_OUT_CHANNELS,
+    EMBEDDING,
     ENCODER_CHANNELS,
-    ENCODER_KERNEL,
+    KERNEL_SHAPES,
+    MODULATION_EPSILON,
+    NORM_EPSILON,
     SLOPE,
-    IdnWeights,
 )
 
-EMBEDDING = 512  # length of the identity embedding, and channels of the identity feature map
 MAP_SIDE = 7  # side of the feature map of a 112-px recogniser
 _MIX = "injection.mix."  # state names in a whole network
 _MIXING = (_MIX, "injection.mix_in.", "injection.mix_out.")
@@ -177,8 +179,7 @@ class IdentityTrunk(nn.Module):
         m = ((self.reduce(feature_map) - self.map_mean) / self.map_std).flatten(1)
         h = torch.cat([e, F.leaky_relu(self.map_in(m), SLOPE)], 1)
         h = F.leaky_relu(self.norm1(self.linear1(h)), SLOPE)
-        # LeakyReLU of a unit normal has a root mean square of about 0.71; 1.4 brings the code back to about 1.
-        return F.leaky_relu(self.norm2(self.linear2(h)), SLOPE) * 1.4
+        return F.leaky_relu(self.norm2(self.linear2(h)), SLOPE) * CODE_GAIN
 
 
 class CompactInjection(InjectionNetwork):
@@ -189,13 +190,7 @@ class CompactInjection(InjectionNetwork):
     """
 
     CODE, RANK, MIX_RANK = 512, 64, 32
-    NORM_EPSILON = 1e-4  # keeps the gradient of a vanishing kernel bounded
-    MODULATION_EPSILON = 1e-8  # float32-safe form of the official 1e-16
-    # (channels, kernel side) of the nine depthwise stages: encoder, then decoder.
-    SHAPES = (
-        *((c, ENCODER_KERNEL) for c in ENCODER_CHANNELS[:-1]),
-        *((c, DECODER_KERNEL) for c in DECODER_IN_CHANNELS),
-    )
+    SHAPES = KERNEL_SHAPES
 
     def __init__(self) -> None:
         super().__init__()
@@ -245,13 +240,13 @@ class CompactInjection(InjectionNetwork):
         channels, side = self.SHAPES[stage]
         own = self.head[stage](self.low[stage](code)).float().view(-1, channels, side * side)
         kernels = self.base[stage][None].float() + own
-        kernels = kernels * torch.rsqrt(kernels.square().sum(2, keepdim=True) + self.NORM_EPSILON)
+        kernels = kernels * torch.rsqrt(kernels.square().sum(2, keepdim=True) + NORM_EPSILON)
         return (kernels * self.gain[stage][None, :, None]).view(-1, channels, side, side)
 
     def _pointwise(self, stage: int, code: Tensor) -> Tensor:
         strength = self.mix[stage](code)  # (N, rank)
         mixed = self.pointwise[stage] + (self.mix_out[stage] * strength[:, None, :]) @ self.mix_in[stage]
-        return modulate(mixed, self.style[stage](code), epsilon=self.MODULATION_EPSILON)
+        return modulate(mixed, self.style[stage](code), epsilon=MODULATION_EPSILON)
 
 
 def with_mixing(tensors: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ..errors import ImageError, OptionError, WeightsError
 from ..files.digest import file_sha256
-from ..identity.arcface import ArcFaceIrSe
-from ..identity.encoder import ARCFACE_CONTRACT, IdentityEncoder, load_identity_encoder, to_unit_tensor
+from ..runtime.tensors import to_pixels, to_planes
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, CropSpec, SwappedCrop
 from ..weights.load import load_into, load_tensors, read_safetensors, spec_of
-from .backends import IdnRunner, choose_backend
-from .idn import IdnWeights
-from .injection import with_mixing
-from .network import MobileFaceSwapNet
-from .official import NETWORK_FILE, RECOGNISER_FILE
+from .backends import IdnBackend, IdnRunner, backend_name, choose_backend
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..identity.encoder import IdentityEncoder
+    from .idn import IdnWeights
+    from .network import MobileFaceSwapNet
+
+_STUDENT = "student_224"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,14 +33,19 @@ class StudentCondition:
     """What the photos of one person become.
 
     Attributes:
-        weights: the predicted kernels, one source.
+        predict: gives :attr:`weights`.
         embedding: ``(512,)`` unit embedding they were predicted from, read-only.
         run: the IDN with these kernels baked in, for the backend in use.
     """
 
-    weights: IdnWeights
+    predict: Callable[[], IdnWeights]
     embedding: NDArray[np.float32]
     run: IdnRunner
+
+    @property
+    def weights(self) -> IdnWeights:
+        """The predicted kernels, one source, as PyTorch's tensors."""
+        return self.predict()
 
 
 class Student:
@@ -63,10 +70,12 @@ class Student:
         device: torch.device | str = "cpu",
         threads: int | None = None,
     ) -> None:
+        import torch
+
         self.device = torch.device(device)
         self.network = network.to(self.device).eval().requires_grad_(False)
         self.encoder = encoder
-        self.backend = choose_backend(backend, network.idn, device=self.device, threads=threads)
+        self.backend: IdnBackend = choose_backend(backend, network.idn, device=self.device, threads=threads)
         self._info = replace(info, device=self.backend.label)
 
     @property
@@ -81,15 +90,18 @@ class Student:
         Raises:
             ImageError: no photo, or a crop of another size.
         """
-        if not sources:
-            raise ImageError("No source photo was given; at least one is needed.")
+        import torch
+        import torch.nn.functional as F
+
+        from ..identity.encoder import to_unit_tensor
+
         with torch.inference_mode():
-            embeddings, maps = self.encoder(to_unit_tensor(torch.from_numpy(self._stack(sources)), self.device))
+            embeddings, maps = self.encoder(to_unit_tensor(torch.from_numpy(self._photos(sources)), self.device))
             embedding = F.normalize(embeddings.mean(0, keepdim=True), dim=1)
             weights = self.network.condition(embedding, maps.mean(0, keepdim=True))
         vector = embedding[0].cpu().numpy().copy()
         vector.setflags(write=False)
-        return StudentCondition(weights, vector, self.backend.bake(weights))
+        return StudentCondition(lambda: weights, vector, self.backend.bake(weights))
 
     def swap(self, targets: Sequence[AlignedFace], conditions: Sequence[StudentCondition]) -> list[SwappedCrop]:
         """Swap a batch; targets of the same source share one call of the network."""
@@ -99,16 +111,20 @@ class Student:
             raise OptionError(
                 f"Got {len(conditions)} conditions for {len(targets)} targets; give one, or one per target."
             )
-        crops = self._stack(targets).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+        crops = to_planes(self._stack(targets))
         per_target = list(conditions) * (len(targets) if len(conditions) == 1 else 1)
         swapped: list[SwappedCrop | None] = [None] * len(targets)
         for condition in {id(c): c for c in per_target}.values():
             chosen = [i for i, c in enumerate(per_target) if c is condition]
             faces, masks = condition.run(crops[chosen])
-            images = np.clip(np.rint(faces * 255), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
-            for i, image, mask in zip(chosen, images, masks[:, 0], strict=True):
-                swapped[i] = SwappedCrop(np.ascontiguousarray(image), np.ascontiguousarray(mask))
+            for i, image, mask in zip(chosen, to_pixels(faces), masks[:, 0], strict=True):
+                swapped[i] = SwappedCrop(image, np.ascontiguousarray(mask))
         return [crop for crop in swapped if crop is not None]
+
+    def _photos(self, sources: Sequence[AlignedFace]) -> NDArray[np.uint8]:
+        if not sources:
+            raise ImageError("No source photo was given; at least one is needed.")
+        return self._stack(sources)
 
     def _stack(self, faces: Sequence[AlignedFace]) -> NDArray[np.uint8]:
         side = self._info.crop.size_px
@@ -126,18 +142,44 @@ def load_student(
 ) -> Student:
     """The student that ships, or one trained elsewhere in the same layout.
 
+    What ships needs no PyTorch on a CPU, unless the backend is PyTorch or somebody asks for its modules.
+
     Args:
         path: a safetensors file of :meth:`MobileFaceSwapNet.compact`; the shipped weights if not given.
     """
-    network = MobileFaceSwapNet.compact()
-    spec = spec_of("student_224")
-    if path is None:
-        tensors, files = load_tensors(spec.name), {file.name: file.sha256 for file in spec.files}
-    else:
-        tensors, files = read_safetensors([path]), {path.name: file_sha256(path)}
-    load_into(network, with_mixing(tensors, network), what=spec.name if path is None else str(path))
-    encoder_spec = spec_of("encoder_mobilefacenet")
-    info = SwapperInfo(
+    name = backend_name(backend, device=device)
+    if path is None and name != "torch":
+        from .light import LightStudent
+
+        return LightStudent(student_info(), backend=name, threads=threads)
+    from ..identity.encoder import load_identity_encoder
+
+    return Student(
+        student_network(path), load_identity_encoder(device), student_info(path), backend=name, device=device,
+        threads=threads,
+    )  # fmt: skip
+
+
+def student_network(path: Path | None = None) -> MobileFaceSwapNet:
+    """The network that ships, or one of a safetensors file of the same layout.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or holds another network.
+    """
+    from .injection import with_mixing
+    from .network import MobileFaceSwapNet
+
+    network, name = MobileFaceSwapNet.compact(), _STUDENT
+    tensors = load_tensors(name) if path is None else read_safetensors([path])
+    load_into(network, with_mixing(tensors, network), what=name if path is None else str(path))
+    return network
+
+
+def student_info(path: Path | None = None) -> SwapperInfo:
+    """What :func:`load_student` says of itself."""
+    spec, encoder_spec = spec_of(_STUDENT), spec_of("encoder_mobilefacenet")
+    files = {file.name: file.sha256 for file in spec.files} if path is None else {path.name: file_sha256(path)}
+    return SwapperInfo(
         name="student",
         title="MobileFaceSwap, compact injection network, trained by this project",
         crop=CropSpec(224, "arcface", "similarity"),
@@ -146,7 +188,6 @@ def load_student(
         weights_sha256=files | {file.name: file.sha256 for file in encoder_spec.files},
         match_detail=True,
     )
-    return Student(network, load_identity_encoder(device), info, backend=backend, device=device, threads=threads)
 
 
 def load_official(
@@ -157,6 +198,12 @@ def load_official(
     Raises:
         WeightsError: a file is missing or holds another network.
     """
+    from ..identity.arcface import ArcFaceIrSe
+    from ..identity.contract import ARCFACE_CONTRACT
+    from ..identity.encoder import IdentityEncoder
+    from .network import MobileFaceSwapNet
+    from .official import NETWORK_FILE, RECOGNISER_FILE
+
     network, recogniser = MobileFaceSwapNet.official(), ArcFaceIrSe()
     modules: dict[str, Any] = {NETWORK_FILE: network, RECOGNISER_FILE: recogniser}
     for name, module in modules.items():

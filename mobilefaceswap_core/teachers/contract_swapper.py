@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from ..errors import ImageError, OptionError, WeightsError
 from ..faces.geometry import recut
 from ..files.digest import file_sha256
-from ..identity.encoder import MOBILEFACENET_CONTRACT, load_identity_encoder
+from ..identity.contract import MOBILEFACENET_CONTRACT
+from ..identity.encoder import load_identity_encoder
 from ..runtime.sessions import device_of, open_session
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, CropSpec, Image, SwappedCrop

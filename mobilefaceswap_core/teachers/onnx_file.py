@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from ..errors import ImageError, OptionError, WeightsError
 from ..faces.geometry import recut
 from ..files.digest import file_sha256
-from ..identity.encoder import MOBILEFACENET_CONTRACT, load_identity_encoder
+from ..identity.contract import MOBILEFACENET_CONTRACT
+from ..identity.encoder import load_identity_encoder
 from ..runtime.sessions import device_of, open_session
 from ..student.export import KINDS_WITH_SOURCE, is_export, load_conditioned_onnx, stated_crop
 from ..swapper import Swapper, SwapperInfo

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ..files.digest import file_sha256
 from ..identity.arcface import ArcFaceIrSe
-from ..identity.encoder import ARCFACE_CONTRACT
+from ..identity.contract import ARCFACE_CONTRACT
 from ..swapper import SwapperInfo
 from ..types import CropSpec, Image
 from ..weights.load import load_into

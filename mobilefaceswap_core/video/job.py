@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..blend.finish import FaceMemories, finish
 from ..detect.few import LargestFaces
@@ -17,7 +17,6 @@ from ..errors import Cancelled, OptionError, OutputError
 from ..faces.numbers import PEOPLE_COUNT, number_of
 from ..files.atomic import check_file_place
 from ..files.places import Place, check_places
-from ..identity.encoder import IdentityEncoder
 from ..marking import MarkReport, finish_file, tags_of_clip
 from ..pipeline import Pipeline, Source, unusable
 from ..runtime.budget import Budget, Spending
@@ -32,6 +31,9 @@ from .report import VideoEvent, VideoReport
 from .stages import StageTime, run_stages
 from .tracking import TrackedFace, Tracker, follow_largest, same_place
 from .writer import Writer, names_images, open_writer
+
+if TYPE_CHECKING:
+    from ..identity.encoder import IdentityEncoder
 
 _EVENT_S = 0.2  # progress is told this often
 _DEPTH = 4  # frames that may wait between two stages: five queues of 4K frames stay under 1 GB

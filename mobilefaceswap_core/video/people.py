@@ -6,6 +6,7 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,13 @@ from ..detect import Detector
 from ..detect.few import LargestFaces
 from ..errors import Cancelled
 from ..faces.geometry import align_face
-from ..identity.encoder import IdentityEncoder
 from ..runtime.budget import Budget, Spending
 from ..types import Face, Image
 from .reader import open_clip
 from .tracking import TrackedFace
+
+if TYPE_CHECKING:
+    from ..identity.encoder import IdentityEncoder
 
 # Cosine similarities of the shipped encoder: photos of one person lie above 0.35 as a rule, strangers below.
 SAME_PERSON = 0.35

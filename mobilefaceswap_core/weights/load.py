@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import WeightsError
 from ..files.digest import file_sha256
@@ -75,6 +78,18 @@ def load_tensors(name: str, *, folder: Path = FILES) -> dict[str, torch.Tensor]:
         WeightsError: a file is missing, is not the expected one, or two shards hold the same tensor.
     """
     return read_safetensors(weights_paths(name, folder=folder))
+
+
+def load_arrays(name: str, *, folder: Path = FILES) -> dict[str, NDArray[np.float32]]:
+    """All tensors of a shipped network of one float file as float32 arrays: what :func:`load_tensors` gives, without PyTorch.
+
+    Raises:
+        WeightsError: the file is missing or is not the expected one.
+    """
+    from safetensors.numpy import load_file
+
+    arrays: dict[str, NDArray[Any]] = load_file(weights_path(name, folder=folder))
+    return {key: array.astype(np.float32) for key, array in arrays.items()}
 
 
 def parts_of(path: Path) -> list[Path]:

@@ -28,7 +28,7 @@ from mobilefaceswap_core.blend.paste import paste_back
 from mobilefaceswap_core.blend.texture import add_texture, texture_gate
 from mobilefaceswap_core.detect.detector import keep_best
 from mobilefaceswap_core.detect.landmarks import crop_from_region, upright_extent
-from mobilefaceswap_core.detect.lite import windows
+from mobilefaceswap_core.detect.windows import windows
 from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix, warp_to_crop
 from mobilefaceswap_core.student.export import FORMAT
 from mobilefaceswap_core.types import CropSpec

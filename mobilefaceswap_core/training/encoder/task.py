@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from ...identity.encoder import INPUT_PX, MOBILEFACENET_CONTRACT
+from ...identity.contract import INPUT_PX, MOBILEFACENET_CONTRACT
 from ...identity.mobilefacenet import MobileFaceNet
 from ..data import augment
 from ..data.faces import Faces, split

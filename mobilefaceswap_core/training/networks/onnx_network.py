@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...errors import BackendError, OptionError
-from ...identity.encoder import INPUT_PX, load_identity_encoder
+from ...identity.contract import INPUT_PX
+from ...identity.encoder import load_identity_encoder
 from ...weights.load import weights_path
 from .onnx_layers import OnnxLayers, runs_here
 

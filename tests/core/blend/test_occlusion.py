@@ -8,7 +8,8 @@ import torch
 
 from mobilefaceswap_core.blend.mask import refine_mask
 from mobilefaceswap_core.blend.occlusion import SteadyOcclusion, guided, load_occlusion, visible_weight
-from mobilefaceswap_core.blend.occlusion_network import OcclusionNet, folded, occlusion_graph, unfolded
+from mobilefaceswap_core.blend.occlusion_graph import RIM_PX, occlusion_graph
+from mobilefaceswap_core.blend.occlusion_network import OcclusionNet, folded, unfolded
 from mobilefaceswap_core.errors import ImageError, OptionError, WeightsError
 from mobilefaceswap_core.faces.landmarks68 import BROWS, JAW, MOUTH
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
@@ -117,7 +118,8 @@ def test_folding_norms_and_writing_the_graph_keep_the_function() -> None:
         occlusion_graph(network).SerializeToString(), providers=["CPUExecutionProvider"]
     )
     (got,) = session.run(None, {"crop": crops.numpy()})
-    assert np.abs(got - torch.sigmoid(wanted).numpy()).max() < 1e-5
+    inner = np.s_[..., RIM_PX:-RIM_PX, RIM_PX:-RIM_PX]
+    assert np.abs(got - torch.sigmoid(wanted).numpy())[inner].max() < 1e-5
 
 
 def test_putting_norms_back_keeps_the_function_in_training_and_in_evaluation() -> None:
@@ -206,3 +208,20 @@ def test_every_second_frame_of_a_clip_is_carried_and_never_two_in_a_row() -> Non
     steady(spot, moved, time_s=0.08)
     assert steady.carried(moved, time_s=0.2) is None  # ten frames a second: a hand has gone too far
     assert steady.carried(moved, time_s=0.12) is not None
+
+
+def test_a_face_at_rest_is_looked_at_every_fifth_frame_and_at_once_when_something_enters() -> None:
+    crop = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    entered = crop.copy()
+    entered[:24, 100:124] = 0
+
+    def looks(crops: list[np.ndarray]) -> list[int]:
+        steady, looked = SteadyOcclusion(), []
+        for number, shown in enumerate(crops):
+            if steady.carried(IDENTITY, time_s=number / 25, target=shown) is None:
+                steady(np.zeros((8, 8), np.float32), IDENTITY, time_s=number / 25)
+                looked.append(number)
+        return looked
+
+    assert looks([crop] * 12) == [0, 5, 10]
+    assert looks([crop] * 2 + [entered] * 5) == [0, 2]

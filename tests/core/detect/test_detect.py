@@ -13,7 +13,7 @@ import pytest
 from mobilefaceswap_core.detect import DETECTORS, Detector, available_detectors, load_detector, sort_faces
 from mobilefaceswap_core.detect.detector import Lenient, enlarge_points, keep_best, shrink
 from mobilefaceswap_core.detect.landmarks import crop_from_landmarks
-from mobilefaceswap_core.detect.lite import windows
+from mobilefaceswap_core.detect.windows import windows
 from mobilefaceswap_core.errors import BackendError, ImageError, OptionError
 from mobilefaceswap_core.faces.geometry import five_from_68, invert, transform_points
 from mobilefaceswap_core.faces.landmarks68 import MIRROR_68
@@ -395,3 +395,28 @@ def test_a_lower_threshold_finds_no_fewer_faces_and_the_usual_one_finds_the_usua
 def test_a_threshold_that_is_none_is_refused(lite, astronaut, least):
     with pytest.raises(OptionError, match="at most 1"):
         lite.search(astronaut, least=least)
+
+
+def test_the_network_of_any_size_is_the_file_that_ships_at_its_own_size(group):
+    import onnxruntime
+
+    from mobilefaceswap_core.detect.ultraface import HEIGHT, WIDTH, UltraFace
+
+    path = weights_path("detector_ultraface_rfb320")
+    picture = cv2.resize(group, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    tensor = ((picture.astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None]
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    scores, boxes = session.run(["scores", "boxes"], {"input": tensor})
+    own_boxes, own_scores = UltraFace(path).find(picture)
+    np.testing.assert_allclose(own_scores, scores[0, :, 1], atol=1e-5)
+    np.testing.assert_allclose(own_boxes, boxes[0] * [WIDTH, HEIGHT, WIDTH, HEIGHT], atol=1e-2)
+
+
+@pytest.mark.parametrize("size", [(1280, 960), (4000, 3000), (1000, 9000)])
+def test_each_look_shows_a_window_as_large_as_the_windows_of_its_level_would(size):
+    from mobilefaceswap_core.detect.windows import looks
+
+    shown = list(looks(*size, 2))
+    scales = {round(look.size_px[0] / (look.window[2] - look.window[0]), 2) for look in shown}
+    wanted = {round(min(320 / (x1 - x0), 240 / (y1 - y0)), 2) for x0, y0, x1, y1 in windows(*size, 2)}
+    assert scales <= wanted and max(scales) == max(wanted) and len(shown) < len(list(windows(*size, 2)))

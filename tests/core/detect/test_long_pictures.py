@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.detect.lite import LiteDetector, search_px, windows
+from mobilefaceswap_core.detect.lite import LiteDetector
+from mobilefaceswap_core.detect.windows import search_px, windows
 from tests.fakes.clips import head, textured
 
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 from mobilefaceswap_core.errors import BackendError, ImageError, OptionError
 from mobilefaceswap_core.runtime.devices import choose_device
+from mobilefaceswap_core.student import backends
 from mobilefaceswap_core.student.backends import BACKENDS, choose_backend
 from mobilefaceswap_core.student.graph import graph_input, idn_graph
 from mobilefaceswap_core.student.swapper import load_student
@@ -116,3 +117,12 @@ def test_unknown_backends_and_absent_devices_are_refused(student) -> None:
     if not torch.cuda.is_available():
         with pytest.raises(BackendError, match="usable: cpu"):
             choose_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "installed", "wanted"), [(True, True, "openvino"), (True, False, "auto"), (False, True, "auto")]
+)
+def test_many_frames_run_in_openvino_where_it_is_faster(monkeypatch, bfloat16, installed, wanted) -> None:
+    monkeypatch.setattr(backends, "computes_bfloat16", lambda: bfloat16)
+    monkeypatch.setattr(backends, "find_spec", lambda name: object() if installed else None)
+    assert backends.clip_backend(device="cpu") == wanted

@@ -11,8 +11,9 @@ import torch.nn.functional as F
 
 from mobilefaceswap_core.identity.arcface import ArcFaceIrSe
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
-from mobilefaceswap_core.student.idn import ENCODER_CHANNELS, IdnWeights, dynamic_depthwise, dynamic_pointwise
+from mobilefaceswap_core.student.idn import IdnWeights, dynamic_depthwise, dynamic_pointwise
 from mobilefaceswap_core.student.injection import CompactInjection, modulate, with_mixing
+from mobilefaceswap_core.student.layout import ENCODER_CHANNELS
 from mobilefaceswap_core.student.network import MobileFaceSwapNet
 from mobilefaceswap_core.student.parity import TOLERANCE, seeded_network
 from mobilefaceswap_core.weights import load_tensors
