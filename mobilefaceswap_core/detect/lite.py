@@ -27,6 +27,7 @@ from ..runtime.sessions import device_of, open_session
 from ..types import Face, Image, Points
 from ..weights import WEIGHTS, weights_path
 from .detector import (
+    CONFIRMED,
     DetectorInfo,
     Order,
     check_order,
@@ -43,6 +44,7 @@ _MEAN, _STD = 127.0, 128.0
 _OVERLAP = 0.35  # non-maximum suppression, from the network's authors
 _INSIDE = 0.65  # a box lying this far inside a better one is a part of the same face, cut by a window
 _SEARCH_PX = 2560  # longest side that is searched: eight network widths
+_LEVELS = 2  # windows of a large photo: 2 x 2, then 4 x 4
 _WINDOW = 0.58  # window over picture, per level: two windows side by side share 16 % of the picture
 _SMALLEST_WINDOW_PX = 480  # below, a window shows the network an enlargement
 _LONG = 2.5  # sides in this ratio make a picture a long one; the widest films have 2.4
@@ -53,7 +55,6 @@ _QUARTER_TURNS = (1, 3, 2)  # tried in this order when an upright search finds n
 _CANDIDATE = 0.35  # worth a second look
 _SURE = 0.99  # upright faces above it need no second look
 _TURNED = 0.9  # in a turned picture a candidate needs this much, and a second look
-_CONFIRMED = 0.9  # lowest score over the second looks
 _LOOK_SHARES = (0.45, 0.3, 0.6)  # size of the landmarks' extent in each second look, as a fraction of its height
 
 
@@ -66,7 +67,7 @@ class LiteDetector:
         turn: try quarter turns when nothing or mostly lying faces are found.
     """
 
-    def __init__(self, *, device: str = "auto", levels: int = 2, turn: bool = True, reason: str = "") -> None:
+    def __init__(self, *, device: str = "auto", levels: int = _LEVELS, turn: bool = True, reason: str = "") -> None:
         path = weights_path("detector_ultraface_rfb320")
         self._session = open_session(path, device=device)
         self._input = self._session.get_inputs()[0].name
@@ -88,7 +89,12 @@ class LiteDetector:
 
     def detect(self, image: Image, *, order: Order = "left_to_right") -> list[Face]:
         """See :meth:`Detector.detect`."""
-        return self.search(image, least=_CONFIRMED, order=order)
+        return self.search(image, least=CONFIRMED, order=order)
+
+    def detect_closely(self, image: Image, *, order: Order = "left_to_right") -> list[Face]:
+        """See :meth:`~.detector.Close.detect_closely`: windows are searched too, also where ``levels`` leaves them out."""
+        check_order(order)
+        return sort_faces(self._faces(check_image(image), levels=_LEVELS), order)
 
     def search(self, image: Image, *, least: float, order: Order = "left_to_right") -> list[Face]:
         """See :meth:`~.detector.Lenient.search`; 0.9 is what :meth:`detect` asks for."""
@@ -97,7 +103,7 @@ class LiteDetector:
             raise OptionError(f"A least score of {least} was asked for; wanted more than 0 and at most 1, such as 0.9.")
         image = check_image(image)
         candidate, turned = min(_CANDIDATE, least), min(_TURNED, least)
-        faces = self._faces(image, candidate=candidate, sure=_SURE, least=least)
+        faces = self._faces(image, candidate=candidate, least=least)
         if self._turn and not faces:
             searches = (
                 self._turned_faces(image, turns, candidate=turned, sure=1.0, least=least) for turns in _QUARTER_TURNS
@@ -124,13 +130,10 @@ class LiteDetector:
         return self._landmarks.from_box(image, face.box)
 
     def confirm(self, image: Image, landmarks: Points) -> float:
-        """How sure the detector is that there is a face at these landmarks, in [0, 1]; below 0.9 there is none.
-
-        Up to three runs of the detector, the first of which usually decides. For trackers.
-        """
+        """See :meth:`~.detector.Close.confirm`. Up to three runs of the network, the first of which usually decides."""
         return min(self._looks(check_image(image), landmarks))
 
-    def _looks(self, image: Image, landmarks: Points, least: float = _CONFIRMED) -> Iterator[float]:
+    def _looks(self, image: Image, landmarks: Points, least: float = CONFIRMED) -> Iterator[float]:
         """Scores of the second looks, ending with the first that is too low."""
         angle, frame_from_upright, low, high = upright_extent(landmarks)
         extent = float(np.sqrt(np.prod(np.maximum(high - low, 1.0))))
@@ -148,8 +151,16 @@ class LiteDetector:
             if score < least:
                 return
 
-    def _faces(self, image: Image, *, candidate: float, sure: float, least: float) -> list[Face]:
-        boxes, scores = self._boxes(image, candidate)
+    def _faces(
+        self,
+        image: Image,
+        *,
+        candidate: float = _CANDIDATE,
+        sure: float = _SURE,
+        least: float = CONFIRMED,
+        levels: int | None = None,
+    ) -> list[Face]:
+        boxes, scores = self._boxes(image, candidate, self._levels if levels is None else levels)
         faces: list[Face] = []
         for box, score in zip(boxes, scores, strict=True):
             landmarks, doubt = self._landmarks.from_box(image, box)
@@ -169,12 +180,10 @@ class LiteDetector:
         faces = self._faces(turned, candidate=candidate, sure=sure, least=least)
         return [_turned_back(face, turns, image.shape) for face in faces]
 
-    def _boxes(self, image: Image, candidate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _boxes(self, image: Image, candidate: float, levels: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Boxes ``(N, 4)`` in image pixels and scores ``(N,)``, best first."""
         small, ratio = shrink(image, search_px(image.shape[1], image.shape[0]))
-        found = [
-            self._search(small, window, candidate) for window in windows(small.shape[1], small.shape[0], self._levels)
-        ]
+        found = [self._search(small, window, candidate) for window in windows(small.shape[1], small.shape[0], levels)]
         boxes, scores = np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
         keep = keep_best(boxes, scores, overlap=_OVERLAP, inside=_INSIDE)
         return enlarge_points(boxes[keep], ratio), scores[keep]
