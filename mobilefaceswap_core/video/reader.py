@@ -14,6 +14,7 @@ from ..errors import VideoError
 from ..files.formats import format_of, format_of_file
 from ..files.frames import orientation_of_frame
 from ..files.media import bound_decoder, check_frame, length_s, open_media, picture_stream
+from ..files.ordinary import check_ordinary
 from ..files.places import is_pattern
 from ..runtime.budget import Budget, Spending
 from .clip import WHOLE, Clip, ClipInfo, Part
@@ -44,10 +45,9 @@ def open_clip(path: str | Path, *, spent: Spending | None = None, part: Part = W
         return ImageFiles(path, spent, part)
     if not path.exists():
         raise VideoError(f"{path} does not exist; wanted a video file. Check the path.")
+    check_ordinary(path, error=VideoError, wanted="a video file")
     if path.stat().st_size == 0:
         raise VideoError(f"{path} is empty (0 bytes); wanted a video file. Download or copy it again.")
-    if not path.is_file():
-        raise VideoError(f"{path} is no ordinary file; wanted a video file. Save it to one first.")
     if _is_animation(path):
         return Animation(path, spent, part)
     return MediaFile(path, spent, part)
