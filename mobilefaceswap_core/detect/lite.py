@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError
-from ..faces.geometry import warp_to_crop
 from ..files.images import check_image
 from ..runtime.sessions import device_of, open_session
 from ..types import Face, Image, Points
@@ -37,7 +36,15 @@ from .detector import (
     shrink,
     sort_faces,
 )
-from .landmarks import NO_DOUBT, LandmarkNetwork, crop_from_region, upright_angle, upright_extent
+from .landmarks import (
+    NO_DOUBT,
+    LandmarkNetwork,
+    crop_from_region,
+    is_cut,
+    upright_angle,
+    upright_extent,
+    view_of_face,
+)
 
 _WIDTH, _HEIGHT = 320, 240  # the network's input
 _MEAN, _STD = 127.0, 128.0
@@ -141,7 +148,7 @@ class LiteDetector:
         for share in _LOOK_SHARES:
             in_look = share * _HEIGHT
             sides = np.full(2, extent * _WIDTH / in_look)
-            view = warp_to_crop(image, crop_from_region(centre, sides, angle, _WIDTH), _WIDTH)
+            view = view_of_face(image, landmarks, crop_from_region(centre, sides, angle, _WIDTH), _WIDTH)
             scores, corners = self._run(view[(_WIDTH - _HEIGHT) // 2 : (_WIDTH + _HEIGHT) // 2])
             offsets = np.abs((corners[:, :2] + corners[:, 2:]) / 2 - [_WIDTH / 2, _HEIGHT / 2]).max(1)
             sizes = np.sqrt(np.prod(np.clip(corners[:, 2:] - corners[:, :2], 0, None), 1)) / in_look
@@ -164,7 +171,7 @@ class LiteDetector:
         faces: list[Face] = []
         for box, score in zip(boxes, scores, strict=True):
             landmarks, doubt = self._landmarks.from_box(image, box)
-            if not _agrees(box, landmarks):
+            if not _agrees(box, landmarks, image.shape):
                 continue
             if score < sure or doubt > NO_DOUBT:
                 score = min(self._looks(image, landmarks, least))
@@ -270,9 +277,14 @@ def _cut_by_window(
     return cut | ((boxes[:, 3] > bottom - margin_px) & (bottom < shape[0]))
 
 
-def _agrees(box: NDArray[np.float64], landmarks: Points) -> bool:
+def _agrees(box: NDArray[np.float64], landmarks: Points, shape: tuple[int, ...]) -> bool:
     """Whether the landmarks stayed in the box: on something that is no face they wander off or collapse."""
-    _, _, low, high = upright_extent(landmarks)
+    if is_cut(landmarks, shape):  # a box shows what is to be seen of a face; landmarks are those of the whole
+        most = np.array([shape[1] - 1, shape[0] - 1], np.float64)
+        box, landmarks = np.clip(box, 0, np.tile(most, 2)), np.clip(landmarks, 0, most)
+        low, high = landmarks.min(0), landmarks.max(0)
+    else:
+        _, _, low, high = upright_extent(landmarks)
     extent = float(np.sqrt(np.prod(high - low)))
     side = max(float(np.sqrt(np.prod(box[2:] - box[:2]))), 1e-6)
     offset = np.abs((landmarks.min(0) + landmarks.max(0)) / 2 - (box[:2] + box[2:]) / 2).max()

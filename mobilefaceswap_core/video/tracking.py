@@ -31,6 +31,7 @@ _SEARCH_FRAMES = 12  # after a loss every frame is searched: a face behind anoth
 _CLOSE_INTERVAL = 80
 _CLOSE_SOON = 24  # frames after a close look until a cut, or a small face that was lost, may have another one
 _FEW = 6  # small faces that are looked at one by one; for more of them a close look costs less
+_LEAST_INSIDE = 0.4  # of the landmarks; a face of which less is in the picture is found on few frames only
 _CUT_SIZE = (32, 18)
 _CUT_LEVELS = 28.0  # mean change of the shrunk frame, of 255; a hand passing the camera stays below
 _VELOCITY_SHARE = 0.7  # of the last step that is expected again
@@ -176,7 +177,7 @@ class Tracker:
         is_same = float((patch * track.patch).mean()) > _PATCH_SIMILARITY
         inside = _share_inside(points, image.shape)
         is_like_before = residual < _SHAPE_CHANGE and 1 / _SIZE_CHANGE < size < _SIZE_CHANGE
-        track.is_lost = not (is_same and is_like_before and inside > 0.5 and np.isfinite(points).all())
+        track.is_lost = not (is_same and is_like_before and inside > _LEAST_INSIDE and np.isfinite(points).all())
         track.step = points.mean(0) - before.mean(0)
         if not track.is_lost:
             track.face, track.patch = _moved(track.face, points), patch
