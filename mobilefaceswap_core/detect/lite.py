@@ -62,6 +62,9 @@ _QUARTER_TURNS = (1, 3, 2)  # tried in this order when an upright search finds n
 _CANDIDATE = 0.35  # worth a second look
 _SURE = 0.99  # upright faces above it need no second look
 _TURNED = 0.9  # in a turned picture a candidate needs this much, and a second look
+_CUT_DOUBT = (
+    0.09  # a face that the border cuts shows less of itself; of whole faces only those the wrong way up exceed it
+)
 _LOOK_SHARES = (0.45, 0.3, 0.6)  # size of the landmarks' extent in each second look, as a fraction of its height
 
 
@@ -171,7 +174,7 @@ class LiteDetector:
         faces: list[Face] = []
         for box, score in zip(boxes, scores, strict=True):
             landmarks, doubt = self._landmarks.from_box(image, box)
-            if not _agrees(box, landmarks, image.shape):
+            if not _agrees(box, landmarks, image.shape) or (is_cut(landmarks, image.shape) and doubt > _CUT_DOUBT):
                 continue
             if score < sure or doubt > NO_DOUBT:
                 score = min(self._looks(image, landmarks, least))

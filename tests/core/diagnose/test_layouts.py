@@ -53,7 +53,7 @@ def test_an_edge_leaves_the_share_of_a_face_that_is_said(crop, share):
         low, high = truth.min(0), truth.max(0)
         inside = (np.minimum(high, size) - np.maximum(low, 0)) / (high - low)
         assert inside[edge % 2] == pytest.approx(share) and inside[1 - edge % 2] == pytest.approx(1)
-        assert (low < 0, high > size)[edge // 2][edge % 2] == (share < 1)
+        assert (low < -0.5, high > size + 0.5)[edge // 2][edge % 2] == (share < 1)
 
 
 def test_a_selfie_shows_seven_people_of_seven_sizes_two_of_them_cut(crop, monkeypatch):

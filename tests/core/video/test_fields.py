@@ -70,7 +70,7 @@ def test_missing_times_stay_missing_and_sizes_may_change_on_the_way() -> None:
 
 
 def test_what_the_filter_refuses_is_said_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mobilefaceswap_core.video.fields._FILTER", "scale=w=0/0:h")
+    monkeypatch.setattr("mobilefaceswap_core.video.fields._FILTER", "null")
     with pytest.raises(VideoError, match="could not be deinterlaced"):
         list(deinterlaced(iter(woven(2)), BASE))
 

@@ -25,7 +25,7 @@ def far_away(index: int) -> Image:
     """1920 x 1080 with three people whose faces are some 37 px large."""
     frame = clips.textured((1920, 1080))
     for number, (x, y) in enumerate(PLACES):
-        small = cv2.resize(clips.head(number), (80, 80), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(clips.head(number), (64, 64), interpolation=cv2.INTER_AREA)
         place = np.s_[y - 60 : y + 60, x - 60 : x + 60]
         frame[place] = clips.laid_over(frame[place], small, (55 + 0.5 * index, 60))
     return frame
@@ -38,7 +38,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_small_faces_of_a_clip_are_swapped_on_every_frame(clip: Path, tmp_path: Path) -> None:
-    assert painter().detector.detect(clips.read_frames(clip)[0]) == []  # the quick look
+    assert painter().detector.detect(clips.read_frames(clip)[0]) == []  # a quick look
     options = VideoOptions(encode=EncodeOptions(preset="ultrafast"), swap=PLAIN)
     report = run_to_end(swap_video(painter(), clip, tmp_path / "out.mp4", painted(RED), options=options))
     assert report.faces_swapped == len(PLACES) * FRAMES
