@@ -13,7 +13,7 @@ import gradio as gr
 from PIL import Image as PillowImage
 from starlette.middleware import Middleware
 
-from mobilefaceswap_core.files.images import forget_other_formats
+from mobilefaceswap_core.files.opening import forget_other_formats
 
 from . import card, endpoints
 from .browser import serve

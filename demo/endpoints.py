@@ -25,7 +25,7 @@ from .messages import Visit, spoken_error
 from .texts import say
 from .ui.context import BACKGROUND, Context
 from .work.auditing import log_of
-from .work.clips import SwappedClip, check_clip, plain_report
+from .work.clips import SwappedClip, Writing, check_clip, plain_report
 from .work.evaluate import evaluate, read_run, table_rows
 from .work.services import Services
 from .work.verify import verify
@@ -54,18 +54,22 @@ def add(context: Context) -> None:
 def endpoint(function: Callable[..., Any], services: Services) -> Callable[..., Any]:
     """A function as Gradio offers it: services and visit filled in, files as plain values, errors in the caller's words."""
     signature = inspect.signature(function, eval_str=True)  # Gradio reads kinds, not their names
-    own = [each for each in list(signature.parameters.values())[2:] if each.name != "choices"]
-    chooses = "choices" in signature.parameters
+    known = list(signature.parameters.values())[2:]
+    place = next((place for place, each in enumerate(known) if each.name == "choices"), len(known))
+    own, later = known[:place], known[place + 1 :]  # who counts places finds each where it was
+    chooses = place < len(known)
     added = [_parameter(choice) for choice in OFFERED] if chooses else []
     request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=gr.Request)
-    parameters = [*own, *added, request]
+    parameters = [*own, *added, *later, request]
 
     def call(*values: Any) -> Any:
         *given, asked = values
         visit = Visit.of(asked)
         chosen = dict(zip((choice.name for choice in OFFERED), given[len(own) :], strict=False)) if chooses else {}
+        more = dict(zip((each.name for each in later), given[len(own) + len(added) :], strict=False))
+        more |= {"choices": chosen} if chooses else {}
         try:
-            return _plain(function(services, visit, *given[: len(own)], **({"choices": chosen} if chooses else {})))
+            return _plain(function(services, visit, *given[: len(own)], **more))
         except Exception as error:
             raise spoken_error(error, function.__name__, visit.language) from error
 
@@ -161,7 +165,7 @@ def swap_image(
 
 def swap_video(
     services: Services, visit: Visit, source: gr.FileData, target: gr.FileData, consent: bool, model: str = AUTO,
-    choices: Mapping[str, Any] = NOTHING_CHOSEN,
+    choices: Mapping[str, Any] = NOTHING_CHOSEN, deinterlace: bool = False,
 ) -> tuple[gr.FileData, dict]:  # fmt: skip
     """Put the source's face on everybody in a clip; its sound is kept.
 
@@ -170,18 +174,22 @@ def swap_video(
         target: clip to change.
         consent: true only if everyone shown agreed to this use.
         model: "auto", or a name that the page's model list shows.
+        deinterlace: make whole pictures of interlaced ones; they stay interlaced otherwise.
 
     Returns:
         The marked MP4, and its report: frames, frames without a face, faces swapped, speed.
     """
     admitted(services, visit, consent)
     photo, clip = uploaded(source, "source"), uploaded(target, "target")
+    if not isinstance(deinterlace, bool):
+        raise OptionError("deinterlace must be true or false.")
     check_clip(clip, services.settings, visit.language)
     stop = services.jobs.begin(visit.session, "api video")
     try:
         for event in services.swap_clip(
-            services.engine, [photo], clip, model=_model(model), stop=stop, choices=choices
-        ):
+            services.engine, [photo], clip, model=_model(model), stop=stop, choices=choices,
+            writing=Writing(deinterlace=deinterlace),
+        ):  # fmt: skip
             if isinstance(event, SwappedClip):
                 return served(event.path), plain_report(event.report)
     finally:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.files.ordinary import check_ordinary
 
 from .cells import original_cell
 from .estimates import Estimate, estimate
@@ -68,6 +69,7 @@ def groups_by_label(run: Path, labels: Path | None, column: str) -> dict[int, st
     """
     if labels is None:
         raise OptionError(f"--by {column}: give the labels with --labels FILE.csv, or --by {YAW}.")
+    check_ordinary(labels, error=OptionError, wanted="a CSV file")
     try:
         with labels.open(encoding="utf-8-sig", newline="") as handle:
             rows = list(csv.DictReader(handle))

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.files.ordinary import check_ordinary
 
 from .judges import DEFAULT_JUDGES
 from .present import with_all
@@ -110,6 +111,7 @@ def read_option_file(path: Path) -> dict[str, Any]:
     """
     if path.suffix.lower() not in (".toml", ".yaml", ".yml"):
         raise OptionError(f"--options {path.name}: wanted a .toml, .yaml or .yml file.")
+    check_ordinary(path, error=OptionError, wanted="a file of options")
     try:
         if path.stat().st_size > MAX_OPTION_BYTES:
             raise OptionError(

@@ -22,6 +22,7 @@ from scipy import stats
 
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.files.digest import bytes_sha256
+from mobilefaceswap_core.files.ordinary import check_ordinary
 
 from .crops import as_data, crop_pair
 from .failures import failed_pairs
@@ -143,6 +144,7 @@ def _score(two: tuple[str, str], counts: Counter[str]) -> dict[str, Any]:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
+    check_ordinary(path, error=OptionError, wanted="a CSV file")
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             rows = list(csv.DictReader(handle))

@@ -135,6 +135,7 @@ def swap(
     quality: str,
     size: str,
     sound: bool,
+    deinterlace: bool,
     previewed: Any,
     consented: bool,
 ) -> Iterator[dict[str, Any]]:
@@ -162,7 +163,7 @@ def swap(
         part = part_of(services.engine, clip, *wanted_part(trim, spoken), spoken)
         for event in services.swap_clip(
             services.engine, sources, clip, model=model, people=list(found) or None, part=part, stop=stop,
-            choices=chosen(choices), writing=Writing(quality, size, sound),
+            choices=chosen(choices), writing=Writing(quality, size, sound, deinterlace),
         ):  # fmt: skip
             yield (
                 _finished(event, clip, part, spoken) | {"previewed": made_of and (made_of, None)}

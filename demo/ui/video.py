@@ -87,6 +87,7 @@ class VideoTab:
     quality: gr.Radio
     size: gr.Radio
     sound: gr.Checkbox
+    deinterlace: gr.Checkbox
     pairs: gr.Column
 
 
@@ -148,12 +149,13 @@ def _asked(context: Context) -> dict[str, Any]:
         size = gr.Radio([(words(f"size_{name}"), name) for name in SIZES], value=_USUAL.size, label=words("size"),
                         elem_id="clip-size")  # fmt: skip
         sound = gr.Checkbox(_USUAL.sound, label=words("sound"), elem_id="clip-sound")
+        deinterlace = gr.Checkbox(_USUAL.deinterlace, label=words("deinterlace"), elem_id="clip-deinterlace")
         model = gr.Dropdown(
             model_choices(words, engine.model_names()), value=engine.default_video_model(), label=words("model")
         )
         chosen = choices.lay_out(context, "video", moving=True)
-    return {"swap": swap, "consent": panel, "quality": quality, "size": size, "sound": sound, "model": model,
-            "choices": chosen}  # fmt: skip
+    return {"swap": swap, "consent": panel, "quality": quality, "size": size, "sound": sound, "deinterlace": deinterlace,
+            "model": model, "choices": chosen}  # fmt: skip
 
 
 def _result(context: Context) -> dict[str, Any]:

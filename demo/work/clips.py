@@ -82,11 +82,13 @@ class Writing:
         quality: one of :data:`QUALITIES`.
         size: one of :data:`SIZES`; a smaller clip stays as it is.
         sound: whether the clip's sound is kept.
+        deinterlace: whether interlaced pictures are made whole.
     """
 
     quality: str = "best"
     size: str = "original"
     sound: bool = True
+    deinterlace: bool = False
 
     def encoding(self) -> EncodeOptions:
         """For an encoder whose results play everywhere.
@@ -275,7 +277,10 @@ def swap_clip(
         wanted = engine.prepare(name, sources, video=True)
     first = next(iter(sources.values()))[0] if isinstance(sources, Mapping) else sources[0]
     output = engine.new_file(result_name(str(first), str(path), ".mp4"))
-    options = VideoOptions(writing.encoding(), swap_options(choices or {}), shorter_px=writing.shorter_px())
+    options = VideoOptions(
+        writing.encoding(), swap_options(choices or {}), shorter_px=writing.shorter_px(),
+        deinterlace=writing.deinterlace is True,
+    )  # fmt: skip
     encoder = engine.encoder() if isinstance(wanted, dict) else None
     events = swap_video(
         pipeline, path, output, wanted, people=people, encoder=encoder, options=options, part=part, stop=stop,

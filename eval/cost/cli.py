@@ -87,7 +87,9 @@ def _open_inputs(path: Path) -> dict[str, tuple[int, ...]]:
     import onnx
 
     from mobilefaceswap_core.errors import WeightsError
+    from mobilefaceswap_core.files.ordinary import check_ordinary
 
+    check_ordinary(path, error=WeightsError, wanted="an ONNX file")
     try:
         inputs = onnx.load(str(path), load_external_data=False).graph.input
     except Exception as error:  # protobuf's error types differ between versions

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mobilefaceswap_core.errors import OptionError, SwapError
+from mobilefaceswap_core.files.ordinary import check_ordinary
 
 from ..method_options import split_choices
 from ..methods import parse_method
@@ -62,6 +63,7 @@ def read_costs(path: Path) -> Costs:
     Raises:
         OptionError: not readable, or not an object of objects.
     """
+    check_ordinary(path, error=OptionError, wanted="a cost.json")
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError(f"{path.stat().st_size} bytes, wanted at most {_MAX_BYTES}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mobilefaceswap_core.errors import OptionError, WeightsError
+from mobilefaceswap_core.files.ordinary import check_ordinary
 
 from .count import Cost
 
@@ -36,6 +37,7 @@ def count_onnx(model: Any, input_shapes: Mapping[str, Shape] | None = None) -> C
     import onnx
 
     if isinstance(model, (str, Path)):
+        check_ordinary(model, error=WeightsError, wanted="an ONNX file")
         try:
             model = onnx.load(str(model))
         except Exception as error:  # protobuf's error types differ between versions

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.files.formats import photos_in
+from mobilefaceswap_core.files.ordinary import check_ordinary
 from mobilefaceswap_core.types import CropSpec
 
 from ..images import inside
@@ -155,6 +156,7 @@ def read_small_text(path: Path, option: str) -> str:
     Raises:
         OptionError: missing, not UTF-8, or larger than any list of names is.
     """
+    check_ordinary(path, error=OptionError, wanted="a list in a text file")
     try:
         size = path.stat().st_size
         if size > MAX_LIST_BYTES:

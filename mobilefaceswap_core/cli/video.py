@@ -83,6 +83,9 @@ def video(
         int | None,
         typer.Option("--shorter-side", metavar="PX", help="Make larger frames smaller first, such as 720 or 480."),
     ] = None,
+    deinterlace: Annotated[
+        bool, typer.Option("--deinterlace", help="Make whole pictures of interlaced ones; else they stay interlaced.")
+    ] = False,
     sound: Annotated[bool, typer.Option("--sound/--no-sound", help="Copy the clip's sound.")] = True,
     smooth: Annotated[bool, typer.Option("--smooth/--no-smooth", help="Calm the landmarks over time.")] = True,
     key_interval: Annotated[
@@ -132,6 +135,7 @@ def video(
             smooth=smooth,
             key_interval=key_interval,
             shorter_px=shorter_side,
+            deinterlace=deinterlace,
         )
         pipeline = Pipeline.load(
             model, detector, device, backend=backend, threads=threads, contract=contract, video=True

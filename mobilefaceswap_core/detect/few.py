@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..faces.choose import largest_few
 from ..types import Face, Image, Points
-from .detector import Detector, DetectorInfo, Order
+from .detector import Close, Detector, DetectorInfo, Order
 
 
 class LargestFaces:
@@ -24,7 +24,18 @@ class LargestFaces:
 
     def detect(self, image: Image, *, order: Order = "left_to_right") -> list[Face]:
         """See :meth:`Detector.detect`."""
-        found = self._detector.detect(image, order=order)
+        return self._few_of(self._detector.detect(image, order=order))
+
+    def detect_closely(self, image: Image, *, order: Order = "left_to_right") -> list[Face]:
+        """See :meth:`~.detector.Close.detect_closely`; as :meth:`detect` where the detector has but one way to look."""
+        look = self._detector.detect_closely if isinstance(self._detector, Close) else self._detector.detect
+        return self._few_of(look(image, order=order))
+
+    def confirm(self, image: Image, landmarks: Points) -> float:
+        """See :meth:`~.detector.Close.confirm`; 0 where the detector cannot tell."""
+        return self._detector.confirm(image, landmarks) if isinstance(self._detector, Close) else 0.0
+
+    def _few_of(self, found: list[Face]) -> list[Face]:
         kept = largest_few(found, range(len(found)), self._most)
         self.left_out = max(self.left_out, len(found) - len(kept))
         return [found[number] for number in kept]

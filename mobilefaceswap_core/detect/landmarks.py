@@ -4,6 +4,9 @@ The network reads a grey 64 x 64 crop. Cut out by a detector's box alone, that c
 6 % of the eye distance, more when the head is tilted. So the network looks twice more, each time at a crop fitted to its last
 answer: turned upright, with the margins below. The error falls to about 4 %, the same at 0 and 45 degrees; see
 docs/detectors.md.
+
+Of a face that the picture's border cuts, the network sees the border's pixels repeated, fading to grey: long streaks of
+them pull the landmarks inwards, and a grey edge alone ends the face where the picture ends.
 """
 
 from __future__ import annotations
@@ -28,6 +31,9 @@ SIDES, TOP, BOTTOM = 0.10, 0.15, 0.10
 _BOX_GROWTH = 1.1  # of a detector's box, from the network's authors; made square here, which helps tilted heads
 _CROP_CORNERS = np.array([[0.0, 0.0], [SIZE_PX, 0.0], [SIZE_PX, SIZE_PX], [0.0, SIZE_PX]]) - 0.5
 _TURNS = (0, 1, 3, 2)  # quarter turns tried in this order for a face that may lie on its side
+_FADE = 0.2  # of a face's width, over which the repeated border becomes grey; best of 0, 0.2, 0.4 and none on cut faces
+_GREY = 127  # where there is nothing to see; what UltraFace subtracts
+_CUT = 0.05  # of the landmarks' extent: a face that reaches further out of the picture is cut by its border
 NO_DOUBT = 0.06  # between the doubt of right and wrong ways up; see LandmarkNetwork.track
 
 
@@ -72,15 +78,17 @@ class LandmarkNetwork:
         another way up.
         """
         crop_from_frame = crop_from_landmarks(landmarks)
-        return self._look_twice(_grey(image, crop_from_frame), crop_from_frame)
+        crop = _faded(_grey(image, crop_from_frame), landmarks, image.shape, crop_from_frame)
+        return self._look_twice(crop, crop_from_frame)
 
     def _fit(self, around: _Around, box: NDArray[np.float64], angle: float) -> tuple[Points, float]:
         side = _BOX_GROWTH * float(max(box[2] - box[0], box[3] - box[1], 1.0))
         crop_from_frame = crop_from_region((box[:2] + box[2:]) / 2, np.array([side, side]), angle, SIZE_PX)
-        for _ in range(2):
-            points = transform_points(invert(crop_from_frame), self._run(around.grey(crop_from_frame)))
-            crop_from_frame = crop_from_landmarks(points)
-        return self._look_twice(around.grey(crop_from_frame), crop_from_frame)
+        points = transform_points(invert(crop_from_frame), self._run(around.grey(crop_from_frame)))
+        crop_from_frame = crop_from_landmarks(points)
+        points = transform_points(invert(crop_from_frame), self._run(around.view(points, crop_from_frame)))
+        crop_from_frame = crop_from_landmarks(points)
+        return self._look_twice(around.view(points, crop_from_frame), crop_from_frame)
 
     def _look_twice(self, crop: NDArray[Any], crop_from_frame: Matrix) -> tuple[Points, float]:
         """The mean of the answers for a crop and its mirror image: a mirrored photo gives mirrored landmarks."""
@@ -115,6 +123,10 @@ class _Around:
         patch_crop = compose(crop_from_frame, invert(self._patch_from_frame))
         return warp(self._patch, patch_crop, (SIZE_PX, SIZE_PX), border=cv2.BORDER_REPLICATE)
 
+    def view(self, landmarks: Points, crop_from_frame: Matrix) -> NDArray[Any]:
+        """:meth:`grey` of a face at these landmarks, faded where the border of the picture cuts it."""
+        return _faded(self.grey(crop_from_frame), landmarks, self._image.shape, crop_from_frame)
+
     def _cut(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
         """Take what a crop shows and half as much on each side, at no less than one and a half times its pixels."""
         side = high - low
@@ -137,6 +149,43 @@ class _Around:
 
 def _grey(image: Image, crop_from_frame: Matrix) -> NDArray[Any]:
     return cv2.cvtColor(warp_to_crop(image, crop_from_frame, SIZE_PX), cv2.COLOR_RGB2GRAY)
+
+
+def is_cut(landmarks: Points, shape: tuple[int, ...]) -> bool:
+    """Whether the border of a picture of this shape cuts a face."""
+    low, high = landmarks.min(0), landmarks.max(0)
+    out = np.maximum(-low, high - [shape[1] - 1, shape[0] - 1])
+    return bool((out > _CUT * (high - low)).any())
+
+
+def view_of_face(image: Image, landmarks: Points, crop_from_frame: Matrix, size_px: int) -> Image:
+    """A square view of a face for a network that looks for faces.
+
+    Args:
+        image: ``(H, W, 3)`` RGB uint8.
+        landmarks: ``(68, 2)`` in pixels of ``image``; they may lie outside of it.
+        crop_from_frame: of the view.
+        size_px: side of the view.
+
+    Convention:
+        As :func:`~mobilefaceswap_core.faces.geometry.warp_to_crop`; where the border cuts the face, what is repeated of it
+        fades to grey.
+    """
+    return _faded(warp_to_crop(image, crop_from_frame, size_px), landmarks, image.shape, crop_from_frame)
+
+
+def _faded(view: NDArray[Any], landmarks: Points, shape: tuple[int, ...], crop_from_frame: Matrix) -> NDArray[Any]:
+    """A square view, grey or in colours, whose repeated border becomes grey where the border of the picture cuts the face."""
+    if not is_cut(landmarks, shape):
+        return view
+    size_px, (height, width) = len(view), shape[:2]
+    x, y = np.meshgrid(np.arange(size_px, dtype=np.float32), np.arange(size_px, dtype=np.float32))
+    (a, b, c), (d, e, f) = invert(crop_from_frame).astype(np.float32)
+    across, down = a * x + b * y + c, d * x + e * y + f  # in the frame
+    outside = np.maximum(np.maximum(-across, across - (width - 1)), np.maximum(-down, down - (height - 1)))
+    share = np.clip(outside / (_FADE * max(float(np.ptp(landmarks, axis=0).max()), 1.0)), 0, 1)
+    share = share.reshape(share.shape + (1,) * (view.ndim - 2))
+    return np.round(view + share * (_GREY - view.astype(np.float32))).astype(np.uint8)  # type: ignore[no-any-return]
 
 
 def upright_angle(landmarks: Points) -> float:

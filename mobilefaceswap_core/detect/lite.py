@@ -25,6 +25,7 @@ from ..files.images import check_image
 from ..types import Face, Image, Points
 from ..weights import WEIGHTS, weights_path
 from .detector import (
+    CONFIRMED,
     DetectorInfo,
     Order,
     averaged,
@@ -35,22 +36,32 @@ from .detector import (
     shrink,
     sort_faces,
 )
-from .landmarks import NO_DOUBT, LandmarkNetwork, crop_from_region, upright_angle, upright_extent
+from .landmarks import (
+    NO_DOUBT,
+    LandmarkNetwork,
+    crop_from_region,
+    is_cut,
+    upright_angle,
+    upright_extent,
+    view_of_face,
+)
 from .ultraface import HEIGHT, WIDTH, UltraFace
 from .windows import Look, looks, search_px
 
 _OVERLAP = 0.35  # non-maximum suppression, from the network's authors
 _INSIDE = 0.65  # a box lying this far inside a better one is a part of the same face
+_LEVELS = 2  # how often a large photo is looked at again, larger each time
 _QUARTER_TURNS = (1, 3, 2)  # tried in this order when an upright search finds nothing
 # Scores. Measured with CelebA crops and scikit-image's pictures without faces; see docs/detectors.md.
 _CANDIDATE = 0.35  # worth landmarks and a second look
 _FAINT = 0.2  # worth a glimpse, which must make a candidate of it: small and tilted faces score no higher at first
 _SURE = 0.99  # upright faces above it need no second look
 _TURNED = 0.9  # in a turned picture a candidate needs this much, and a second look
-_CONFIRMED = 0.9  # lowest score over the second looks
 # Of 121 CelebA faces that lie or stand on their heads two scored less than a tenth in a glimpse, of 61 things that are no
 # faces (scikit-image's pictures) 40: these need not be turned three times and looked at once more.
 _GLIMPSED, _GLIMPSE_PX = 0.11, 160
+# A face that the border cuts shows less of itself; of whole faces only those the wrong way up exceed this doubt.
+_CUT_DOUBT = 0.09
 _LOOK_SHARES = (0.45, 0.3, 0.6)  # size of the landmarks' extent in each second look, as a fraction of its height
 
 
@@ -63,7 +74,7 @@ class LiteDetector:
         turn: try quarter turns when nothing or mostly lying faces are found.
     """
 
-    def __init__(self, *, device: str = "auto", levels: int = 2, turn: bool = True, reason: str = "") -> None:
+    def __init__(self, *, device: str = "auto", levels: int = _LEVELS, turn: bool = True, reason: str = "") -> None:
         self._network = UltraFace(weights_path("detector_ultraface_rfb320"), device=device)
         self._landmarks = LandmarkNetwork(weights_path("landmarks_68"), device=device)
         self._levels, self._turn = levels, turn
@@ -83,7 +94,13 @@ class LiteDetector:
 
     def detect(self, image: Image, *, order: Order = "left_to_right") -> list[Face]:
         """See :meth:`Detector.detect`."""
-        return self.search(image, least=_CONFIRMED, order=order)
+        return self.search(image, least=CONFIRMED, order=order)
+
+    def detect_closely(self, image: Image, *, order: Order = "left_to_right") -> list[Face]:
+        """See :meth:`~.detector.Close.detect_closely`: windows are searched too, also where ``levels`` leaves them out."""
+        check_order(order)
+        faces = self._faces(check_image(image), candidate=_FAINT, sure=_SURE, least=CONFIRMED, levels=_LEVELS)
+        return sort_faces(faces, order)
 
     def search(self, image: Image, *, least: float, order: Order = "left_to_right") -> list[Face]:
         """See :meth:`~.detector.Lenient.search`; 0.9 is what :meth:`detect` asks for."""
@@ -119,13 +136,10 @@ class LiteDetector:
         return self._landmarks.from_box(image, face.box)
 
     def confirm(self, image: Image, landmarks: Points) -> float:
-        """How sure the detector is that there is a face at these landmarks, in [0, 1]; below 0.9 there is none.
-
-        Up to three runs of the detector, the first of which usually decides. For trackers.
-        """
+        """See :meth:`~.detector.Close.confirm`. Up to three runs of the network, the first of which usually decides."""
         return min(self._looks(check_image(image), landmarks))
 
-    def _looks(self, image: Image, landmarks: Points, least: float = _CONFIRMED) -> Iterator[float]:
+    def _looks(self, image: Image, landmarks: Points, least: float = CONFIRMED) -> Iterator[float]:
         """Scores of the second looks, ending with the first that is too low."""
         angle, frame_from_upright, low, high = upright_extent(landmarks)
         extent = float(np.sqrt(np.prod(np.maximum(high - low, 1.0))))
@@ -133,7 +147,7 @@ class LiteDetector:
         for share in _LOOK_SHARES:
             in_look = share * HEIGHT
             sides = np.full(2, extent * WIDTH / in_look)
-            view = warp_to_crop(image, crop_from_region(centre, sides, angle, WIDTH), WIDTH)
+            view = view_of_face(image, landmarks, crop_from_region(centre, sides, angle, WIDTH), WIDTH)
             score = self._score_in_middle(view[(WIDTH - HEIGHT) // 2 : (WIDTH + HEIGHT) // 2], in_look, (0.6, 1.8))
             yield score
             if score < least:
@@ -159,15 +173,18 @@ class LiteDetector:
         there = (offsets < 0.35 * side_px) & (sides > sizes[0]) & (sides < sizes[1])
         return float(scores[there].max(initial=0.0))
 
-    def _faces(self, image: Image, *, candidate: float, sure: float, least: float) -> list[Face]:
-        boxes, scores = self._boxes(image, candidate)
+    def _faces(
+        self, image: Image, *, candidate: float, sure: float, least: float, levels: int | None = None
+    ) -> list[Face]:
+        boxes, scores = self._boxes(image, candidate, self._levels if levels is None else levels)
         faces: list[Face] = []
         for box, score in zip(boxes, scores, strict=True):
             if score < min(_CANDIDATE, least) and self._glimpse(image, box) < min(_CANDIDATE, least):
                 continue
             may_lie = partial(self._may_lie, image, box, score, sure=sure, least=least)
             landmarks, doubt = self._landmarks.from_box(image, box, may_lie=may_lie)
-            if doubt == np.inf or not _agrees(box, landmarks):
+            is_half = is_cut(landmarks, image.shape) and doubt > _CUT_DOUBT
+            if doubt == np.inf or is_half or not _agrees(box, landmarks, image.shape):
                 continue
             if score < sure or doubt > NO_DOUBT:
                 score = min(self._looks(image, landmarks, least))
@@ -183,14 +200,14 @@ class LiteDetector:
         faces = self._faces(turned, candidate=candidate, sure=sure, least=least)
         return [_turned_back(face, turns, image.shape) for face in faces]
 
-    def _boxes(self, image: Image, candidate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _boxes(self, image: Image, candidate: float, levels: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Boxes ``(N, 4)`` in image pixels and scores ``(N,)``, best first."""
         small, ratio = shrink(image, search_px(image.shape[1], image.shape[0]))
         found = []
         seen = small, (0, 0, small.shape[1], small.shape[0])
         # The largest look first: the smaller ones of the same part are averaged from it.
         for look in sorted(
-            looks(small.shape[1], small.shape[0], self._levels), key=lambda one: (one.window, -one.size_px[0])
+            looks(small.shape[1], small.shape[0], levels), key=lambda one: (one.window, -one.size_px[0])
         ):
             left, top, right, bottom = look.window
             view = averaged(seen[0] if seen[1] == look.window else small[top:bottom, left:right], look.size_px)
@@ -223,9 +240,14 @@ def _cut_by_window(
     return cut | ((boxes[:, 3] > bottom - margin_px) & (bottom < shape[0]))
 
 
-def _agrees(box: NDArray[np.float64], landmarks: Points) -> bool:
+def _agrees(box: NDArray[np.float64], landmarks: Points, shape: tuple[int, ...]) -> bool:
     """Whether the landmarks stayed in the box: on something that is no face they wander off or collapse."""
-    _, _, low, high = upright_extent(landmarks)
+    if is_cut(landmarks, shape):  # a box shows what is to be seen of a face; landmarks are those of the whole
+        most = np.array([shape[1] - 1, shape[0] - 1], np.float64)
+        box, landmarks = np.clip(box, 0, np.tile(most, 2)), np.clip(landmarks, 0, most)
+        low, high = landmarks.min(0), landmarks.max(0)
+    else:
+        _, _, low, high = upright_extent(landmarks)
     extent = float(np.sqrt(np.prod(high - low)))
     side = max(float(np.sqrt(np.prod(box[2:] - box[:2]))), 1e-6)
     offset = np.abs((landmarks.min(0) + landmarks.max(0)) / 2 - (box[:2] + box[2:]) / 2).max()

@@ -26,7 +26,8 @@ def load_detector(name: str = "auto", *, device: str = "auto", download: bool = 
         device: ``auto``, ``cpu``, ``cuda`` (or ``cuda:N``) or ``mps``: a wish. Detectors that cannot use it run on the
             CPU, and ``info`` tells.
         download: with ``insightface``, fetch the pack (non-commercial licence, 289 MB) when it is not on disk.
-        fast: for video: ``lite`` searches the whole frame once, without windows and turns; ``dlib`` does not enlarge.
+        fast: for video: ``lite`` searches the whole frame once, without windows and turns, and looks closely when it is
+            asked to; ``dlib`` does not enlarge.
 
     Returns:
         The detector; ``info.reason`` says why this one.
@@ -106,7 +107,9 @@ def _load(name: str, device: str, fast: bool, *, reason: str) -> Detector:
         return DlibDetector(enlarge=not fast, reason=reason)
     from .lite import LiteDetector
 
-    return LiteDetector(device=device, levels=0 if fast else 2, turn=not fast, reason=reason)
+    if fast:
+        return LiteDetector(device=device, levels=0, turn=False, reason=reason)
+    return LiteDetector(device=device, reason=reason)
 
 
 def _device_note(name: str, device: str) -> str:

@@ -4,7 +4,8 @@
 
 Photos (files or folders) show what happens on real pictures. Packs of face crops with reference landmarks (``buf`` and
 ``off``: concatenated WebP files and their offsets; ``lm``: ``(N, 68, 2)`` in [0, 1]) are pasted on canvases at known
-sizes, tilts and blurs, which gives recall and error with a known truth.
+sizes, tilts and blurs, which gives recall and error with a known truth. ``--layouts`` pastes them, and the largest face of each
+photo, into grids by size and by the shape of the picture, at its edges, and into group selfies.
 """
 
 from __future__ import annotations
@@ -14,41 +15,35 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ..detect.detector import Detector
 from ..detect.load import load_detector
 from ..errors import ImageError, SwapError
-from ..faces.geometry import five_from_68, similarity_from_points, transform_points, warp_to_crop
-from ..faces.landmarks68 import LEFT_EYE, RIGHT_EYE
+from ..faces.geometry import five_from_68, similarity_from_points, transform_points
 from ..files.images import read_image
-from ..files.packs import read_pack
 from ..types import Face, Image, Points
+from .collages import (
+    CANVAS,
+    Crop,
+    background,
+    collages,
+    crop_of_photo,
+    eye_distance,
+    landmark_error,
+    match,
+    read_crops,
+)
+from .layouts import measure_layouts, with_close_looks
 
-CANVAS = (960, 1280)  # height, width in pixels
 SIZES_PX = (24, 32, 48, 96, 200, 400)  # width of the landmarks' extent
 TILTS_DEG = (0, 15, 30, 45)
 BLUR = 0.03  # standard deviation of the blurred cells, as a fraction of the face's size
-_PITCH = 2.2  # distance between pasted faces, in face sizes
 _SELF_PX = 200  # size of the upright, sharp face whose landmarks are the reference for stability
-
-
-@dataclass(frozen=True, slots=True)
-class Crop:
-    """An upright face crop and its 68 reference landmarks in pixels of it."""
-
-    image: Image
-    landmarks: Points
-
-    @property
-    def size_px(self) -> float:
-        """Width of the landmarks' extent."""
-        return float(np.ptp(self.landmarks[:, 0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,100 +75,6 @@ class Cell:
     error_five: float
     drift: float
     detect_ms: float
-
-
-def read_crops(path: Path, *, count: int, seed: int) -> list[Crop]:
-    """A random choice of a pack's crops. Raises ImageError when the file is not such a pack."""
-    pack = read_pack(path, optional=("ids",), error=ImageError)
-    chosen = np.random.default_rng(seed).permutation(len(pack))[:count]
-    crops = []
-    for index in chosen.tolist():
-        image = read_image(pack.encoded(index).tobytes()).image
-        scale = np.array([image.shape[1], image.shape[0]], np.float64)
-        crops.append(Crop(image, pack.landmarks[index].astype(np.float64) * scale - 0.5))
-    return crops
-
-
-def eye_distance(landmarks: Points) -> float:
-    """Distance of the eye centres in pixels."""
-    return float(np.linalg.norm(landmarks[LEFT_EYE].mean(0) - landmarks[RIGHT_EYE].mean(0)))
-
-
-def landmark_error(found: Points, truth: Points, *, eyes_px: float) -> float:
-    """Mean distance of corresponding points, by the distance of the eyes."""
-    return float(np.linalg.norm(found - truth, axis=1).mean() / eyes_px)
-
-
-def background(rng: np.random.Generator, shape: tuple[int, int]) -> Image:
-    """Soft coloured noise at several scales: texture without faces."""
-    height, width = shape
-    total = np.full((height, width, 3), 110.0, np.float32)
-    for cells in (4, 16, 64, 256):
-        noise = rng.normal(0, 14, (cells, cells * width // height, 3)).astype(np.float32)
-        total += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.clip(total, 0, 255).astype(np.uint8)
-
-
-def collages(
-    crops: Sequence[Crop], *, size_px: int, tilt_deg: float, blur: float, seed: int
-) -> Iterator[tuple[Image, list[Points], list[int]]]:
-    """Canvases with faces of one size, their true landmarks, and which crop each is."""
-    rng = np.random.default_rng(seed)
-    height, width = CANVAS
-    pitch = size_px * _PITCH
-    columns, rows = max(1, int(width // pitch)), max(1, int(height // pitch))
-    per_canvas = min(columns * rows, 8)
-    for start in range(0, len(crops), per_canvas):
-        canvas, truths = background(rng, CANVAS), []
-        places = rng.permutation(columns * rows)[:per_canvas]
-        indices = list(range(start, min(start + per_canvas, len(crops))))
-        for index, place in zip(indices, places, strict=False):
-            centre = np.array([(place % columns + 0.5) * width / columns, (place // columns + 0.5) * height / rows])
-            angle = np.deg2rad(tilt_deg) * (1 if rng.random() < 0.5 else -1)
-            truths.append(_paste(canvas, crops[index], centre, size_px, angle, blur))
-        yield canvas, truths, indices
-
-
-def _paste(canvas: Image, crop: Crop, centre: Points, size_px: float, angle: float, blur: float) -> Points:
-    """Draw a crop onto the canvas (in place), its border fading out; returns its landmarks there."""
-    scale = size_px / crop.size_px
-    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
-    linear = np.array([[cos, -sin], [sin, cos]])
-    middle = (crop.landmarks.min(0) + crop.landmarks.max(0)) / 2
-    canvas_from_crop = np.hstack([linear, (centre - linear @ middle)[:, None]])
-    side = 2 * int(np.ceil(size_px * 1.6)) + 1
-    left, top = np.round(centre - side / 2).astype(int)
-    tile_from_crop = canvas_from_crop - np.array([[0, 0, left], [0, 0, top]])
-    tile = warp_to_crop(crop.image, tile_from_crop, side)
-    fade = np.zeros(crop.image.shape[:2], np.float32)
-    margin = max(2, min(fade.shape) // 20)
-    fade[margin:-margin, margin:-margin] = 1.0
-    fade = cv2.blur(fade, (2 * margin + 1, 2 * margin + 1))  # type: ignore[assignment]
-    weight = cv2.warpAffine(fade, tile_from_crop, (side, side), flags=cv2.INTER_LINEAR)[..., None]
-    if blur:
-        tile = cv2.GaussianBlur(tile, (0, 0), blur * size_px)  # type: ignore[assignment]
-    low = np.maximum([left, top], 0)
-    high = np.minimum([left + side, top + side], [canvas.shape[1], canvas.shape[0]])
-    on_canvas = np.s_[low[1] : high[1], low[0] : high[0]]
-    on_tile = np.s_[low[1] - top : high[1] - top, low[0] - left : high[0] - left]
-    mixed = tile[on_tile] * weight[on_tile] + canvas[on_canvas] * (1 - weight[on_tile])
-    canvas[on_canvas] = np.round(mixed).astype(np.uint8)
-    return transform_points(canvas_from_crop, crop.landmarks)
-
-
-def match(faces: Sequence[Face], truths: Sequence[Points]) -> dict[int, int]:
-    """Index of the found face for each true face that was found: nearest centre, similar size, each used once."""
-    centres = np.array([(face.box[:2] + face.box[2:]) / 2 for face in faces]).reshape(-1, 2)
-    found: dict[int, int] = {}
-    for index, truth in enumerate(truths):
-        size = float(np.sqrt(np.prod(np.ptp(truth, axis=0))))
-        distances = np.linalg.norm(centres - (truth.min(0) + truth.max(0)) / 2, axis=1)
-        for nearest in np.argsort(distances, kind="stable").tolist():
-            ratio = faces[nearest].size_px / size
-            if distances[nearest] < 0.5 * size and 0.4 < ratio < 2.5 and nearest not in found.values():
-                found[index] = nearest
-                break
-    return found
 
 
 @dataclass(slots=True)
@@ -326,12 +227,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES_PX, help="widths of the pasted faces in pixels")
     parser.add_argument("--seed", type=int, default=0, help="of the choice and the canvases (default: 0)")
     parser.add_argument("--fast", action="store_true", help="compare the settings for video")
+    parser.add_argument("--layouts", action="store_true", help="grids by size and shape, edges, selfies instead")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     options = parser.parse_args(arguments)
     try:
         detectors = [load_detector(name, device="cpu", fast=options.fast) for name in options.detectors]
         for detector in detectors:  # the first call allocates
             detector.detect(background(np.random.default_rng(0), CANVAS))
+        if options.layouts:
+            looks = with_close_looks(detectors) if options.fast else detectors
+            rows = [asdict(row) for row in measure_layouts(looks, _crops(options, looks[0]), seed=options.seed)]
+            print(json.dumps({"layouts": rows, "seed": options.seed}) if options.json else table(rows))
+            return 0
         photos: list[dict[str, object]] = []
         for path in photo_files(options.images):
             try:
@@ -355,6 +262,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, cells in packs.items():
         print(f"\n{name}\n{table(cells)}")
     return 0
+
+
+def _crops(options: argparse.Namespace, detector: Detector) -> list[Crop]:
+    """Crops of the packs, and the largest face of each photo."""
+    packs = [path for path in options.images if path.suffix.lower() == ".npz"]
+    crops = [crop for path in packs for crop in read_crops(path, count=options.crops, seed=options.seed)]
+    return crops + [crop_of_photo(read_image(path).image, detector) for path in photo_files(options.images)]
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from ..errors import OutputError
+from .ordinary import is_special
 
 _MARK = "mfs-part"
 _PART = re.compile(rf"\..*\.(?P<host>[0-9a-f]{{8}})-(?P<pid>\d+)-[0-9a-f]{{8}}\.{_MARK}(\..+)?")
@@ -41,10 +42,11 @@ def written_whole(path: str | os.PathLike[str], *, once: bool = False, replacing
         writes nothing leaves ``path`` as it is.
 
     Raises:
-        OutputError: ``path`` is a folder with something in it or lies in none, no permission, or no space; nothing is
+        OutputError: ``path`` is a folder with something in it, a pipe or a device, or lies in no folder, no permission, or no space; nothing is
             left behind.
     """
     path = Path(path)
+    _check_replaceable(path)
     if not path.parent.is_dir():
         check_folder_of(path)
     part = hidden_name(path)
@@ -105,7 +107,16 @@ def check_file_place(path: Path) -> None:
     """
     if path.is_dir():
         raise OutputError(f"{path} is a folder; wanted a file name to write to. Name a file inside it.")
+    _check_replaceable(path)
     check_folder_of(path)
+
+
+def _check_replaceable(path: Path) -> None:
+    if is_special(path):  # a name such as /dev/stdout would be a file from then on, for every program
+        raise OutputError(
+            f"{path} is no ordinary file, and a result would take its place; wanted a file name to write to. Choose another "
+            "name."
+        )
 
 
 def check_folder_of(path: Path) -> None:

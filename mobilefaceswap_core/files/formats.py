@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import ImageError
+from .ordinary import is_special
 
 SIGNATURE_BYTES = 16  # of a file's beginning are enough for every signature below
 
@@ -140,7 +141,7 @@ def format_of_file(path: str | os.PathLike[str]) -> Format | None:
     Raises:
         ImageError: the file cannot be read.
     """
-    if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe waits for ever for somebody who writes
+    if is_special(path) or os.path.isdir(path):
         return format_of(path)
     try:
         with open(path, "rb") as stream:

@@ -7,14 +7,9 @@ Colour values are never converted between RGB profiles; the profile travels with
 
 from __future__ import annotations
 
-import io
 import os
-import stat
-import struct
-import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,44 +25,19 @@ from . import tiff
 from .atomic import write_bytes
 from .codecs import XMP_KEY, decode_png_rgb16, encode, native_of, orientation_of, rgb_of, text_of, upright
 from .exif import Facts, facts_of
-from .formats import PILLOW_PHOTOS, SIGNATURE_BYTES, WRITABLE_SUFFIXES, Format, format_of, format_of_content
+from .formats import WRITABLE_SUFFIXES, Format, format_of
+from .opening import MAX_BYTES, MAX_PIXELS, TOO_LITTLE, UNREADABLE, PathOrBytes, open_picture, read_bytes
 
 __all__ = [
-    "MAX_BYTES",
-    "MAX_PIXELS",
     "XMP_KEY",
     "LoadedImage",
     "check_image",
-    "forget_other_formats",
     "format_for",
     "native_from_rgb",
     "picture_size",
     "read_image",
     "write_image",
 ]
-
-PathOrBytes = str | os.PathLike[str] | bytes | bytearray | memoryview
-
-# Pillow's own threshold for "this may be a decompression bomb" (a quarter of a GiB of 24-bit pixels).
-MAX_PIXELS = 89_478_485
-MAX_BYTES = 256 * 2**20
-
-_TOO_LITTLE = "There is too little memory to decode it. Scale it down or close other programs."
-# What decoders raise for damaged files; Pillow has no common base class for it. Too little memory is not the file's fault.
-UNREADABLE = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    cv2.error,
-    struct.error,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,8 +118,8 @@ def read_image(source: PathOrBytes, *, max_pixels: int = MAX_PIXELS, max_bytes: 
     Raises:
         ImageError: missing, a folder, unreadable, empty, over a limit, truncated, or no image this package reads.
     """
-    data, name = _read_bytes(source, max_bytes)
-    with _opened(data, name, max_pixels) as picture:
+    data, name = read_bytes(source, max_bytes)
+    with open_picture(data, name, max_pixels) as picture:
         width, height = picture.size
         if width * height > max_pixels:
             raise ImageError(
@@ -161,7 +131,7 @@ def read_image(source: PathOrBytes, *, max_pixels: int = MAX_PIXELS, max_bytes: 
         except ImageError as error:
             raise ImageError(f"{name}: {error}") from error
         except MemoryError as error:
-            raise ImageError(f"{name}: {width} x {height} pixels. {_TOO_LITTLE}") from error
+            raise ImageError(f"{name}: {width} x {height} pixels. {TOO_LITTLE}") from error
         except UNREADABLE as error:
             raise ImageError(
                 f"{name}: the {picture.format} file is damaged or truncated ({error}). Download or copy it again."
@@ -174,50 +144,9 @@ def picture_size(source: PathOrBytes, *, max_bytes: int = MAX_BYTES) -> tuple[in
     Raises:
         ImageError: as :func:`read_image` does, but for what only decoding shows and for the number of pixels.
     """
-    data, name = _read_bytes(source, max_bytes)
-    with _opened(data, name, MAX_PIXELS) as picture:
+    data, name = read_bytes(source, max_bytes)
+    with open_picture(data, name, MAX_PIXELS) as picture:
         return picture.size
-
-
-def forget_other_formats() -> None:
-    """Have Pillow open no other formats than :func:`read_image` takes, whoever calls it in this process.
-
-    For programs that serve strangers: a library that opens a picture by itself would reach plug-ins such as EPS, which
-    starts Ghostscript.
-    """
-    _add_plugins()  # all are registered by now; none comes back later
-    PillowImage.ID[:] = [name for name in PillowImage.ID if name in PILLOW_PHOTOS]
-    for name in [name for name in PillowImage.OPEN if name not in PILLOW_PHOTOS]:
-        del PillowImage.OPEN[name]
-
-
-@cache
-def _add_plugins() -> None:
-    """Register Pillow's own readers, and the one for photos of recent phones where its package is installed."""
-    PillowImage.init()
-    try:
-        import pillow_heif
-    except ImportError:
-        return
-    pillow_heif.register_heif_opener()
-
-
-def _opened(data: bytes, name: str, max_pixels: int) -> PillowImage.Image:
-    """Pillow's picture of an encoded file, not decoded yet."""
-    try:
-        _add_plugins()
-        formats = [name for name in PILLOW_PHOTOS if name in PillowImage.OPEN]  # some are optional in Pillow
-        return PillowImage.open(io.BytesIO(data), formats=formats)
-    except (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning) as error:
-        raise ImageError(
-            f"{name}: {error}. Wanted at most {max_pixels} pixels; scale the picture down first."
-        ) from error
-    except MemoryError as error:
-        raise ImageError(f"{name}: {_TOO_LITTLE}") from error
-    except UNREADABLE as error:
-        raise ImageError(
-            f"{name}: {_what_it_is(data)}. Wanted JPEG, PNG, WebP, TIFF or BMP; convert it first."
-        ) from error
 
 
 def write_image(
@@ -322,52 +251,6 @@ def native_from_rgb(image: Image, like: LoadedImage) -> tuple[NDArray[Any], str]
 
 def _luma(image: Image) -> NDArray[np.uint8]:
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)  # type: ignore[return-value]
-
-
-def _read_bytes(source: PathOrBytes, max_bytes: int) -> tuple[bytes, str]:
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        data, name = bytes(source), "image bytes"
-    elif isinstance(source, (str, os.PathLike)):
-        path, name = Path(source), str(source)
-        try:
-            if path.is_dir():
-                raise ImageError(f"{name} is a folder; wanted an image file. Name a file inside it.")
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):  # a pipe or device may never end
-                raise ImageError(f"{name} is no ordinary file; wanted an image file. Save it to one first.")
-            size = status.st_size
-            data = path.read_bytes() if size <= max_bytes else b""
-        except FileNotFoundError:
-            raise ImageError(f"{name} does not exist; wanted an image file. Check the path.") from None
-        except (OSError, ValueError) as error:
-            raise ImageError(f"{name} cannot be read ({error}). Check the path and its permissions.") from error
-        if size > max_bytes:
-            raise ImageError(
-                f"{name}: got {size} bytes, wanted at most {max_bytes}. Save it smaller or raise max_bytes."
-            )
-    else:
-        raise ImageError(f"got {type(source).__name__}, wanted the path or the bytes of an image file.")
-    if not data:
-        raise ImageError(f"{name} is empty (0 bytes); wanted an image file. Download or copy it again.")
-    if len(data) > max_bytes:
-        raise ImageError(
-            f"{name}: got {len(data)} bytes, wanted at most {max_bytes}. Save it smaller or raise max_bytes."
-        )
-    return data, name
-
-
-def _what_it_is(data: bytes) -> str:
-    row = format_of_content(data[:SIGNATURE_BYTES])
-    if row is None:
-        named = {b"%PDF": "a PDF", b"<svg": "an SVG drawing", b"<?xml": "an XML file"}
-        return next(
-            (f"this is {name}" for start, name in named.items() if data.startswith(start)), "this is not an image"
-        )
-    if not row.pillow:
-        return f"this is a clip ({row.name}); swap clips with `video`, or in the Video tab"
-    if not any(name in PillowImage.OPEN for name in row.pillow):
-        return f"this is a photo in {row.name}, which is read where pillow-heif is installed: pip install 'mobilefaceswap[heif]'"
-    return f"the {row.name} file is damaged or of a variant that cannot be decoded"
 
 
 def _decode(picture: PillowImage.Image, data: bytes) -> LoadedImage:

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..errors import BackendError, VideoError
 from .formats import SIGNATURE_BYTES, format_of_content
-from .images import MAX_PIXELS
+from .opening import MAX_PIXELS
+from .ordinary import check_ordinary
 
 
 def decoder_pixels(limit: int) -> int:
@@ -46,6 +47,7 @@ def open_media(path: str | os.PathLike[str], *, name: str = "") -> Any:
         import av
     except ImportError as error:
         raise BackendError("Reading a clip needs PyAV: pip install av.") from error
+    check_ordinary(path, error=VideoError, wanted="a video file")
     try:
         return av.open(file_url(path), options=MEDIA_OPTIONS, metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import SwapError
 from .archives import open_zip
+from .ordinary import check_ordinary
 
 # Deflate reaches 1032:1 on zeros; photographs and weights stay below 2:1, landmark tables below 10:1.
 _MAX_EXPANSION = 20
@@ -29,6 +30,7 @@ def read_npz(path: str | os.PathLike[str], *, error: type[SwapError], what: str)
         SwapError: ``error``, when the file is missing, damaged, no archive, expands out of proportion, or holds objects
             that would have to be unpickled.
     """
+    check_ordinary(path, error=error, wanted=f"a {what}")
     try:
         with open_zip(path, most_directory_bytes=_MOST_DIRECTORY_BYTES) as archive:
             expanded = sum(member.file_size for member in archive.infolist())

@@ -90,7 +90,7 @@ class AuditLog:
 
     def read(self) -> Iterator[dict[str, Any]]:
         """Records in order; lines cut by a crash are skipped."""
-        if not self.path.exists():
+        if not self.path.is_file():
             return
         with self.path.open("rb") as stream:
             for line in stream:

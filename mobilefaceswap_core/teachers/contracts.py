@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 
 from ..errors import OptionError
 from ..faces.geometry import TEMPLATES_112
+from ..files.ordinary import check_ordinary
 from ..types import CropSpec
 from ..weights.published import PUBLISHED
 
@@ -101,6 +102,7 @@ def read_contract(path: Path) -> Contract:
     Raises:
         OptionError: it cannot be read, or a key is missing, unknown or of another kind or range.
     """
+    check_ordinary(path, error=OptionError, wanted="a TOML file")
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise ValueError(f"{path.stat().st_size} bytes, wanted at most {_MOST_BYTES}")

@@ -112,7 +112,7 @@ def swap_video(
                 )
             people = known
         spent.new_pass()
-        clip = open_clip(target, spent=spent, part=part)
+        clip = open_clip(target, spent=spent, part=part, deinterlace=options.deinterlace)
         try:
             job = _Job(pipeline, clip, source, people or (), encoder, options, spent)
             tags = tags_of_clip(model=pipeline.swapper.info.name, options=options.swap.marks)

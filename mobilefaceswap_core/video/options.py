@@ -26,6 +26,7 @@ class VideoOptions:
         batch: frames whose faces go through the network together; ``None``: 1 on a CPU, 16 on a GPU.
         shorter_px: larger frames are made smaller before anything is done, until their shorter side has as many pixels;
             ``None`` keeps their size.
+        deinterlace: make whole pictures of interlaced ones; they stay interlaced otherwise.
     """
 
     encode: EncodeOptions = field(default_factory=EncodeOptions)
@@ -35,6 +36,7 @@ class VideoOptions:
     key_interval: int = KEY_INTERVAL
     batch: int | None = None
     shorter_px: int | None = None
+    deinterlace: bool = False
 
     def __post_init__(self) -> None:
         if self.shorter_px is not None and self.shorter_px < LEAST_SHORTER_PX:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detect import Detector
+from ..detect.detector import Close
 from ..detect.few import LargestFaces
 from ..errors import Cancelled
 from ..faces.geometry import align_face
@@ -30,7 +31,8 @@ _RARE_LOOKS, _RARE_SAME = 2, 0.15  # someone seen on so few looks is more often 
 _SWITCH_MARGIN = 0.1  # by which another person must be nearer before a track changes hands
 _MEMORY = 0.8  # weight of what was seen before in a track's running embedding
 _LOOKS_PER_SECOND = 4
-_FEWEST_LOOKS = 40  # short clips are looked at more closely
+_FEWEST_LOOKS = 40  # short clips are looked at more often
+_CLOSE_LOOKS = 20  # one in so many looks, the first of them, finds small faces too; it costs what twenty others do
 _USUAL_SIMILARITY = 0.8  # of one more view of a person to those before, so that the first view has no advantage
 _VERIFY_FRAMES = 15  # how often an undisturbed track is checked
 _AFTER_ENCOUNTER = 6  # frames a track stays under watch after another face was near
@@ -122,9 +124,11 @@ def look_for_people(
         for picture in clip.pictures():
             index = picture.stamp.index
             if index % every == 0:
-                looks += 1
                 image = picture.rgb()
-                faces = [face for face in detector.detect(image) if face.size_px >= _MIN_FACE_PX]
+                closely = looks % _CLOSE_LOOKS == 0 and isinstance(detector, Close)
+                found = detector.detect_closely(image) if closely else detector.detect(image)
+                faces = [face for face in found if face.size_px >= _MIN_FACE_PX]
+                looks += 1
                 _add(clusters, image, faces, index, encoder)
             yield index + 1, frames
     finally:

@@ -14,17 +14,22 @@ from ..errors import VideoError
 from ..files.formats import format_of, format_of_file
 from ..files.frames import orientation_of_frame
 from ..files.media import bound_decoder, check_frame, length_s, open_media, picture_stream
+from ..files.ordinary import check_ordinary
 from ..files.places import is_pattern
 from ..runtime.budget import Budget, Spending
 from .clip import WHOLE, Clip, ClipInfo, Part
 from .described import hdr_metadata
+from .fields import deinterlaced
 from .picture import Picture, Stamp, picture_of
 from .stills import Animation, ImageFiles
 
 _SEEK_AHEAD_S = 1.0  # sound may stand this far from its pictures in a file
+_NOT_SAID = "the clip does not say that it is interlaced; every picture was deinterlaced as asked"
 
 
-def open_clip(path: str | Path, *, spent: Spending | None = None, part: Part = WHOLE) -> Clip:
+def open_clip(
+    path: str | Path, *, spent: Spending | None = None, part: Part = WHOLE, deinterlace: bool = False
+) -> Clip:
     """Open a clip, an animation, a folder of images, or a pattern such as ``frames/%05d.png``.
 
     A file that has exactly this name is that file, whatever its name looks like.
@@ -33,6 +38,7 @@ def open_clip(path: str | Path, *, spent: Spending | None = None, part: Part = W
         path: what to open.
         spent: counts each picture as it is decoded, and limits their size; that of photos holds anyway.
         part: of it to read; its pictures and other streams, from the first picture on.
+        deinterlace: make whole pictures of those that hold two fields; see :mod:`.fields`.
 
     Raises:
         VideoError: missing, empty, no pictures in it, or cannot be read; later, when a picture is too large.
@@ -44,13 +50,12 @@ def open_clip(path: str | Path, *, spent: Spending | None = None, part: Part = W
         return ImageFiles(path, spent, part)
     if not path.exists():
         raise VideoError(f"{path} does not exist; wanted a video file. Check the path.")
+    check_ordinary(path, error=VideoError, wanted="a video file")
     if path.stat().st_size == 0:
         raise VideoError(f"{path} is empty (0 bytes); wanted a video file. Download or copy it again.")
-    if not path.is_file():
-        raise VideoError(f"{path} is no ordinary file; wanted a video file. Save it to one first.")
     if _is_animation(path):
         return Animation(path, spent, part)
-    return MediaFile(path, spent, part)
+    return MediaFile(path, spent, part, deinterlace=deinterlace)
 
 
 def _is_animation(path: Path) -> bool:
@@ -64,8 +69,8 @@ def _is_animation(path: Path) -> bool:
 class MediaFile:
     """A clip in a container that PyAV reads."""
 
-    def __init__(self, path: Path, spent: Spending, part: Part = WHOLE) -> None:
-        self._spent, self._part, self._path = spent, part, path
+    def __init__(self, path: Path, spent: Spending, part: Part = WHOLE, *, deinterlace: bool = False) -> None:
+        self._spent, self._part, self._path, self._deinterlace = spent, part, path, deinterlace
         self.truncated, self.damaged = False, 0
         self._open()
         if part.start_s and not self._seek():
@@ -150,9 +155,10 @@ class MediaFile:
         return ClipInfo(
             path, "clip", width, height, rate, frames or None, duration, Fraction(stream.time_base or Fraction(1, 90000)),
             1 / aspect if aspect and turned else aspect,
-            is_steady=_is_steady(stream), is_interlaced=first.interlaced_frame, hdr=hdr_metadata(first),
+            is_steady=_is_steady(stream), is_interlaced=first.interlaced_frame and not self._deinterlace, hdr=hdr_metadata(first),
             end_s=None if self._part.end_s is None else self._origin_s + Fraction(self._part.end_s),
             start_s=self._origin_s if self._part.is_whole or first.pts is None else first.pts * Fraction(stream.time_base),
+            notes=[_NOT_SAID] if self._deinterlace and not first.interlaced_frame else [],
         )  # fmt: skip
 
     def _late_s(self) -> float:
@@ -171,7 +177,10 @@ class MediaFile:
         for packet in self._waiting:
             deliver(packet)
         self._waiting.clear()
-        for index, frame in enumerate(self._again(deliver)):
+        frames = self._again(deliver)
+        if self._deinterlace:
+            frames = deinterlaced(frames, self.info.time_base)
+        for index, frame in enumerate(frames):
             stamp = self._stamp(index, frame)
             self._spent.picture(frame.width, frame.height, at_s=stamp.seconds)
             yield picture_of(frame, stamp)

@@ -15,8 +15,9 @@ from PIL import Image as PillowImage
 
 from ..errors import BudgetError, VideoError
 from ..files.formats import PILLOW_ANIMATIONS, photos_in
-from ..files.images import MAX_PIXELS, UNREADABLE, LoadedImage, read_image
+from ..files.images import LoadedImage, read_image
 from ..files.media import check_frame
+from ..files.opening import MAX_PIXELS, UNREADABLE
 from ..files.places import files_of_pattern
 from ..runtime.budget import Spending
 from .clip import WHOLE, ClipInfo, Part

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detect import Detector
+from ..detect.detector import CONFIRMED, Close
 from ..faces.geometry import five_from_68, similarity_from_points, transform_points, warp_to_crop
 from ..faces.landmarks68 import LEFT_EYE, RIGHT_EYE
 from ..types import Face, Image, Points
@@ -25,6 +26,12 @@ _SAME_PLACE = 0.5  # mean distance of the five points, in eye distances
 _DISAGREEMENT = 0.12  # from here a fresh detection replaces the followed landmarks, in eye distances
 _MISSES = 2  # key frames a face may go undetected while its landmarks still look like a face
 _SEARCH_FRAMES = 12  # after a loss every frame is searched: a face behind another one comes back within half a second
+# A close look finds faces that a quick one is too coarse for, at the price of twenty; see docs/detectors.md. At 1080p one
+# in so many frames is about 2 % of the processor time of a clip.
+_CLOSE_INTERVAL = 80
+_CLOSE_SOON = 24  # frames after a close look until a cut, or a small face that was lost, may have another one
+_FEW = 6  # small faces that are looked at one by one; for more of them a close look costs less
+_LEAST_INSIDE = 0.4  # of the landmarks; a face of which less is in the picture is found on few frames only
 _CUT_SIZE = (32, 18)
 _CUT_LEVELS = 28.0  # mean change of the shrunk frame, of 255; a hand passing the camera stays below
 _VELOCITY_SHARE = 0.7  # of the last step that is expected again
@@ -59,6 +66,7 @@ class _Track:
     misses: int = 0
     frames: int = 0
     is_lost: bool = False
+    is_small: bool = False  # only close looks have seen it
 
 
 class Tracker:
@@ -68,22 +76,29 @@ class Tracker:
         detector: gives faces and re-estimates landmarks.
         key_interval: frames from one detection to the next; 1 detects on every frame.
         smooth: filter the landmarks over time.
+        look_closely: now and then look for small faces too, if the detector can: on the first frame, at cuts, and rarely
+            else. Live frames have no time for it.
 
     Attributes:
         detections: whole frames searched so far.
+        close_looks: how many of them closely.
         cuts: scene cuts so far.
         cuts_now: whether the last frame began a scene.
         detected_now: whether the last frame was searched.
     """
 
-    def __init__(self, detector: Detector, *, key_interval: int = KEY_INTERVAL, smooth: bool = True) -> None:
+    def __init__(
+        self, detector: Detector, *, key_interval: int = KEY_INTERVAL, smooth: bool = True, look_closely: bool = True
+    ) -> None:
         self._detector, self._key_interval, self._smooth = detector, max(1, key_interval), smooth
+        self._close = detector if look_closely and isinstance(detector, Close) else None
+        self._since_close, self._close_soon = _CLOSE_INTERVAL, False
         self._tracks: list[_Track] = []
         self._next_number = 0
         self._since_detection = self._key_interval
         self._search_left = 0
         self._small: NDArray[np.float32] | None = None
-        self.detections = 0
+        self.detections = self.close_looks = 0
         self.cuts = 0
         self.cuts_now = False
         self.detected_now = False
@@ -103,14 +118,16 @@ class Tracker:
         self.cuts_now = self._is_cut(image)
         if self.cuts_now:
             self.cuts += 1
-            self._tracks = []
+            self._tracks, self._close_soon = [], True
         for track in self._tracks:
             self._follow(track, image)
         self._part_ways(image)
         self._since_detection += 1
+        self._since_close += 1
         has_lost = any(track.is_lost for track in self._tracks)
         if has_lost:
             self._search_left = _SEARCH_FRAMES
+            self._close_soon |= any(track.is_lost and track.is_small for track in self._tracks)
         is_urgent = has_lost or not self._tracks
         is_due = self._since_detection >= self._key_interval or self._search_left > 0
         self.detected_now = is_urgent or (may_detect and is_due)
@@ -160,7 +177,7 @@ class Tracker:
         is_same = float((patch * track.patch).mean()) > _PATCH_SIMILARITY
         inside = _share_inside(points, image.shape)
         is_like_before = residual < _SHAPE_CHANGE and 1 / _SIZE_CHANGE < size < _SIZE_CHANGE
-        track.is_lost = not (is_same and is_like_before and inside > 0.5 and np.isfinite(points).all())
+        track.is_lost = not (is_same and is_like_before and inside > _LEAST_INSIDE and np.isfinite(points).all())
         track.step = points.mean(0) - before.mean(0)
         if not track.is_lost:
             track.face, track.patch = _moved(track.face, points), patch
@@ -175,8 +192,36 @@ class Tracker:
 
     def _detect(self, image: Image) -> None:
         self._since_detection = 0
+        is_close = self._close is not None and self._since_close >= (
+            _CLOSE_SOON if self._close_soon else _CLOSE_INTERVAL
+        )
+        self._match(image, self._look(image, closely=is_close), is_close=is_close)
+        overdue = [track for track in self._tracks if not track.is_lost and track.misses > _MISSES]
+        if self._close is None or is_close or not overdue:
+            for track in overdue:
+                track.is_lost = True
+        elif len(overdue) > _FEW:
+            self._match(image, self._look(image, closely=True), is_close=True)
+            for track in overdue:
+                track.is_lost |= track.misses > _MISSES
+        else:
+            for track in overdue:
+                track.is_lost = self._close.confirm(image, _points(track.face)) < CONFIRMED
+                track.misses = 0
+        self._close_soon |= any(track.is_lost and track.is_small for track in overdue)
+
+    def _look(self, image: Image, *, closely: bool) -> list[Face]:
         self.detections += 1
-        found = [self._with_landmarks(image, face) for face in self._detector.detect(image)]
+        if closely and self._close is not None:
+            self.close_looks += 1
+            self._since_close, self._close_soon = 0, False
+            faces = self._close.detect_closely(image)
+        else:
+            faces = self._detector.detect(image)
+        return [self._with_landmarks(image, face) for face in faces]
+
+    def _match(self, image: Image, found: Sequence[Face], *, is_close: bool) -> None:
+        """Bring the tracks up to date with faces that were found: matched, missed, or new."""
         pairs = sorted(
             (
                 (_distance(track.face, face), t, f)
@@ -199,19 +244,20 @@ class Tracker:
                 track.face, track.patch = found[f], face_patch(image, _points(found[f]))
             track.face = replace(track.face, score=found[f].score)
             track.is_lost, track.misses = False, 0
+            track.is_small &= is_close
         for t, track in enumerate(self._tracks):
             if t not in matched_tracks:
                 track.misses += 1
-                track.is_lost |= track.misses > _MISSES
         for f, face in enumerate(found):
             if f not in matched_faces and not any(
                 _distance(t.face, face) < _SAME_PLACE for t in self._tracks if not t.is_lost
             ):
-                self._tracks.append(self._start(image, face))
+                self._tracks.append(self._start(image, face, is_small=is_close))
 
-    def _start(self, image: Image, face: Face) -> _Track:
+    def _start(self, image: Image, face: Face, *, is_small: bool) -> _Track:
         smoother = OneEuroFilter() if self._smooth else None
-        track = _Track(self._next_number, face, face_patch(image, _points(face)), smoother)
+        patch = face_patch(image, _points(face))
+        track = _Track(self._next_number, face, patch, smoother, is_small=is_small)
         self._next_number += 1
         return track
 

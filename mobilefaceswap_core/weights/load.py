@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import WeightsError
 from ..files.digest import file_sha256
+from ..files.ordinary import check_ordinary
 from .registry import WEIGHTS, WeightsFile, WeightsSpec
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def read_safetensors(paths: list[Path]) -> dict[str, torch.Tensor]:
 
     merged: dict[str, torch.Tensor] = {}
     for path in parts_of(paths[0]) if len(paths) == 1 else paths:
+        check_ordinary(path, error=WeightsError, wanted="a safetensors file")
         try:
             tensors = load_file(path)
         except (SafetensorError, OSError, ValueError) as error:

@@ -201,6 +201,11 @@ def is_interlaced(before: Path, after: Path) -> bool:
     return all(_first_frame(path).interlaced_frame for path in (before, after))
 
 
+def is_deinterlaced(before: Path, after: Path) -> bool:
+    """Whether one says that its pictures hold two fields, and the other does not."""
+    return [_first_frame(path).interlaced_frame for path in (before, after)] == [True, False]
+
+
 def _first_frame(path: Path) -> Any:
     with open_media(path) as container:
         return next(container.decode(video=0))

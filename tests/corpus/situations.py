@@ -258,6 +258,10 @@ def _orientations() -> list[Situation]:
                   make=photos.changing_size, notes=("changes its frame size", "cut off or damaged"), in_order=False, rate=None),
         clip("two fields in a picture (interlaced)", "Orientation and size", "clip.mp4",
              PLAIN.but(interlaced=True), kept={"it still says that it is interlaced": photos.is_interlaced}),
+        clip("two fields in a picture, deinterlaced", "Orientation and size", "clip.mkv", PLAIN.but(interlaced=True, sound="aac"),
+             options=("--deinterlace",), sound=("aac",), kept={"it is no longer interlaced": photos.is_deinterlaced}),
+        clip("a clip that does not say that it is interlaced, deinterlaced", "Orientation and size", "clip.mp4", PLAIN,
+             options=("--deinterlace",), notes=("does not say that it is interlaced",)),
     ]  # fmt: skip
     return rows
 

@@ -109,7 +109,7 @@ def test_no_other_plug_in_of_pillow_is_left_once_the_page_runs(tmp_path: Path) -
     code = """
 import sys
 from PIL import Image
-from mobilefaceswap_core.files.images import forget_other_formats
+from mobilefaceswap_core.files.opening import forget_other_formats
 assert Image.open(sys.argv[1]).format == "EPS"
 forget_other_formats()
 assert Image.open(sys.argv[2]).format == "PNG"

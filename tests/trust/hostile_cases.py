@@ -252,7 +252,7 @@ def _tab_clip(folder: Path, make: Callable[[Path], bytes]) -> None:
     good = str(write_face(folder / "good.png"))
     handle(
         "video", "swap", source=good, person_b=None, person_c=None, person_d=None, clip=str(folder / "hostile.mp4"),
-        trim=None, found=[], assignment={}, model="student", choices={}, quality="small", size="original", sound=True,
+        trim=None, found=[], assignment={}, model="student", choices={}, quality="small", size="original", sound=True, deinterlace=False,
         previewed=None, consented=True,
     )  # fmt: skip
 

@@ -10,18 +10,8 @@ import pytest
 from PIL import Image as PillowImage
 
 from mobilefaceswap_core.detect import DetectorInfo, load_detector
-from mobilefaceswap_core.diagnose.detectors import (
-    Crop,
-    collages,
-    landmark_error,
-    main,
-    match,
-    measure_crops,
-    measure_photo,
-    photo_files,
-    read_crops,
-    table,
-)
+from mobilefaceswap_core.diagnose.collages import Crop, collages, landmark_error, match, read_crops
+from mobilefaceswap_core.diagnose.detectors import main, measure_crops, measure_photo, photo_files, table
 from mobilefaceswap_core.errors import ImageError
 from mobilefaceswap_core.types import Face
 

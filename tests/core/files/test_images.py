@@ -14,7 +14,8 @@ from PIL import Image as PillowImage
 from PIL import ImageCms, PngImagePlugin
 
 from mobilefaceswap_core.errors import ImageError, OutputError
-from mobilefaceswap_core.files.images import MAX_PIXELS, XMP_KEY, LoadedImage, check_image, read_image, write_image
+from mobilefaceswap_core.files.images import XMP_KEY, LoadedImage, check_image, read_image, write_image
+from mobilefaceswap_core.files.opening import MAX_PIXELS
 
 HEIGHT, WIDTH = 24, 31
 LOSSLESS = {".png", ".tif", ".bmp"}

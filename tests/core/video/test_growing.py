@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from mobilefaceswap_core.errors import VideoError
-from mobilefaceswap_core.files.images import MAX_PIXELS
+from mobilefaceswap_core.files.opening import MAX_PIXELS
 from mobilefaceswap_core.runtime.budget import Budget
 from mobilefaceswap_core.video.reader import open_clip
 from tests.fakes.growing import SMALL, growing_gif, growing_h264, growing_mjpeg

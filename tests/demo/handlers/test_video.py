@@ -53,7 +53,7 @@ def services(**fakes: Any) -> Services:
 def inputs(**changes: Any) -> dict[str, Any]:
     """What the tab holds before anything was touched."""
     empty = dict.fromkeys(("source", "person_b", "person_c", "person_d", "clip"))
-    writing = {"quality": "best", "size": "original", "sound": True}
+    writing = {"quality": "best", "size": "original", "sound": True, "deinterlace": False}
     chosen = {"trim": None, "found": [], "assignment": {}, "model": "student", "choices": {}, "consented": True,
               "previewed": None}  # fmt: skip
     return empty | writing | chosen | changes

@@ -93,6 +93,7 @@ def test_what_is_not_offered_is_refused(writing: Writing, said: str) -> None:
 def test_a_smaller_file_is_a_worse_one_and_sound_can_be_left_out() -> None:
     assert QUALITIES["best"] < QUALITIES["good"] < QUALITIES["small"] == Writing("small").encoding().crf
     assert not Writing(sound=False).encoding().sound and Writing(size="480").shorter_px() == 480
+    assert not Writing().deinterlace
     assert Writing().shorter_px() is None and Writing().encoding().pixel_format == "yuv420p"
 
 
