@@ -12,8 +12,7 @@ from skimage.data import astronaut
 
 from mobilefaceswap_core.files.images import write_image
 from mobilefaceswap_core.student.idn import IdnWeights
-from mobilefaceswap_core.student.light import LightStudent
-from mobilefaceswap_core.student.swapper import load_student
+from mobilefaceswap_core.student.swapper import LightStudent, load_student
 from mobilefaceswap_core.types import AlignedFace
 
 ROOT = Path(__file__).parents[3]
