@@ -84,8 +84,12 @@ class Closely:
 
 def with_close_looks(detectors: Sequence[Detector]) -> list[Detector]:
     """Detectors for clips, each followed by its close look where it has one."""
-    looks = ([detector, Closely(detector)] if isinstance(detector, Close) else [detector] for detector in detectors)
-    return [look for both in looks for look in both]
+    looks: list[Detector] = []
+    for detector in detectors:
+        looks.append(detector)
+        if isinstance(detector, Close):
+            looks.append(Closely(detector))
+    return looks
 
 
 def measure_layouts(detectors: Sequence[Detector], crops: Sequence[Crop], *, seed: int) -> list[Row]:

@@ -49,8 +49,7 @@ class _Weaver:
     def __init__(self, like: Any, time_base: Fraction, which: str) -> None:
         self._layout = self._layout_of(like)
         graph = av.filter.Graph()
-        width, height, name = self._layout
-        self._source = graph.add_buffer(width=width, height=height, format=name, time_base=time_base)
+        self._source = graph.add_buffer(width=like.width, height=like.height, format=like.format, time_base=time_base)
         weave = graph.add(_FILTER, f"mode=send_frame:deint={which}")
         self._sink = graph.add("buffersink")
         self._source.link_to(weave)
@@ -82,7 +81,7 @@ class _Weaver:
     def _ready(self) -> Iterator[Any]:
         while self._times:
             try:
-                frame = self._sink.pull()
+                frame: Any = self._sink.pull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
             frame.pts, frame.dts, frame.duration, frame.time_base, colours = self._times.popleft()

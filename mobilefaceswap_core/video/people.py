@@ -125,8 +125,10 @@ def look_for_people(
             index = picture.stamp.index
             if index % every == 0:
                 image = picture.rgb()
-                closely = looks % _CLOSE_LOOKS == 0 and isinstance(detector, Close)
-                found = detector.detect_closely(image) if closely else detector.detect(image)
+                if looks % _CLOSE_LOOKS == 0 and isinstance(detector, Close):
+                    found = detector.detect_closely(image)
+                else:
+                    found = detector.detect(image)
                 faces = [face for face in found if face.size_px >= _MIN_FACE_PX]
                 looks += 1
                 _add(clusters, image, faces, index, encoder)
