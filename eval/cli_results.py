@@ -1,4 +1,4 @@
-"""Commands that read finished runs: compare, groups, export, leaderboard, figure and study."""
+"""Commands that read finished runs: compare, groups, export, leaderboard, figure and study; and the list of judges."""
 
 from __future__ import annotations
 
@@ -128,3 +128,14 @@ def study(
     chosen = [name for name in methods.split(",") if name]
     count = write_study(run, file, questions=questions, methods=chosen, seed=seed)
     print(f"{file}: {count} questions; the key stays in {run / 'study'}", file=sys.stderr)
+
+
+@results.command()
+def judges(
+    more: Annotated[list[str] | None, typer.Argument(help="others to list, such as onnx:FILE")] = None,
+    file: Annotated[Path | None, typer.Option(help="also write the table as CSV")] = None,
+) -> None:
+    """Who could judge here, on whose terms, and what is missing."""
+    from .judges.listing import list_judges
+
+    _show(list_judges(tuple(more or ())), file)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .judges.onnx_file import OnnxContract, OnnxNetwork, parse_onnx_argument
+from .judges.onnx_file import OnnxContract, OnnxNetwork
 from .records import disk_refused
 
 _INCEPTION_PX = 299  # what FID networks read unless the file says otherwise
@@ -16,7 +16,7 @@ def load_features(spec: str) -> OnnxNetwork | None:
     """The network of ``--fid-features``, or ``None`` for the embeddings of the first recogniser."""
     if spec == "recogniser":
         return None
-    return OnnxNetwork(*parse_onnx_argument(spec, OnnxContract(size_px=_INCEPTION_PX)))
+    return OnnxNetwork(spec, OnnxContract(size_px=_INCEPTION_PX))
 
 
 def store_feature(folder: Path, name: str, index: int, total: int, feature: list[float] | None) -> None:
