@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mobilefaceswap_core.files.atomic import remove_leftovers
 
 from .executors import run_jobs
-from .features import store_feature
+from .features import REAL, store_features
 from .gallery import Gallery, load_gallery
 from .judge_worker import PairWorker, SourceWorker
 from .pairs import Pair, count_pairs, iterate_pairs
@@ -71,8 +71,8 @@ def run_judge(
         for measured in run_jobs(jobs(), PairWorker, arguments, executor=executor, workers=workers):
             for one in measured:
                 pair, method = one.record["pair"], one.record["method"]
-                store_feature(run / "features", "_real", pair, rows, one.target_feature)
-                store_feature(run / "features", method, pair, rows, one.feature)
+                store_features(run, REAL, pair, rows, one.target_features)
+                store_features(run, method, pair, rows, one.features)
                 writer.write(one.record)
             count += 1
             if progress is not None:

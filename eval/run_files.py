@@ -79,6 +79,7 @@ class JudgesFile(_File):
     detector: DetectorCard
     lpips: str
     frechet_features: str
+    face_features: bool = False
     metrics: list[strict_model(MetricSpec)] = []  # type: ignore[valid-type]  # likewise
 
 
