@@ -81,6 +81,9 @@ def run(
         bool | None, typer.Option("--follow-links", help="read links that lead out of the root")
     ] = None,
     occluders: Annotated[int | None, typer.Option(help="seed of things drawn over the targets' faces")] = None,
+    low_resolution: Annotated[
+        int | None, typer.Option(help="side in px that targets' faces are lowered to, with a JPEG")
+    ] = None,
     methods: Annotated[
         str | None, typer.Option(help="comma-separated, or all that are present; see docs/evaluation.md")
     ] = None,
@@ -137,6 +140,7 @@ def pairs_command(
     aligned: Annotated[bool | None, typer.Option("--aligned")] = None,
     follow_links: Annotated[bool | None, typer.Option("--follow-links")] = None,
     occluders: Annotated[int | None, typer.Option()] = None,
+    low_resolution: Annotated[int | None, typer.Option()] = None,
     methods: Annotated[str | None, typer.Option()] = None,
     judges: Annotated[str | None, typer.Option()] = None,
     seed: Annotated[int | None, typer.Option()] = None,

@@ -48,6 +48,7 @@ class RunOptions:
         aligned: whether folders hold aligned 112-template crops.
         follow_links: whether links in the data set may lead out of its root.
         occluders: seed of things drawn over the targets' faces (:mod:`eval.occluders`); ``None`` leaves targets as they are.
+        low_resolution: side in px that the crops of the targets' faces are lowered to (:mod:`eval.low_resolution`).
         methods: as :mod:`eval.methods` reads them; ``all`` stands for every one that is present.
         judges: as :func:`eval.judges.load_judge` reads them.
         detector: of the swapping pipeline.
@@ -76,6 +77,7 @@ class RunOptions:
     aligned: bool = False
     follow_links: bool = False
     occluders: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None
+    low_resolution: Annotated[int, Field(ge=8, le=1024)] | None = None
     methods: Annotated[Words, Field(min_length=1)] = DEFAULT_METHODS
     judges: Words = DEFAULT_JUDGES
     detector: str = "auto"
@@ -94,7 +96,8 @@ class RunOptions:
 
 # Options whose change would make old results and new ones two different runs.
 FIXED_ON_RESUME = (
-    "dataset", "root", "identities", "pair_file", "pairs", "frames", "consecutive", "aligned", "follow_links", "occluders", "detector", "judge_detector", "judges",
+    "dataset", "root", "identities", "pair_file", "pairs", "frames", "consecutive", "aligned", "follow_links", "occluders",
+    "low_resolution", "detector", "judge_detector", "judges",
     "lpips_backbone", "fid_features", "metrics", "seed", "device",
 )  # fmt: skip
 
