@@ -95,6 +95,9 @@ def run(
     metrics: Annotated[str | None, typer.Option(help="added metrics: registered names or module:attribute")] = None,
     seed: Annotated[int | None, typer.Option(help="of pairs and bootstrap")] = None,
     limit: Annotated[int | None, typer.Option(help="only the first N pairs")] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="only the K-th of N parts: K/N; eval merge puts them together")
+    ] = None,
     executor: Annotated[str | None, typer.Option(help="serial or ray")] = None,
     workers: Annotated[int | None, typer.Option(help="Ray actors")] = None,
     threads: Annotated[int | None, typer.Option(help="of torch and OpenCV, per worker")] = None,
@@ -145,6 +148,7 @@ def pairs_command(
     judges: Annotated[str | None, typer.Option()] = None,
     seed: Annotated[int | None, typer.Option()] = None,
     limit: Annotated[int | None, typer.Option()] = None,
+    shard: Annotated[str | None, typer.Option()] = None,
 ) -> None:
     """Only draw and write the pair list and the options; the other stages go on from there."""
     from .run import prepare

@@ -1,4 +1,4 @@
-"""Commands that read finished runs: compare, groups, export, leaderboard, figure and study; and the list of judges."""
+"""Commands that read finished runs: compare, groups, export, leaderboard, figure, study and merge; and the list of judges."""
 
 from __future__ import annotations
 
@@ -128,6 +128,25 @@ def study(
     chosen = [name for name in methods.split(",") if name]
     count = write_study(run, file, questions=questions, methods=chosen, seed=seed)
     print(f"{file}: {count} questions; the key stays in {run / 'study'}", file=sys.stderr)
+
+
+@results.command()
+def merge(
+    shards: Annotated[
+        list[Path], typer.Argument(help="folders of judged shards: parts of the pairs, or other methods")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="folder of the new run")],
+) -> None:
+    """Put shards together as one run and write its tables, figures and report."""
+    from .merging import merge_runs
+    from .run import render
+
+    for method, count in merge_runs(out, shards).items():
+        print(
+            f"missing: {count} pairs of {method}; python -m eval swap and judge --out {out} make them", file=sys.stderr
+        )
+    render(out)
+    print(out / "report.html")
 
 
 @results.command()

@@ -58,10 +58,19 @@ def read_features(path: Path, total: int, index: NDArray[np.integer]) -> NDArray
         total: pairs of the list.
         index: of the pairs.
     """
-    if not path.is_file() or path.stat().st_size % (4 * total):
+    rows = read_rows(path, total)
+    if rows is None:
         return None
-    array = np.memmap(path, np.float32, "r", shape=(total, path.stat().st_size // (4 * total)))[index]
+    array = rows[index]
     return np.asarray(array[np.abs(array).sum(1) > 0])  # rows never written are zero
+
+
+def read_rows(path: Path, total: int) -> NDArray[np.float32] | None:
+    """``(total, D)`` as the file holds them, on disk; ``None`` where it is missing or of another list."""
+    size = path.stat().st_size if path.is_file() else 0
+    if not size or size % (4 * total):
+        return None
+    return np.memmap(path, np.float32, "r", shape=(total, size // (4 * total)))
 
 
 def _store(path: Path, index: int, total: int, feature: list[float]) -> None:

@@ -58,6 +58,7 @@ class RunOptions:
         metrics: metrics of other packages, as :func:`eval.metrics.load_metrics` reads them.
         seed: of pairs and bootstrap.
         limit: use only the first so many pairs.
+        shard: ``K/N``: swap and judge only the K-th of N parts of the pair list (:mod:`eval.shards`).
         executor: ``serial`` or ``ray``.
         workers: Ray actors.
         threads: of torch and OpenCV in each worker.
@@ -87,6 +88,7 @@ class RunOptions:
     metrics: Words = ()
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     limit: Pairs | None = None
+    shard: Annotated[str, Field(pattern=r"^\d{1,5}/\d{1,5}$")] | None = None
     executor: str = "serial"
     workers: Processes = 2
     threads: Processes = 1
@@ -99,6 +101,7 @@ FIXED_ON_RESUME = (
     "dataset", "root", "identities", "pair_file", "pairs", "frames", "consecutive", "aligned", "follow_links", "occluders",
     "low_resolution", "detector", "judge_detector", "judges",
     "lpips_backbone", "fid_features", "metrics", "seed", "device",
+    "shard",
 )  # fmt: skip
 
 

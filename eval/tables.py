@@ -182,6 +182,8 @@ def footer(summary: Summary) -> list[str]:
         f"Data: {meta['dataset']} ({meta['dataset_note']}), {meta['used_pairs']} pairs, seed {meta['seed']}, pair list SHA-256 "
         f"{meta['pairs_sha256'][:16]}.",
     ]
+    if shard := meta["options"].get("shard"):
+        lines.append(f"Only shard {shard} of these pairs; python -m eval merge puts shards together.")
     if meta["people"] != "photos":
         lines.append(
             f"Gallery: {gallery['images']} source images of {gallery['identities']} identities; chance top-1 "
