@@ -105,7 +105,7 @@ def measure(name: str, *, root: str | None = None, identities: str | None = None
 
 def written(text: str) -> str:
     """A page with its tables made anew."""
-    return _BLOCK.sub(lambda found: found[1] + BLOCKS[found[2]]().strip("\n") + found[4], text)
+    return _BLOCK.sub(lambda found: f"{found[1]}\n{BLOCKS[found[2]]().strip(chr(10))}\n{found[4]}", text)
 
 
 def _summary(name: str) -> Summary:
