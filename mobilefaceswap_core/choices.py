@@ -41,6 +41,7 @@ _PARTS = "|".join(REGIONS)
 CHOICES: tuple[Choice, ...] = (
     Choice("occlusion", "switch", "Keep what hides the face: glasses, hands, hair, microphones.", True),
     Choice("lids", "switch", "Let the swapped eyes close when the target's do.", True),
+    Choice("mouth", "switch", "Let the swapped mouth open when the target's does.", True),
     Choice(
         "texture", "number", "Skin texture of the target on large faces: pores, stubble, grain. 1 for photos, 0 for clips "
         "unless given.", None, 0, 1,

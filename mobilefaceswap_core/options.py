@@ -34,7 +34,9 @@ class SwapOptions(FinishOptions):
     @property
     def needs_landmarks(self) -> bool:
         """Whether faces of five points alone must be given 68 first."""
-        return self.limits.needs_landmarks or self.max_yaw_deg is not None or self.lids or self.texture != 0
+        return (
+            self.limits.needs_landmarks or self.max_yaw_deg is not None or self.lids or self.mouth or self.texture != 0
+        )
 
 
 def swap_options(chosen: Mapping[str, Any]) -> SwapOptions:
@@ -54,6 +56,7 @@ def swap_options(chosen: Mapping[str, Any]) -> SwapOptions:
     return SwapOptions(
         limits=limits,
         lids=values["lids"],
+        mouth=values["mouth"],
         occlusion=values["occlusion"],
         texture=values["texture"],
         strength=values["strength"],

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mobilefaceswap_core.blend import colour, detail, lids, limits, mask, native, occlusion, texture
+from mobilefaceswap_core.blend import colour, detail, lids, limits, mask, mouth, native, occlusion, steady, texture
 from mobilefaceswap_core.choices import CHOICES
 from mobilefaceswap_core.detect import landmarks
 from mobilefaceswap_core.faces import landmarks68
@@ -28,7 +28,7 @@ from mobilefaceswap_core.video import smoothing
 FILE = Path(__file__).parent / "page" / "constants.js"
 
 Value = int | float | str | list[Any] | None  # a switch is an int
-_OFFERED = ("occlusion", "lids", "texture", "strength")  # of the core's choices, what the page's finish knows
+_OFFERED = ("occlusion", "lids", "mouth", "texture", "strength")  # of the core's choices, what the page's finish knows
 
 
 def constants() -> dict[str, dict[str, Value]]:
@@ -48,6 +48,7 @@ def constants() -> dict[str, dict[str, Value]]:
             "LEFT_BROW": _ends(landmarks68.LEFT_BROW),
             "RIGHT_BROW": _ends(landmarks68.RIGHT_BROW),
             "OUTER_LIPS": _ends(landmarks68.OUTER_LIPS),
+            "INNER_LIPS": _ends(landmarks68.INNER_LIPS),
             "NOSE_TIP": landmarks68.NOSE_TIP,
             "LEFT_MOUTH": landmarks68.LEFT_MOUTH,
             "RIGHT_MOUTH": landmarks68.RIGHT_MOUTH,
@@ -78,7 +79,7 @@ def constants() -> dict[str, dict[str, Value]]:
 
 
 def _around_the_swap() -> dict[str, dict[str, Value]]:
-    """What the finish knows of lids, features, size, occlusion and texture, and what a visitor may choose about them."""
+    """What the finish knows of lids, mouth, features, size, occlusion and texture, and what a visitor may choose about them."""
     return {
         "CHOICES": {choice.name.upper(): choice.default for choice in CHOICES if choice.name in _OFFERED},
         "LIDS": {
@@ -88,14 +89,18 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
             "BLUR_PX": lids._BLUR * lids._WEIGHT_PX,
             **_named(
                 lids,
-                "_HALF_LIFE_S",
-                "_LONGEST_GAP_S",
                 "_REMEMBERED",
                 "_USUAL_QUANTILE",
                 "_ENOUGH",
                 "_USUAL_LIMITS",
             ),
         },
+        "MOUTH": {
+            **_named(mouth, "_BEGINS", "_ENDS", "_WEIGHT_PX"),
+            "GROWTH_PX": round(mouth._GROWTH * mouth._WEIGHT_PX),
+            "BLUR_PX": mouth._BLUR * mouth._WEIGHT_PX,
+        },
+        "STEADY": _named(steady, "HALF_LIFE_S", "LONGEST_GAP_S"),
         "REGIONS": _named(limits, "_BROW_HEIGHT", "_EYE_GROWTH"),
         "NATIVE": _named(native, "LARGEST_PX", "_WORTH"),
         "OCCLUSION": _named(

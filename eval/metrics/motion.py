@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
-from mobilefaceswap_core.faces.landmarks68 import INNER_LIPS, LEFT_EYE, RIGHT_EYE, eye_opening
+from mobilefaceswap_core.faces.landmarks68 import LEFT_EYE, RIGHT_EYE, eye_opening, mouth_opening
 from mobilefaceswap_core.types import Points
 
 from .base import Metric, MetricSpec, OverClip
@@ -31,13 +31,6 @@ _STILL = 1e-9  # a swapped opening that varies less is one number and rounding, 
 def eyes_opening(landmarks: Points) -> float:
     """Height over width, mean of both eyes; about 0.3 when open."""
     return (eye_opening(landmarks, LEFT_EYE) + eye_opening(landmarks, RIGHT_EYE)) / 2
-
-
-def mouth_opening(landmarks: Points) -> float:
-    """Distance of the inner lips over that of the outer corners of the eyes; 0 when closed."""
-    _, _, upper, _, _, _, lower, _ = landmarks[INNER_LIPS]
-    across = float(np.linalg.norm(landmarks[LEFT_EYE][0] - landmarks[RIGHT_EYE][3]))
-    return float(np.linalg.norm(upper - lower)) / max(across, 1e-6)
 
 
 READINGS: dict[str, Callable[[Points], float]] = {"eyes": eyes_opening, "mouth": mouth_opening}

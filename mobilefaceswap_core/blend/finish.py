@@ -21,8 +21,10 @@ from .detail import match_detail
 from .lids import SteadyLids, bring_back_lids, closing
 from .limits import MaskLimits, limit_weight
 from .mask import MaskOptions, refine_mask
+from .mouth import bring_back_mouth, mouth_share
 from .native import enlarge, native_side_px
 from .occlusion import OcclusionModel, SteadyOcclusion, guided, hidden_in, visible_weight
+from .steady import SteadyShares
 from .texture import add_texture
 
 
@@ -33,10 +35,12 @@ class FaceMemory:
     Attributes:
         occlusion: what hides the face, averaged over time.
         lids: how far its eyes are closed and usually open.
+        mouth: how far its mouth shows.
     """
 
     occlusion: SteadyOcclusion = field(default_factory=SteadyOcclusion)
     lids: SteadyLids = field(default_factory=SteadyLids)
+    mouth: SteadyShares = field(default_factory=SteadyShares)
 
 
 class FaceMemories:
@@ -99,6 +103,7 @@ class FinishOptions:
         match_colours: bring the swapped face to the target's colours; ``None`` leaves it to the swapper.
         match_detail: strengthen its fine detail to the target's; ``None`` leaves it to the swapper.
         lids: bring the target's lids back as its eyes close.
+        mouth: bring the target's mouth back as it opens.
         mask: how a network's mask becomes a weight.
         limits: where a swap may show besides that.
         occlusion: keep what hides the face: glasses, hands, hair.
@@ -109,6 +114,7 @@ class FinishOptions:
     match_colours: bool | None = None
     match_detail: bool | None = None
     lids: bool = True
+    mouth: bool = True
     mask: MaskOptions = field(default_factory=MaskOptions)
     limits: MaskLimits = field(default_factory=MaskLimits)
     occlusion: bool = True
@@ -162,6 +168,22 @@ def _lids(setting: Setting) -> Run | None:
             return face
         closed = closing(landmarks) if face.memory is None else face.memory.lids(landmarks, time_s=face.time_s)
         return replace(face, pixels=bring_back_lids(face.pixels, face.target.image, landmarks, closed))
+
+    return run
+
+
+def _mouth(setting: Setting) -> Run | None:
+    if not setting.options.mouth:
+        return None
+
+    def run(face: Finishing) -> Finishing:
+        landmarks = face.target.landmarks
+        if landmarks is None:
+            return face
+        share = mouth_share(landmarks)
+        if face.memory is not None:
+            (share,) = face.memory.mouth((share,), time_s=face.time_s)
+        return replace(face, pixels=bring_back_mouth(face.pixels, face.target.image, landmarks, share))
 
     return run
 
@@ -241,6 +263,7 @@ STAGES: tuple[tuple[str, Callable[[Setting], Run | None]], ...] = (
     ("colour", _colour),
     ("detail", _detail),
     ("lids", _lids),
+    ("mouth", _mouth),
     ("mask", _mask),
     ("limits", _limits),
     ("native", _native),

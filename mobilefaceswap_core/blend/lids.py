@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import OptionError
 from ..faces.landmarks68 import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE, eye_opening
 from ..types import Image, Mask, Points
+from .steady import SteadyShares, brought_back
 
 Closing = tuple[float, float]  # left and right eye of the image: 0 open, 1 closed
 
@@ -25,8 +26,6 @@ _OPEN = 0.36  # a wide open eye, which the swapped face may have
 _HIGHEST = 0.35  # of the way to the brow, which stays the swapped face's
 _GROWTH, _BLUR = 1 / 32, 1 / 75  # of the crop's side: lids lie outside of the eye's outline
 _WEIGHT_PX = 224  # the weight is smooth; at this size it costs the same for every face
-_HALF_LIFE_S = 0.02  # a blink takes 0.1 to 0.3 s and must not be averaged away
-_LONGEST_GAP_S = 0.5
 _REMEMBERED = 250  # frames whose opening is the face's usual one, ten seconds
 _USUAL_QUANTILE = 0.9
 _ENOUGH = 12  # frames before a clip's own opening is trusted
@@ -91,14 +90,7 @@ def bring_back_lids(swapped: Image, target: Image, landmarks: Points, closed: Cl
     """
     if max(closed) <= 0:
         return swapped
-    weight = lids_weight(landmarks, closed, len(swapped))
-    left, top, width, height = cv2.boundingRect((weight > 0).view(np.uint8))
-    if not width:
-        return swapped
-    part = np.s_[top : top + height, left : left + width]
-    out, share = swapped.copy(), weight[part]
-    out[part] = cv2.blendLinear(swapped[part], target[part], 1 - share, share)
-    return out
+    return brought_back(swapped, target, lids_weight(landmarks, closed, len(swapped)))
 
 
 class SteadyLids:
@@ -106,13 +98,12 @@ class SteadyLids:
 
     def __init__(self) -> None:
         self._openings: deque[Closing] = deque(maxlen=_REMEMBERED)
-        self._closed: Closing | None = None
-        self._time_s = 0.0
+        self._closed = SteadyShares()
 
     def reset(self) -> None:
         """Forget the face: at a cut, or when it was lost."""
         self._openings.clear()
-        self._closed = None
+        self._closed.reset()
 
     def __call__(self, landmarks: Points, *, time_s: float) -> Closing:
         """The next frame's closing.
@@ -127,14 +118,8 @@ class SteadyLids:
         if not np.isfinite(landmarks).all():
             raise OptionError("The eyes' landmarks are not finite; leave out faces without landmarks.")
         self._openings.append((eye_opening(landmarks, LEFT_EYE), eye_opening(landmarks, RIGHT_EYE)))
-        now = closing(landmarks, usual=self.usual)
-        gap_s = time_s - self._time_s
-        self._time_s = time_s
-        if self._closed is not None and 0 < gap_s < _LONGEST_GAP_S:
-            keep = 0.5 ** (gap_s / _HALF_LIFE_S)
-            now = tuple(keep * a + (1 - keep) * b for a, b in zip(self._closed, now, strict=True))  # type: ignore[assignment]
-        self._closed = now
-        return now
+        left, right = self._closed(closing(landmarks, usual=self.usual), time_s=time_s)
+        return left, right
 
     @property
     def usual(self) -> Closing:

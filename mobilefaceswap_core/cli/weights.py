@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from ..errors import OptionError
-from ..files.atomic import check_file_place, make_folder
+from ..files.atomic import check_file_place, check_new_folder
 from .consent import check_consent
 from .options import AuditLogOption, BlocklistOption, ConsentOption, DetectorOption, SourceFaceOption
 from .output import JsonOption, emit, library_output_on_stderr
@@ -82,8 +82,7 @@ def convert(
 
         folder = out or cache_folder() / "official"
         check_run({"the file": file}, {"--out": [folder / path.name for path in entries()["official"].files]})
-        if folder.exists():  # else it is made when there is something to write into it
-            make_folder(folder)
+        check_new_folder(folder)  # made when there is something to write into it
         written = convert_checkpoint(file, folder)
         sha256 = file_sha256(file)
         missing = [path.name for path in entries()["official"].files if not (folder / path.name).is_file()]

@@ -123,6 +123,19 @@ def check_folder_of(path: Path) -> None:
         raise OutputError(f"{path}: no permission to write into {path.parent}. Choose another place.")
 
 
+def check_new_folder(path: Path) -> None:
+    """Refuse a place for a folder that could not be made, without making it: what it lies in is a file or locked.
+
+    Raises:
+        OutputError: as said.
+    """
+    there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise OutputError(f"{path}: {there.name} is a file; wanted a folder. Choose another place.")
+    if not os.access(there, os.W_OK):
+        raise OutputError(f"{path}: no permission to write into {there}. Choose another place.")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder for results, with those above it; one that is there is fine.
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 
 def share_cores() -> None:
@@ -37,3 +40,33 @@ def use_one_opencv_thread() -> None:
     import cv2
 
     cv2.setNumThreads(1)
+
+
+@contextmanager
+def ordinary_priority() -> Iterator[None]:
+    """Take real-time priority away again from every thread that got it inside.
+
+    SVT-AV1 gives its threads, and for good the thread that opens it, the highest real-time priority where the process
+    may have it: as root, the usual user of a container. Whatever that thread starts later inherits the priority, and a
+    busy one of them leaves no processor to the rest of the machine: two browsers took all of both for five minutes.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters, before = os.sched_getscheduler(0), os.sched_getparam(0), real_time_threads()
+    try:
+        yield
+    finally:
+        for thread in real_time_threads() - before:
+            with suppress(OSError):  # it has ended
+                os.sched_setscheduler(thread, policy, parameters)
+
+
+def real_time_threads() -> set[int]:
+    """The threads of this process that the system runs before all ordinary ones. Empty where it does not tell."""
+    found = set()
+    for task in Path("/proc/self/task").glob("*"):
+        with suppress(OSError):  # it has ended
+            if os.sched_getscheduler(int(task.name)) in (os.SCHED_FIFO, os.SCHED_RR):
+                found.add(int(task.name))
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..errors import OptionError, VideoError
 from ..files.formats import WRITABLE_ANIMATION_SUFFIXES, WRITABLE_CLIP_SUFFIXES, Format, format_of
 from ..files.media import file_url
 from ..files.places import is_pattern
+from ..runtime.threads import ordinary_priority
 from .animation import AnimationWriter, ImageWriter
 from .clip import Clip
 from .compared import lacking
@@ -127,7 +129,8 @@ class MediaWriter:
 
     def write(self, picture: Picture) -> None:
         """Encode a frame and write the packets of other streams that belong before it."""
-        if self._stream is None:
+        is_first = self._stream is None
+        if is_first:
             self._open_streams(picture)
         frame = picture.video_frame(self._format)
         if (frame.width, frame.height) != self._size:
@@ -139,7 +142,9 @@ class MediaWriter:
         self._time(frame, picture)
         frame.pict_type = 0  # else x264 repeats the input's choice of key frames
         try:
-            self._out.mux(self._stream.encode(frame))
+            with ordinary_priority() if is_first else nullcontext():  # the first frame opens the encoder
+                packets = self._stream.encode(frame)
+            self._out.mux(packets)
             self._copy(picture.stamp.seconds)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise encode_error(error, self._name) from error

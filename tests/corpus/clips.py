@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
+from mobilefaceswap_core.runtime.threads import ordinary_priority
+
 COUNT, WIDTH, HEIGHT = 10, 96, 64
 MARK = (30, 200, 60)  # of the corner that says which way a picture lies
 
@@ -161,6 +163,7 @@ def _video(out: Any, recipe: Recipe, base: Fraction) -> Any:
     return stream
 
 
+@ordinary_priority()  # of the process that makes an AV1 clip
 def _write_pictures(out: Any, stream: Any, recipe: Recipe, base: Fraction) -> None:
     from mobilefaceswap_core.files.codecs import upright
 

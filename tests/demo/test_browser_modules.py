@@ -90,7 +90,7 @@ def test_the_pages_choices_are_the_cores() -> None:
     defaults = {choice.name.upper(): choice.default for choice in CHOICES}
     offered = constants()["CHOICES"]
     assert offered.items() <= defaults.items()
-    assert offered.keys() == {"OCCLUSION", "LIDS", "TEXTURE", "STRENGTH"}
+    assert offered.keys() == {"OCCLUSION", "LIDS", "MOUTH", "TEXTURE", "STRENGTH"}
     assert "OCCLUSION: true," in constants_js()
     assert "TEXTURE: /** @type {number | null} */ (null)," in constants_js()
 
@@ -109,7 +109,19 @@ def test_occlusion_reads_the_crop_that_the_page_cuts_out() -> None:
 
 def test_no_module_of_the_page_repeats_a_number_of_the_finish() -> None:
     shared = constants()
-    groups = ("COLOUR", "DETAIL", "MASK", "CHOICES", "LIDS", "REGIONS", "NATIVE", "OCCLUSION", "TEXTURE")
+    groups = (
+        "COLOUR",
+        "DETAIL",
+        "MASK",
+        "CHOICES",
+        "LIDS",
+        "MOUTH",
+        "STEADY",
+        "REGIONS",
+        "NATIVE",
+        "OCCLUSION",
+        "TEXTURE",
+    )
     finish = [shared[group] for group in groups]
     names = {name for group in finish for name in group}
     modules = (
@@ -119,6 +131,8 @@ def test_no_module_of_the_page_repeats_a_number_of_the_finish() -> None:
         "finish",
         "paste",
         "lids",
+        "mouth",
+        "steady",
         "features",
         "native",
         "occlusion",

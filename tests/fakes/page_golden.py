@@ -21,6 +21,7 @@ from mobilefaceswap_core.blend.detail import match_detail
 from mobilefaceswap_core.blend.lids import SteadyLids, bring_back_lids, closing, lids_weight
 from mobilefaceswap_core.blend.luma import small_luma
 from mobilefaceswap_core.blend.mask import refine_mask
+from mobilefaceswap_core.blend.mouth import bring_back_mouth, mouth_share, mouth_weight
 from mobilefaceswap_core.blend.native import enlarge, native_side_px
 from mobilefaceswap_core.blend.occlusion import SteadyOcclusion, guided, visible_weight
 from mobilefaceswap_core.blend.paste import paste_back
@@ -95,7 +96,7 @@ def face_landmarks() -> NDArray[np.float64]:
 
 
 def _around_the_swap() -> dict[str, Any]:
-    """Lids, size, occlusion and texture."""
+    """Lids, mouth, size, occlusion and texture."""
     face, closed = face_landmarks(), (0.3, 0.9)
     steady = SteadyLids()
     # Three steps of a blink, then what was learnt of how far the eyes open.
@@ -116,6 +117,9 @@ def _around_the_swap() -> dict[str, Any]:
         "closing": list(closing(face)),
         "lids_weight": _plane(lids_weight(face, closed, SIDE)),
         "with_lids": _pixels(bring_back_lids(soft_face(), sharp_face(), face, closed)),
+        "mouth_share": mouth_share(face),
+        "mouth_weight": _plane(mouth_weight(face, 0.7, SIDE)),
+        "with_mouth": _pixels(bring_back_mouth(soft_face(), sharp_face(), face, 0.7)),
         "blinks": [list(blink) for blink in blinks],
         "native_side": [native_side_px(crop_from_frame / scale, SIDE) for scale in (0.2, 0.5, 1.0, 4.0)],
         "native_pixels": _pixels(wide[0]),

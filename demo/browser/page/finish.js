@@ -21,6 +21,7 @@
  * @typedef {object} Choices what a visitor may choose; names and defaults are those of the core's `choices.py`
  * @property {boolean} occlusion keep what hides the face: glasses, hands, hair
  * @property {boolean} lids let the swapped eyes close when the target's do
+ * @property {boolean} mouth let the swapped mouth open when the target's does
  * @property {number | null} texture strength of the target's skin texture on large faces of photos; null leaves it to the page
  * @property {number} strength how far the swapped face shows at all; 1 is whole
  *
@@ -44,6 +45,7 @@ import { CHOICES } from './constants.js';
 import { matchDetail } from './detail.js';
 import { bringBackLids, closing } from './lids.js';
 import { refineMask } from './mask.js';
+import { bringBackMouth, mouthShare } from './mouth.js';
 import { enlarge, nativeSide } from './native.js';
 import { guided, visibleWeight } from './occlusion.js';
 import { addTexture } from './texture.js';
@@ -53,6 +55,7 @@ import { hideMark } from './watermark.js';
 export const DEFAULTS = Object.freeze({
   occlusion: CHOICES.OCCLUSION,
   lids: CHOICES.LIDS,
+  mouth: CHOICES.MOUTH,
   texture: CHOICES.TEXTURE,
   strength: CHOICES.STRENGTH,
 });
@@ -81,6 +84,7 @@ export const STAGES = Object.freeze([
     run: (face) => ({ ...face, pixels: matchDetail(face.pixels, face.target, face.weight) }),
   },
   { name: 'lids', isWanted: (options) => options.lids, run: lids },
+  { name: 'mouth', isWanted: (options) => options.mouth, run: mouth },
   {
     name: 'mask',
     isWanted: () => true,
@@ -111,6 +115,14 @@ function lids(face) {
   const { pixels, target, landmarks, moment } = face;
   const closed = moment === null ? closing(landmarks) : moment.memory.lids.next(landmarks, moment.timeS);
   return { ...face, pixels: bringBackLids(pixels, target, landmarks, closed) };
+}
+
+/** @param {Finishing} face @returns {Finishing} */
+function mouth(face) {
+  const { pixels, target, landmarks, moment } = face;
+  let share = mouthShare(landmarks);
+  if (moment !== null) [share] = moment.memory.mouth.next([share], moment.timeS);
+  return { ...face, pixels: bringBackMouth(pixels, target, landmarks, share) };
 }
 
 /** A face that is larger in the photo than its crop is enlarged here once; what follows works at its own size. @param {Finishing} face */

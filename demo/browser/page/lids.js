@@ -4,6 +4,7 @@ import { LANDMARKS_68, LIDS } from './constants.js';
 import { gaussianMean, grownByDisc } from './filters.js';
 import { clamp, newPlane } from './picture.js';
 import { fill, hull, onPixels } from './shapes.js';
+import { SteadyShares, broughtBack } from './steady.js';
 
 /**
  * @typedef {import('./picture.js').Picture} Picture
@@ -83,22 +84,14 @@ function lidsOf(landmarks, which) {
  * @returns {Picture} the input itself while both eyes are open
  */
 export function bringBackLids(swapped, target, landmarks, closed) {
-  if (Math.max(...closed) <= 0) return swapped;
-  const data = swapped.data.slice();
-  lidsWeight(landmarks, closed).forEach((share, i) => {
-    if (share <= 0) return;
-    for (let p = 4 * i; p < 4 * i + 3; p++) data[p] += share * (target.data[p] - data[p]); // clamps, rounds
-  });
-  return { ...swapped, data };
+  return Math.max(...closed) <= 0 ? swapped : broughtBack(swapped, target, lidsWeight(landmarks, closed));
 }
 
 /** How far the eyes of one camera's face are closed, smooth over time; learns how far they usually open. */
 export class SteadyLids {
   /** @type {[number, number][]} */
   #openings = [];
-  /** @type {Closing | null} */
-  #closed = null;
-  #timeS = 0;
+  #closed = new SteadyShares();
 
   /**
    * @param {readonly Point[]} landmarks 68 of the next frame
@@ -108,16 +101,8 @@ export class SteadyLids {
   next(landmarks, timeS) {
     this.#openings.push(openings(landmarks));
     if (this.#openings.length > LIDS.REMEMBERED) this.#openings.shift();
-    let now = closing(landmarks, this.usual);
-    const gap = timeS - this.#timeS;
-    this.#timeS = timeS;
-    if (this.#closed !== null && gap > 0 && gap < LIDS.LONGEST_GAP_S) {
-      const keep = 2 ** (-gap / LIDS.HALF_LIFE_S);
-      const [left, right] = this.#closed;
-      now = [keep * left + (1 - keep) * now[0], keep * right + (1 - keep) * now[1]];
-    }
-    this.#closed = now;
-    return now;
+    const [left, right] = this.#closed.next(closing(landmarks, this.usual), timeS);
+    return [left, right];
   }
 
   /** Each eye's opening while it is open; a constant at first, then a high quantile of what was seen. @returns {Closing} */

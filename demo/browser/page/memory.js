@@ -1,10 +1,13 @@
 /** What the finish keeps of one face from frame to frame of a camera; its follower makes one and forgets it with the face. */
 import { SteadyLids } from './lids.js';
 import { SteadyOcclusion } from './occlusion.js';
+import { SteadyShares } from './steady.js';
 
 export class FaceMemory {
   /** What hides the face, averaged over time. */
   occlusion = new SteadyOcclusion();
   /** How far its eyes are closed and usually open. */
   lids = new SteadyLids();
+  /** How far its mouth shows. */
+  mouth = new SteadyShares();
 }

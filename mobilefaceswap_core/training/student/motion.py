@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...blend.lids import closing, lids_weight
-from ...faces.landmarks68 import INNER_LIPS, LEFT_EYE, RIGHT_EYE
+from ...faces.landmarks68 import INNER_LIPS, LEFT_EYE, RIGHT_EYE, mouth_opening
 from ...types import Image, Mask, Points
 
 _EYE_GROWTH, _EYE_BLUR = 1 / 90, 1 / 140  # of the crop's side: lashes and the line of the lid belong to the opening
 _MOUTH_GROWTH, _MOUTH_BLUR = 1 / 160, 1 / 110
-# Distance of the inner lips over the distance of the eyes' outer corners. A closed mouth reads .00 to .02, and speech moves
-# most between .03 and .10: with an end of .10 a student learnt to keep its lips shut on people who talk.
+# Openings of the mouth: with an end of .10 a student learnt to keep its lips shut on people who talk.
 _MOUTH_BEGINS, _MOUTH_ENDS = 0.02, 0.05
 _LARGEST_SHIFT = 40.0  # levels; further apart the colours are those of a highlight or a shadow, not of the face
 
@@ -50,9 +49,7 @@ def with_target_motion(wanted: Image, target: Image, landmarks: Points) -> Image
 
 def mouth_share(landmarks: Points) -> float:
     """How much of an open mouth's inside is the target's: 0 closed, 1 clearly open; of ``(68, 2)`` landmarks at any scale."""
-    opening = float(np.linalg.norm(landmarks[62] - landmarks[66]))
-    width = max(float(np.linalg.norm(landmarks[36] - landmarks[45])), 1e-6)
-    return float(np.clip((opening / width - _MOUTH_BEGINS) / (_MOUTH_ENDS - _MOUTH_BEGINS), 0, 1))
+    return float(np.clip((mouth_opening(landmarks) - _MOUTH_BEGINS) / (_MOUTH_ENDS - _MOUTH_BEGINS), 0, 1))
 
 
 def _inside(outline: Points, side: int, growth: float, blur: float) -> Mask:

@@ -26,7 +26,7 @@ from mobilefaceswap_core.swapper import SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 
 SOFT = SwapperInfo("soft", "a soft network", CropSpec(), "none", "tests", match_detail=True)
-PLAIN = FinishOptions(lids=False, occlusion=False, texture=0)
+PLAIN = FinishOptions(lids=False, mouth=False, occlusion=False, texture=0)
 SHARP = replace(SOFT, name="sharp", match_colours=False, match_detail=False)
 BOX = replace(PLAIN, limits=MaskLimits(box=(0.2, 0.0, 0.0, 0.0)))
 
@@ -63,7 +63,7 @@ def test_a_stage_with_nothing_to_do_is_left_out_and_an_option_overrules_the_swap
     everything = FinishOptions(limits=BOX.limits, strength=0.5)
     assert names(SOFT, everything, occlusion=lambda: None) == [name for name, _ in STAGES]
     # A clip has no time for texture, and no network is loaded where none is offered.
-    assert names(SHARP, FinishOptions(), moving=True) == ["lids", "mask"]
+    assert names(SHARP, FinishOptions(), moving=True) == ["lids", "mouth", "mask"]
 
 
 def test_nothing_that_is_given_to_a_stage_is_written_to(pair) -> None:

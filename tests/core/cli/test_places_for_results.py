@@ -67,7 +67,7 @@ def test_a_folder_that_exists_gets_a_file_of_the_targets_name(
         (("people", "--target", "clip.mp4", "--out", "file"), "file is a file"),
         (("live", "--source", "source.png", "--target", "clip.mp4", "--out", "folder", *OPTIONS), "is a folder"),
         (("export", "--source", "source.png", "--out", "folder", "--i-have-consent"), "is a folder"),
-        (("convert", "file", "--out", "file/x"), "could not be written"),
+        (("convert", "file", "--out", "file/x"), "file is a file"),
         (("convert", "photo.png", "--out", "file"), "file is a file"),
         ((*VIDEO, "--target", "clip.mp4", "--out", "out.mp4", "--audit-log", "folder"), "cannot be written"),
     ],

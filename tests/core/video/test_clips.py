@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from mobilefaceswap_core.errors import OptionError, VideoError
+from mobilefaceswap_core.runtime.threads import real_time_threads
 from mobilefaceswap_core.video import EncodeOptions, VideoOptions, VideoReport, run_to_end, swap_video
 from mobilefaceswap_core.video.picture import RgbPicture, Stamp, paste_planes, picture_of, planes_of, smaller
 from mobilefaceswap_core.video.reader import open_clip
@@ -53,6 +55,16 @@ def test_a_result_without_sound_has_none_and_says_nothing_of_it(with_sound: Path
     with av.open(str(tmp_path / "out.mp4")) as result:
         assert len(result.streams.audio) == 0
     assert report.notes == () and report.frames == 20
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root's threads may become real-time")
+def test_an_av1_encoder_leaves_the_processors_to_others(with_sound: Path, tmp_path: Path) -> None:
+    options = VideoOptions(encode=EncodeOptions(codec="libsvtav1", crf=50), swap=PLAIN)
+    looks = 0
+    for _ in swap_video(painter(), with_sound, tmp_path / "out.mkv", painted(RED), options=options):
+        assert real_time_threads() == set()
+        looks += 1
+    assert looks > 1 and real_time_threads() == set()
 
 
 def test_larger_frames_are_made_smaller_before_they_are_swapped(with_sound: Path, tmp_path: Path) -> None:

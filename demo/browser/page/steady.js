@@ -1,0 +1,41 @@
+/** What comes back of the target from frame to frame without flicker; a port of `blend/steady.py`. */
+import { STEADY } from './constants.js';
+
+/** @typedef {import('./picture.js').Picture} Picture */
+
+/**
+ * Blend the target into the swapped face.
+ *
+ * @param {Picture} swapped
+ * @param {Picture} target of the same size
+ * @param {Float32Array} weight how far the target shows, one value a pixel in [0, 1]
+ * @returns {Picture}
+ */
+export function broughtBack(swapped, target, weight) {
+  const data = swapped.data.slice();
+  weight.forEach((share, i) => {
+    if (share <= 0) return;
+    for (let p = 4 * i; p < 4 * i + 3; p++) data[p] += share * (target.data[p] - data[p]); // clamps, rounds
+  });
+  return { ...swapped, data };
+}
+
+/** Averages a few shares over time. */
+export class SteadyShares {
+  /** @type {readonly number[] | null} */
+  #before = null;
+  #timeS = 0;
+
+  /**
+   * @param {readonly number[]} now as many as in the frame before
+   * @param {number} timeS when it was taken; not later than the one before, or much later, begins anew
+   * @returns {readonly number[]}
+   */
+  next(now, timeS) {
+    const [before, gap] = [this.#before, timeS - this.#timeS];
+    this.#timeS = timeS;
+    const keep = before !== null && gap > 0 && gap < STEADY.LONGEST_GAP_S ? 2 ** (-gap / STEADY.HALF_LIFE_S) : 0;
+    this.#before = now.map((share, i) => keep * (before?.[i] ?? 0) + (1 - keep) * share);
+    return this.#before;
+  }
+}
