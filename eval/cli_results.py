@@ -65,11 +65,26 @@ def groups(
 
 
 @results.command()
-def export(run: Run, file: Annotated[Path, typer.Option(help="a .csv or .parquet file")] = Path("records.csv")) -> None:
-    """Every number as one row, for pandas and the like."""
+def export(
+    run: Run,
+    file: Annotated[Path | None, typer.Option(help="a .csv or .parquet file; records.csv if nothing is named")] = None,
+    hub: Annotated[Path | None, typer.Option(help="a folder that the Hub's dataset viewer understands")] = None,
+    tracker: Annotated[str | None, typer.Option(help="wandb or trackio, once it is installed")] = None,
+    project: Annotated[str, typer.Option(help="the tracker's project")] = "face-swapping",
+) -> None:
+    """Every number as one row, for pandas and the like; a folder for the Hub; or the table in a tracker of experiments."""
+    from .hub_folder import write_hub_folder
     from .long_table import write_long
+    from .run import summary_of
+    from .trackers import send_to_tracker
 
-    print(f"{file}: {write_long(run, file)} rows", file=sys.stderr)
+    if hub is not None:
+        print(f"{hub}: {write_hub_folder(run, summary_of(run), hub)} rows", file=sys.stderr)
+    if tracker is not None:
+        print(f"{tracker}: {send_to_tracker(run, summary_of(run), tracker, project)} numbers", file=sys.stderr)
+    if file is not None or (hub is None and tracker is None):
+        file = file or Path("records.csv")
+        print(f"{file}: {write_long(run, file)} rows", file=sys.stderr)
 
 
 @results.command()
