@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
 
@@ -21,7 +20,7 @@ from .run_files import read_card, read_gallery_summary, read_json, read_judges, 
 
 # Places differ between machines, and who works on what is what shards differ in; pairs.csv is compared by its hash.
 _MAY_DIFFER = {"root", "identities", "pair_file", "lpips_backbone", "shard"}
-_MUST_AGREE = ("dataset", "pairs_sha256", "people", "seed", "limit", "aligned", "drawn", "lowered")
+_MUST_AGREE = ("pairs_sha256", "people", "limit", "aligned", "drawn", "lowered")  # besides the options
 _SAME_COSINE = 1e-4  # thresholds of two machines; their last digits depend on the processor
 
 
@@ -36,20 +35,21 @@ def merge_runs(out: Path, runs: Sequence[Path]) -> dict[str, int]:
         Pairs that no shard holds, by method; empty when the run is whole.
 
     Raises:
-        OptionError: fewer than two shards, shards of other runs, one pair in two shards, or a folder that holds a run.
+        OptionError: fewer than two shards, shards of other runs, one pair in two shards, or a folder that is not empty.
         OutputError: the disk refuses.
     """
     if len(runs) < 2:
         raise OptionError(f"Got {len(runs)} run; wanted two or more shards to merge.")
-    if (out / "run.json").is_file():
-        raise OptionError(f"{out} already holds a run; choose another --out.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OptionError(f"{out} already holds something; choose another --out.")
     metas = [read_run(run) for run in runs]
     for run, meta in zip(runs[1:], metas[1:], strict=True):
         _check_same_run(runs[0], metas[0], run, meta)
+    missing = _missing(runs, metas)
     try:
         out.mkdir(parents=True, exist_ok=True)
         _copy_shared(out, runs)
-        missing = _merge_lines(out, runs, metas)
+        _merge_lines(out, runs, metas)
         _merge_features(out, runs, metas[0]["pairs"])
     except OSError as error:
         raise disk_refused(out, error) from error
@@ -132,29 +132,43 @@ def _link(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def _merge_lines(out: Path, runs: Sequence[Path], metas: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """Manifest and records, each line once; pairs that nobody measured, by method."""
+def _missing(runs: Sequence[Path], metas: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Pairs that nobody measured, by method.
+
+    Raises:
+        OptionError: two shards hold one pair of one method.
+    """
     used = metas[0]["used_pairs"]
+    seen = {label: np.zeros(used, np.bool_) for meta in metas for label in meta["methods"]}
     for name in ("manifest.jsonl", "records.jsonl"):
-        seen: dict[str, NDArray[np.bool_]] = {}
-        with RecordWriter(out / name) as writer:
-            for run in runs:
-                own: dict[str, NDArray[np.bool_]] = {}
-                for record in read_records(run / name, required=OUTCOME):
-                    method, pair = record["method"], record["pair"]
-                    if pair >= used:
-                        continue
-                    if method in seen and seen[method][pair]:
-                        raise OptionError(
-                            f"Pair {pair} of {method} stands in {run} and in a shard before it; merge each once."
-                        )
-                    own.setdefault(method, np.zeros(used, np.bool_))[pair] = True
-                    writer.write(record)
-                for method, pairs in own.items():
-                    seen[method] = seen.get(method, np.zeros(used, np.bool_)) | pairs
-    labels = dict.fromkeys(label for meta in metas for label in meta["methods"])
-    counts = {label: used - int(seen[label].sum()) if label in seen else used for label in labels}
+        before = {label: np.zeros(used, np.bool_) for label in seen}
+        for run, meta in zip(runs, metas, strict=True):
+            own = {label: np.zeros(used, np.bool_) for label in meta["methods"]}
+            for record in _lines(run / name, own, used):
+                own[record["method"]][record["pair"]] = True
+            for label, pairs in own.items():
+                if (both := np.flatnonzero(before[label] & pairs)).size:
+                    raise OptionError(
+                        f"Pair {both[0]} of {label} stands in {run} and in a shard before it; merge each once."
+                    )
+                before[label] |= pairs
+        seen = before  # the records are what counts, and come last
+    counts = {label: used - int(pairs.sum()) for label, pairs in seen.items()}
     return {label: count for label, count in counts.items() if count}
+
+
+def _lines(path: Path, methods: Container[str], used: int) -> Iterator[dict[str, Any]]:
+    for record in read_records(path, required=OUTCOME):
+        if record["method"] in methods and record["pair"] < used:
+            yield record
+
+
+def _merge_lines(out: Path, runs: Sequence[Path], metas: Sequence[dict[str, Any]]) -> None:
+    for name in ("manifest.jsonl", "records.jsonl"):
+        with RecordWriter(out / name) as writer:
+            for run, meta in zip(runs, metas, strict=True):
+                for record in _lines(run / name, meta["methods"], meta["used_pairs"]):
+                    writer.write(record)
 
 
 def _merge_features(out: Path, runs: Sequence[Path], total: int) -> None:
