@@ -87,6 +87,6 @@ def lower(image: Image, landmarks: Points, side_px: int) -> Image:
     scale = min(1.0, side_px / side_in_frame(crop_from_frame_matrix(five_from_68(landmarks), _SPEC), _SPEC.size_px))
     height, width = image.shape[:2]
     small = max(1, round(width * scale)), max(1, round(height * scale))
-    reduced = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    reduced = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
     back = cv2.resize(through_jpeg(reduced, JPEG_QUALITY), (width, height), interpolation=cv2.INTER_CUBIC)
     return np.ascontiguousarray(back, np.uint8)
