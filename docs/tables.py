@@ -134,10 +134,11 @@ def _origin(summary: Summary) -> str:
         if (files := card["details"].get("weights_sha256"))
     ]
     versions = ", ".join(f"{key} {meta['versions'][key]}" for key in ("python", "torch", "numpy"))
+    drawn = f", {meta['drawn']} targets drawn on" if meta["drawn"] else ""
     left_out = " ".join(note for note in meta["notes"] if "count for no method" in note)
     return (
         f"{meta['used_pairs']} pairs of {_people(summary)} people (seed {meta['seed']}, pair list SHA-256 "
-        f"`{meta['pairs_sha256'][:16]}`){f', {meta["drawn"]} targets drawn on' if meta['drawn'] else ''}, gallery of {gallery['images']} source images; chance top-1 "
+        f"`{meta['pairs_sha256'][:16]}`){drawn}, gallery of {gallery['images']} source images; chance top-1 "
         f"{summary.chance['top1']:.1f} %, top-5 {summary.chance['top5']:.1f} %. Judges: {'; '.join(judges)}; landmarks by "
         f"{detector['name']}{_hashes(detector['files'])}. Weights: {'; '.join(weights)}. Made with {versions}."
         + (f" {left_out}" if left_out else "")
