@@ -81,6 +81,9 @@ def run(
         bool | None, typer.Option("--follow-links", help="read links that lead out of the root")
     ] = None,
     occluders: Annotated[int | None, typer.Option(help="seed of things drawn over the targets' faces")] = None,
+    low_resolution: Annotated[
+        int | None, typer.Option(help="side in px that targets' faces are lowered to, with a JPEG")
+    ] = None,
     methods: Annotated[
         str | None, typer.Option(help="comma-separated, or all that are present; see docs/evaluation.md")
     ] = None,
@@ -92,6 +95,9 @@ def run(
     metrics: Annotated[str | None, typer.Option(help="added metrics: registered names or module:attribute")] = None,
     seed: Annotated[int | None, typer.Option(help="of pairs and bootstrap")] = None,
     limit: Annotated[int | None, typer.Option(help="only the first N pairs")] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="only the K-th of N parts: K/N; eval merge puts them together")
+    ] = None,
     executor: Annotated[str | None, typer.Option(help="serial or ray")] = None,
     workers: Annotated[int | None, typer.Option(help="Ray actors")] = None,
     threads: Annotated[int | None, typer.Option(help="of torch and OpenCV, per worker")] = None,
@@ -137,10 +143,12 @@ def pairs_command(
     aligned: Annotated[bool | None, typer.Option("--aligned")] = None,
     follow_links: Annotated[bool | None, typer.Option("--follow-links")] = None,
     occluders: Annotated[int | None, typer.Option()] = None,
+    low_resolution: Annotated[int | None, typer.Option()] = None,
     methods: Annotated[str | None, typer.Option()] = None,
     judges: Annotated[str | None, typer.Option()] = None,
     seed: Annotated[int | None, typer.Option()] = None,
     limit: Annotated[int | None, typer.Option()] = None,
+    shard: Annotated[str | None, typer.Option()] = None,
 ) -> None:
     """Only draw and write the pair list and the options; the other stages go on from there."""
     from .run import prepare

@@ -1,4 +1,4 @@
-"""Commands that read finished runs: compare, groups, export, leaderboard, figure and study."""
+"""Commands that read finished runs: compare, groups, export, leaderboard, figure, study and merge; and the list of judges."""
 
 from __future__ import annotations
 
@@ -65,11 +65,26 @@ def groups(
 
 
 @results.command()
-def export(run: Run, file: Annotated[Path, typer.Option(help="a .csv or .parquet file")] = Path("records.csv")) -> None:
-    """Every number as one row, for pandas and the like."""
+def export(
+    run: Run,
+    file: Annotated[Path | None, typer.Option(help="a .csv or .parquet file; records.csv if nothing is named")] = None,
+    hub: Annotated[Path | None, typer.Option(help="a folder that the Hub's dataset viewer understands")] = None,
+    tracker: Annotated[str | None, typer.Option(help="wandb or trackio, once it is installed")] = None,
+    project: Annotated[str, typer.Option(help="the tracker's project")] = "face-swapping",
+) -> None:
+    """Every number as one row, for pandas and the like; a folder for the Hub; or the table in a tracker of experiments."""
+    from .hub_folder import write_hub_folder
     from .long_table import write_long
+    from .run import summary_of
+    from .trackers import send_to_tracker
 
-    print(f"{file}: {write_long(run, file)} rows", file=sys.stderr)
+    if hub is not None:
+        print(f"{hub}: {write_hub_folder(run, summary_of(run), hub)} rows", file=sys.stderr)
+    if tracker is not None:
+        print(f"{tracker}: {send_to_tracker(run, summary_of(run), tracker, project)} numbers", file=sys.stderr)
+    if file is not None or (hub is None and tracker is None):
+        file = file or Path("records.csv")
+        print(f"{file}: {write_long(run, file)} rows", file=sys.stderr)
 
 
 @results.command()
@@ -128,3 +143,33 @@ def study(
     chosen = [name for name in methods.split(",") if name]
     count = write_study(run, file, questions=questions, methods=chosen, seed=seed)
     print(f"{file}: {count} questions; the key stays in {run / 'study'}", file=sys.stderr)
+
+
+@results.command()
+def merge(
+    shards: Annotated[
+        list[Path], typer.Argument(help="folders of judged shards: parts of the pairs, or other methods")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="folder of the new run")],
+) -> None:
+    """Put shards together as one run and write its tables, figures and report."""
+    from .merging import merge_runs
+    from .run import render
+
+    for method, count in merge_runs(out, shards).items():
+        print(
+            f"missing: {count} pairs of {method}; python -m eval swap and judge --out {out} make them", file=sys.stderr
+        )
+    render(out)
+    print(out / "report.html")
+
+
+@results.command()
+def judges(
+    more: Annotated[list[str] | None, typer.Argument(help="others to list, such as onnx:FILE")] = None,
+    file: Annotated[Path | None, typer.Option(help="also write the table as CSV")] = None,
+) -> None:
+    """Who could judge here, on whose terms, and what is missing."""
+    from .judges.listing import list_judges
+
+    _show(list_judges(tuple(more or ())), file)

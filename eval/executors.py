@@ -6,6 +6,7 @@ memory does not grow with the number of pairs.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -13,6 +14,9 @@ from mobilefaceswap_core.errors import BackendError, OptionError
 
 EXECUTORS = ("serial", "ray")
 _IN_FLIGHT_PER_WORKER = 2
+_PATIENCE_S = 1800  # until a worker answers; the first pair waits for its models, others take seconds
+# Ray starts a worker again when it has not reported after so many seconds; its default of 60 never ends on a busy machine.
+_REGISTER_S = {"RAY_worker_register_timeout_seconds": "600"}
 Result = TypeVar("Result")
 
 
@@ -43,7 +47,7 @@ def run_jobs(
 
     Raises:
         OptionError: for an unknown executor.
-        BackendError: when Ray is not installed.
+        BackendError: when Ray is not installed, or no worker answers for half an hour.
     """
     if executor == "serial":
         worker = make_worker(**arguments)
@@ -64,6 +68,7 @@ def _run_on_ray(
         raise BackendError("--executor ray needs Ray: pip install ray, or use --executor serial.") from error
     started = not ray.is_initialized()
     if started:
+        os.environ.update({key: os.environ.get(key, value) for key, value in _REGISTER_S.items()})
         # A running cluster is joined when RAY_ADDRESS says so; otherwise one is started on this machine.
         ray.init(log_to_driver=False, include_dashboard=False, configure_logging=False)
     actors = [ray.remote(make_worker).remote(**arguments) for _ in range(max(1, workers))]
@@ -73,7 +78,12 @@ def _run_on_ray(
             if (job := next(jobs, None)) is not None:
                 flying[actor.run.remote(job)] = actor
         while flying:
-            ready, _ = ray.wait(list(flying), num_returns=1)
+            ready, _ = ray.wait(list(flying), num_returns=1, timeout=_PATIENCE_S)
+            if not ready:
+                raise BackendError(
+                    f"No Ray worker answered within {_PATIENCE_S} seconds. Look at `ray status`: each worker needs a free "
+                    "processor and memory for the models. Go on with --resume, fewer --workers or --executor serial."
+                )
             actor = flying.pop(ready[0])
             yield ray.get(ready[0])
             if (job := next(jobs, None)) is not None:

@@ -21,7 +21,7 @@ from mobilefaceswap_core.types import Image, Mask, Points
 
 from .records import disk_refused
 
-TARGET, MASK = "target.png", "mask.png"  # of a target that was drawn on, in a folder of its own (eval.occluders)
+TARGET, MASK = "target.png", "mask.png"  # of a target that a run made, in a folder of its own (eval.made_targets)
 
 
 class ImageReader:
@@ -29,13 +29,17 @@ class ImageReader:
 
     Args:
         root: the data set's root.
-        drawn: folder of targets with things drawn over their faces, which are read in place of the data set's.
+        drawn: folder of targets that the run made, which are read in place of the data set's.
+        occluders: whether things were drawn over those.
         follow_links: whether links below the root may lead out of it.
     """
 
-    def __init__(self, root: Path, *, drawn: Path | None = None, follow_links: bool = False) -> None:
+    def __init__(
+        self, root: Path, *, drawn: Path | None = None, occluders: bool = True, follow_links: bool = False
+    ) -> None:
         self._root = root.resolve()
         self._drawn = drawn
+        self._occluders = occluders
         self._follow = follow_links
         self._pack: tuple[Path, Pack] | None = None
 
@@ -65,11 +69,11 @@ class ImageReader:
     @property
     def has_occluders(self) -> bool:
         """Whether things are drawn over the targets of this run."""
-        return self._drawn is not None
+        return self._drawn is not None and self._occluders
 
     def read_target(self, reference: str) -> Image:
-        """The image of a target: as it was drawn on in this run, otherwise as the data set has it; raises as :meth:`read`."""
-        if self.has_occluders and (path := self.drawn_at(reference) / TARGET).is_file():
+        """The image of a target: as this run made it, otherwise as the data set has it; raises as :meth:`read`."""
+        if self._drawn is not None and (path := self.drawn_at(reference) / TARGET).is_file():
             return read_image(path)
         return self.read(reference)
 
@@ -80,10 +84,10 @@ class ImageReader:
         return (read_image(path)[..., 0] / 255).astype(np.float32)
 
     def drawn_at(self, reference: str) -> Path:
-        """The folder of a target that was drawn on; another one for every file, frame and crop.
+        """The folder of a target that the run made; another one for every file, frame and crop.
 
         Raises:
-            ImageError: the reference leads out of the root, or the run has no drawn targets.
+            ImageError: the reference leads out of the root, or the run makes no targets.
         """
         path, number = split_reference(reference)
         full = inside(self._root, path, follow_links=self._follow)
@@ -172,6 +176,16 @@ def decode_image(payload: bytes, name: str) -> Image:
         return read_photo(payload).image
     except ImageError as error:
         raise ImageError(f"{name}: {str(error).removeprefix('image bytes: ')}") from error
+
+
+def through_jpeg(image: Image, quality: int) -> Image:
+    """A picture as it comes back from a JPEG of the given quality, ``(H, W, 3)`` RGB uint8."""
+    import cv2
+
+    _, payload = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = cv2.imdecode(payload, cv2.IMREAD_COLOR)
+    assert decoded is not None  # it was encoded a line above
+    return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
 
 
 def write_png(path: Path, image: Image) -> None:

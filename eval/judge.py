@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from mobilefaceswap_core.files.atomic import remove_leftovers
 
 from .executors import run_jobs
-from .features import store_feature
+from .features import REAL, store_features
 from .gallery import Gallery, load_gallery
 from .judge_worker import PairWorker, SourceWorker
 from .pairs import Pair, count_pairs, iterate_pairs
 from .panel import JudgeOptions
 from .records import OUTCOME, RecordWriter, read_records, write_json
 from .run_files import read_judges
+from .shards import pairs_of_shard
 from .swap import Progress, done_pairs
 
 
@@ -33,6 +34,7 @@ def run_judge(
     *,
     root: Path,
     limit: int | None = None,
+    shard: str | None = None,
     executor: str = "serial",
     workers: int = 2,
     progress: Progress | None = None,
@@ -41,6 +43,7 @@ def run_judge(
 
     Args:
         methods: labels of the methods.
+        shard: only these pairs (:mod:`eval.shards`); the gallery is that of all.
 
     Returns:
         Pairs measured.
@@ -57,6 +60,7 @@ def run_judge(
     arguments: dict[str, Any] = {"run": run, "root": root, "options": options}
     _build_gallery(run, arguments, limit=limit, executor=executor, workers=workers)
     done = done_pairs(run / "records.jsonl", methods, total)
+    done[:, ~pairs_of_shard(run / "pairs.csv", shard, limit=limit)] = True
     if done.all():
         return 0
 
@@ -71,8 +75,8 @@ def run_judge(
         for measured in run_jobs(jobs(), PairWorker, arguments, executor=executor, workers=workers):
             for one in measured:
                 pair, method = one.record["pair"], one.record["method"]
-                store_feature(run / "features", "_real", pair, rows, one.target_feature)
-                store_feature(run / "features", method, pair, rows, one.feature)
+                store_features(run, REAL, pair, rows, one.target_features)
+                store_features(run, method, pair, rows, one.features)
                 writer.write(one.record)
             count += 1
             if progress is not None:

@@ -22,6 +22,7 @@ from mobilefaceswap_core.errors import BackendError, Cancelled, OptionError, Swa
 from mobilefaceswap_core.types import Face, Image
 
 from .face_region import largest_face
+from .features import Features
 from .gallery import Gallery, load_gallery
 from .images import read_image
 from .judges import Judge
@@ -83,13 +84,13 @@ class Measurement:
 
     Attributes:
         record: the line of ``records.jsonl``.
-        feature: of the swapped image, for the Frechet distance.
-        target_feature: of the target.
+        features: of the swapped image, for the Frechet distance (:mod:`eval.features`).
+        target_features: of the target.
     """
 
     record: dict[str, Any]
-    feature: list[float] | None
-    target_feature: list[float] | None
+    features: Features
+    target_features: Features
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,9 +157,7 @@ class PairWorker:
         self._before[method] = self._last.get(method, (-1, NOTHING_SEEN))
         self._last[method] = pair.index, glance
         if left_out is not None or target is None:
-            return Measurement(
-                {**record, "left_out": left_out, "no_reference": [key for _, key, _ in columns]}, None, None
-            )
+            return Measurement({**record, "left_out": left_out, "no_reference": [key for _, key, _ in columns]}, {}, {})
         if pair.clip:
             record["openings"] = openings_of(sample)
         record["target_yaw"] = self._panel.yaw(target)
@@ -167,7 +166,7 @@ class PairWorker:
         for name, view in seen.items():
             if f"{TOP1.spec.key}@{name}" in record["values"]:  # the curve of ranks is drawn from it
                 record[f"rank@{name}"] = view.once(source_rank)
-        return Measurement(record, swapped.feature if swapped is not None else None, target.feature)
+        return Measurement(record, swapped.features if swapped is not None else {}, target.features)
 
     def _why_left_out(self, pair: Pair, target: Sight | None) -> str | None:
         """Why nobody can be measured in a pair; ``None`` for a pair that counts."""

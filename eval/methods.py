@@ -33,7 +33,7 @@ from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.swapper import Swapper, SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, Face, Image, SwappedCrop
 
-from .images import ImageReader, read_image
+from .images import ImageReader, read_image, through_jpeg
 from .method_options import all_choices, split_choices, unmarked_options
 from .pairs import Pair
 from .published import Published, is_published
@@ -183,10 +183,7 @@ def shifted_jpeg(image: Image) -> Image:
     shift = np.array([[1.0, 0.0, _SHIFT_PX], [0.0, 1.0, _SHIFT_PX]])
     size = image.shape[1], image.shape[0]
     moved = cv2.warpAffine(image, shift, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    _, payload = cv2.imencode(".jpg", moved[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    decoded = cv2.imdecode(payload, cv2.IMREAD_COLOR)
-    assert decoded is not None  # it was encoded a line above
-    return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
+    return through_jpeg(np.asarray(moved, np.uint8), _JPEG_QUALITY)
 
 
 class FolderMethod:

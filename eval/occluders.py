@@ -11,7 +11,7 @@ how far each pixel of the face is hidden (255: wholly). Things end at the border
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,9 +35,9 @@ from mobilefaceswap_core.training.occlusion.synthesis import occlude
 from mobilefaceswap_core.types import CropSpec, Image, Mask, Points
 
 from .datasets import Dataset
-from .face_region import face_region, find_faces, largest_face
+from .face_region import face_region
 from .images import MASK, TARGET, ImageReader, write_png
-from .pairs import Pair
+from .made_targets import distinct_targets, forget_made, landmarks_of_target
 
 # How much of the face region must be hidden. Less says nothing; with more, judges find no face to speak of.
 _LEAST_HIDDEN, _MOST_HIDDEN = 0.04, 0.45
@@ -90,7 +90,7 @@ def draw_occluders(
     """Draw over every target of a data set.
 
     Args:
-        folder: to write into, see :func:`eval.run_files.occluded_folder`.
+        folder: to write into, see :func:`eval.run_files.made_folder`.
         dataset: its pairs name the targets; landmarks that it knows are used, others are found.
         seed: of everything drawn.
         detector: finds the faces that are drawn on.
@@ -102,14 +102,14 @@ def draw_occluders(
         not measured.
     """
     reader, problems, count = ImageReader(dataset.root, drawn=folder, follow_links=follow_links), [], 0
-    targets = list(_targets(dataset))
+    targets = list(distinct_targets(dataset))
     pictures = sorted({pair.target for pair in targets})
     clips: dict[str, Drawing] = {}
-    _forget(folder)
+    forget_made(folder)
     for number, pair in enumerate(targets, 1):
         try:
             image = reader.read(pair.target)
-            landmarks = _landmarks(reader, pair.target, image, detector)
+            landmarks = landmarks_of_target(reader, pair.target, image, detector)
         except ImageError as error:
             problems.append(f"{pair.target}: {error}; nothing was drawn on it")
             continue
@@ -133,11 +133,6 @@ def draw_occluders(
         if number % 50 == 0:
             say(f"occluders: {number} of {len(targets)} targets")
     return count, problems
-
-
-def count_drawn(folder: Path) -> int:
-    """Targets that a folder holds."""
-    return sum(path.is_file() for path in folder.rglob(TARGET))  # a photo may have that name, and then a folder has
 
 
 def seed_of(seed: int, name: str) -> tuple[int, ...]:
@@ -188,30 +183,6 @@ def draw(image: Image, landmarks: Points, drawing: Drawing, texture: Image) -> O
     region = face_region(landmarks, height, width)
     pixels = np.clip(np.round(mixed), 0, 255).astype(np.uint8)
     return Occluded(pixels, (opacity[..., 0] * region).astype(np.float32))
-
-
-def _forget(folder: Path) -> None:
-    """Remove what a run left that was stopped while it drew; it may have had other data."""
-    for name in (TARGET, MASK):
-        for left in [path for path in folder.rglob(name) if path.is_file()]:
-            left.unlink()
-
-
-def _targets(dataset: Dataset) -> Iterator[Pair]:
-    """One pair for each target and clip it stands in; a picture that two clips share is drawn on for the first."""
-    seen = set()
-    for pair in dataset.pairs:
-        if pair.target not in seen:
-            seen.add(pair.target)
-            yield pair
-
-
-def _landmarks(reader: ImageReader, reference: str, image: Image, detector: Detector) -> Points | None:
-    known = reader.landmarks(reference, len(image))
-    if known is not None:
-        return known
-    face = largest_face(find_faces(detector, image))
-    return None if face is None else face.landmarks
 
 
 def _texture(reader: ImageReader, pictures: list[str], target: str, key: tuple[int, ...], image: Image) -> Image:

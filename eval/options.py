@@ -49,6 +49,7 @@ class RunOptions:
         aligned: whether folders hold aligned 112-template crops.
         follow_links: whether links in the data set may lead out of its root.
         occluders: seed of things drawn over the targets' faces (:mod:`eval.occluders`); ``None`` leaves targets as they are.
+        low_resolution: side in px that the crops of the targets' faces are lowered to (:mod:`eval.low_resolution`).
         methods: as :mod:`eval.methods` reads them; ``all`` stands for every one that is present.
         judges: as :func:`eval.judges.load_judge` reads them.
         detector: of the swapping pipeline.
@@ -58,6 +59,7 @@ class RunOptions:
         metrics: metrics of other packages, as :func:`eval.metrics.load_metrics` reads them.
         seed: of pairs and bootstrap.
         limit: use only the first so many pairs.
+        shard: ``K/N``: swap and judge only the K-th of N parts of the pair list (:mod:`eval.shards`).
         executor: ``serial`` or ``ray``.
         workers: Ray actors.
         threads: of torch and OpenCV in each worker.
@@ -77,6 +79,7 @@ class RunOptions:
     aligned: bool = False
     follow_links: bool = False
     occluders: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None
+    low_resolution: Annotated[int, Field(ge=8, le=1024)] | None = None
     methods: Annotated[Words, Field(min_length=1)] = DEFAULT_METHODS
     judges: Words = DEFAULT_JUDGES
     detector: str = "auto"
@@ -86,6 +89,7 @@ class RunOptions:
     metrics: Words = ()
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     limit: Pairs | None = None
+    shard: Annotated[str, Field(pattern=r"^\d{1,5}/\d{1,5}$")] | None = None
     executor: str = "serial"
     workers: Processes = 2
     threads: Processes = 1
@@ -95,8 +99,10 @@ class RunOptions:
 
 # Options whose change would make old results and new ones two different runs.
 FIXED_ON_RESUME = (
-    "dataset", "root", "identities", "pair_file", "pairs", "frames", "consecutive", "aligned", "follow_links", "occluders", "detector", "judge_detector", "judges",
+    "dataset", "root", "identities", "pair_file", "pairs", "frames", "consecutive", "aligned", "follow_links", "occluders",
+    "low_resolution", "detector", "judge_detector", "judges",
     "lpips_backbone", "fid_features", "metrics", "seed", "device",
+    "shard",
 )  # fmt: skip
 
 

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import NoFaceError
-from mobilefaceswap_core.types import Face, Image
+from mobilefaceswap_core.faces.geometry import align_face
+from mobilefaceswap_core.types import CropSpec, Face, Image
 
 from .face_region import closest_face, find_faces, largest_face
-from .features import load_features
+from .features import FACES, WHOLE, Features, load_features
 from .images import ImageReader
 from .judges import Judge, load_judges
 from .judges.onnx_file import OnnxNetwork
@@ -57,13 +58,13 @@ class Sight:
         image: ``(H, W, 3)`` RGB uint8.
         face: the face looked at, with 68 landmarks; ``None`` without one.
         vectors: of that face, by judge.
-        feature: what the Frechet distance is computed on.
+        features: what the Frechet distance is computed on, by their folder (:mod:`eval.features`).
     """
 
     image: Image
     face: Face | None
     vectors: Vectors
-    feature: list[float] | None
+    features: Features
 
 
 class Panel:
@@ -91,6 +92,7 @@ class Panel:
             "judges": [asdict(judge.info) for judge in self.judges],
             "detector": {"name": info.name, "title": info.title, "files": dict(info.files), "device": info.device},
             "frechet_features": self._feature_name(),
+            "face_features": isinstance(self._features, OnnxNetwork),
         }
 
     def target(self, reference: str) -> Sight:
@@ -103,7 +105,8 @@ class Panel:
             self._targets.move_to_end(reference)
             return self._targets[reference]
         image = self.reader.read_target(reference)
-        self._targets[reference] = self._sight(image, largest_face(self.faces(image)))
+        face = largest_face(self.faces(image))
+        self._targets[reference] = self._sight(image, face, place=face)
         if len(self._targets) > _REMEMBERED:
             self._targets.popitem(last=False)
         return self._targets[reference]
@@ -112,8 +115,9 @@ class Panel:
         """The face of a swapped image that stands where the target's does; an image that is the target is not looked at twice."""
         if target is not None and np.array_equal(image, target.image):
             return target
-        there = None if target is None or target.face is None else closest_face(self.faces(image), target.face)
-        return self._sight(image, there)
+        place = None if target is None else target.face
+        there = None if place is None else closest_face(self.faces(image), place)
+        return self._sight(image, there, place=place)
 
     def faces(self, image: Image) -> list[Face]:
         """Faces with 68 landmarks, as the detector of all judges finds them."""
@@ -124,20 +128,25 @@ class Panel:
         pose = next((judge.info.name for judge in self.judges if judge.info.kind == "pose"), None)
         return float(sight.vectors[pose][1]) if pose in sight.vectors else None
 
-    def _sight(self, image: Image, face: Face | None) -> Sight:
+    def _sight(self, image: Image, face: Face | None, *, place: Face | None) -> Sight:
+        """What is seen of a face; ``place`` is the target's, which says where the face's crop is cut."""
         vectors: Vectors = {}
         if face is not None:
             for judge in self.judges:
                 with contextlib.suppress(NoFaceError):  # a judge with a detector of its own may see no face here
                     vectors[judge.info.name] = judge.measure(image, face)
-        return Sight(image, face, vectors, self._feature(image, vectors))
+        return Sight(image, face, vectors, self._features_of(image, vectors, place))
 
-    def _feature(self, image: Image, vectors: Vectors) -> list[float] | None:
-        """``None`` without a face, where the features are embeddings."""
-        if isinstance(self._features, OnnxNetwork):
-            return self._features(clean_resize(image, self._features.size_px))[0].tolist()
-        first = self._first_recogniser()
-        return vectors[first].tolist() if first in vectors else None
+    def _features_of(self, image: Image, vectors: Vectors, place: Face | None) -> Features:
+        """Embeddings need a face; a network reads the whole picture, and its crop at the target's face."""
+        if not isinstance(self._features, OnnxNetwork):
+            first = self._first_recogniser()
+            return {WHOLE: vectors[first].tolist()} if first in vectors else {}
+        found = {WHOLE: self._features(clean_resize(image, self._features.size_px))[0].tolist()}
+        if place is not None:
+            crop = align_face(image, place, CropSpec(self._features.size_px)).image
+            found[FACES] = self._features(crop)[0].tolist()
+        return found
 
     def _feature_name(self) -> str:
         if isinstance(self._features, OnnxNetwork):

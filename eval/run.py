@@ -11,7 +11,7 @@ from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import CropSpec
 
-from .datasets import WITHOUT_ROOT, Dataset, DatasetRequest, build_dataset, read_identities
+from .datasets import WITHOUT_ROOT, DatasetRequest, build_dataset, read_identities
 from .inputs import check_inputs
 from .judge import made_images, run_judge
 from .judges.pose import package_version
@@ -19,8 +19,9 @@ from .methods import parse_method
 from .options import FIXED_ON_RESUME, RunOptions, resolve, saved_values
 from .pairs import count_pairs, write_pairs
 from .panel import JudgeOptions
+from .protocols import check_made, make_targets
 from .records import write_json, write_text
-from .run_files import drawn_folder, occluded_folder, read_card, read_run
+from .run_files import read_card, read_run
 from .summary import Summary, summarise
 from .swap import Progress, run_swap
 
@@ -49,7 +50,7 @@ def prepare(run: Path, options: RunOptions, *, resume: bool, say: Callable[[str]
         meta = read_run(run)
         if not (run / "pairs.csv").is_file() or file_sha256(run / "pairs.csv") != meta["pairs_sha256"]:
             raise OptionError(f"{run / 'pairs.csv'} was changed after the run began; start a new --out.")
-        _check_drawn(run, meta.get("drawn", 0))
+        check_made(run, max(meta.get("drawn", 0), meta.get("lowered", 0)))
     else:
         check_inputs(run, options)
         meta = _new_run(run, options, say)
@@ -88,17 +89,17 @@ def _new_run(run: Path, options: RunOptions, say: Callable[[str], None]) -> dict
     dataset = build_dataset(options.dataset, request)
     for problem in dataset.problems:
         say(f"data: {problem}")
-    drawn, without = _occluded(run, dataset, options, say)
-    note = f"{dataset.note}; occluders of seed {options.occluders} on {drawn} targets" if drawn else dataset.note
+    made = make_targets(run, dataset, options, say)
     digest = write_pairs(run / "pairs.csv", dataset.pairs)
     spec = dataset.aligned
     return {
         "dataset": dataset.name,
-        "dataset_note": note,
-        "drawn": drawn,
+        "dataset_note": "; ".join([dataset.note, *made.notes]),
+        "drawn": made.drawn,
+        "lowered": made.lowered,
         "root": str(dataset.root.resolve()),
         "aligned": None if spec is None else {"size_px": spec.size_px, "template": spec.template, "fit": spec.fit},
-        "problems": [*dataset.problems, *without],
+        "problems": [*dataset.problems, *made.without],
         "pairs": len(dataset.pairs),
         "pairs_sha256": digest,
         "has_clips": any(p.previous >= 0 for p in dataset.pairs),
@@ -106,28 +107,6 @@ def _new_run(run: Path, options: RunOptions, say: Callable[[str], None]) -> dict
         "seed": options.seed,
         "versions": {"python": platform.python_version(), **{k: package_version(k) for k in _VERSIONS}},
     }
-
-
-def _occluded(run: Path, dataset: Dataset, options: RunOptions, say: Callable[[str], None]) -> tuple[int, list[str]]:
-    """Draw over the targets where that is asked for: how many were drawn on, and why others were not."""
-    if options.occluders is None:
-        return 0, []
-    from mobilefaceswap_core.detect import load_detector
-
-    from .occluders import draw_occluders
-
-    detector = load_detector(options.judge_detector, device=options.device)
-    folder = occluded_folder(run, options.occluders)
-    count, without = draw_occluders(
-        folder, dataset, options.occluders, detector=detector, say=say, follow_links=options.follow_links
-    )
-    for problem in without:
-        say(f"data: {problem}")
-    if not count:
-        raise OptionError(
-            f"--occluders: nothing could be drawn on any target ({without[0]}). Leave it out, or check --root."
-        )
-    return count, without
 
 
 def _check_resumable(run: Path, options: RunOptions, resume: bool) -> None:
@@ -140,18 +119,6 @@ def _check_resumable(run: Path, options: RunOptions, resume: bool) -> None:
         raise OptionError(
             f"{run} was begun with {changed[0]} = {before.get(changed[0])!r}, now it is {now[changed[0]]!r}; a resumed run keeps "
             "it. Choose another --out. (--methods, --limit and --executor may change.)"
-        )
-
-
-def _check_drawn(run: Path, wanted: int) -> None:
-    """A target whose drawing was lost would be read as the data set has it, and count as a method's merit."""
-    from .occluders import count_drawn
-
-    folder = drawn_folder(run)
-    found = 0 if folder is None else count_drawn(folder)
-    if found != wanted:
-        raise OptionError(
-            f"{run / 'occluded'} holds {found} targets that were drawn on, the run began with {wanted}; start a new --out."
         )
 
 
@@ -188,6 +155,7 @@ def swap_stage(run: Path, options: RunOptions, progress: Progress | None = None)
         detector=options.detector,
         device=options.device,
         limit=options.limit,
+        shard=options.shard,
         executor=options.executor,
         workers=options.workers,
         threads=options.threads,
@@ -227,6 +195,7 @@ def judge_stage(run: Path, options: RunOptions, progress: Progress | None = None
         judging,
         root=Path(meta["root"]),
         limit=options.limit,
+        shard=options.shard,
         executor=options.executor,
         workers=options.workers,
         progress=progress,

@@ -54,6 +54,7 @@ class RunFile(_File):
     has_clips: bool = False
     people: Literal["listed", "folders", "photos"] = "listed"
     drawn: Count = 0
+    lowered: Count = 0
     seed: Count
     versions: dict[str, str]
     methods: list[Label]
@@ -79,6 +80,7 @@ class JudgesFile(_File):
     detector: DetectorCard
     lpips: str
     frechet_features: str
+    face_features: bool = False
     metrics: list[strict_model(MetricSpec)] = []  # type: ignore[valid-type]  # likewise
 
 
@@ -129,28 +131,34 @@ def read_run(run: Path) -> dict[str, Any]:
     return {"people": "listed"} | _checked(run / "run.json", RunFile)  # runs of before did not say
 
 
-def drawn_folder(run: Path) -> Path | None:
-    """Where a run keeps the targets it drew on (:mod:`eval.occluders`); ``None`` for a run whose targets are left as they are.
+def made_folder_of(run: Path) -> Path | None:
+    """:func:`made_folder` of a run that was begun.
 
-    The seed is part of the path, so that what a run of another seed left behind is never read.
+    Raises:
+        OptionError: its options are no whole numbers.
     """
-    seed = read_run(run)["options"].get("occluders") if (run / "run.json").is_file() else None
-    if seed is None:
-        return None
-    if not isinstance(seed, int):
-        raise OptionError(f"run.json of {run} says occluders = {seed!r}; wanted a whole number. Start a new --out.")
-    return occluded_folder(run, seed)
+    options = read_run(run)["options"] if (run / "run.json").is_file() else {}
+    asked = {key: options.get(key) for key in ("occluders", "low_resolution")}
+    for key, value in asked.items():
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise OptionError(f"run.json of {run} says {key} = {value!r}; wanted a whole number. Start a new --out.")
+    return made_folder(run, **asked)
 
 
 def open_reader(run: Path, root: Path) -> ImageReader:
-    """The reader of a run's images: with its drawn targets, and links as its options allow them.
+    """The reader of a run's images: with the targets it made, and links as its options allow them.
 
     Args:
         run: the run's folder.
         root: the data set's root.
     """
-    follow = bool(read_run(run)["options"].get("follow_links")) if (run / "run.json").is_file() else False
-    return ImageReader(root, drawn=drawn_folder(run), follow_links=follow)
+    options = read_run(run)["options"] if (run / "run.json").is_file() else {}
+    return ImageReader(
+        root,
+        drawn=made_folder_of(run),
+        occluders=options.get("occluders") is not None,
+        follow_links=bool(options.get("follow_links")),
+    )
 
 
 def knows_people(run: Path) -> bool:
@@ -158,9 +166,15 @@ def knows_people(run: Path) -> bool:
     return not (run / "run.json").is_file() or read_run(run)["people"] != "photos"
 
 
-def occluded_folder(run: Path, seed: int) -> Path:
-    """The folder of targets drawn on with this seed."""
-    return run / "occluded" / str(seed)
+def made_folder(run: Path, *, occluders: int | None = None, low_resolution: int | None = None) -> Path | None:
+    """Where a run keeps the targets it makes (:mod:`eval.protocols`); ``None`` for one whose targets are left as they are.
+
+    Seed and size are part of the path, so that what a run with others left behind is never read.
+    """
+    if low_resolution is None:
+        return None if occluders is None else run / "occluded" / str(occluders)
+    drawn = "" if occluders is None else f"-occluded-{occluders}"
+    return run / "lowered" / f"{low_resolution}{drawn}"
 
 
 def read_judges(run: Path) -> dict[str, Any]:

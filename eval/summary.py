@@ -22,20 +22,23 @@ from mobilefaceswap_core.errors import OptionError
 
 from .clips import OVER_CLIPS, add_clip_values, clip_notes, clip_numbers, count_clips, opening_columns, opening_values
 from .estimates import Estimate, estimate
+from .features import FACES, REAL, WHOLE, feature_file, read_features
 from .metrics import METRICS, MetricSpec
-from .metrics.frechet import FRECHET, frechet_distance, small_sample_warning
+from .metrics.frechet import FRECHET, FRECHET_FACES, frechet_distance, small_sample_warning
 from .metrics.id_retrieval import chance_top_k
 from .metrics.id_similarity import TO_SOURCE, TO_TARGET
-from .metrics.kernel import KERNEL, kernel_distance
+from .metrics.kernel import KERNEL, KERNEL_FACES, kernel_distance
 from .pairs import count_pairs
 from .records import OUTCOME, read_records
 from .run_files import read_card, read_gallery_summary, read_judges, read_run
 from .statistics import holm, paired_significance
 
-# Numbers of all features of a method at once; no single pair has them.
-OF_FEATURES: dict[str, Callable[[NDArray[np.floating], NDArray[np.floating]], float]] = {
-    FRECHET.spec.key: frechet_distance,
-    KERNEL.spec.key: kernel_distance,
+# Numbers of all features of a method at once, with the folder of the features; no single pair has them.
+OF_FEATURES: dict[str, tuple[Callable[[NDArray[np.floating], NDArray[np.floating]], float], str]] = {
+    FRECHET.spec.key: (frechet_distance, WHOLE),
+    KERNEL.spec.key: (kernel_distance, WHOLE),
+    FRECHET_FACES.spec.key: (frechet_distance, FACES),
+    KERNEL_FACES.spec.key: (kernel_distance, FACES),
 }
 _RECORD = {**OUTCOME, "source_identity": str, "target_identity": str, "values": dict, "worst": list}
 _SOURCE: dict[str, type] = {"source": str, "status": str, "identity": str}
@@ -195,6 +198,8 @@ def columns_of(
             continue
         if (spec.occluders_only and not occluders) or (spec.needs_people and not people):
             continue
+        if spec.key in OF_FEATURES and OF_FEATURES[spec.key][1] == FACES and not judges.get("face_features"):
+            continue
         if spec.judge_kind == "none":
             columns.append(Column(spec.key, spec))
             continue
@@ -271,18 +276,13 @@ def unmoved_methods(cells: pd.DataFrame, columns: tuple[Column, ...], methods: l
 
 def _of_features(run: Path, method: str, index: np.ndarray, spec: MetricSpec) -> Estimate:
     """A distance between all features of a method's images and of the targets."""
-    features = {}
-    for name in (method, "_real"):
-        path = run / "features" / f"{name}.f32"
-        total = _pairs_of(run)
-        if not path.is_file() or path.stat().st_size % (4 * total):
-            return Estimate(no_reference=len(index))
-        width = path.stat().st_size // (4 * total)
-        array = np.memmap(path, np.float32, "r", shape=(total, width))[index]
-        features[name] = np.asarray(array[np.abs(array).sum(1) > 0])  # rows never written are zero
-    count = min(len(f) for f in features.values())
-    value = OF_FEATURES[spec.key](features[method], features["_real"]) * spec.scale if count >= 2 else np.nan
-    return Estimate(value, mean_found=value, n=len(features[method]))
+    distance, folder = OF_FEATURES[spec.key]
+    total = _pairs_of(run)
+    mine, real = (read_features(feature_file(run, name, folder), total, index) for name in (method, REAL))
+    if mine is None or real is None:
+        return Estimate(no_reference=len(index))
+    value = distance(mine, real) * spec.scale if min(len(mine), len(real)) >= 2 else np.nan
+    return Estimate(value, mean_found=value, n=len(mine))
 
 
 def _significance(frame: pd.DataFrame, columns: tuple[Column, ...], methods: list[str], seed: int) -> pd.DataFrame:
@@ -333,7 +333,7 @@ def _notes(
     """Sentences that must stand under every table."""
     names = list(dict.fromkeys(frame.index.get_level_values(0)))
     notes = [f"LPIPS: {judges['lpips']}"]
-    feature = run / "features" / f"{names[0]}.f32"
+    feature = feature_file(run, names[0])
     total = _pairs_of(run)
     if feature.is_file():
         width = feature.stat().st_size // (4 * total)

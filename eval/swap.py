@@ -26,6 +26,7 @@ from .methods import Method, load_method, parse_method
 from .pairs import Pair, count_pairs, iterate_pairs
 from .records import OUTCOME, RecordWriter, read_records, write_json
 from .run_files import open_reader
+from .shards import pairs_of_shard
 
 Progress = Callable[[int, int], None]  # pairs done, pairs in all
 
@@ -125,12 +126,13 @@ def run_swap(
     detector: str = "auto",
     device: str = "cpu",
     limit: int | None = None,
+    shard: str | None = None,
     executor: str = "serial",
     workers: int = 2,
     threads: int = 1,
     progress: Progress | None = None,
 ) -> int:
-    """Make every image of ``run/pairs.csv`` that is not in the manifest yet.
+    """Make every image of ``run/pairs.csv``, or of a shard of it, that is not in the manifest yet.
 
     Returns:
         Pairs worked on.
@@ -144,6 +146,7 @@ def run_swap(
     total = count_pairs(run / "pairs.csv", limit=limit)
     manifest = run / "manifest.jsonl"
     done = done_pairs(manifest, names, total, check=run)
+    done[:, ~pairs_of_shard(run / "pairs.csv", shard, limit=limit)] = True
     if done.all():
         return 0
     arguments: dict[str, Any] = {

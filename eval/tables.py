@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ class Cell:
 
 def measured_table(summary: Summary, *, headline: bool = True, intervals: bool = True) -> pd.DataFrame:
     """Formatted text, one row per method; the best of the compared methods is known from :func:`best_methods`."""
-    grid = _grid(summary, headline=headline, intervals=intervals)
+    grid = _grid(summary, _columns(summary, headline=headline), intervals=intervals)
     return pd.DataFrame([[str(cell) for cell in row] for row in grid.rows], columns=grid.heads)
 
 
@@ -181,6 +182,8 @@ def footer(summary: Summary) -> list[str]:
         f"Data: {meta['dataset']} ({meta['dataset_note']}), {meta['used_pairs']} pairs, seed {meta['seed']}, pair list SHA-256 "
         f"{meta['pairs_sha256'][:16]}.",
     ]
+    if shard := meta["options"].get("shard"):
+        lines.append(f"Only shard {shard} of these pairs; python -m eval merge puts shards together.")
     if meta["people"] != "photos":
         lines.append(
             f"Gallery: {gallery['images']} source images of {gallery['identities']} identities; chance top-1 "
@@ -244,12 +247,12 @@ class Grid:
 
 def table_views(summary: Summary) -> dict[str, Any]:
     """What the templates of HTML pages print: both tables, differences, provenance, and rows quoted from papers."""
-    full = _grid(summary, headline=False, intervals=False)
+    full = _grid(summary, _columns(summary, headline=False), intervals=False)
     # Turned, since twenty columns fit no page.
     turned = zip(*full.rows, strict=True)
     lines = [[Cell(head), *line] for head, line in zip(full.heads, turned, strict=True)]
     return {
-        "headline": _grid(summary, headline=True, intervals=True),
+        "headline": _grid(summary, _columns(summary, headline=True), intervals=True),
         "full": Grid(["column", *(cell.text for cell in lines[0][1:])], lines[1:]),
         "differences": _differences(summary),
         "footer": footer(summary),
@@ -257,8 +260,11 @@ def table_views(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _grid(summary: Summary, *, headline: bool, intervals: bool) -> Grid:
-    columns = [c for c in summary.columns if c.spec.headline] if headline else list(summary.columns)
+def _columns(summary: Summary, *, headline: bool) -> list[Column]:
+    return [column for column in summary.columns if column.spec.headline or not headline]
+
+
+def _grid(summary: Summary, columns: Sequence[Column], *, intervals: bool) -> Grid:
     best = {column.key: best_methods(summary, column) for column in columns}
     costs = cost_columns(summary)
     rows = []
@@ -304,11 +310,16 @@ def markdown(summary: Summary) -> str:
     """Headline table, full table, quoted rows and footer."""
     return render(
         "table.md.j2",
-        headline=_grid(summary, headline=True, intervals=True),
-        full=_grid(summary, headline=False, intervals=False),
+        headline=_grid(summary, _columns(summary, headline=True), intervals=True),
+        full=_grid(summary, _columns(summary, headline=False), intervals=False),
         footer=footer(summary),
         quoted=_quoted(),
     )
+
+
+def markdown_columns(summary: Summary, columns: Sequence[Column]) -> str:
+    """One table of the columns given, with intervals, as a page of documents shows it."""
+    return render("grid.md.j2", grid=_grid(summary, columns, intervals=True))
 
 
 def html_tables(summary: Summary) -> str:

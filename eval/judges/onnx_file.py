@@ -1,7 +1,8 @@
 """Networks in ONNX files on disk, with their input contract stated beside the path.
 
 ``FILE.onnx?size=112&mean=127.5&std=127.5&order=rgb&margin=0&trained=1`` is how a command line names one. ``mean`` and ``std``
-are in 0-255 units and may be three numbers separated by ``:``.
+are in 0-255 units and may be three numbers separated by ``:``. A file may state all of that itself, in its metadata:
+``contract`` (what would follow the question mark), ``title`` and ``licence``; what the command line says wins.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from mobilefaceswap_core.errors import OptionError, WeightsError
 from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.runtime.sessions import open_session
+
+_MOST_STATED = 300  # characters of what a file says about itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +81,42 @@ class OnnxNetwork:
     """An ONNX file with one image input, run by onnxruntime on the CPU with one thread per session.
 
     Args:
-        path: the file.
+        argument: the file, and after a question mark how pixels become its input.
+        default: what neither that nor the file says.
+
+    Attributes:
         contract: how pixels become its input.
+        title: what the file calls itself; empty if it does not say.
+        licence: what it says about its licence.
     """
 
-    def __init__(self, path: Path, contract: OnnxContract) -> None:
+    def __init__(self, argument: str, default: OnnxContract) -> None:
+        path, _ = parse_onnx_argument(argument, default)
         if not path.is_file():
             raise WeightsError(f"No ONNX file at {path}; give the path of the network to judge with.")
         self._session = open_session(path, name=path.name)
         shape = self._session.get_inputs()[0].shape
         if len(shape) != 4:
             raise WeightsError(f"{path.name}: its input is {shape}; wanted one image (N, 3, H, W).")
+        stated = self._session.get_modelmeta().custom_metadata_map
+        self.title, self.licence = (_one_line(stated.get(key, "")) for key in ("title", "licence"))
+        _, own = parse_onnx_argument(f"{path.name}?{_one_line(stated.get('contract', ''))}", default)
+        _, self.contract = parse_onnx_argument(argument, own)
         fixed = shape[2] if isinstance(shape[2], int) else 0
-        self.size_px = fixed or contract.size_px or 112
+        self.size_px = fixed or self.contract.size_px or 112
         self.sha256 = file_sha256(path)
         self.name = path.name
         self._input = self._session.get_inputs()[0].name
-        self._contract = contract
 
     def __call__(self, crop: NDArray[np.number]) -> list[NDArray[np.float64]]:
         """Run one ``(S, S, 3)`` RGB crop in 0-255 units; all outputs, flattened."""
-        pixels = crop[..., ::-1] if self._contract.bgr else crop
-        mean, std = (np.asarray(value, np.float32) for value in (self._contract.mean, self._contract.std))
+        pixels = crop[..., ::-1] if self.contract.bgr else crop
+        mean, std = (np.asarray(value, np.float32) for value in (self.contract.mean, self.contract.std))
         batch = (pixels.astype(np.float32) - mean) / std
         outputs = self._session.run(None, {self._input: np.ascontiguousarray(batch.transpose(2, 0, 1)[None])})
         return [np.asarray(output, np.float64).reshape(-1) for output in outputs]
+
+
+def _one_line(text: str) -> str:
+    """What a file says about itself, short enough for the foot of a table."""
+    return " ".join(text.split())[:_MOST_STATED]

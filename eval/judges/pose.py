@@ -15,7 +15,7 @@ from mobilefaceswap_core.types import Face, Image
 from .base import SELECTED_ON, JudgeInfo, require_landmarks
 from .face_model import euler_degrees, pose_from_shape
 from .mean_face import mean_shape_68, mean_shape_file
-from .onnx_file import OnnxContract, OnnxNetwork, parse_onnx_argument
+from .onnx_file import OnnxContract, OnnxNetwork
 
 # A portrait is taken from about 1 m; half a face is about 8 cm wide: 12 half widths. The camera is tied to the face and not
 # to the image, so that cropping or scaling a picture does not turn the head.
@@ -90,16 +90,15 @@ class InsightfacePose:
     """insightface's 1k3d68: 3D landmarks by a network, then a rotation against the mean face, as the package does."""
 
     def __init__(self, argument: str) -> None:
-        path, contract = parse_onnx_argument(argument, OnnxContract(size_px=192))
-        self._network = OnnxNetwork(path, contract)
+        self._network = OnnxNetwork(argument, OnnxContract(size_px=192))
         self._shape = mean_shape_68()
         self._info = JudgeInfo(
             name="insightface3d68",
             kind="pose",
-            title=f"insightface 3D landmarks ({path.name})",
+            title=f"insightface 3D landmarks ({self._network.name})",
             version="ONNX file",
-            files={path.name: self._network.sha256},
-            used_in_training=contract.trained,
+            files={self._network.name: self._network.sha256},
+            used_in_training=self._network.contract.trained,
             licence="non-commercial research (insightface packs)",
             source="insightface model_zoo/landmark.py",
         )
@@ -132,16 +131,15 @@ class HopenetPose:
 
     def __init__(self, argument: str) -> None:
         default = OnnxContract(size_px=224, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375), margin=0.5)
-        path, self._contract = parse_onnx_argument(argument, default)
-        self._network = OnnxNetwork(path, self._contract)
+        self._network = OnnxNetwork(argument, default)
         self._info = JudgeInfo(
             name="hopenet",
             kind="pose",
-            title=f"Hopenet-like network ({path.name})",
+            title=f"Hopenet-like network ({self._network.name})",
             version="ONNX file",
-            files={path.name: self._network.sha256},
-            used_in_training=self._contract.trained,
-            licence="as stated by its author",
+            files={self._network.name: self._network.sha256},
+            used_in_training=self._network.contract.trained,
+            licence=self._network.licence or "as stated by its author",
             source="Ruiz et al. 2018",
         )
 
@@ -151,7 +149,7 @@ class HopenetPose:
 
     def measure(self, image: Image, face: Face) -> NDArray[np.float64]:
         """Pitch, yaw, roll in degrees."""
-        outputs = self._network(box_crop(image, face, self._network.size_px, margin=self._contract.margin))
+        outputs = self._network(box_crop(image, face, self._network.size_px, margin=self._network.contract.margin))
         if len(outputs) >= 3 and all(len(o) == 66 for o in outputs[:3]):
             yaw, pitch, roll = (expected_angle(o) for o in outputs[:3])
         elif len(outputs) == 1 and len(outputs[0]) == 3:

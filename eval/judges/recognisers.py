@@ -15,7 +15,7 @@ from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import CropSpec, Face, Image
 
 from .base import SELECTED_ON, JudgeInfo, require_landmarks
-from .onnx_file import OnnxContract, OnnxNetwork, parse_onnx_argument
+from .onnx_file import OnnxContract, OnnxNetwork
 
 
 def unit(vector: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -76,17 +76,17 @@ class OnnxRecogniser:
     """Any recogniser in an ONNX file that reads a 112-template similarity crop (ArcFace, CosFace, AdaFace, ...)."""
 
     def __init__(self, argument: str, *, name: str = "", title: str = "") -> None:
-        path, contract = parse_onnx_argument(argument, OnnxContract())
-        self._network = OnnxNetwork(path, contract)
+        self._network = OnnxNetwork(argument, OnnxContract())
+        file = self._network.name
         self._crop = CropSpec(self._network.size_px)
         self._info = JudgeInfo(
-            name=name or path.stem,
+            name=name or Path(file).stem,
             kind="recogniser",
-            title=title or f"{path.name}, {self._network.size_px} px",
+            title=title or self._network.title or f"{file}, {self._network.size_px} px",
             version="ONNX file",
-            files={path.name: self._network.sha256},
-            used_in_training=contract.trained,
-            licence="as stated by its author",
+            files={file: self._network.sha256},
+            used_in_training=self._network.contract.trained,
+            licence=self._network.licence or "as stated by its author",
             source="file on disk",
         )
 

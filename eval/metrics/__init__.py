@@ -12,12 +12,12 @@ from .base import JUDGE_KINDS, WHOLE, Metric, MetricSpec
 from .colour_shift import COLOUR
 from .expression_error import EXPRESSION
 from .failures import FAILED
-from .frechet import FRECHET
+from .frechet import FRECHET, FRECHET_FACES
 from .gaze_error import GAZE
 from .id_retrieval import TOP1, TOP5
 from .id_similarity import TO_SOURCE, TO_TARGET
 from .identity_flicker import ID_FLICKER
-from .kernel import KERNEL
+from .kernel import KERNEL, KERNEL_FACES
 from .landmark_jitter import JITTER
 from .landmark_shape import LANDMARKS
 from .lpips import LPIPS
@@ -78,7 +78,9 @@ METRICS: tuple[Metric, ...] = (
     JITTER,
     ID_FLICKER,
     FRECHET,
+    FRECHET_FACES,
     KERNEL,
+    KERNEL_FACES,
     FAILED,
 )
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .base import Metric, MetricSpec
-from .frechet import checked_features
+from .frechet import checked_features, of_faces
 
 KERNEL = Metric(
     MetricSpec(
@@ -27,6 +27,7 @@ KERNEL = Metric(
     ),
     None,  # of the whole run: eval.summary
 )
+KERNEL_FACES = of_faces(KERNEL.spec)
 
 
 def kernel_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:

@@ -10,6 +10,7 @@ from eval.images import write_png
 from eval.options import RunOptions
 from eval.records import read_records
 from eval.run import judge_stage, prepare, render, summary_of, swap_stage
+from eval.summary import OF_FEATURES
 from eval.tables import as_object, best_methods, measured_table
 from mobilefaceswap_core.errors import OptionError
 
@@ -44,7 +45,7 @@ def test_pairs_that_are_the_datas_fault_count_in_no_column(mixed) -> None:
     run, summary = mixed
     for method in summary.methods:
         for column in summary.columns:
-            if column.key not in ("frechet", "kernel", "lpips"):
+            if column.key not in (*OF_FEATURES, "lpips"):
                 cell = summary.cell(method, column.key)
                 assert (cell["n"], cell["no_reference"]) == (3, 3), (method, column.key)
     assert summary.cell("target", "failed")["mean"] == 0

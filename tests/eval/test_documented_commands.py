@@ -53,11 +53,22 @@ def test_every_command_that_reads_runs_works_as_shown(tmp_path, monkeypatch) -> 
     yaw = np.repeat([2.0, 20.0], 12)
     run = made_run(tmp_path / "runs" / "a", {"x": values, "y": values}, yaw=yaw, images=True)
     made_run(tmp_path / "runs" / "b", {"x": {**values, "pose_error@pnp": pose + 1}})
+    for part, method in (("part1", "x"), ("part2", "y")):
+        made_run(tmp_path / "runs" / part, {method: values}, images=True)
     rows = list(csv.DictReader((run / "pairs.csv").open()))
     (tmp_path / "labels.csv").write_text("pair,light\n" + "".join(f"{row['pair']},day\n" for row in rows))
     monkeypatch.chdir(tmp_path)
     shown = [words for words in section_commands("Reading runs") if words[0] != "run"]
-    assert {words[0] for words in shown} == {"compare", "leaderboard", "groups", "export", "table", "figure", "study"}
+    assert {words[0] for words in shown} == {
+        "compare",
+        "leaderboard",
+        "groups",
+        "export",
+        "table",
+        "figure",
+        "study",
+        "merge",
+    }
     for words in shown:
         if "--score" in words:
             (key,) = (run / "study").glob("*.json")

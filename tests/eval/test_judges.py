@@ -7,9 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from eval.judges import DEFAULT_JUDGES, load_judge, load_judges
 from eval.judges.expression import landmark_actions
@@ -21,6 +19,7 @@ from eval.judges.pose import STEADY_POINTS, expected_angle, pnp_pose
 from mobilefaceswap_core.errors import BackendError, NoFaceError, OptionError, WeightsError
 from mobilefaceswap_core.faces.landmarks68 import MIRROR_68
 from mobilefaceswap_core.types import Face
+from tests.fakes.pooled_network import pooled_network
 
 FAKES = Path(__file__).parent / "fakes"
 MODEL = load_face_model()
@@ -189,22 +188,6 @@ def test_mean_face_pickle_is_read_through_an_allow_list():
         read_array_pickle(pickle.dumps(print))
     with pytest.raises(BackendError, match="expected an array"):
         read_array_pickle(pickle.dumps([1, 2]))
-
-
-def pooled_network(path, outputs: list[int], size: int = 32) -> None:
-    """A network whose outputs are fixed linear maps of the mean colour: small, real, and of any width."""
-    random = np.random.default_rng(3)
-    nodes = [helper.make_node("GlobalAveragePool", ["x"], ["p"]), helper.make_node("Flatten", ["p"], ["f"])]
-    weights, results = [], []
-    for i, width in enumerate(outputs):
-        matrix = random.normal(size=(3, width)).astype(np.float32)
-        weights.append(helper.make_tensor(f"w{i}", TensorProto.FLOAT, matrix.shape, matrix.ravel()))
-        nodes.append(helper.make_node("MatMul", ["f", f"w{i}"], [f"y{i}"]))
-        results.append(helper.make_tensor_value_info(f"y{i}", TensorProto.FLOAT, [1, width]))
-    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, size, size])
-    graph = helper.make_graph(nodes, "g", [image], results, weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.save(model, str(path))
 
 
 @pytest.fixture

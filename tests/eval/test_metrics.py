@@ -24,6 +24,7 @@ from eval.metrics.psnr import decibels, psnr, squared_error
 from eval.metrics.shape_error import shape_error
 from eval.metrics.ssim import ssim, ssim_map
 from eval.metrics.verification import impostor_threshold, is_verified
+from eval.summary import OF_FEATURES
 from mobilefaceswap_core.errors import BackendError, OptionError, WeightsError
 
 RANDOM = np.random.default_rng(0)
@@ -37,7 +38,7 @@ def test_every_metric_states_definition_source_and_worst_value():
     assert len({metric.spec.key for metric in METRICS}) == len(METRICS)
     for spec in (metric.spec for metric in METRICS):
         assert spec.definition.endswith(".") and spec.source and spec.label
-        assert spec.key in ("frechet", "kernel") or math.isfinite(spec.worst)
+        assert spec.key in OF_FEATURES or math.isfinite(spec.worst)
         if spec.higher_is_better is True:
             assert (decibels(spec.worst) if spec.shown == "decibels" else spec.worst) == 0.0
 

@@ -18,7 +18,7 @@ from eval.occluders import choose_drawing, draw, draw_occluders, seed_of
 from eval.options import RunOptions
 from eval.records import read_records
 from eval.run import judge_stage, prepare, render, summary_of, swap_stage
-from eval.run_files import drawn_folder
+from eval.run_files import made_folder_of
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.errors import ImageError, OptionError
 
@@ -170,7 +170,7 @@ def test_who_changes_nothing_has_error_0_and_who_paints_has_that_of_the_paint(ru
     for method in ("target", "nothing"):
         cell = summary.cell(method, "occluder_error")
         assert cell["mean"] == 0 and cell["n"] == 4
-    folder, rows = drawn_folder(out), list(csv.DictReader((out / "pairs.csv").open()))
+    folder, rows = made_folder_of(out), list(csv.DictReader((out / "pairs.csv").open()))
     assert folder is not None
     wanted = []
     for row in rows:
@@ -195,7 +195,7 @@ def test_the_table_says_what_was_drawn_and_the_pairs_are_those_of_a_run_without(
     plain = RunOptions(**{k: getattr(options, k) for k in options.__dataclass_fields__ if k != "occluders"})
     prepare(tmp_path / "run", plain, resume=False, say=lambda text: None)
     assert (tmp_path / "run" / "pairs.csv").read_bytes() == (out / "pairs.csv").read_bytes()
-    assert drawn_folder(tmp_path / "run") is None
+    assert made_folder_of(tmp_path / "run") is None
 
 
 def test_a_run_goes_on_only_with_its_seed_and_all_it_drew(run, tmp_path) -> None:
@@ -205,10 +205,10 @@ def test_a_run_goes_on_only_with_its_seed_and_all_it_drew(run, tmp_path) -> None
         prepare(out, other, resume=True, say=lambda text: None)
     shutil.copytree(out, tmp_path / "run")
     prepare(tmp_path / "run", options, resume=True, say=lambda text: None)
-    folder = drawn_folder(tmp_path / "run")
+    folder = made_folder_of(tmp_path / "run")
     assert folder is not None
     next(folder.rglob(TARGET)).unlink()
-    with pytest.raises(OptionError, match="holds 3 targets that were drawn on, the run began with 4"):
+    with pytest.raises(OptionError, match="holds 3 made targets, the run began with 4"):
         prepare(tmp_path / "run", options, resume=True, say=lambda text: None)
 
 
@@ -218,7 +218,7 @@ def test_what_a_stopped_run_left_is_drawn_again(run, tmp_path) -> None:
     left = again / "occluded" / "7" / "gone.png" / TARGET
     write_png(left, IMAGE)
     prepare(again, options, resume=False, say=lambda text: None)
-    first, second = drawn_folder(out), drawn_folder(again)
+    first, second = made_folder_of(out), made_folder_of(again)
     assert first is not None and second is not None and not left.exists()
     files = sorted(p.relative_to(first) for p in first.rglob("*.png") if p.is_file())
     assert len(files) == 8 and all((first / p).read_bytes() == (second / p).read_bytes() for p in files)

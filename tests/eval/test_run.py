@@ -8,17 +8,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from eval import executors
 from eval.images import read_image, write_png
 from eval.options import RunOptions
 from eval.records import read_records
 from eval.result_folders import folder_stem
 from eval.run import judge_stage, prepare, render, summary_of, swap_stage
-from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.errors import BackendError, OptionError
+from tests.fakes.time_limit import time_limit
 
+PATIENCE_S = 400  # of one command, on a machine with much other work; alone it takes ten seconds
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
@@ -166,7 +170,9 @@ def evaluate(out: Path, *arguments: str, **environment: str) -> subprocess.Compl
         "lite",
         *arguments,
     ]
-    return subprocess.run(command, env=env, capture_output=True, text=True, cwd=out.parent, check=False)
+    return subprocess.run(
+        command, env=env, capture_output=True, text=True, cwd=out.parent, check=False, timeout=PATIENCE_S
+    )
 
 
 def test_killed_in_either_stage_and_resumed_gives_the_same_numbers_bit_for_bit(tmp_path):
@@ -217,16 +223,34 @@ def test_lost_records_are_measured_again_to_the_same_bits(known, tmp_path):
 def test_ray_actors_write_the_same_records(tmp_path, monkeypatch):
     ray = pytest.importorskip("ray")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(HERE)]))
+    monkeypatch.setenv(*next(iter(executors._REGISTER_S.items())))
+    monkeypatch.setattr(executors, "_PATIENCE_S", PATIENCE_S)
     values = {"pairs": 4, "methods": ("target", "mix=tests.fakes.fake_swappers:average"), "judges": ("dlib", "pnp")}
     go(tmp_path / "serial", **values)
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)  # joined by all stages
     try:
-        go(tmp_path / "ray", **values, executor="ray", workers=2)
+        with time_limit(2 * PATIENCE_S):
+            # Joined by all stages.
+            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+            go(tmp_path / "ray", **values, executor="ray", workers=2)
     finally:
         ray.shutdown()
     for name in ("records.jsonl", "manifest.jsonl", "gallery.jsonl"):
         one, many = (sorted((tmp_path / d / name).read_text().splitlines()) for d in ("serial", "ray"))
         assert one == many
+
+
+def test_workers_that_never_answer_end_the_run_with_what_to_look_at(monkeypatch):
+    """A cluster without a free processor keeps actors pending for ever."""
+    handle = SimpleNamespace(run=SimpleNamespace(remote=lambda job: object()))
+    killed = []
+    ray = SimpleNamespace(
+        is_initialized=lambda: True, kill=killed.append, wait=lambda waiting, num_returns, timeout: ([], waiting),
+        remote=lambda kind: SimpleNamespace(remote=lambda **arguments: handle),
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    with pytest.raises(BackendError, match=r"No Ray worker answered within 1800 seconds.*--resume"):
+        list(executors.run_jobs([1, 2], object, {}, executor="ray", workers=3))
+    assert len(killed) == 3
 
 
 def test_external_results_are_read_by_name_and_missing_ones_are_failures(known, tmp_path):

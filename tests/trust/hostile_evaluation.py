@@ -322,4 +322,4 @@ def _judge(folder: Path, data: bytes) -> None:
     from eval.judges.onnx_file import OnnxContract, OnnxNetwork
 
     (folder / "judge.onnx").write_bytes(data)
-    OnnxNetwork(folder / "judge.onnx", OnnxContract())
+    OnnxNetwork(str(folder / "judge.onnx"), OnnxContract())
