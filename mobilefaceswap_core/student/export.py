@@ -42,8 +42,8 @@ class ExportReport:
     Attributes:
         paths: the files.
         kind: ``baked`` or ``dynamic``.
-        max_difference: largest absolute difference from PyTorch of what it computes, in [0, 1] units; ``None`` for a file
-            that does not run on this kind of machine.
+        max_difference: largest absolute difference from PyTorch of what it computes, in [0, 1] units; for Core ML
+            of its operators as PyTorch computes them, for it runs elsewhere only.
         mean_difference: the mean one, of a file in 8 bits on faces.
         tolerance: what the mean difference, or else the largest, was held to.
         format: see :data:`~.mobile.formats.FORMATS`.
@@ -52,9 +52,9 @@ class ExportReport:
 
     paths: tuple[Path, ...]
     kind: str
-    max_difference: float | None
+    max_difference: float
     mean_difference: float | None = None
-    tolerance: float | None = TOLERANCE
+    tolerance: float = TOLERANCE
     format: str = "onnx"
     precision: str = "float32"
 

@@ -115,8 +115,12 @@ def load_conditioned_onnx(
     inputs, outputs = ({value.name for value in side} for side in (session.get_inputs(), session.get_outputs()))
     check_ends(path, inputs - feed.keys(), outputs)
 
+    one_by_one = session.get_inputs()[0].shape[0] == 1  # files in 8 bits; others take any number of crops at once
+
     def run(crops: Array) -> tuple[Array, Array]:
-        face, mask = session.run(["face", "mask"], {"crop": crops, **feed})
+        batches = np.split(crops, len(crops)) if one_by_one else [crops]
+        found = [session.run(["face", "mask"], {"crop": batch, **feed}) for batch in batches]
+        face, mask = (np.concatenate(outputs) for outputs in zip(*found, strict=True))
         return face, mask
 
     return ExportedSwapper(run, info)

@@ -150,7 +150,7 @@ private fun refine(mask: FloatArray): FloatArray {
 private fun overSquare(image: FloatArray, side: Int, outside: Float, combine: (Float, Float) -> Float): FloatArray {
     fun pass(from: FloatArray, step: Int) = FloatArray(from.size) { at ->
         val place = if (step == 1) at % SIDE else at / SIDE
-        (-side / 2..side / 2).fold(outside) { result, i ->
+        (-side / 2..side / 2).fold(from[at]) { result, i ->
             combine(result, if (place + i in 0 until SIDE) from[at + i * step] else outside)
         }
     }

@@ -167,7 +167,7 @@ private func overSquare(
     func pass(_ from: [Float], _ step: Int) -> [Float] {
         from.indices.map { at in
             let place = step == 1 ? at % side : at / side
-            return (-size / 2...size / 2).reduce(outside) { result, i in
+            return (-size / 2...size / 2).reduce(from[at]) { result, i in
                 combine(result, (0..<side).contains(place + i) ? from[at + i * step] : outside)
             }
         }

@@ -121,7 +121,7 @@ Image over_square(const Image& image, int side, float outside, Combine combine) 
   for (int pass = 0; pass < 2; ++pass)
     for (int y = 0; y < image.h; ++y)
       for (int x = 0; x < image.w; ++x) {
-        float result = outside;
+        float result = (pass ? rows : image).at(x, y);
         for (int i = -reach; i <= reach; ++i) {
           const int u = pass ? x : x + i, v = pass ? y + i : y;
           const bool inside = u >= 0 && v >= 0 && u < image.w && v < image.h;

@@ -32,9 +32,9 @@ INT8_TOLERANCE = 0.02
 class Differences(NamedTuple):
     """Largest and mean absolute difference of face and mask from PyTorch, and what one of them was held to."""
 
-    largest: float | None
+    largest: float
     mean: float | None
-    tolerance: float | None
+    tolerance: float
 
 
 def export_as(
@@ -143,11 +143,13 @@ class _Writing:
         return difference
 
     def _coreml(self) -> Differences:
-        from .coreml import write_coreml
+        from .coreml import coreml_package, coreml_runner
 
+        package = coreml_package(self._graph, self._properties, half=self._precision == "float16")
+        difference = self._checked(coreml_runner(package))
         with written_whole(self._path, replacing=True) as part:
-            write_coreml(self._graph, self._properties, part, half=self._precision == "float16")
-        return Differences(None, None, None)
+            package.save(str(part))
+        return difference
 
     def _quantisation(self) -> Quantisation:
         return calibrate(self._graph, calibration_batch(self._faces))

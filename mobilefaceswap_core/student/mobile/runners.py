@@ -110,8 +110,9 @@ def ncnn_runner(net: Any) -> IdnRunner:
         faces, masks = [], []
         for crop in crops:
             extractor = net.create_extractor()
+            planes = np.ascontiguousarray(crop)  # named, since ncnn reads its memory and does not keep it
             # A copy of its own: the first layer works in place, and frees what it has worked on.
-            extractor.input("crop", ncnn.Mat(np.ascontiguousarray(crop)).clone())
+            extractor.input("crop", ncnn.Mat(planes).clone())
             for name, into in (("face", faces), ("mask", masks)):
                 state, value = extractor.extract(name)
                 if state != 0:
