@@ -13,8 +13,8 @@ A method is named on the command line as ``NAME``, or ``LABEL=SPEC`` to choose i
 * a folder of results (:mod:`eval.result_folders`): named by pair number (``000042.png``), ``source-target.png``, or the same
   with the folders' names (``n000001_0001-n000002_0007.png``).
 * ``ffpp:FaceShifter``: published results on the disk, of FaceForensics++ (:mod:`eval.published`).
-* a ``.onnx`` file of a kind that :mod:`mobilefaceswap_core.teachers.onnx_file` knows. One that ``export`` wrote swaps in the
-  person inside it, whatever the pair's source is.
+* a ``.onnx`` file of a kind that :mod:`mobilefaceswap_core.teachers.onnx_file` knows, or another file that ``export`` wrote
+  and that runs here. What ``export`` wrote swaps in the person inside it, whatever the pair's source is.
 """
 
 from __future__ import annotations
@@ -92,6 +92,8 @@ def parse_method(argument: str) -> tuple[str, str]:
     Raises:
         OptionError: for a label that cannot name a folder, and for choices without a label of their own.
     """
+    from mobilefaceswap_core.models import FILE_SUFFIXES
+
     label, mark, spec = argument.partition("=")
     if "?" in label:
         raise OptionError(
@@ -99,7 +101,7 @@ def parse_method(argument: str) -> tuple[str, str]:
         )
     if not mark:
         spec = argument
-        label = Path(argument).stem if "/" in argument or argument.endswith((".onnx", ".safetensors")) else argument
+        label = Path(argument).stem if "/" in argument or argument.endswith(FILE_SUFFIXES) else argument
         label = label.replace(":", ".")
     if not is_label(label):
         raise OptionError(f"The method {argument!r} needs a label of letters, digits, dots and dashes: LABEL={spec}.")
@@ -144,10 +146,10 @@ def load_method(
         return FolderMethod(label, place, pairs)
     if spec == "source-paste":
         return PipelineMethod(label, SourcePaste(), detector=detector, device=device, aligned=aligned)
-    from mobilefaceswap_core.models import holds_source, load_swapper
+    from mobilefaceswap_core.models import FILE_SUFFIXES, holds_source, load_swapper
     from mobilefaceswap_core.teachers.embedding_swapper import EmbeddingSwapper
 
-    name = str(place) if spec.endswith((".onnx", ".safetensors")) else spec
+    name = str(place) if spec.endswith(FILE_SUFFIXES) else spec
     swapper = load_swapper(name, device=device)
     if isinstance(swapper, EmbeddingSwapper):
         swapper = swapper.in_float32()

@@ -12,6 +12,7 @@ from .errors import OptionError
 from .files.folders import cache_folder
 from .plugins import SWAPPERS, is_reference, make, package_of, registered
 from .runtime.devices import choose_device, device_name
+from .student.mobile.formats import RUNNABLE_SUFFIXES, format_of_path
 from .swapper import Swapper
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # The student has the best figures (model card), is the only one that is fast enough for clips, and what its 224 px lack on
 # large faces comes back while they are finished (blend/).
 DEFAULT_MODEL = "student"
+FILE_SUFFIXES = (".safetensors", ".onnx", *RUNNABLE_SUFFIXES)  # of files that are models
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,8 @@ def holds_source(name: str) -> bool:
     Raises:
         WeightsError: the name is that of an ONNX file that is missing or damaged.
     """
+    if name.endswith(RUNNABLE_SUFFIXES):
+        return True  # nothing else is written in those formats
     if not name.endswith(".onnx"):
         return False
     from .teachers.onnx_file import holds_source as file_holds_source
@@ -176,8 +180,9 @@ def load_swapper(
     """Load a swapper.
 
     Args:
-        name: ``auto``, a name of :func:`entries`, the path of a ``.safetensors`` file in the student's layout, or of an
-            ``.onnx`` file of a kind that :mod:`mobilefaceswap_core.teachers.onnx_file` knows, or ``module:factory``: a
+        name: ``auto``, a name of :func:`entries`, the path of a ``.safetensors`` file in the student's layout, of an
+            ``.onnx`` file of a kind that :mod:`mobilefaceswap_core.teachers.onnx_file` knows, or of a ``.tflite`` or
+            ``.param`` file that :mod:`mobilefaceswap_core.student.mobile` wrote, or ``module:factory``: a
             function that returns a :class:`~mobilefaceswap_core.swapper.Swapper` and may take ``device``, ``backend`` and
             ``threads``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
@@ -205,12 +210,16 @@ def load_swapper(
         from .teachers.onnx_file import load_onnx_swapper
 
         return load_onnx_swapper(Path(name), device=where, threads=threads, contract=contract)
+    if format_of_path(Path(name)) is not None:
+        from .student.mobile.runners import load_exported
+
+        return load_exported(Path(name), threads=threads)
     if is_reference(name):
         return _from_reference(name, where, backend, threads)
     known = entries()
     if name not in known:
         raise OptionError(
-            f"Unknown model {name!r}; known are: {', '.join(known)}, the path of a .safetensors or .onnx file, "
-            "or module:factory."
+            f"Unknown model {name!r}; known are: {', '.join(known)}, the path of a file ending in "
+            f"{', '.join(FILE_SUFFIXES)}, or module:factory."
         )
     return known[name].load(where, backend, threads)

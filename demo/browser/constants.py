@@ -20,7 +20,7 @@ from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.files.atomic import write_bytes
 from mobilefaceswap_core.marking import badge
 from mobilefaceswap_core.marking.carriers import GRID_PX
-from mobilefaceswap_core.student.export import FORMAT
+from mobilefaceswap_core.student.contract import FORMAT
 from mobilefaceswap_core.student.export_pair import IDENTITY_FILE, SOURCE_FILE, STUDENT_FILE
 from mobilefaceswap_core.types import CropSpec
 from mobilefaceswap_core.video import smoothing

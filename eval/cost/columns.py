@@ -111,7 +111,7 @@ def _counted_file(path: Path) -> dict[str, float]:
 
 def _one_frame(path: Path) -> dict[str, tuple[int, ...]]:
     """Sizes for one crop where the file leaves them open and states its crop."""
-    from mobilefaceswap_core.student.export import stated_crop
+    from mobilefaceswap_core.student.contract import stated_crop
     from mobilefaceswap_core.teachers.onnx_file import read_card
 
     card = read_card(path)

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from .. import __version__
 from ..errors import BackendError, Cancelled, OptionError, SwapError
 from ..runtime.memory import is_out_of_memory
-from . import bench, consent, doctor, fetch, image, verify, weights
+from . import bench, consent, doctor, export, fetch, image, verify, weights
 from .output import JSON_FLAG, emit_error
 
 _BAD_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
@@ -111,6 +111,7 @@ if find_spec(f"{__package__}.video"):
 verify.register(app)
 consent.register(app)
 weights.register(app)
+export.register(app)
 fetch.register(app)
 doctor.register(app)
 bench.register(app)

@@ -25,12 +25,13 @@ _TITLES = {
 
 
 def bench(
-    what: Annotated[Literal["all", "image", "idn", "video"], typer.Argument(help="What to measure.")] = "all",
+    what: Annotated[Literal["all", "image", "idn", "video", "mobile"], typer.Argument(help="What to measure.")] = "all",
     model: ModelOption = "student",
     backend: BackendOption = "auto",
     threads: ThreadsOption = None,
     runs: Annotated[
-        int | None, typer.Option("--runs", min=1, help="Counted runs of each part; 40 for idn, 15 for image.")
+        int | None,
+        typer.Option("--runs", min=1, help="Counted runs of each part; 40 for idn and mobile, 15 for image."),
     ] = None,
     photo: Annotated[
         Path | None, typer.Option("--photo", metavar="PHOTO", help="video: shows a face; the clips are made of it.")
@@ -48,11 +49,14 @@ def bench(
     """Measure speed: medians and the 10th to 90th percentile of runs that take turns.
 
     `idn` times the per-frame network in every installed backend, `image` the steps of swapping a 1280-px photo, `all` both,
-    `video` clips from file to file. Needs no download. `--against REVISION` measures that revision beside this tree, in turns
+    `video` clips from file to file, `mobile` the network in every runtime of phones that is installed. Needs no download. `--against REVISION` measures that revision beside this tree, in turns
     (`--runs` rounds, 3), and prints ratios.
     """
     if against is not None:
         _against(against, photo, runs or 3, frames, as_json)
+        return
+    if what == "mobile":
+        _mobile(threads, runs or 40, as_json)
         return
     if what == "video":
         _video(photo, model, size, frames, backend, threads, as_json)
@@ -105,6 +109,32 @@ def _against(revision: str, photo: Path | None, rounds: int, frames: int, as_jso
     emit(
         payload, table, "times: how often this tree's figure fits into the other's; above 1 is better", as_json=as_json
     )
+
+
+def _mobile(threads: int | None, runs: int, as_json: bool) -> None:
+    with library_output_on_stderr():
+        from ..diagnose.mobile import THREADS, bench_mobile
+
+        payload = bench_mobile(runs=runs, threads=(threads,) if threads else THREADS)
+    counts = payload["threads"]
+    heads = [f"ms, {count} thread{'s' * (count > 1)}" for count in counts]
+    table = Table("runtime", "file", "computes in", "kB", "largest", "mean", *heads)
+    for row in payload["rows"]:
+        spreads = [(row["ms"][count], *row["spread_ms"][count]) for count in counts]
+        table.add_row(
+            row["runtime"],
+            row["format"],
+            row["precision"],
+            f"{row['size_bytes'] / 1e3:.0f}",
+            f"{row['largest_levels']:.2f}",
+            f"{row['mean_levels']:.3f}",
+            *(f"{median:.1f} ({low:.1f} - {high:.1f})" for median, low, high in spreads),
+        )
+    said = [
+        f"Largest and mean: differences of the face from PyTorch in levels of 255. Medians of {runs} runs in turns."
+    ]
+    said += [f"Left out: {title} ({', '.join(names)} not installed)." for title, names in payload["missing"].items()]
+    emit(payload, table, "\n".join(said), as_json=as_json)
 
 
 def _video(

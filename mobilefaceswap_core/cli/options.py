@@ -45,8 +45,8 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|FILE|MODULE:FACTORY",
-        help="Swapper: auto, a name that `doctor` lists, a .safetensors file, an .onnx file made by `export`, or a function "
-        "that returns a swapper.",
+        help="Swapper: auto, a name that `doctor` lists, a .safetensors file, a file made by `export` (.onnx, .tflite, "
+        ".param), or a function that returns a swapper.",
     ),
 ]
 ContractOption = Annotated[

@@ -1,4 +1,4 @@
-"""``parity``, ``convert`` and ``export``: the networks' weights and graphs as files."""
+"""``parity`` and ``convert``: the authors' weights, compared and converted."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ..errors import OptionError
-from ..files.atomic import check_file_place, check_new_folder
-from .consent import check_consent
-from .options import AuditLogOption, BlocklistOption, ConsentOption, DetectorOption, SourceFaceOption
+from ..files.atomic import check_new_folder
 from .output import JsonOption, emit, library_output_on_stderr
 from .targets import check_run
 
@@ -102,86 +99,10 @@ def convert(
     emit(payload, "\n".join(lines), as_json=as_json)
 
 
-def export(
-    source: Annotated[
-        list[Path],
-        typer.Option("--source", metavar="PHOTO", help="Who appears. Repeat for more photos of the same person."),
-    ],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE.onnx", help="Where to write the network.")],
-    dynamic: Annotated[
-        bool,
-        typer.Option("--dynamic", help="One graph for all sources, with their kernels as inputs.", show_default=False),
-    ] = False,
-    weights_out: Annotated[
-        Path | None,
-        typer.Option("--weights-out", metavar="FILE.npz", help="With --dynamic: write this source's inputs."),
-    ] = None,
-    model: Annotated[
-        str,
-        typer.Option("--model", metavar="student|official|FILE", help="A MobileFaceSwap network; others have no IDN."),
-    ] = "student",
-    detector: DetectorOption = "auto",
-    source_face: SourceFaceOption = None,
-    consent: ConsentOption = False,
-    blocklist: BlocklistOption = None,
-    audit_log: AuditLogOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write the per-frame network as ONNX, with a source's kernels inside; refused if it differs from PyTorch.
-
-    The file swaps this person into any aligned face, with `image --model FILE.onnx` or in another program.
-    """
-    if weights_out is not None and not dynamic:
-        raise OptionError("--weights-out needs --dynamic: a file with a source inside has no other inputs.")
-    check_run(
-        {"--source": source}, {"--out": out, "--weights-out": weights_out, "--audit-log": audit_log}, model=model,
-        blocklist=blocklist,
-    )  # fmt: skip
-    for place in (out, *([weights_out] if weights_out else [])):
-        check_file_place(place)
-    check_consent(consent, as_json=as_json)
-    with library_output_on_stderr():
-        from ..files.images import read_image
-        from ..pipeline import Pipeline
-        from ..rules.host import HostRules
-        from ..student.export import TOLERANCE, export_baked, export_dynamic
-        from ..student.swapper import Student
-
-        photos = [read_image(path).image for path in source]
-        pipeline = Pipeline.load(model, detector, "cpu", backend="torch")
-        student = pipeline.swapper
-        if not isinstance(student, Student):
-            raise OptionError(
-                f"{model} has no network of the MobileFaceSwap layout; choose --model student or official."
-            )
-        rules = HostRules.load(pipeline.detector, blocklist=blocklist, audit_log=audit_log, model=student.info.name)
-        check = rules.checker(source, model=student.info.name)
-        face = "largest" if source_face is None else source_face
-        person = pipeline.prepare_source(photos, face=face, check=check).condition  # type: ignore[arg-type]
-        report = (
-            export_dynamic(student, person, out, weights_path=weights_out)
-            if dynamic
-            else export_baked(student, person, out)
-        )
-        rules.note("export", sources=source, output=weights_out or out, model=student.info.name)
-    sizes = {path: path.stat().st_size for path in report.paths}
-    payload = {
-        "kind": report.kind,
-        "model": student.info.name,
-        "max_difference": report.max_difference,
-        "tolerance": TOLERANCE,
-        "files": [{"path": path, "bytes": size} for path, size in sizes.items()],
-    }
-    lines = [f"{path} ({size / 1e6:.1f} MB)" for path, size in sizes.items()]
-    lines.append(f"Largest difference from PyTorch: {report.max_difference:.1e} (tolerance {TOLERANCE:g})")
-    emit(payload, "\n".join(lines), as_json=as_json)
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("parity")(parity)
     app.command("convert")(convert)
-    app.command("export")(export)
 
 
 def _finite(value: float) -> float | None:

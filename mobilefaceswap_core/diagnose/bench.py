@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BackendError, OptionError
-from ..types import Image
+from ..types import AlignedFace, Image
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,7 +99,7 @@ def bench_idn(*, threads: int | None = None, runs: int = 40) -> dict[str, Any]:
     torch.set_num_threads(threads)
     student = load_student(backend="torch")
     weights = _weights_of_astronaut(student)
-    crop = np.ascontiguousarray(_aligned_target().image.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+    crop = np.ascontiguousarray(aligned_target().image.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
     default = choose_backend("auto", student.network.idn, threads=threads).label
     tasks: dict[str, tuple[str, Callable[[], object]]] = {}
     for name in BACKENDS:
@@ -274,10 +274,11 @@ def _add_six_faces(tasks: dict[str, tuple[str, Callable[[], object]]], pipeline:
 
 
 def _weights_of_astronaut(student: Student) -> IdnWeights:
-    return student.condition([_aligned_target()]).weights
+    return student.condition([aligned_target()]).weights
 
 
-def _aligned_target() -> Any:
+def aligned_target() -> AlignedFace:
+    """The astronaut's face as the student wants it."""
     from ..detect import load_detector
     from ..faces.geometry import align_face
     from ..types import CropSpec

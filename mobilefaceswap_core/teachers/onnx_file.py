@@ -31,7 +31,8 @@ from ..files.digest import file_sha256
 from ..identity.contract import MOBILEFACENET_CONTRACT
 from ..identity.encoder import load_identity_encoder
 from ..runtime.sessions import device_of, open_session
-from ..student.export import KINDS_WITH_SOURCE, is_export, load_conditioned_onnx, stated_crop
+from ..student.contract import KINDS_WITH_SOURCE, is_export, stated_crop
+from ..student.exported import load_conditioned_onnx
 from ..swapper import Swapper, SwapperInfo
 from ..types import AlignedFace, CropSpec, SwappedCrop
 from ..weights.load import spec_of

@@ -30,7 +30,7 @@ from mobilefaceswap_core.detect.detector import keep_best
 from mobilefaceswap_core.detect.landmarks import crop_from_region, upright_extent
 from mobilefaceswap_core.detect.windows import windows
 from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix, warp_to_crop
-from mobilefaceswap_core.student.export import FORMAT
+from mobilefaceswap_core.student.contract import FORMAT
 from mobilefaceswap_core.types import CropSpec
 from mobilefaceswap_core.video.smoothing import OneEuroFilter
 

@@ -8,7 +8,8 @@ import pytest
 
 from mobilefaceswap_core.errors import BackendError, OptionError, OutputError, WeightsError
 from mobilefaceswap_core.models import load_swapper
-from mobilefaceswap_core.student.export import TOLERANCE, export_baked, export_dynamic, load_conditioned_onnx
+from mobilefaceswap_core.student.export import TOLERANCE, export_baked, export_dynamic
+from mobilefaceswap_core.student.exported import load_conditioned_onnx
 from mobilefaceswap_core.student.swapper import load_student
 from mobilefaceswap_core.types import AlignedFace, CropSpec
 

@@ -7,8 +7,9 @@ import onnx
 import pytest
 
 from mobilefaceswap_core.errors import OptionError
-from mobilefaceswap_core.student.export import HALF_TOLERANCE, TOLERANCE, export_baked, load_conditioned_onnx
+from mobilefaceswap_core.student.export import HALF_TOLERANCE, TOLERANCE, export_baked
 from mobilefaceswap_core.student.export_pair import SOURCE_FILE, export_pair
+from mobilefaceswap_core.student.exported import load_conditioned_onnx
 from mobilefaceswap_core.student.graph import source_constants
 from mobilefaceswap_core.student.identity_graph import flat_kernels
 from mobilefaceswap_core.student.swapper import Student, load_student
