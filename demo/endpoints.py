@@ -165,7 +165,8 @@ def swap_image(
 
 def swap_video(
     services: Services, visit: Visit, source: gr.FileData, target: gr.FileData, consent: bool, model: str = AUTO,
-    choices: Mapping[str, Any] = NOTHING_CHOSEN, deinterlace: bool = False,
+    choices: Mapping[str, Any] = NOTHING_CHOSEN, quality: str = "best", size: str = "original", sound: bool = True,
+    deinterlace: bool = False,
 ) -> tuple[gr.FileData, dict]:  # fmt: skip
     """Put the source's face on everybody in a clip; its sound is kept.
 
@@ -174,6 +175,9 @@ def swap_video(
         target: clip to change.
         consent: true only if everyone shown agreed to this use.
         model: "auto", or a name that the page's model list shows.
+        quality: "best", "good" or "small".
+        size: "original", or pixels of the shorter side: "720" or "480".
+        sound: keep the clip's sound.
         deinterlace: make whole pictures of interlaced ones; they stay interlaced otherwise.
 
     Returns:
@@ -181,14 +185,16 @@ def swap_video(
     """
     admitted(services, visit, consent)
     photo, clip = uploaded(source, "source"), uploaded(target, "target")
-    if not isinstance(deinterlace, bool):
-        raise OptionError("deinterlace must be true or false.")
+    if not isinstance(deinterlace, bool) or not isinstance(sound, bool):
+        raise OptionError("sound and deinterlace must be true or false.")
+    writing = Writing(quality, size, sound, deinterlace)
+    writing.encoding(), writing.shorter_px()  # refused before anything is loaded
     check_clip(clip, services.settings, visit.language)
     stop = services.jobs.begin(visit.session, "api video")
     try:
         for event in services.swap_clip(
             services.engine, [photo], clip, model=_model(model), stop=stop, choices=choices,
-            writing=Writing(deinterlace=deinterlace),
+            writing=writing,
         ):  # fmt: skip
             if isinstance(event, SwappedClip):
                 return served(event.path), plain_report(event.report)

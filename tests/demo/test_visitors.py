@@ -124,7 +124,7 @@ def test_the_endpoints_and_their_parameters_are_the_documented_ones(url: str) ->
     choices = ["badge", *(choice.name for choice in CHOICES if choice.name != "badge")]
     assert parameters == {
         "/swap_image": [*pair, "model", "faces", *choices],
-        "/swap_video": [*pair, "model", *choices, "deinterlace"],
+        "/swap_video": [*pair, "model", *choices, "quality", "size", "sound", "deinterlace"],
         "/compare": [*pair, "models"],
         "/evaluate": ["archive", "consent", "models", "pairs"],
         "/verify": ["file"],
