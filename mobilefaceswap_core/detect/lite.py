@@ -48,8 +48,8 @@ _FAINT = 0.2  # worth a glimpse, which must make a candidate of it: small and ti
 _SURE = 0.99  # upright faces above it need no second look
 _TURNED = 0.9  # in a turned picture a candidate needs this much, and a second look
 _CONFIRMED = 0.9  # lowest score over the second looks
-# Of 121 CelebA faces that lie or stand on their heads two scored less than a tenth in a glimpse, of 61 things that are no
-# faces (scikit-image's pictures) 40: these need not be turned three times and looked at once more.
+# Of 121 CelebA faces that lie or stand on their heads at most two scored less than a tenth in a glimpse, of 61 things that are
+# no faces (scikit-image's pictures) 41: these need not be turned three times and looked at once more.
 _GLIMPSED, _GLIMPSE_PX = 0.11, 160
 _LOOK_SHARES = (0.45, 0.3, 0.6)  # size of the landmarks' extent in each second look, as a fraction of its height
 
