@@ -57,8 +57,8 @@ _CANDIDATE = 0.35  # worth landmarks and a second look
 _FAINT = 0.2  # worth a glimpse, which must make a candidate of it: small and tilted faces score no higher at first
 _SURE = 0.99  # upright faces above it need no second look
 _TURNED = 0.9  # in a turned picture a candidate needs this much, and a second look
-# Of 121 CelebA faces that lie or stand on their heads two scored less than a tenth in a glimpse, of 61 things that are no
-# faces (scikit-image's pictures) 40: these need not be turned three times and looked at once more.
+# Of 121 CelebA faces that lie or stand on their heads at most two scored less than a tenth in a glimpse, of 61 things that are
+# no faces (scikit-image's pictures) 41: these need not be turned three times and looked at once more.
 _GLIMPSED, _GLIMPSE_PX = 0.11, 160
 # A face that the border cuts shows less of itself; of whole faces only those the wrong way up exceed this doubt.
 _CUT_DOUBT = 0.09

@@ -121,7 +121,7 @@ def residual(luma: Floats) -> tuple[Floats, Floats]:
     spectrum = cv2.dft(luma)  # in half the time of NumPy's transform, which a clip takes ten times a frame
     total, variance = np.zeros_like(luma), np.zeros_like(luma)
     for band_filter in _packed_filters():
-        band = cv2.idft(spectrum * band_filter, flags=cv2.DFT_SCALE)
+        band = np.asarray(cv2.idft(spectrum * band_filter, flags=cv2.DFT_SCALE), np.float32)
         local = cv2.blur(band * band, (_SPREAD_PX, _SPREAD_PX))
         variance += local
         band /= np.sqrt(local) + np.float32(_FLOOR)

@@ -14,10 +14,10 @@ def to_planes(images: NDArray[np.uint8], levels: Levels = UNIT) -> NDArray[np.fl
     """``(N, H, W, 3)`` uint8 -> ``(N, 3, H, W)`` float32, each level looked up; in [0, 1] if not given otherwise."""
     count, height, width, channels = images.shape
     planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).reshape(count * channels * height, width)
-    return cv2.LUT(planes, levels).reshape(count, channels, height, width)  # type: ignore[no-any-return]
+    return np.asarray(cv2.LUT(planes, levels), np.float32).reshape(count, channels, height, width)
 
 
 def to_pixels(planes: NDArray[np.float32]) -> NDArray[np.uint8]:
     """``(N, 3, H, W)`` float32 in [0, 1] -> ``(N, H, W, 3)`` uint8, rounded; what lies outside is cut off."""
-    whole = [cv2.convertScaleAbs(cv2.max(cv2.merge(list(image)), 0.0), alpha=255.0) for image in planes]
-    return np.stack(whole) if len(whole) != 1 else whole[0][None]  # type: ignore[return-value]
+    scaled = (cv2.multiply(cv2.merge(list(image)), np.full(4, 255.0), dtype=cv2.CV_8U) for image in planes)
+    return np.stack([np.asarray(image, np.uint8) for image in scaled])

@@ -153,7 +153,8 @@ class LightStudent(Student):
 
     def __init__(self, info: SwapperInfo, *, backend: str, threads: int | None = None) -> None:
         arrays = load_arrays(_STUDENT)
-        self.backend = graph_backend(backend, _part(arrays, "idn"), threads=threads)
+        self._graphs = graph_backend(backend, _part(arrays, "idn"), threads=threads)
+        self.backend = self._graphs
         self._injection, self._threads = _part(arrays, "injection"), threads
         self._info = replace(info, device=self.backend.label)
         self._lock = threading.Lock()
@@ -188,7 +189,7 @@ class LightStudent(Student):
         constants = {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
         vector = embedding[0].copy()
         vector.setflags(write=False)
-        return StudentCondition(lambda: self._weights(vector, feature_map), vector, self.backend.bake(constants))
+        return StudentCondition(lambda: self._weights(vector, feature_map), vector, self._graphs.bake(constants))
 
     def _predicted(self, photos: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Kernels ``(K,)``, embedding ``(1, 512)`` and feature map ``(1, 512, 7, 7)`` of one person's photos."""

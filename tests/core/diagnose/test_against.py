@@ -23,7 +23,8 @@ if words[:2] == ["bench", "idn"]:
 elif words[:2] == ["bench", "image"]:
     print(json.dumps({{"image_ms": timing, "image_six_faces_ms": timing}}))
 elif "--report" in words:
-    pathlib.Path(words[words.index("--report") + 1]).write_text(json.dumps({{"fps": 1000 / timing["median"]}}))
+    report = {{"fps": 1000 / timing["median"], "frames": 2}}
+    pathlib.Path(words[words.index("--report") + 1]).write_text(json.dumps(report))
 """
 
 
@@ -62,6 +63,8 @@ def test_both_trees_are_asked_by_their_own_command_line(clone: Path, tmp_path: P
     assert (clip.before, clip.now, clip.times, clip.unit) == pytest.approx((30, 10, 3, "ms"))
     assert rows["per-frame network, best backend, one thread"].times == pytest.approx(3)
     assert rows["its memory"].unit == "MB" and rows["first swap from a cold process"].now > 0
+    spent = rows["720p clip, processor time per frame"].now, rows["its processor time"].now / 2
+    assert all(0 < ms < 1e4 for ms in spent), "of a command that imports nothing"
     left = subprocess.run(["git", "worktree", "list"], cwd=clone, capture_output=True, text=True, check=True).stdout
     assert len(left.splitlines()) == 1, "the other tree is gone"
 
