@@ -117,6 +117,18 @@ class Close(Protocol):
         ...
 
 
+def detect_all(detector: Detector, image: Image, *, order: Order = "left_to_right") -> list[Face]:
+    """Faces of a single picture, for which there is time to look closely: small ones too, whatever the detector is set up for.
+
+    Args:
+        detector: any.
+        image: ``(H, W, 3)`` RGB uint8.
+        order: as :meth:`Detector.detect`.
+    """
+    look = detector.detect_closely if isinstance(detector, Close) else detector.detect
+    return look(image, order=order)
+
+
 def check_order(order: str) -> None:
     """Raise OptionError for an unknown order."""
     if order not in ORDERS:
