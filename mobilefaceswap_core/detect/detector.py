@@ -117,16 +117,14 @@ class Close(Protocol):
         ...
 
 
-def detect_all(detector: Detector, image: Image, *, order: Order = "left_to_right") -> list[Face]:
-    """Faces of a single picture, for which there is time to look closely: small ones too, whatever the detector is set up for.
+def detect_all(detector: Detector, image: Image) -> list[Face]:
+    """Faces of a single picture, left to right: there is time to look closely, whatever the detector is set up for.
 
     Args:
         detector: any.
         image: ``(H, W, 3)`` RGB uint8.
-        order: as :meth:`Detector.detect`.
     """
-    look = detector.detect_closely if isinstance(detector, Close) else detector.detect
-    return look(image, order=order)
+    return detector.detect_closely(image) if isinstance(detector, Close) else detector.detect(image)
 
 
 def check_order(order: str) -> None:
