@@ -27,7 +27,7 @@ from .blend.finish import FaceMemory, Finishing, Setting, Stage, finish, stages
 from .blend.occlusion import OcclusionModel, load_occlusion
 from .blend.paste import paste_back
 from .detect import Detector, load_detector
-from .detect.detector import Lenient, face_from_landmarks
+from .detect.detector import Lenient, detect_all, face_from_landmarks
 from .errors import NoFaceError, OptionError
 from .faces.choose import FaceChoice, choose_faces, largest, largest_few
 from .faces.geometry import TEMPLATES_112, align_face
@@ -165,7 +165,7 @@ class Pipeline:
         with memory_guard(f"Looking for faces in {image.shape[1]} x {image.shape[0]} px"):
             if least is not None and isinstance(self.detector, Lenient):
                 return self.detector.search(image, least=least)
-            return self.detector.detect(image)
+            return detect_all(self.detector, image)
 
     def with_landmarks(self, image: Image, face: Face, *, always: bool = False) -> Face:
         """The face with 68 landmarks if this swapper (or the caller: ``always``) needs them and it has only five points."""

@@ -117,6 +117,16 @@ class Close(Protocol):
         ...
 
 
+def detect_all(detector: Detector, image: Image) -> list[Face]:
+    """Faces of a single picture, left to right: there is time to look closely, whatever the detector is set up for.
+
+    Args:
+        detector: any.
+        image: ``(H, W, 3)`` RGB uint8.
+    """
+    return detector.detect_closely(image) if isinstance(detector, Close) else detector.detect(image)
+
+
 def check_order(order: str) -> None:
     """Raise OptionError for an unknown order."""
     if order not in ORDERS:

@@ -12,7 +12,7 @@ scores high, however tilted or tiny it was; a knot in the wood does not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -98,26 +98,26 @@ class LiteDetector:
 
     def detect_closely(self, image: Image, *, order: Order = "left_to_right") -> list[Face]:
         """See :meth:`~.detector.Close.detect_closely`: windows are searched too, also where ``levels`` leaves them out."""
-        check_order(order)
-        faces = self._faces(check_image(image), candidate=_FAINT, sure=_SURE, least=CONFIRMED, levels=_LEVELS)
-        return sort_faces(faces, order)
+        return self._found(image, CONFIRMED, order, levels=_LEVELS)
 
     def search(self, image: Image, *, least: float, order: Order = "left_to_right") -> list[Face]:
         """See :meth:`~.detector.Lenient.search`; 0.9 is what :meth:`detect` asks for."""
-        check_order(order)
         if not 0 < least <= 1:
             raise OptionError(f"A least score of {least} was asked for; wanted more than 0 and at most 1, such as 0.9.")
+        return self._found(image, least, order, levels=self._levels)
+
+    def _found(self, image: Image, least: float, order: Order, *, levels: int) -> list[Face]:
+        check_order(order)
         image = check_image(image)
         candidate, turned = min(_FAINT, least), min(_TURNED, least)
-        faces = self._faces(image, candidate=candidate, sure=_SURE, least=least)
+        look = partial(self._faces, least=least, levels=levels)
+        faces = look(image, candidate=candidate, sure=_SURE)
         if self._turn and not faces:
-            searches = (
-                self._turned_faces(image, turns, candidate=turned, sure=1.0, least=least) for turns in _QUARTER_TURNS
-            )
+            searches = (_turned_faces(look, image, turns, candidate=turned, sure=1.0) for turns in _QUARTER_TURNS)
             faces = next((found for found in searches if found), [])
         elif self._turn and (turns := _common_turns(faces)):
             # The photo lies on its side. Some of its faces were found nevertheless; most are found once it is turned.
-            found = self._turned_faces(image, turns, candidate=candidate, sure=_SURE, least=least)
+            found = _turned_faces(look, image, turns, candidate=candidate, sure=_SURE)
             faces = found if len(found) >= len(faces) else faces
         return sort_faces(faces, order)
 
@@ -173,10 +173,8 @@ class LiteDetector:
         there = (offsets < 0.35 * side_px) & (sides > sizes[0]) & (sides < sizes[1])
         return float(scores[there].max(initial=0.0))
 
-    def _faces(
-        self, image: Image, *, candidate: float, sure: float, least: float, levels: int | None = None
-    ) -> list[Face]:
-        boxes, scores = self._boxes(image, candidate, self._levels if levels is None else levels)
+    def _faces(self, image: Image, *, candidate: float, sure: float, least: float, levels: int) -> list[Face]:
+        boxes, scores = self._boxes(image, candidate, levels)
         faces: list[Face] = []
         for box, score in zip(boxes, scores, strict=True):
             if score < min(_CANDIDATE, least) and self._glimpse(image, box) < min(_CANDIDATE, least):
@@ -194,11 +192,6 @@ class LiteDetector:
             if not any(_same_face(face, other) for other in faces):
                 faces.append(face)
         return faces
-
-    def _turned_faces(self, image: Image, turns: int, *, candidate: float, sure: float, least: float) -> list[Face]:
-        turned = np.ascontiguousarray(np.rot90(image, turns))
-        faces = self._faces(turned, candidate=candidate, sure=sure, least=least)
-        return [_turned_back(face, turns, image.shape) for face in faces]
 
     def _boxes(self, image: Image, candidate: float, levels: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Boxes ``(N, 4)`` in image pixels and scores ``(N,)``, best first."""
@@ -227,6 +220,11 @@ class LiteDetector:
         boxes = corners * per_pixel - 0.5 + [left, top, left, top]
         uncut = ~_cut_by_window(boxes, look.window, shape, margin_px=2 * float(per_pixel.max()))
         return boxes[uncut], scores[uncut]
+
+
+def _turned_faces(look: Callable[..., list[Face]], image: Image, turns: int, **scores: float) -> list[Face]:
+    turned = np.ascontiguousarray(np.rot90(image, turns))
+    return [_turned_back(face, turns, image.shape) for face in look(turned, **scores)]
 
 
 def _cut_by_window(

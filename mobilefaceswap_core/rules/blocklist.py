@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detect import Detector
+from ..detect.detector import detect_all
 from ..errors import ImageError, NoFaceError, OptionError, OutputError, RefusedError, SwapError
 from ..faces.choose import largest
 from ..faces.geometry import align_face
@@ -106,7 +107,7 @@ class FaceEmbedder:
         Raises:
             NoFaceError: the photo shows none.
         """
-        faces = self.detector.detect(image)
+        faces = detect_all(self.detector, image)
         if not faces:
             raise NoFaceError("No face was found in this photo, so it cannot be compared with protected people.")
         return self.of_face(image, faces[largest(faces)])

@@ -1,4 +1,4 @@
-"""``python -m tests.corpus page`` writes the page of the docs again, ``fuzz [FILE ...]`` changes each seed file 200 times."""
+"""``python -m tests.corpus page`` writes the page of the docs again, ``fuzz [FILE[:A-B] ...]`` changes each seed file 200 times."""
 
 from __future__ import annotations
 

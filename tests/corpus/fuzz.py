@@ -1,7 +1,8 @@
 """Valid files with something wrong in them: every entry that reads them answers with our own errors, in bounded time and memory.
 
 ``python -m tests.corpus fuzz`` changes each seed file 200 times, in a process of its own with limits; a subset runs in the
-tests. The same seed gives the same changes.
+tests. The same seed gives the same changes. ``fuzz clip.mp4:50-75`` makes the 51st to the 75th only, for a machine that is
+needed for other things as well.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from mobilefaceswap_core.errors import SwapError
@@ -138,8 +140,8 @@ ENTRIES: dict[str, Callable[[Path], None]] = {
 }  # fmt: skip
 
 
-def attack(name: str, count: int, folder: Path) -> dict[str, object]:
-    """Change one seed file and give it to every entry.
+def attack(name: str, count: int, folder: Path, *, first: int = 0) -> dict[str, object]:
+    """Change one seed file and give it to every entry; changes before the ``first`` are made and not tried.
 
     Returns:
         ``tried``, ``slowest_s``, and ``escaped``: what was raised besides our own errors, or took too long.
@@ -148,7 +150,7 @@ def attack(name: str, count: int, folder: Path) -> dict[str, object]:
     SEEDS[name](seed)
     data = seed.read_bytes()
     tried, slowest, escaped = 0, 0.0, []
-    for number, changed in enumerate(mutations(data, name, count)):
+    for number, changed in islice(enumerate(mutations(data, name, count)), first, None):
         for entry, read in ENTRIES.items():
             path = folder / f"changed{seed.suffix}"
             path.write_bytes(changed)
@@ -167,10 +169,17 @@ def attack(name: str, count: int, folder: Path) -> dict[str, object]:
 
 
 def main(names: list[str], count: int) -> int:
-    """Attack every seed file in a process of its own."""
+    """Attack every seed file in a process of its own.
+
+    Args:
+        names: of seed files, a piece of their changes behind a colon; all of all if none is given.
+        count: of changes to each.
+    """
     bad = 0
-    for name in names or list(SEEDS):
-        code = f"from tests.corpus.fuzz import child; child({name!r}, {count})"
+    for asked in names or list(SEEDS):
+        name, _, piece = asked.partition(":")
+        first, last = map(int, piece.split("-")) if piece else (0, count)
+        code = f"from tests.corpus.fuzz import child; child({name!r}, {first}, {last})"
         child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         said = json.loads(child.stdout.splitlines()[-1]) if child.returncode == 0 and child.stdout else None
         if said is None:
@@ -178,16 +187,16 @@ def main(names: list[str], count: int) -> int:
                 "tried": 0,
                 "escaped": [f"{name}: the process ended with {child.returncode}: {child.stderr[-400:]}"],
             }
-        print(name, {key: value for key, value in said.items() if key != "escaped"}, flush=True)
+        print(asked, {key: value for key, value in said.items() if key != "escaped"}, flush=True)
         for line in said["escaped"]:
             print("  ", line)
         bad += len(said["escaped"])
     return bad
 
 
-def child(name: str, count: int) -> None:
-    """One seed file, with limits on memory; prints what :func:`attack` found."""
+def child(name: str, first: int, last: int) -> None:
+    """A piece of one seed file's changes, with limits on memory; prints what :func:`attack` found."""
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(attack(name, count, Path(folder))))
+        print(json.dumps(attack(name, last, Path(folder), first=first)))

@@ -137,3 +137,8 @@ def test_a_budget_of_faces_holds_for_close_looks_too() -> None:
     other = LargestFaces(Plain(), 2)
     assert len(other.detect_closely(clips.astronaut())) == 2
     assert other.confirm(clips.astronaut(), scene.faces[0].landmarks) == 0.0
+
+
+def test_a_single_picture_is_always_looked_at_closely() -> None:
+    """A clip's source photo and the first frame that the page shows, which a pipeline for clips is given."""
+    assert len(painter().detect(far_away(0))) == len(PLACES)
