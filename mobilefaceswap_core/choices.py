@@ -26,6 +26,8 @@ class Choice:
         low: smallest number.
         high: largest number.
         metavar: how the command line names the value.
+        photos: what a number without a default comes to in photos when nobody chooses.
+        clips: the same in clips and live pictures.
     """
 
     name: str
@@ -35,16 +37,21 @@ class Choice:
     low: float = 0.0
     high: float = 1.0
     metavar: str | None = None
+    photos: float | None = None
+    clips: float | None = None
 
 
 _PARTS = "|".join(REGIONS)
 CHOICES: tuple[Choice, ...] = (
     Choice("occlusion", "switch", "Keep what hides the face: glasses, hands, hair, microphones.", True),
     Choice("lids", "switch", "Let the swapped eyes close when the target's do.", True),
-    Choice("mouth", "switch", "Let the swapped mouth open when the target's does.", True),
+    Choice(
+        "mouth", "number", "The target's own mouth as it opens, with its teeth. 1 for clips, 0 for photos unless given: there it "
+        "costs likeness.", None, 0, 1, photos=0, clips=1,
+    ),
     Choice(
         "texture", "number", "Skin texture of the target on large faces: pores, stubble, grain. 1 for photos, 0 for clips "
-        "unless given.", None, 0, 1,
+        "unless given.", None, 0, 1, photos=1, clips=0,
     ),
     Choice("strength", "number", "How far the swapped face shows; below 1 the target's own shines through.", 1.0, 0, 1),
     Choice("region", "parts", "Swap only these parts of the face.", (), metavar=_PARTS),
@@ -57,3 +64,20 @@ CHOICES: tuple[Choice, ...] = (
     Choice("max_yaw", "number", "Leave faces turned further to a side as they are.", None, 1, 90, "DEGREES"),
     Choice("badge", "switch", "Also draw a small visible label on the result.", False),
 )  # fmt: skip
+
+
+def unless_chosen(name: str, chosen: float | None, *, moving: bool) -> float:
+    """What a number comes to that may be left to us.
+
+    Args:
+        name: of a choice with a value for photos and one for clips.
+        chosen: by somebody, or ``None``.
+        moving: in a clip or a live picture.
+    """
+    if chosen is not None:
+        return chosen
+    choice = next(choice for choice in CHOICES if choice.name == name)
+    usual = choice.clips if moving else choice.photos
+    if usual is None:
+        raise LookupError(f"{name} is never left to us")
+    return usual

@@ -35,7 +35,11 @@ class SwapOptions(FinishOptions):
     def needs_landmarks(self) -> bool:
         """Whether faces of five points alone must be given 68 first."""
         return (
-            self.limits.needs_landmarks or self.max_yaw_deg is not None or self.lids or self.mouth or self.texture != 0
+            self.limits.needs_landmarks
+            or self.max_yaw_deg is not None
+            or self.lids
+            or self.mouth != 0
+            or self.texture != 0
         )
 
 

@@ -82,6 +82,8 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
     """What the finish knows of lids, mouth, features, size, occlusion and texture, and what a visitor may choose about them."""
     return {
         "CHOICES": {choice.name.upper(): choice.default for choice in CHOICES if choice.name in _OFFERED},
+        "PHOTOS": {choice.name.upper(): choice.photos for choice in CHOICES if choice.photos is not None},
+        "CLIPS": {choice.name.upper(): choice.clips for choice in CHOICES if choice.clips is not None},
         "LIDS": {
             **_named(lids, "USUAL_OPENING", "_BEGINS", "_ENDS", "_OPEN", "_HIGHEST", "_WEIGHT_PX"),
             # Lengths in px of that weight.

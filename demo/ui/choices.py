@@ -67,6 +67,7 @@ def _component(context: Context, choice: Choice, elem_id: str, moving: bool) -> 
         return gr.CheckboxGroup(parts, label=label, elem_id=elem_id)
     value = choice.default
     if value is None:  # what holds when nobody chooses
-        value = choice.high if choice.name == "max_yaw" or not moving else choice.low
+        value = choice.clips if moving else choice.photos
+        value = choice.high if value is None else value
     step = 1 if choice.high > 1 else 0.01 if choice.high < 0.5 else _STEP
     return gr.Slider(choice.low, choice.high, value=value, step=step, label=label, elem_id=elem_id)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..choices import unless_chosen
 from ..errors import OptionError
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, Image, Mask, Matrix, SwappedCrop
@@ -103,7 +104,7 @@ class FinishOptions:
         match_colours: bring the swapped face to the target's colours; ``None`` leaves it to the swapper.
         match_detail: strengthen its fine detail to the target's; ``None`` leaves it to the swapper.
         lids: bring the target's lids back as its eyes close.
-        mouth: bring the target's mouth back as it opens.
+        mouth: strength of the target's mouth as it opens; ``None`` is 1 for clips, 0 for photos.
         mask: how a network's mask becomes a weight.
         limits: where a swap may show besides that.
         occlusion: keep what hides the face: glasses, hands, hair.
@@ -114,7 +115,7 @@ class FinishOptions:
     match_colours: bool | None = None
     match_detail: bool | None = None
     lids: bool = True
-    mouth: bool = True
+    mouth: float | None = None
     mask: MaskOptions = field(default_factory=MaskOptions)
     limits: MaskLimits = field(default_factory=MaskLimits)
     occlusion: bool = True
@@ -122,7 +123,7 @@ class FinishOptions:
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, value in (("texture", self.texture), ("strength", self.strength)):
+        for name, value in (("mouth", self.mouth), ("texture", self.texture), ("strength", self.strength)):
             if value is not None and not 0 <= value <= 1:
                 raise OptionError(f"Got a {name} of {value}; wanted 0 to 1.")
 
@@ -173,14 +174,15 @@ def _lids(setting: Setting) -> Run | None:
 
 
 def _mouth(setting: Setting) -> Run | None:
-    if not setting.options.mouth:
+    strength = unless_chosen("mouth", setting.options.mouth, moving=setting.moving)
+    if strength == 0:
         return None
 
     def run(face: Finishing) -> Finishing:
         landmarks = face.target.landmarks
         if landmarks is None:
             return face
-        share = mouth_share(landmarks)
+        share = strength * mouth_share(landmarks)
         if face.memory is not None:
             (share,) = face.memory.mouth((share,), time_s=face.time_s)
         return replace(face, pixels=bring_back_mouth(face.pixels, face.target.image, landmarks, share))
@@ -235,8 +237,7 @@ def _occlusion(setting: Setting) -> Run | None:
 
 
 def _texture(setting: Setting) -> Run | None:
-    chosen = setting.options.texture
-    strength = (0.0 if setting.moving else 1.0) if chosen is None else chosen
+    strength = unless_chosen("texture", setting.options.texture, moving=setting.moving)
     if strength == 0:
         return None
 

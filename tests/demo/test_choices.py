@@ -36,8 +36,8 @@ def test_a_tab_shows_every_choice_and_untouched_it_means_the_defaults(moving: bo
     boxes = {box_name(side) for side in BOX_SIDES}
     assert set(components) - boxes == NAMES - {"box"} - ({"badge"} if moving else set()) and boxes <= set(components)
     made = swap_options(chosen({name: component.value for name, component in components.items()}))
-    # A slider has no "not chosen": the texture it shows is what would have been taken.
-    assert made == SwapOptions(texture=0.0 if moving else 1.0)
+    # A slider has no "not chosen": what it shows is what would have been taken.
+    assert made == (SwapOptions(texture=0.0, mouth=1.0) if moving else SwapOptions(texture=1.0, mouth=0.0))
 
 
 def test_what_is_set_on_a_tab_reaches_the_options() -> None:

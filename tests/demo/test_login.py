@@ -31,7 +31,7 @@ def test_a_program_logs_in_as_documented(url: str, tmp_path: Path) -> None:
     from gradio_client import Client, handle_file
 
     source, target = squares(tmp_path / "s.png", (200, 40, 40)), squares(tmp_path / "t.png", (128, 128, 128))
-    client = Client(url, auth=("me", "right"), verbose=False)
+    client = Client(url, auth=("me", "right"), verbose=False, httpx_kwargs={"timeout": 120})
     _, facts = client.predict(
         source=handle_file(source), target=handle_file(target), consent=True, api_name="/swap_image"
     )

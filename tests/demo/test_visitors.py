@@ -17,6 +17,7 @@ from tests.fakes.painted import GREY, colour_of, is_near, painted_engine, square
 
 pytest.importorskip("gradio_client")
 VISITORS = 16
+PATIENCE = {"timeout": 120}  # of httpx, whose five seconds end a call while a busy machine builds its answer
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def colours() -> list[tuple[int, int, int]]:
 def swap(url: str, source: str, target: str) -> tuple[np.ndarray, dict]:
     from gradio_client import Client, handle_file
 
-    client = Client(url, verbose=False)
+    client = Client(url, verbose=False, httpx_kwargs=PATIENCE)
     png, facts = client.predict(
         source=handle_file(source), target=handle_file(target), consent=True, api_name="/swap_image"
     )
@@ -89,7 +90,9 @@ def test_no_swap_without_consent(url: str, tmp_path: Path) -> None:
 
     photo = handle_file(squares(tmp_path / "s.png", (200, 40, 40)))
     with pytest.raises(Exception, match="consent"):
-        Client(url, verbose=False).predict(source=photo, target=photo, consent=False, api_name="/swap_image")
+        Client(url, verbose=False, httpx_kwargs=PATIENCE).predict(
+            source=photo, target=photo, consent=False, api_name="/swap_image"
+        )
 
 
 @pytest.mark.parametrize("path", [__file__, "/etc/hostname"])
@@ -107,13 +110,15 @@ def test_a_file_over_the_limit_is_refused(url: str, tmp_path: Path) -> None:
     large = tmp_path / "large.png"
     large.write_bytes(bytes(3 << 20))
     with pytest.raises(Exception, match=r"(?i)size|large"):
-        Client(url, verbose=False).predict(file=handle_file(large), api_name="/verify")
+        Client(url, verbose=False, httpx_kwargs=PATIENCE).predict(file=handle_file(large), api_name="/verify")
 
 
 def test_the_endpoints_and_their_parameters_are_the_documented_ones(url: str) -> None:
     from gradio_client import Client
 
-    named = Client(url, verbose=False).view_api(return_format="dict", print_info=False)["named_endpoints"]
+    named = Client(url, verbose=False, httpx_kwargs=PATIENCE).view_api(return_format="dict", print_info=False)[
+        "named_endpoints"
+    ]
     parameters = {name: [p["parameter_name"] for p in about["parameters"]] for name, about in named.items()}
     pair = ["source", "target", "consent"]
     choices = ["badge", *(choice.name for choice in CHOICES if choice.name != "badge")]

@@ -124,7 +124,7 @@ def host(options: argparse.Namespace) -> Tables:
     """Attacks on a served page, each with its bound; then hostile visitors beside orderly ones."""
     from dataclasses import asdict
 
-    from . import host as attacks
+    from . import host_measure as attacks
     from . import siege
 
     rows = attacks.table(attacks.measure())

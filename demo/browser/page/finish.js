@@ -21,7 +21,7 @@
  * @typedef {object} Choices what a visitor may choose; names and defaults are those of the core's `choices.py`
  * @property {boolean} occlusion keep what hides the face: glasses, hands, hair
  * @property {boolean} lids let the swapped eyes close when the target's do
- * @property {boolean} mouth let the swapped mouth open when the target's does
+ * @property {number | null} mouth strength of the target's mouth as it opens; null leaves it to the page
  * @property {number | null} texture strength of the target's skin texture on large faces of photos; null leaves it to the page
  * @property {number} strength how far the swapped face shows at all; 1 is whole
  *
@@ -41,7 +41,7 @@
  */
 import { scaledCrop, transformPoints } from './align.js';
 import { matchColours } from './colour.js';
-import { CHOICES } from './constants.js';
+import { CHOICES, CLIPS, PHOTOS } from './constants.js';
 import { matchDetail } from './detail.js';
 import { bringBackLids, closing } from './lids.js';
 import { refineMask } from './mask.js';
@@ -60,9 +60,10 @@ export const DEFAULTS = Object.freeze({
   strength: CHOICES.STRENGTH,
 });
 
-/** What a choice of texture comes to: unless chosen, photos have it and cameras do not. @param {number | null} chosen @param {boolean} isMoving */
-export function textureStrength(chosen, isMoving) {
-  return chosen ?? (isMoving ? 0 : 1);
+/** What a choice that was left to the page comes to. @param {'mouth' | 'texture'} name @param {number | null} chosen @param {boolean} isMoving */
+export function unlessChosen(name, chosen, isMoving) {
+  const group = isMoving ? CLIPS : PHOTOS;
+  return chosen ?? (name === 'mouth' ? group.MOUTH : group.TEXTURE);
 }
 
 /**
@@ -84,7 +85,11 @@ export const STAGES = Object.freeze([
     run: (face) => ({ ...face, pixels: matchDetail(face.pixels, face.target, face.weight) }),
   },
   { name: 'lids', isWanted: (options) => options.lids, run: lids },
-  { name: 'mouth', isWanted: (options) => options.mouth, run: mouth },
+  {
+    name: 'mouth',
+    isWanted: (options, face) => unlessChosen('mouth', options.mouth, face.moment !== null) > 0,
+    run: mouth,
+  },
   {
     name: 'mask',
     isWanted: () => true,
@@ -94,7 +99,8 @@ export const STAGES = Object.freeze([
   { name: 'occlusion', isWanted: (options) => options.occlusion, run: occlusion },
   {
     name: 'texture',
-    isWanted: (options, face) => textureStrength(options.texture, face.moment !== null) > 0 && face.native !== null,
+    isWanted: (options, face) =>
+      unlessChosen('texture', options.texture, face.moment !== null) > 0 && face.native !== null,
     run: texture,
   },
   {
@@ -117,10 +123,10 @@ function lids(face) {
   return { ...face, pixels: bringBackLids(pixels, target, landmarks, closed) };
 }
 
-/** @param {Finishing} face @returns {Finishing} */
-function mouth(face) {
+/** @param {Finishing} face @param {FinishOptions} options @returns {Finishing} */
+function mouth(face, options) {
   const { pixels, target, landmarks, moment } = face;
-  let share = mouthShare(landmarks);
+  let share = unlessChosen('mouth', options.mouth, moment !== null) * mouthShare(landmarks);
   if (moment !== null) [share] = moment.memory.mouth.next([share], moment.timeS);
   return { ...face, pixels: bringBackMouth(pixels, target, landmarks, share) };
 }
@@ -151,7 +157,7 @@ function texture(face, options) {
   const { pixels, target, weight, landmarks, native: whole, moment } = face;
   if (whole === null) return face; // the crop holds all of the target's detail: there is nothing above it
   const points = transformPoints(scaledCrop([1, 0, 0, 0, 1, 0], pixels.width / target.width), landmarks);
-  const strength = textureStrength(options.texture, moment !== null);
+  const strength = unlessChosen('texture', options.texture, moment !== null);
   return { ...face, pixels: addTexture(pixels, whole, weight, points, strength) };
 }
 

@@ -14,7 +14,7 @@ import { Camera, readPhoto } from './camera.js';
 import { elementsOf } from './elements.js';
 import { followApp } from './embedding.js';
 import { PageError, Stopped } from './errors.js';
-import { DEFAULTS, textureStrength } from './finish.js';
+import { DEFAULTS, unlessChosen } from './finish.js';
 import { drawBadge, markPng } from './mark.js';
 import { Networks } from './networks.js';
 import { FrameRate } from './rate.js';
@@ -86,7 +86,7 @@ class Page {
   #offerChoices() {
     const { occlusion, texture, strength } = this.elements;
     occlusion.checked = DEFAULTS.occlusion;
-    texture.valueAsNumber = textureStrength(DEFAULTS.texture, false);
+    texture.valueAsNumber = unlessChosen('texture', DEFAULTS.texture, false);
     strength.valueAsNumber = DEFAULTS.strength;
     for (const input of [occlusion, texture, strength]) {
       // A camera's next frame asks for them anyway.

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { matchColours } from '../page/colour.js';
 import { COLOUR, DETAIL, MASK } from '../page/constants.js';
 import { matchDetail } from '../page/detail.js';
-import { DEFAULTS, STAGES, finish, textureStrength } from '../page/finish.js';
+import { DEFAULTS, STAGES, finish, unlessChosen } from '../page/finish.js';
 import { refineMask } from '../page/mask.js';
 import { FaceMemory } from '../page/memory.js';
 import { grey, newPicture } from '../page/picture.js';
@@ -17,7 +17,7 @@ const seeHidden = async ({ width, height }) => {
   return { width, height, data };
 };
 const own = { matchesColours: true, matchesDetail: true, seeHidden, drawPattern: async () => everything };
-const options = { ...DEFAULTS, ...own, strength: 0.5 };
+const options = { ...DEFAULTS, ...own, mouth: 1, strength: 0.5 };
 /** @returns {import('../page/finish.js').Finishing} a face of 300 px in its photo, one eye half closed */
 function crop() {
   const frame = newPicture(320, 320);
@@ -125,7 +125,7 @@ test('finishing is its wanted stages one after the other', async () => {
 });
 
 test('what is not wanted is left out: the mask alone is always refined', async () => {
-  const none = { occlusion: false, lids: false, mouth: false, texture: 0, strength: 1, drawPattern: null };
+  const none = { occlusion: false, lids: false, mouth: 0, texture: 0, strength: 1, drawPattern: null };
   const small = { ...crop(), cropFromFrame: /** @type {import('../page/align.js').Matrix} */ ([1, 0, 0, 0, 1, 0]) };
   const plain = await finish(small, { ...own, ...none, matchesColours: false, matchesDetail: false });
   assertSamePixels(plain.pixels, softFace());
@@ -145,7 +145,7 @@ test('a photo is finished at its own size with texture; a camera at that of the 
   const plain = await finish(crop(), { ...options, texture: 0, drawPattern: null });
   assert.notDeepEqual(photo.pixels, plain.pixels);
   assert.deepEqual(
-    [textureStrength(null, false), textureStrength(null, true), textureStrength(0.3, true)],
+    [unlessChosen('texture', null, false), unlessChosen('texture', null, true), unlessChosen('texture', 0.3, true)],
     [1, 0, 0.3],
   );
   const moment = { memory: new FaceMemory(), timeS: 1 };

@@ -26,7 +26,7 @@ from mobilefaceswap_core.swapper import SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 
 SOFT = SwapperInfo("soft", "a soft network", CropSpec(), "none", "tests", match_detail=True)
-PLAIN = FinishOptions(lids=False, mouth=False, occlusion=False, texture=0)
+PLAIN = FinishOptions(lids=False, mouth=0, occlusion=False, texture=0)
 SHARP = replace(SOFT, name="sharp", match_colours=False, match_detail=False)
 BOX = replace(PLAIN, limits=MaskLimits(box=(0.2, 0.0, 0.0, 0.0)))
 
@@ -60,9 +60,9 @@ def test_a_stage_with_nothing_to_do_is_left_out_and_an_option_overrules_the_swap
     assert names(SHARP, replace(PLAIN, match_colours=True), moving=True) == ["colour", "mask"]
     assert names(SOFT, replace(PLAIN, match_detail=False), moving=True) == ["colour", "mask"]
     assert [step.name for step in stages(Setting(SOFT, BOX), only=APPEARANCE)] == ["colour", "detail"]
-    everything = FinishOptions(limits=BOX.limits, strength=0.5)
+    everything = FinishOptions(limits=BOX.limits, mouth=1, strength=0.5)
     assert names(SOFT, everything, occlusion=lambda: None) == [name for name, _ in STAGES]
-    # A clip has no time for texture, and no network is loaded where none is offered.
+    # A clip has no time for texture, a photo keeps its mouth, and no network is loaded where none is offered.
     assert names(SHARP, FinishOptions(), moving=True) == ["lids", "mouth", "mask"]
 
 
