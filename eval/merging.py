@@ -21,6 +21,7 @@ from .run_files import read_card, read_gallery_summary, read_json, read_judges, 
 # Places differ between machines, and who works on what is what shards differ in; pairs.csv is compared by its hash.
 _MAY_DIFFER = {"root", "identities", "pair_file", "lpips_backbone", "shard"}
 _MUST_AGREE = ("pairs_sha256", "people", "limit", "aligned", "drawn", "lowered")  # besides the options
+_INPUTS = "inputs"  # pictures of a data set that the run wrote itself, such as builtin
 _SAME_COSINE = 1e-4  # thresholds of two machines; their last digits depend on the processor
 
 
@@ -56,7 +57,9 @@ def merge_runs(out: Path, runs: Sequence[Path]) -> dict[str, int]:
     specs = {parse_method(spec)[0]: spec for meta in metas for spec in meta["options"]["methods"]}
     labels = list(dict.fromkeys(label for meta in metas for label in meta["methods"]))
     options = metas[0]["options"] | {"shard": None, "methods": [specs.get(label, label) for label in labels]}
-    write_json(out / "run.json", metas[0] | {"methods": labels, "options": options})
+    own = Path(metas[0]["root"]) == (runs[0] / _INPUTS).resolve()
+    root = str((out / _INPUTS).resolve()) if own else metas[0]["root"]
+    write_json(out / "run.json", metas[0] | {"methods": labels, "options": options, "root": root})
     return missing
 
 
@@ -108,7 +111,7 @@ def _copy_shared(out: Path, runs: Sequence[Path]) -> None:
     """What every shard has alike comes from the first one; images and cards from all of them."""
     for name in ("pairs.csv", "judges.json", "gallery.json", "gallery.jsonl"):
         shutil.copyfile(runs[0] / name, out / name)
-    for name in ("occluded", "lowered"):
+    for name in (_INPUTS, "occluded", "lowered"):
         if (runs[0] / name).is_dir():
             shutil.copytree(runs[0] / name, out / name, copy_function=_link)
     costs: dict[str, Any] = {}

@@ -22,6 +22,7 @@ from .panel import JudgeOptions
 from .protocols import check_made, make_targets
 from .records import write_json, write_text
 from .run_files import read_card, read_run
+from .shards import parse_shard
 from .summary import Summary, summarise
 from .swap import Progress, run_swap
 
@@ -45,6 +46,8 @@ def prepare(run: Path, options: RunOptions, *, resume: bool, say: Callable[[str]
         OptionError: when ``run`` holds another run, or holds one and ``resume`` was not asked for.
     """
     options = resolve(saved_values(options))
+    if options.shard is not None:
+        parse_shard(options.shard)  # refuses before anything is written
     if (run / "run.json").is_file():
         _check_resumable(run, options, resume)
         meta = read_run(run)

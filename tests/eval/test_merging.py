@@ -11,11 +11,11 @@ import pytest
 from eval.features import FACES, REAL, WHOLE, feature_file, store_features
 from eval.judge import run_judge
 from eval.merging import merge_runs
-from eval.options import resolve
+from eval.options import RunOptions, resolve
 from eval.pairs import Pair, read_foreign_pairs, write_pairs
 from eval.panel import JudgeOptions
 from eval.records import RecordWriter, read_records, write_json
-from eval.run import summary_of
+from eval.run import prepare, summary_of
 from eval.run_files import read_json
 from eval.shards import pairs_of_shard
 from eval.swap import run_swap
@@ -54,6 +54,12 @@ def test_what_is_no_shard_is_refused(text, tmp_path) -> None:
     path = clip_list(tmp_path)
     with pytest.raises(OptionError):
         pairs_of_shard(path, resolve({"shard": text}).shard)
+
+
+def test_a_shard_that_is_none_is_refused_before_anything_is_written(tmp_path) -> None:
+    with pytest.raises(OptionError, match="wanted K/N"):
+        prepare(tmp_path / "run", RunOptions(shard="3/2"), resume=False, say=lambda text: None)
+    assert not (tmp_path / "run").exists()
 
 
 def cut(run: Path, out: Path, keep, *, methods: tuple[str, ...] = ("target", "x")) -> Path:
@@ -108,6 +114,17 @@ def test_shards_of_pairs_and_of_methods_make_the_run_they_are_parts_of(whole, tm
         lines = [sorted((run / "records.jsonl").read_text().splitlines()) for run in (out, whole)]
         assert lines[0] == lines[1]
         assert len(list((out / "swapped").rglob("*.png"))) == 2 * COUNT
+
+
+def test_pictures_that_a_shard_wrote_itself_come_along(whole, tmp_path) -> None:
+    parts = [cut(whole, tmp_path / name, keep) for name, keep in (("a", lambda k: k < 9), ("b", lambda k: k >= 9))]
+    for part in parts:
+        (part / "inputs").mkdir()
+        (part / "inputs" / "a.png").write_bytes(b"x")
+        write_json(part / "run.json", read_json(part / "run.json") | {"root": str(part / "inputs")})
+    merge_runs(tmp_path / "out", parts)
+    assert Path(read_json(tmp_path / "out" / "run.json")["root"]) == tmp_path / "out" / "inputs"
+    assert (tmp_path / "out" / "inputs" / "a.png").read_bytes() == b"x"
 
 
 def test_what_no_shard_holds_is_said(whole, tmp_path) -> None:
