@@ -20,6 +20,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ...errors import WeightsError
+from ..identity_graph import LEAST_HALVED
 from .baked import OUTPUTS, Step, shapes, steps
 from .quantise import Ints, Quantisation, quantised_kernel
 
@@ -27,7 +28,6 @@ METADATA = "mobilefaceswap"  # name of the buffer that holds the properties
 SIGNATURE = "serving_default"  # the one that LiteRT's tools expect
 _IDENTIFIER = b"TFL3"
 _ALIGNMENT = 16  # bytes, of each buffer's content; `force_align` of the schema
-_LEAST_HALVED = 1000  # constants with fewer values stay float32; they are 4 % of the file
 # The first version of each operator that reads int8, or float16 (DEQUANTIZE); a runtime that is older refuses the file
 # instead of misreading it. Source: `tensorflow/lite/tools/versioning/op_version.cc`.
 _VERSION = 2
@@ -173,7 +173,7 @@ class _Writer:
     def _weights(self, name: str, kernel: Tensor) -> int:
         """A kernel in 32 bits, or in 16 with the operator that widens it when the file is loaded."""
         kernel = np.ascontiguousarray(kernel, np.float32)
-        if not self._half or kernel.size < _LEAST_HALVED:
+        if not self._half or kernel.size < LEAST_HALVED:
             return self._constant(f"{name}.weight", kernel)
         stored = self._constant(f"{name}.half", kernel.astype(np.float16))
         widened = self._tensor(f"{name}.weight", kernel.shape, np.float32)
