@@ -243,7 +243,7 @@ class _Writer:
             quantisation = schema.QuantizationParametersT(
                 scale=np.asarray(scales, np.float32).tolist(), zeroPoint=zeros, quantizedDimension=axis
             )
-        types = {np.float32: "FLOAT32", np.float16: "FLOAT16", np.int8: "INT8", np.int32: "INT32"}
+        types: dict[type, str] = {np.float32: "FLOAT32", np.float16: "FLOAT16", np.int8: "INT8", np.int32: "INT32"}
         self._tensors.append(
             schema.TensorT(
                 shape=list(shape),
