@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..errors import OptionError
+from ..errors import OptionError, OutputError
 from ..files.atomic import check_file_place, check_folder_of
 from .consent import check_consent
 from .options import AuditLogOption, BlocklistOption, ConsentOption, DetectorOption, SourceFaceOption
@@ -164,6 +164,8 @@ def _check(
         check_file_place(path)
     if vectors is not None:
         check_folder_of(vectors)
+        if vectors.exists() and not (vectors.is_dir() and not any(vectors.iterdir())):
+            raise OutputError(f"{vectors} is there already; wanted a new folder for the vectors. Choose another name.")
 
 
 def _faces_of(pipeline: Pipeline, places: Sequence[Path]) -> list[Image]:

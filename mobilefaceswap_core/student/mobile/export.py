@@ -148,7 +148,8 @@ class _Writing:
 
         package = coreml_package(self._graph, self._properties, half=self._precision == "float16")
         difference = self._checked(coreml_runner(package))
-        with written_whole(self._path, replacing=True) as part:
+        older = (self._path / "Manifest.json").is_file()  # a package; any other folder with files in it is left alone
+        with written_whole(self._path, replacing=older) as part:
             package.save(str(part))
         return difference
 

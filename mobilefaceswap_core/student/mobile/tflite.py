@@ -27,6 +27,7 @@ from .quantise import Ints, Quantisation, quantised_kernel
 METADATA = "mobilefaceswap"  # name of the buffer that holds the properties
 SIGNATURE = "serving_default"  # the one that LiteRT's tools expect
 _IDENTIFIER = b"TFL3"
+_MOST_METADATA = 100  # entries that are looked at; a damaged file may claim billions
 _ALIGNMENT = 16  # bytes, of each buffer's content; `force_align` of the schema
 # The first version of each operator that reads int8, or float16 (DEQUANTIZE); a runtime that is older refuses the file
 # instead of misreading it. Source: `tensorflow/lite/tools/versioning/op_version.cc`.
@@ -65,10 +66,11 @@ def read_properties(data: bytes, path: Path) -> dict[str, str]:
     try:
         if data[4:8] != _IDENTIFIER:
             raise ValueError("it does not begin as one")
-        content = schema.ModelT.InitFromPackedBuf(data)
-        for entry in content.metadata or []:
-            if entry.name == METADATA.encode():
-                found = json.loads(bytes(content.buffers[entry.buffer].data))
+        model = schema.Model.GetRootAs(data, 0)
+        for number in range(min(model.MetadataLength(), _MOST_METADATA)):
+            entry = model.Metadata(number)
+            if entry.Name() == METADATA.encode():
+                found = json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
         return {str(key): str(value) for key, value in found.items()}
     except Exception as error:  # a damaged file makes the reader fail in any way
         raise WeightsError(f"{path} is not a LiteRT file ({error}). Export it again.") from error

@@ -39,6 +39,7 @@ def photo(astronaut, tmp_path) -> Path:
         (("--out", "me.param", "--source", "me.json"), 2, "one of the inputs"),
         (("--out", "nowhere/me.onnx"), 7, "does not exist"),
         (("--out", "me.onnx", "--vectors", "nowhere/vectors"), 7, "does not exist"),
+        (("--out", "me.onnx", "--vectors", "."), 7, "is there already"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_loaded(words, code, said, photo, monkeypatch) -> None:
