@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..errors import OptionError
-from ..files.atomic import check_file_place
+from ..errors import OptionError, OutputError
+from ..files.atomic import check_file_place, check_folder_of
 from .consent import check_consent
 from .options import AuditLogOption, BlocklistOption, ConsentOption, DetectorOption, SourceFaceOption
 from .output import JsonOption, emit, library_output_on_stderr
@@ -85,12 +85,12 @@ def export(
 
     The file swaps this person into any aligned face, with `image --model FILE` or in another program, on a phone for example.
     """
-    entry = _checked(out, format, precision, calibrate, dynamic, weights_out, vectors, target)
     check_run(
         {"--source": source, "--calibrate": calibrate, "--target": target},
-        {"--out": entry, "--weights-out": weights_out, "--vectors": vectors, "--audit-log": audit_log},
+        {"--out": _places(out), "--weights-out": weights_out, "--vectors": vectors, "--audit-log": audit_log},
         model=model, blocklist=blocklist,
     )  # fmt: skip
+    _check(out, format, precision, calibrate, dynamic, weights_out, vectors, target)
     check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
         from ..files.images import read_image
@@ -126,7 +126,15 @@ def register(app: typer.Typer) -> None:
     app.command("export")(export)
 
 
-def _checked(
+def _places(out: Path) -> tuple[Path, ...]:
+    """The files that will be written for ``--out``."""
+    from ..student.mobile.formats import format_of_path
+
+    entry = format_of_path(out)
+    return entry.paths(out) if entry else (out,)
+
+
+def _check(
     out: Path,
     format: str | None,
     precision: str,
@@ -135,8 +143,8 @@ def _checked(
     weights_out: Path | None,
     vectors: Path | None,
     target: Path | None,
-) -> tuple[Path, ...]:
-    """Refuse what cannot be done before anything is loaded; the files that will be written for ``--out``."""
+) -> None:
+    """Refuse what cannot be done before anything is loaded."""
     from ..student.mobile.formats import check_precision, choose_format
 
     entry = choose_format(out, format)
@@ -150,17 +158,14 @@ def _checked(
     if target is not None and vectors is None:
         raise OptionError("--target is what --vectors swaps; leave it out, or say where the vectors go.")
     entry.require(entry.writes, to="write")
-    paths = entry.paths(out)
-    if entry.name == "coreml":  # a folder
-        from ..files.atomic import check_folder_of
-
-        check_folder_of(out)
-    else:
-        for path in paths:
-            check_file_place(path)
-    if weights_out is not None:
-        check_file_place(weights_out)
-    return paths
+    if entry.name == "coreml":
+        check_folder_of(out)  # the package is a folder
+    for path in (*(() if entry.name == "coreml" else entry.paths(out)), *([weights_out] if weights_out else [])):
+        check_file_place(path)
+    if vectors is not None:
+        check_folder_of(vectors)
+        if vectors.exists() and not (vectors.is_dir() and not any(vectors.iterdir())):
+            raise OutputError(f"{vectors} is there already; wanted a new folder for the vectors. Choose another name.")
 
 
 def _faces_of(pipeline: Pipeline, places: Sequence[Path]) -> list[Image]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 Run = Callable[[Array], Mapping[str, Array]]  # crops (N, 3, S, S) in [0, 1] -> outputs by name, in that layout
 TOLERANCE = 1e-4  # the largest difference from PyTorch a written file may have; that of the parity check
-HALF_TOLERANCE = 4e-3  # one grey level of 255; measured: up to 1.5e-3, with the portraits of the demo as sources
+HALF_TOLERANCE = 4e-3  # one grey level of 255; measured: up to 2.4e-3, with the portraits of the demo as sources
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FEATURE_MAP = "feature_map"  # a value inside, ``(1, 512, 7, 7)``: the mean over the photos
 # Constants with fewer values stay float32: biases and depthwise kernels are 7 % of a baked file and 3/4 of the error.
-_LEAST_HALVED = 5000
+LEAST_HALVED = 5000
 
 
 def identity_graph(encoder: MobileFaceNet | Arrays, injection: CompactInjection | Arrays) -> onnx.ModelProto:
@@ -77,7 +77,7 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
     widen = []
     for tensor in constants:
         values = numpy_helper.to_array(tensor) if tensor.data_location != TensorProto.EXTERNAL else None
-        if values is None or values.dtype != np.float32 or values.size < _LEAST_HALVED:
+        if values is None or values.dtype != np.float32 or values.size < LEAST_HALVED:
             halved.graph.initializer.append(tensor)
             continue
         halved.graph.initializer.append(numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}.half"))

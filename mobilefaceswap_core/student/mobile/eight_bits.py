@@ -2,7 +2,7 @@
 
 Its per-frame network is what ``export --precision int8`` writes as ONNX, made for each source from its own photos:
 
-    python -m eval run --methods student int8=mobilefaceswap_core.student.mobile.eight_bits:load
+    python -m eval run --methods student,int8=mobilefaceswap_core.student.mobile.eight_bits:load
 """
 
 from __future__ import annotations

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 _CHANNELS_FIRST = "crop: (1, 3, S, S) float32 RGB in [0, 1], not normalised; face and mask likewise"
 _CHANNELS_LAST = "crop: (1, S, S, 3) float32 RGB in [0, 1], not normalised; face and mask likewise"
-# Of the mean difference on faces, in [0, 1] units; measured: see docs/mobile.md.
-INT8_TOLERANCE = 0.02
+# Of the mean difference on faces, in [0, 1] units: nearly four grey levels. Measured: 0.006 to 0.009, the demo's portraits as
+# sources and the astronaut as target.
+INT8_TOLERANCE = 0.015
 
 
 class Differences(NamedTuple):
@@ -147,7 +148,8 @@ class _Writing:
 
         package = coreml_package(self._graph, self._properties, half=self._precision == "float16")
         difference = self._checked(coreml_runner(package))
-        with written_whole(self._path, replacing=True) as part:
+        older = (self._path / "Manifest.json").is_file()  # a package; any other folder with files in it is left alone
+        with written_whole(self._path, replacing=older) as part:
             package.save(str(part))
         return difference
 

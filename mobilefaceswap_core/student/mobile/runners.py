@@ -107,7 +107,8 @@ def ncnn_runner(net: Any) -> IdnRunner:
     import ncnn
 
     def run(crops: Array) -> tuple[Array, Array]:
-        faces, masks = [], []
+        faces: list[Array] = []
+        masks: list[Array] = []
         for crop in crops:
             extractor = net.create_extractor()
             planes = np.ascontiguousarray(crop)  # named, since ncnn reads its memory and does not keep it

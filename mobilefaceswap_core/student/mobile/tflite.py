@@ -20,14 +20,15 @@ import onnx
 from numpy.typing import NDArray
 
 from ...errors import WeightsError
+from ..identity_graph import LEAST_HALVED
 from .baked import OUTPUTS, Step, shapes, steps
 from .quantise import Ints, Quantisation, quantised_kernel
 
 METADATA = "mobilefaceswap"  # name of the buffer that holds the properties
 SIGNATURE = "serving_default"  # the one that LiteRT's tools expect
 _IDENTIFIER = b"TFL3"
+_MOST_METADATA = 100  # entries that are looked at; a damaged file may claim billions
 _ALIGNMENT = 16  # bytes, of each buffer's content; `force_align` of the schema
-_LEAST_HALVED = 1000  # constants with fewer values stay float32; they are 4 % of the file
 # The first version of each operator that reads int8, or float16 (DEQUANTIZE); a runtime that is older refuses the file
 # instead of misreading it. Source: `tensorflow/lite/tools/versioning/op_version.cc`.
 _VERSION = 2
@@ -65,10 +66,11 @@ def read_properties(data: bytes, path: Path) -> dict[str, str]:
     try:
         if data[4:8] != _IDENTIFIER:
             raise ValueError("it does not begin as one")
-        content = schema.ModelT.InitFromPackedBuf(data)
-        for entry in content.metadata or []:
-            if entry.name == METADATA.encode():
-                found = json.loads(bytes(content.buffers[entry.buffer].data))
+        model = schema.Model.GetRootAs(data, 0)
+        for number in range(min(model.MetadataLength(), _MOST_METADATA)):
+            entry = model.Metadata(number)
+            if entry.Name() == METADATA.encode():
+                found = json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
         return {str(key): str(value) for key, value in found.items()}
     except Exception as error:  # a damaged file makes the reader fail in any way
         raise WeightsError(f"{path} is not a LiteRT file ({error}). Export it again.") from error
@@ -173,7 +175,7 @@ class _Writer:
     def _weights(self, name: str, kernel: Tensor) -> int:
         """A kernel in 32 bits, or in 16 with the operator that widens it when the file is loaded."""
         kernel = np.ascontiguousarray(kernel, np.float32)
-        if not self._half or kernel.size < _LEAST_HALVED:
+        if not self._half or kernel.size < LEAST_HALVED:
             return self._constant(f"{name}.weight", kernel)
         stored = self._constant(f"{name}.half", kernel.astype(np.float16))
         widened = self._tensor(f"{name}.weight", kernel.shape, np.float32)
@@ -243,7 +245,7 @@ class _Writer:
             quantisation = schema.QuantizationParametersT(
                 scale=np.asarray(scales, np.float32).tolist(), zeroPoint=zeros, quantizedDimension=axis
             )
-        types = {np.float32: "FLOAT32", np.float16: "FLOAT16", np.int8: "INT8", np.int32: "INT32"}
+        types: dict[type, str] = {np.float32: "FLOAT32", np.float16: "FLOAT16", np.int8: "INT8", np.int32: "INT32"}
         self._tensors.append(
             schema.TensorT(
                 shape=list(shape),

@@ -162,6 +162,27 @@ def test_core_ml_is_built_with_every_operator_of_the_graph_and_its_metadata(expo
         load_swapper(path)
 
 
+def test_a_folder_that_is_no_package_is_not_replaced_by_one(student, condition, tmp_path, monkeypatch) -> None:
+    from mobilefaceswap_core.student.mobile import coreml, export
+
+    class Package:
+        def save(self, path: str) -> None:
+            Path(path).mkdir()
+            (Path(path) / "Manifest.json").write_text("{}")
+
+    monkeypatch.setattr(formats, "find_spec", lambda module: True)
+    monkeypatch.setattr(coreml, "coreml_package", lambda *_, **__: Package())
+    monkeypatch.setattr(coreml, "coreml_runner", lambda _: None)
+    monkeypatch.setattr(export._Writing, "_checked", lambda *_: export.Differences(0.0, None, TOLERANCE))
+    out = tmp_path / "me.mlpackage"
+    for _ in range(2):  # the second replaces the first
+        export_as(student, condition, out)
+    (out / "Manifest.json").rename(out / "notes.txt")
+    with pytest.raises(OutputError, match="files in it"):
+        export_as(student, condition, out)
+    assert [path.name for path in out.iterdir()] == ["notes.txt"]
+
+
 @pytest.mark.parametrize(
     ("path", "name", "wanted"),
     [
