@@ -28,6 +28,8 @@ from mobilefaceswap_core.weights.load import load_into, load_tensors
 from ..texts import LANGUAGES, consent_words
 from . import runtime
 from .constants import write_constants
+from .icons import ICON, write_icons
+from .offline import write_service_worker
 
 HERE = Path(__file__).parent
 _PORTRAITS = HERE.parent / "examples" / "portraits"
@@ -60,6 +62,9 @@ def build(out: Path, *, identity: bool = True) -> Path:
             _add_networks(page / "models", identity=identity)
             _add_texts(page / "data")
             shutil.copytree(_PORTRAITS, page / "portraits")
+            write_icons(page / "icons")
+            shutil.copy(ICON, page / "icons")
+            write_service_worker(page)
     except OSError as error:
         raise OutputError(f"{out} cannot be written ({error}). Give another folder with --out.") from error
     return out

@@ -26,6 +26,7 @@ export function elementsOf(document) {
     photoSources: plain('photo-sources'),
     portraits: plain('portraits'),
     sourcePhotos: input('source-photos'),
+    sourceCamera: input('source-camera'),
     sourceFile: input('source-file'),
     chosenSource: plain('chosen-source'),
     camera: button('camera'),

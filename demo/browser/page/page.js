@@ -3,25 +3,20 @@
  *
  * @typedef {import('./picture.js').Picture} Picture
  * @typedef {import('./texts.js').Say} Say
- * @typedef {import('./answers.js').Place} Place
- *
- * @typedef {object} Source what a face to use is made of
- * @property {string} name
- * @property {(networks: Networks) => Promise<Place>} load puts it into the networks
- * @property {HTMLElement} [button] that chose it
+ * @typedef {import('./sources.js').Source} Source
  */
-import { Camera, readPhoto } from './camera.js';
+import { Camera } from './camera.js';
 import { elementsOf } from './elements.js';
 import { followApp } from './embedding.js';
 import { PageError, Stopped } from './errors.js';
 import { DEFAULTS, textureStrength } from './finish.js';
+import { keepOffline } from './installing.js';
 import { drawBadge, markPng } from './mark.js';
 import { Networks } from './networks.js';
 import { FrameRate } from './rate.js';
+import { Sources, readPicture, takeFiles } from './sources.js';
 import { languageOf, speak } from './texts.js';
 import { MARKED_MODEL } from './watermark.js';
-
-const PORTRAITS = [1, 2, 3, 4, 5, 6].map((number) => `./portraits/average_${number}.webp`);
 
 /** Bring a document to life. @param {Document} document of `index.html` @returns {Promise<Page>} */
 export async function start(document) {
@@ -32,9 +27,11 @@ export async function start(document) {
   const page = new Page(document, await speak(document, language));
   const consent = await fetch(`./data/consent.${language}.html`); // of the page's own files
   page.elements.consentWords.innerHTML = await consent.text();
-  await page.offerSources();
+  await page.sources.offer();
   page.listen(parameters.get('run') ?? 'auto');
+  document.documentElement.dataset.isolated = String(window.crossOriginIsolated);
   document.documentElement.dataset.ready = 'true';
+  void keepOffline(window, () => page.isUntouched);
   return page;
 }
 
@@ -44,8 +41,6 @@ class Page {
   #hasConsent = false;
   /** What the visitor wanted when they were asked. @type {() => Promise<void> | void} */
   #wanted = () => {};
-  /** The chosen source. @type {Source | null} */
-  #source = null;
   /** The source that the networks hold. @type {Source | null} */
   #prepared = null;
   /** @type {Networks | null} */
@@ -63,22 +58,25 @@ class Page {
     this.#document = document;
     this.#say = say;
     this.elements = elementsOf(document);
+    this.sources = new Sources(this.elements, say, () => this.#hasConsent && this.#showAgain());
+  }
+
+  /** Whether the visitor has not begun: nothing would be lost if the page were loaded again. */
+  get isUntouched() {
+    return !this.#hasConsent && this.elements.consent.hidden && this.sources.isUntouched;
   }
 
   /** @param {string} runOn where the networks run at first */
   listen(runOn) {
-    const { camera, photo, save, agree, sourcePhotos, sourceFile, runOn: place } = this.elements;
+    const { camera, photo, save, agree, runOn: place } = this.elements;
     camera.onclick = () => (this.#camera ? this.#stopCamera() : this.#withConsent(() => this.#startCamera()));
     photo.onchange = () => takeFiles(photo, ([file]) => this.#withConsent(() => this.#openPhoto(file)));
     save.onclick = () => this.#guarded(() => this.#save());
     agree.onclick = () => this.#agree();
-    sourcePhotos.onchange = () => takeFiles(sourcePhotos, (files) => this.#choosePhotos(files));
-    sourceFile.onchange = () =>
-      takeFiles(sourceFile, ([file]) => this.#chooseFile(file.name, () => file.arrayBuffer()));
+    this.sources.listen();
     place.value = runOn;
     this.#offerChoices();
     place.onchange = () => this.#restartNetworks();
-    window.addEventListener('message', (message) => this.#takeFromApp(message));
     window.addEventListener('unhandledrejection', (event) => this.#complain(event.reason));
   }
 
@@ -99,77 +97,6 @@ class Page {
     const { occlusion, texture, strength } = this.elements;
     const [own, shown] = [texture.valueAsNumber, strength.valueAsNumber];
     return { ...DEFAULTS, occlusion: occlusion.checked, texture: own, strength: shown };
-  }
-
-  /** Portraits and photos, where the host lets the page read them itself. */
-  async offerSources() {
-    const { photoSources, prepareInApp, lead, portraits } = this.elements;
-    const { ok } = await fetch('./models/identity.onnx', { method: 'HEAD' });
-    photoSources.hidden = !ok;
-    prepareInApp.hidden = ok;
-    if (!ok) {
-      lead.textContent = this.#say('lead_host');
-      return;
-    }
-    const offered = PORTRAITS.map((url, i) => this.#portrait(url, this.#say('portrait', { number: i + 1 })));
-    portraits.append(...offered);
-    offered[0].click();
-  }
-
-  /** A button that makes a portrait the source. @param {string} url @param {string} name */
-  #portrait(url, name) {
-    const button = this.#document.createElement('button');
-    const image = this.#document.createElement('img');
-    button.type = 'button';
-    Object.assign(image, { src: url, alt: name });
-    button.append(image);
-    button.onclick = () =>
-      this.#choose({
-        name,
-        button,
-        load: async (networks) => conditionOn(networks, [await (await fetch(url)).blob()]),
-      });
-    return button;
-  }
-
-  /** @param {File[]} files */
-  #choosePhotos(files) {
-    this.#choose({
-      name: files.map((file) => file.name).join(', '),
-      load: (networks) => conditionOn(networks, files),
-    });
-  }
-
-  /** @param {string} name @param {() => Promise<ArrayBuffer>} read */
-  #chooseFile(name, read) {
-    this.#choose({ name, load: async (networks) => networks.useFile(new Uint8Array(await read())) });
-  }
-
-  /** The app prepared a source: `{network: url}`, a file of the same server. @param {MessageEvent} message */
-  #takeFromApp({ origin, data }) {
-    if (origin !== location.origin || typeof data?.network !== 'string') return;
-    const url = new URL(data.network, location.href);
-    if (url.origin !== location.origin) return;
-    this.#chooseFile(data.name ?? url.pathname.split('/').pop(), async () => {
-      const response = await fetch(url);
-      if (!response.ok) throw new PageError('not_a_source_file');
-      return response.arrayBuffer();
-    });
-  }
-
-  /** Make this the source; what is shown changes with it. @param {Source} source */
-  #choose(source) {
-    this.#setSource(source);
-    if (this.#hasConsent) this.#showAgain();
-  }
-
-  /** @param {Source} source */
-  #setSource(source) {
-    this.#source = source;
-    for (const button of this.elements.portraits.children) {
-      button.setAttribute('aria-pressed', String(button === source.button));
-    }
-    this.elements.chosenSource.textContent = this.#say('chosen', { name: source.name });
   }
 
   /** Prepare for the camera, or swap the opened photo again. */
@@ -220,14 +147,14 @@ class Page {
 
   /** Networks loaded, source inside. */
   async #prepare() {
-    const source = this.#source;
+    const source = this.sources.current;
     if (source === null) throw new PageError('prepare_in_app');
     const networks = this.#networks ?? (await this.#loadNetworks());
     if (this.#prepared === source) return;
     this.#tell(this.#say('loading_source'));
     const { place, threads, model } = await source.load(networks).catch((error) => {
       // The source before is still in the networks.
-      if (this.#prepared !== null && this.#source === source) this.#setSource(this.#prepared);
+      if (this.#prepared !== null && this.sources.current === source) this.sources.set(this.#prepared);
       throw error;
     });
     this.#prepared = source;
@@ -365,23 +292,4 @@ class Page {
     if (this.#camera) return;
     this.#tell(this.#model === MARKED_MODEL ? this.#say('saved') : this.#say('saved_without_watermark'));
   }
-}
-
-/** @param {Networks} networks @param {Blob[]} files photos of one person */
-async function conditionOn(networks, files) {
-  return networks.condition(await Promise.all(files.map(readPicture)));
-}
-
-/** @param {Blob} file */
-async function readPicture(file) {
-  return readPhoto(file).catch(() => {
-    throw new PageError('not_a_photo');
-  });
-}
-
-/** Hand the files over and let the same ones be chosen again. @param {HTMLInputElement} input @param {(files: File[]) => void} use */
-function takeFiles(input, use) {
-  const files = [...(input.files ?? [])];
-  input.value = '';
-  if (files.length) use(files);
 }
