@@ -17,7 +17,7 @@ from mobilefaceswap_core.blend.occlusion import NAME as OCCLUSION
 from mobilefaceswap_core.blend.occlusion_network import OcclusionNet, occlusion_graph
 from mobilefaceswap_core.errors import OutputError
 from mobilefaceswap_core.files.atomic import remove_leftovers, write_bytes, written_whole
-from mobilefaceswap_core.marking.metadata import metadata_text
+from mobilefaceswap_core.marking.metadata import clip_tags, metadata_text, xmp_packet
 from mobilefaceswap_core.marking.onnx_watermark import watermark_graph
 from mobilefaceswap_core.student.export_pair import export_pair
 from mobilefaceswap_core.student.identity_graph import halve
@@ -85,7 +85,8 @@ def _add_networks(folder: Path, *, identity: bool) -> None:
 def _add_texts(folder: Path) -> None:
     folder.mkdir()
     # The page fills in the model's name, which it knows only when a source is loaded.
-    text = metadata_text(model="{model}", version=__version__)
+    said = {"model": "{model}", "version": __version__}
+    text = {"picture": metadata_text(**said), "clip": {"tags": clip_tags(**said), "packet": xmp_packet(**said)}}
     (folder / "mark.json").write_text(json.dumps(text, ensure_ascii=False), encoding="utf-8")
     for language in LANGUAGES:
         (folder / f"consent.{language}.html").write_text(consent_html(language), encoding="utf-8")

@@ -14,6 +14,7 @@ import { keepOffline } from './installing.js';
 import { drawBadge, markPng } from './mark.js';
 import { Networks } from './networks.js';
 import { FrameRate } from './rate.js';
+import { Recording } from './recording.js';
 import { Sources, readPicture, takeFiles } from './sources.js';
 import { languageOf, speak } from './texts.js';
 import { MARKED_MODEL } from './watermark.js';
@@ -58,6 +59,12 @@ class Page {
     this.#document = document;
     this.#say = say;
     this.elements = elementsOf(document);
+    this.recording = new Recording(
+      this.elements,
+      say,
+      (text, isProblem) => this.#tell(text, isProblem),
+      () => this.#model,
+    );
     this.sources = new Sources(this.elements, say, () => this.#hasConsent && this.#showAgain());
   }
 
@@ -68,8 +75,12 @@ class Page {
 
   /** @param {string} runOn where the networks run at first */
   listen(runOn) {
-    const { camera, photo, save, agree, runOn: place } = this.elements;
+    const { camera, otherCamera, record, photo, save, agree, runOn: place } = this.elements;
     camera.onclick = () => (this.#camera ? this.#stopCamera() : this.#withConsent(() => this.#startCamera()));
+    otherCamera.onclick = () => this.#guarded(() => this.#changeCamera());
+    record.onclick = () =>
+      this.#guarded(() => (this.recording.isRunning ? this.recording.stop() : this.recording.start()));
+    this.#document.addEventListener('visibilitychange', () => this.#guarded(() => this.#rest()));
     photo.onchange = () => takeFiles(photo, ([file]) => this.#withConsent(() => this.#openPhoto(file)));
     save.onclick = () => this.#guarded(() => this.#save());
     agree.onclick = () => this.#agree();
@@ -185,26 +196,57 @@ class Page {
     if (this.#hasConsent) await this.#showAgain();
   }
 
-  async #startCamera() {
+  /** @param {import('./camera.js').Which} [which] */
+  async #startCamera(which) {
     if (!navigator.mediaDevices) throw new PageError('no_secure_context');
     await this.#prepare();
     this.#photo = null;
-    const camera = await Camera.open().catch((error) => {
+    const camera = await Camera.open(which).catch((error) => {
       throw new PageError('no_camera', { reason: error.name });
     });
     this.#camera = camera;
     this.elements.camera.textContent = this.#say('camera_stop');
+    this.elements.record.hidden = false;
+    this.elements.otherCamera.hidden = (await camera.other()) === null;
+    if (camera.settings.facingMode) this.elements.mirror.checked = camera.settings.facingMode !== 'environment';
     await this.#networks?.restart();
     this.#tell(this.#say('live'));
     this.#runCamera(camera);
   }
 
   #stopCamera() {
+    this.recording.stop();
     this.#camera?.close();
     this.#camera = null;
-    this.elements.camera.textContent = this.#say('camera_start');
-    this.elements.fps.textContent = '';
+    const { camera, otherCamera, record, fps } = this.elements;
+    camera.textContent = this.#say('camera_start');
+    otherCamera.hidden = record.hidden = true;
+    fps.textContent = '';
     this.#tell('');
+  }
+
+  /** To the other side of a phone; a recording goes on, for it is of the canvas. */
+  async #changeCamera() {
+    const { otherCamera } = this.elements;
+    const which = await this.#camera?.other();
+    if (!which) return;
+    otherCamera.disabled = true;
+    this.#camera?.close(); // phones lend one at a time
+    this.#camera = null;
+    try {
+      await this.#startCamera(which);
+    } catch (error) {
+      this.#stopCamera();
+      throw error;
+    } finally {
+      otherCamera.disabled = false;
+    }
+  }
+
+  /** Nothing is computed or recorded while the page is hidden. */
+  async #rest() {
+    this.recording.rest(this.#document.hidden);
+    await this.#camera?.rest(this.#document.hidden);
   }
 
   /** One picture at a time: what arrives meanwhile is never asked for. @param {Camera} camera */
@@ -214,6 +256,7 @@ class Page {
       while (this.#camera === camera) {
         await camera.next();
         if (this.#camera !== camera) return;
+        if (this.#document.hidden) continue;
         if (!camera.isRunning) throw new PageError('no_camera', { reason: 'ended' });
         await this.#swapNext(camera, rate);
       }
@@ -265,11 +308,12 @@ class Page {
   #show(picture, swapped) {
     const { result, context, empty, save } = this.elements;
     if (result.width !== picture.width || result.height !== picture.height) {
+      this.recording.stop(); // a clip has one size; a turned phone begins another
       result.width = picture.width;
       result.height = picture.height;
     }
     context.putImageData(new ImageData(picture.data, picture.width, picture.height), 0, 0);
-    if (swapped) drawBadge(context);
+    if (swapped || this.recording.isRunning) drawBadge(context); // every picture of a clip
     result.hidden = false;
     result.dataset.swapped = String(swapped);
     empty.hidden = true;
@@ -277,13 +321,13 @@ class Page {
   }
 
   async #save() {
-    /** @type {[Blob | null, Record<string, string>]} */
+    /** @type {[Blob | null, {picture: Record<string, string>}]} */
     const [blob, text] = await Promise.all([
       new Promise((resolve) => this.elements.result.toBlob(resolve, 'image/png')),
       fetch('./data/mark.json').then((response) => response.json()),
     ]);
     if (blob === null) throw new Error('The browser could not write the picture as PNG.');
-    const png = markPng(new Uint8Array(await blob.arrayBuffer()), text, this.#model);
+    const png = markPng(new Uint8Array(await blob.arrayBuffer()), text.picture, this.#model);
     const link = this.#document.createElement('a');
     link.href = URL.createObjectURL(new Blob([png], { type: 'image/png' }));
     link.download = 'swapped.png';
