@@ -17,7 +17,7 @@ from mobilefaceswap_core.blend.occlusion import NAME as OCCLUSION
 from mobilefaceswap_core.blend.occlusion_graph import occlusion_graph
 from mobilefaceswap_core.errors import OutputError
 from mobilefaceswap_core.files.atomic import remove_leftovers, write_bytes, written_whole
-from mobilefaceswap_core.marking.metadata import metadata_text
+from mobilefaceswap_core.marking.metadata import clip_tags, metadata_text, xmp_packet
 from mobilefaceswap_core.marking.onnx_watermark import watermark_graph
 from mobilefaceswap_core.student.export_pair import export_pair
 from mobilefaceswap_core.student.identity_graph import halve
@@ -28,6 +28,8 @@ from mobilefaceswap_core.weights.load import load_arrays
 from ..texts import LANGUAGES, consent_words
 from . import runtime
 from .constants import write_constants
+from .icons import ICON, write_icons
+from .offline import write_service_worker
 
 HERE = Path(__file__).parent
 _PORTRAITS = HERE.parent / "examples" / "portraits"
@@ -60,6 +62,9 @@ def build(out: Path, *, identity: bool = True) -> Path:
             _add_networks(page / "models", identity=identity)
             _add_texts(page / "data")
             shutil.copytree(_PORTRAITS, page / "portraits")
+            write_icons(page / "icons")
+            shutil.copy(ICON, page / "icons")
+            write_service_worker(page)
     except OSError as error:
         raise OutputError(f"{out} cannot be written ({error}). Give another folder with --out.") from error
     return out
@@ -78,7 +83,8 @@ def _add_networks(folder: Path, *, identity: bool) -> None:
 def _add_texts(folder: Path) -> None:
     folder.mkdir()
     # The page fills in the model's name, which it knows only when a source is loaded.
-    text = metadata_text(model="{model}", version=__version__)
+    said = {"model": "{model}", "version": __version__}
+    text = {"picture": metadata_text(**said), "clip": {"tags": clip_tags(**said), "packet": xmp_packet(**said)}}
     (folder / "mark.json").write_text(json.dumps(text, ensure_ascii=False), encoding="utf-8")
     for language in LANGUAGES:
         (folder / f"consent.{language}.html").write_text(consent_html(language), encoding="utf-8")

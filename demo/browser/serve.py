@@ -32,6 +32,7 @@ _MADE_OF = (
     (_DEMO / "browser" / "onnxruntime_web", "*"),
     (_DEMO / "examples" / "portraits", "*"),
     (_DEMO / "texts", "*.md"),
+    (_DEMO, "icon.svg"),
 )
 # The first two isolate the page from others, which browsers ask for before they give WebAssembly more than one thread
 # (only when the page is opened on its own: inside the app, the app would have to be isolated as well). The policy says
@@ -42,6 +43,8 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; "
     "img-src 'self' blob: data:; media-src 'self' blob:",
     "X-Content-Type-Options": "nosniff",
+    # The page's service worker keeps what it needs; what a browser keeps beside it would hide a new build.
+    "Cache-Control": "no-cache",
 }
 
 

@@ -14,7 +14,7 @@ from .context import Context
 from .photos import photo
 
 _FRAME = (
-    f'<iframe id="browser-frame" src="{URL}/index.html" title="{{title}}" loading="lazy" allow="camera; fullscreen"'
+    f'<iframe id="browser-frame" src="{URL}/index.html" title="{{title}}" loading="lazy" allow="camera; microphone; fullscreen"'
     ' style="width: 100%; height: 900px; border: 0; color-scheme: normal"></iframe>'
 )
 # The frame has this server's address, so it may be told where the file is.

@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from demo.browser import runtime, serve
+from demo.browser import icons, offline, runtime, serve
 from demo.browser.__main__ import main as command
 from demo.browser.build import HERE, _add_networks, build, consent_html
 from demo.build import build_demo, launch_options
@@ -22,6 +23,8 @@ from demo.settings import Settings
 from mobilefaceswap_core.blend.occlusion import load_occlusion
 from mobilefaceswap_core.blend.occlusion_graph import RIM_PX
 from mobilefaceswap_core.errors import BackendError, OptionError, OutputError
+from mobilefaceswap_core.files.digest import file_sha256
+from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.runtime.sessions import open_session
 
 
@@ -75,6 +78,54 @@ def test_the_occlusion_network_is_stored_in_16_bits_and_computes_as_the_cores(tm
     assert np.ptp(wanted) > 0.1
     inner = np.s_[RIM_PX:-RIM_PX, RIM_PX:-RIM_PX]
     np.testing.assert_allclose(own[0, 0][inner], wanted[inner], atol=1e-3)
+
+
+@pytest.mark.parametrize("icon", icons.ICONS, ids=lambda icon: icon.name)
+def test_icons_are_the_drawing_in_pixels(icon: Any) -> None:
+    drawn = icons.draw(icon.side_px, is_rounded=icon.is_rounded)
+    assert drawn.shape == (icon.side_px, icon.side_px, 4)
+    at = lambda x, y: drawn[int(y * icon.side_px / 64), int(x * icon.side_px / 64)].tolist()  # noqa: E731
+    ground, behind, before, eye = ([*bytes.fromhex(colour), 255] for colour in ("047857", "d1fae5", "34d399", "064e3b"))
+    assert [at(5, 32), at(15, 33), at(50, 36), at(35, 29)] == [ground, behind, before, eye]
+    assert at(0, 0) == ([0, 0, 0, 0] if icon.is_rounded else ground)
+
+
+def test_an_icon_with_a_shape_that_is_not_drawn_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "icon.svg").write_text('<svg><path d="M1 2L3 4"/></svg>')
+    monkeypatch.setattr(icons, "ICON", tmp_path / "icon.svg")
+    with pytest.raises(BackendError, match="has a path that is not drawn"):
+        icons.draw(32, is_rounded=True)
+
+
+def test_what_a_phone_is_told_about_the_page_is_there(tmp_path: Path) -> None:
+    manifest = json.loads((HERE / "page" / "manifest.webmanifest").read_text(encoding="utf-8"))
+    icons.write_icons(tmp_path / "icons")
+    for told in manifest["icons"]:
+        side, _ = map(int, told["sizes"].split("x"))
+        assert read_image(tmp_path / told["src"]).image.shape == (side, side, 3)
+    assert manifest["display"] == "standalone" and manifest["start_url"] == "./index.html"
+    style = (HERE / "page" / "style.css").read_text(encoding="utf-8")
+    light, dark = re.search(r"--ground: light-dark\((#\w+), (#\w+)\)", style).groups()
+    page = (HERE / "page" / "index.html").read_text(encoding="utf-8")
+    assert manifest["background_color"] == light
+    for scheme, colour in (("light", light), ("dark", dark)):
+        assert f'<meta name="theme-color" media="(prefers-color-scheme: {scheme})" content="{colour}">' in page
+    for link in re.findall(r'href="(icons/[\w.-]+)"', page):
+        assert (tmp_path / link).is_file() or link == f"icons/{icons.ICON.name}"
+
+
+def test_the_service_worker_names_every_file_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    written = []
+    for text in ("old", "new"):
+        (tmp_path / "main.js").write_text(text)
+        (tmp_path / "models" / "a.onnx").write_text("network")
+        offline.write_service_worker(tmp_path)
+        written.append((tmp_path / offline.SERVICE_WORKER).read_text())
+    digests = re.findall(r'"([\w./]+)": "(\w{64})"', written[1])
+    assert digests == [(name, file_sha256(tmp_path / name)) for name in ("main.js", "models/a.onnx")]
+    assert written[1].index("main.js") < written[1].index("whenUsed") < written[1].index("models/a.onnx")
+    assert written[0] != written[1]
 
 
 def test_a_folder_of_other_things_is_not_replaced(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def visit(browser: Any, page_url: str) -> Iterator[Any]:
             errors.append(f"asked for {request.url}")
 
     def open_page(query: str = "", **context: Any) -> Any:
-        contexts.append(browser.new_context(**context))
+        # What a service worker does is a test of its own: it may load the page again.
+        contexts.append(browser.new_context(service_workers="block", **context))
         page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))

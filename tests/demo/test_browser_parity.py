@@ -44,7 +44,7 @@ def browser(page_url: str) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def modules(browser: Any, page_url: str) -> Iterator[Any]:
     """A page to call the modules in, with networks on the processor and portrait 1 as source."""
-    page = browser.new_context().new_page()
+    page = browser.new_context(service_workers="block").new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(page_url)
     page.evaluate(
@@ -311,7 +311,7 @@ def test_webgpu_computes_what_the_processor_computes(browser: Any, page_url: str
     flags = ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
     software = browser.browser_type.launch(executable_path=CHROMIUM, args=flags)
     try:
-        page = software.new_page()
+        page = software.new_page(service_workers="block")
         page.set_default_timeout(2 * PATIENCE_MS)
         page.goto(page_url)
         found = page.evaluate(GPU)

@@ -1,9 +1,14 @@
 /** Pictures from the visitor's camera and photos, as RGBA arrays. */
 
-const WANTED = { video: { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: 'user' }, audio: false };
+const SIZE = { width: { ideal: 640 }, height: { ideal: 480 } };
+/** @type {Which} */
+const FRONT = { facingMode: 'user' };
 const LONGEST_PX = 4096; // of a photo; larger ones are reduced, because some browsers have no larger canvas
 
-/** @typedef {import('./picture.js').Picture} Picture */
+/**
+ * @typedef {import('./picture.js').Picture} Picture
+ * @typedef {Pick<MediaTrackConstraints, 'facingMode' | 'deviceId'>} Which of several cameras
+ */
 
 export class Camera {
   /** @param {HTMLVideoElement} video @param {MediaStream} stream */
@@ -14,9 +19,9 @@ export class Camera {
     this.context = drawingOn(this.canvas);
   }
 
-  /** Ask for the camera and start it. */
-  static async open() {
-    const stream = await navigator.mediaDevices.getUserMedia(WANTED);
+  /** Ask for a camera and start it. @param {Which} [which] */
+  static async open(which = FRONT) {
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { ...SIZE, ...which }, audio: false });
     const video = document.createElement('video');
     video.muted = true;
     video.playsInline = true;
@@ -28,6 +33,23 @@ export class Camera {
   /** Whether it still gives pictures: it may have been unplugged, or its permission withdrawn. */
   get isRunning() {
     return this.stream.active;
+  }
+
+  /** What it is and which way it looks, as far as the browser says. */
+  get settings() {
+    return this.stream.getVideoTracks()[0].getSettings();
+  }
+
+  /** The one to change to, or null where there is no other. @returns {Promise<Which | null>} */
+  async other() {
+    return otherCamera(this.settings, await navigator.mediaDevices.enumerateDevices());
+  }
+
+  /** Give no pictures while nobody looks, and go on. @param {boolean} isHidden */
+  async rest(isHidden) {
+    for (const track of this.stream.getTracks()) track.enabled = !isHidden;
+    if (isHidden) this.video.pause();
+    else await this.video.play();
   }
 
   /** Wait for a picture that was not there before. */
@@ -55,6 +77,21 @@ export class Camera {
     for (const track of this.stream.getTracks()) track.stop();
     this.video.srcObject = null;
   }
+}
+
+/**
+ * The camera to change to: a phone's other side; elsewhere the next in the list.
+ *
+ * @param {Pick<MediaTrackSettings, 'facingMode' | 'deviceId'>} settings of the one in use
+ * @param {Pick<MediaDeviceInfo, 'kind' | 'deviceId'>[]} devices
+ * @returns {Which | null}
+ */
+export function otherCamera({ facingMode, deviceId }, devices) {
+  const cameras = devices.filter(({ kind }) => kind === 'videoinput');
+  if (cameras.length < 2) return null;
+  if (facingMode) return { facingMode: facingMode === 'environment' ? 'user' : 'environment' };
+  const at = cameras.findIndex((camera) => camera.deviceId === deviceId);
+  return { deviceId: { exact: cameras[(at + 1) % cameras.length].deviceId } };
 }
 
 /** A photo as it is meant to be seen, turned as its camera says. @param {Blob} file @returns {Promise<Picture>} */

@@ -18,6 +18,8 @@ export function elementsOf(document) {
   const result = at('result');
   const context = result.getContext('2d', { willReadFrequently: true });
   if (context === null) throw new Error('The browser gives no 2D canvas; close other pages or use another browser.');
+  /** @type {HTMLAnchorElement} */
+  const clip = at('clip');
   /** @type {HTMLSelectElement} */
   const runOn = at('run-on');
   return {
@@ -26,11 +28,17 @@ export function elementsOf(document) {
     photoSources: plain('photo-sources'),
     portraits: plain('portraits'),
     sourcePhotos: input('source-photos'),
+    sourceCamera: input('source-camera'),
     sourceFile: input('source-file'),
     chosenSource: plain('chosen-source'),
     camera: button('camera'),
     photo: input('photo'),
     save: button('save'),
+    otherCamera: button('other-camera'),
+    record: button('record'),
+    recorded: plain('recorded'),
+    sound: input('sound'),
+    clip,
     consent: plain('consent'),
     consentWords: plain('consent-words'),
     agree: button('agree'),

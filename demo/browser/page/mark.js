@@ -14,10 +14,9 @@ const IHDR_BYTES = 25; // length, kind, 13 bytes, checksum
  * @returns {Uint8Array<ArrayBuffer>}
  */
 export function markPng(png, text, model) {
-  const name = /^[\w.-]{1,40}$/.test(model) ? model : 'unknown'; // it becomes part of an XML attribute
   const encoder = new TextEncoder();
   const chunks = Object.entries(text).map(([keyword, value]) =>
-    chunk('iTXt', encoder.encode(`${keyword}\0\0\0\0\0${value.replaceAll('{model}', name)}`)),
+    chunk('iTXt', encoder.encode(`${keyword}\0\0\0\0\0${filled(value, model)}`)),
   );
   const head = SIGNATURE_BYTES + IHDR_BYTES;
   const parts = [png.subarray(0, head), ...chunks, png.subarray(head)];
@@ -28,6 +27,12 @@ export function markPng(png, text, model) {
     at += part.length;
   }
   return result;
+}
+
+/** A text with the model's name in it. @param {string} text @param {string} model */
+export function filled(text, model) {
+  const name = /^[\w.-]{1,40}$/.test(model) ? model : 'unknown'; // it becomes part of an XML attribute
+  return text.replaceAll('{model}', name);
 }
 
 /** @param {string} kind four letters @param {Uint8Array} body */

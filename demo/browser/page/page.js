@@ -3,25 +3,21 @@
  *
  * @typedef {import('./picture.js').Picture} Picture
  * @typedef {import('./texts.js').Say} Say
- * @typedef {import('./answers.js').Place} Place
- *
- * @typedef {object} Source what a face to use is made of
- * @property {string} name
- * @property {(networks: Networks) => Promise<Place>} load puts it into the networks
- * @property {HTMLElement} [button] that chose it
+ * @typedef {import('./sources.js').Source} Source
  */
-import { Camera, readPhoto } from './camera.js';
+import { Camera } from './camera.js';
 import { elementsOf } from './elements.js';
 import { followApp } from './embedding.js';
 import { PageError, Stopped } from './errors.js';
 import { DEFAULTS, unlessChosen } from './finish.js';
+import { keepOffline } from './installing.js';
 import { drawBadge, markPng } from './mark.js';
 import { Networks } from './networks.js';
 import { FrameRate } from './rate.js';
+import { Recording } from './recording.js';
+import { Sources, readPicture, takeFiles } from './sources.js';
 import { languageOf, speak } from './texts.js';
 import { MARKED_MODEL } from './watermark.js';
-
-const PORTRAITS = [1, 2, 3, 4, 5, 6].map((number) => `./portraits/average_${number}.webp`);
 
 /** Bring a document to life. @param {Document} document of `index.html` @returns {Promise<Page>} */
 export async function start(document) {
@@ -32,9 +28,11 @@ export async function start(document) {
   const page = new Page(document, await speak(document, language));
   const consent = await fetch(`./data/consent.${language}.html`); // of the page's own files
   page.elements.consentWords.innerHTML = await consent.text();
-  await page.offerSources();
+  await page.sources.offer();
   page.listen(parameters.get('run') ?? 'auto');
+  document.documentElement.dataset.isolated = String(window.crossOriginIsolated);
   document.documentElement.dataset.ready = 'true';
+  void keepOffline(window, () => page.isUntouched);
   return page;
 }
 
@@ -44,8 +42,6 @@ class Page {
   #hasConsent = false;
   /** What the visitor wanted when they were asked. @type {() => Promise<void> | void} */
   #wanted = () => {};
-  /** The chosen source. @type {Source | null} */
-  #source = null;
   /** The source that the networks hold. @type {Source | null} */
   #prepared = null;
   /** @type {Networks | null} */
@@ -63,22 +59,35 @@ class Page {
     this.#document = document;
     this.#say = say;
     this.elements = elementsOf(document);
+    this.recording = new Recording(
+      this.elements,
+      say,
+      (text, isProblem) => this.#tell(text, isProblem),
+      () => this.#model,
+    );
+    this.sources = new Sources(this.elements, say, () => this.#hasConsent && this.#showAgain());
+  }
+
+  /** Whether the visitor has not begun: nothing would be lost if the page were loaded again. */
+  get isUntouched() {
+    return !this.#hasConsent && this.elements.consent.hidden && this.sources.isUntouched;
   }
 
   /** @param {string} runOn where the networks run at first */
   listen(runOn) {
-    const { camera, photo, save, agree, sourcePhotos, sourceFile, runOn: place } = this.elements;
+    const { camera, otherCamera, record, photo, save, agree, runOn: place } = this.elements;
     camera.onclick = () => (this.#camera ? this.#stopCamera() : this.#withConsent(() => this.#startCamera()));
+    otherCamera.onclick = () => this.#guarded(() => this.#changeCamera());
+    record.onclick = () =>
+      this.#guarded(() => (this.recording.isRunning ? this.recording.stop() : this.recording.start()));
+    this.#document.addEventListener('visibilitychange', () => this.#guarded(() => this.#rest()));
     photo.onchange = () => takeFiles(photo, ([file]) => this.#withConsent(() => this.#openPhoto(file)));
     save.onclick = () => this.#guarded(() => this.#save());
     agree.onclick = () => this.#agree();
-    sourcePhotos.onchange = () => takeFiles(sourcePhotos, (files) => this.#choosePhotos(files));
-    sourceFile.onchange = () =>
-      takeFiles(sourceFile, ([file]) => this.#chooseFile(file.name, () => file.arrayBuffer()));
+    this.sources.listen();
     place.value = runOn;
     this.#offerChoices();
     place.onchange = () => this.#restartNetworks();
-    window.addEventListener('message', (message) => this.#takeFromApp(message));
     window.addEventListener('unhandledrejection', (event) => this.#complain(event.reason));
   }
 
@@ -99,77 +108,6 @@ class Page {
     const { occlusion, texture, strength } = this.elements;
     const [own, shown] = [texture.valueAsNumber, strength.valueAsNumber];
     return { ...DEFAULTS, occlusion: occlusion.checked, texture: own, strength: shown };
-  }
-
-  /** Portraits and photos, where the host lets the page read them itself. */
-  async offerSources() {
-    const { photoSources, prepareInApp, lead, portraits } = this.elements;
-    const { ok } = await fetch('./models/identity.onnx', { method: 'HEAD' });
-    photoSources.hidden = !ok;
-    prepareInApp.hidden = ok;
-    if (!ok) {
-      lead.textContent = this.#say('lead_host');
-      return;
-    }
-    const offered = PORTRAITS.map((url, i) => this.#portrait(url, this.#say('portrait', { number: i + 1 })));
-    portraits.append(...offered);
-    offered[0].click();
-  }
-
-  /** A button that makes a portrait the source. @param {string} url @param {string} name */
-  #portrait(url, name) {
-    const button = this.#document.createElement('button');
-    const image = this.#document.createElement('img');
-    button.type = 'button';
-    Object.assign(image, { src: url, alt: name });
-    button.append(image);
-    button.onclick = () =>
-      this.#choose({
-        name,
-        button,
-        load: async (networks) => conditionOn(networks, [await (await fetch(url)).blob()]),
-      });
-    return button;
-  }
-
-  /** @param {File[]} files */
-  #choosePhotos(files) {
-    this.#choose({
-      name: files.map((file) => file.name).join(', '),
-      load: (networks) => conditionOn(networks, files),
-    });
-  }
-
-  /** @param {string} name @param {() => Promise<ArrayBuffer>} read */
-  #chooseFile(name, read) {
-    this.#choose({ name, load: async (networks) => networks.useFile(new Uint8Array(await read())) });
-  }
-
-  /** The app prepared a source: `{network: url}`, a file of the same server. @param {MessageEvent} message */
-  #takeFromApp({ origin, data }) {
-    if (origin !== location.origin || typeof data?.network !== 'string') return;
-    const url = new URL(data.network, location.href);
-    if (url.origin !== location.origin) return;
-    this.#chooseFile(data.name ?? url.pathname.split('/').pop(), async () => {
-      const response = await fetch(url);
-      if (!response.ok) throw new PageError('not_a_source_file');
-      return response.arrayBuffer();
-    });
-  }
-
-  /** Make this the source; what is shown changes with it. @param {Source} source */
-  #choose(source) {
-    this.#setSource(source);
-    if (this.#hasConsent) this.#showAgain();
-  }
-
-  /** @param {Source} source */
-  #setSource(source) {
-    this.#source = source;
-    for (const button of this.elements.portraits.children) {
-      button.setAttribute('aria-pressed', String(button === source.button));
-    }
-    this.elements.chosenSource.textContent = this.#say('chosen', { name: source.name });
   }
 
   /** Prepare for the camera, or swap the opened photo again. */
@@ -220,14 +158,14 @@ class Page {
 
   /** Networks loaded, source inside. */
   async #prepare() {
-    const source = this.#source;
+    const source = this.sources.current;
     if (source === null) throw new PageError('prepare_in_app');
     const networks = this.#networks ?? (await this.#loadNetworks());
     if (this.#prepared === source) return;
     this.#tell(this.#say('loading_source'));
     const { place, threads, model } = await source.load(networks).catch((error) => {
       // The source before is still in the networks.
-      if (this.#prepared !== null && this.#source === source) this.#setSource(this.#prepared);
+      if (this.#prepared !== null && this.sources.current === source) this.sources.set(this.#prepared);
       throw error;
     });
     this.#prepared = source;
@@ -258,26 +196,57 @@ class Page {
     if (this.#hasConsent) await this.#showAgain();
   }
 
-  async #startCamera() {
+  /** @param {import('./camera.js').Which} [which] */
+  async #startCamera(which) {
     if (!navigator.mediaDevices) throw new PageError('no_secure_context');
     await this.#prepare();
     this.#photo = null;
-    const camera = await Camera.open().catch((error) => {
+    const camera = await Camera.open(which).catch((error) => {
       throw new PageError('no_camera', { reason: error.name });
     });
     this.#camera = camera;
     this.elements.camera.textContent = this.#say('camera_stop');
+    this.elements.record.hidden = false;
+    this.elements.otherCamera.hidden = (await camera.other()) === null;
+    if (camera.settings.facingMode) this.elements.mirror.checked = camera.settings.facingMode !== 'environment';
     await this.#networks?.restart();
     this.#tell(this.#say('live'));
     this.#runCamera(camera);
   }
 
   #stopCamera() {
+    this.recording.stop();
     this.#camera?.close();
     this.#camera = null;
-    this.elements.camera.textContent = this.#say('camera_start');
-    this.elements.fps.textContent = '';
+    const { camera, otherCamera, record, fps } = this.elements;
+    camera.textContent = this.#say('camera_start');
+    otherCamera.hidden = record.hidden = true;
+    fps.textContent = '';
     this.#tell('');
+  }
+
+  /** To the other side of a phone; a recording goes on, for it is of the canvas. */
+  async #changeCamera() {
+    const { otherCamera } = this.elements;
+    const which = await this.#camera?.other();
+    if (!which) return;
+    otherCamera.disabled = true;
+    this.#camera?.close(); // phones lend one at a time
+    this.#camera = null;
+    try {
+      await this.#startCamera(which);
+    } catch (error) {
+      this.#stopCamera();
+      throw error;
+    } finally {
+      otherCamera.disabled = false;
+    }
+  }
+
+  /** Nothing is computed or recorded while the page is hidden. */
+  async #rest() {
+    this.recording.rest(this.#document.hidden);
+    await this.#camera?.rest(this.#document.hidden);
   }
 
   /** One picture at a time: what arrives meanwhile is never asked for. @param {Camera} camera */
@@ -287,6 +256,7 @@ class Page {
       while (this.#camera === camera) {
         await camera.next();
         if (this.#camera !== camera) return;
+        if (this.#document.hidden) continue;
         if (!camera.isRunning) throw new PageError('no_camera', { reason: 'ended' });
         await this.#swapNext(camera, rate);
       }
@@ -338,11 +308,12 @@ class Page {
   #show(picture, swapped) {
     const { result, context, empty, save } = this.elements;
     if (result.width !== picture.width || result.height !== picture.height) {
+      this.recording.stop(); // a clip has one size; a turned phone begins another
       result.width = picture.width;
       result.height = picture.height;
     }
     context.putImageData(new ImageData(picture.data, picture.width, picture.height), 0, 0);
-    if (swapped) drawBadge(context);
+    if (swapped || this.recording.isRunning) drawBadge(context); // every picture of a clip
     result.hidden = false;
     result.dataset.swapped = String(swapped);
     empty.hidden = true;
@@ -350,13 +321,13 @@ class Page {
   }
 
   async #save() {
-    /** @type {[Blob | null, Record<string, string>]} */
+    /** @type {[Blob | null, {picture: Record<string, string>}]} */
     const [blob, text] = await Promise.all([
       new Promise((resolve) => this.elements.result.toBlob(resolve, 'image/png')),
       fetch('./data/mark.json').then((response) => response.json()),
     ]);
     if (blob === null) throw new Error('The browser could not write the picture as PNG.');
-    const png = markPng(new Uint8Array(await blob.arrayBuffer()), text, this.#model);
+    const png = markPng(new Uint8Array(await blob.arrayBuffer()), text.picture, this.#model);
     const link = this.#document.createElement('a');
     link.href = URL.createObjectURL(new Blob([png], { type: 'image/png' }));
     link.download = 'swapped.png';
@@ -365,23 +336,4 @@ class Page {
     if (this.#camera) return;
     this.#tell(this.#model === MARKED_MODEL ? this.#say('saved') : this.#say('saved_without_watermark'));
   }
-}
-
-/** @param {Networks} networks @param {Blob[]} files photos of one person */
-async function conditionOn(networks, files) {
-  return networks.condition(await Promise.all(files.map(readPicture)));
-}
-
-/** @param {Blob} file */
-async function readPicture(file) {
-  return readPhoto(file).catch(() => {
-    throw new PageError('not_a_photo');
-  });
-}
-
-/** Hand the files over and let the same ones be chosen again. @param {HTMLInputElement} input @param {(files: File[]) => void} use */
-function takeFiles(input, use) {
-  const files = [...(input.files ?? [])];
-  input.value = '';
-  if (files.length) use(files);
 }

@@ -1,6 +1,7 @@
 /** ONNX Runtime Web: which build of it, on what, and one function per network. */
 
 import { CROP_PX } from './align.js';
+import { PageError } from './errors.js';
 
 const FOLDER = './runtime';
 export const MODELS = './models';
@@ -112,9 +113,9 @@ async function hasAdapter(isChosen) {
   }
 }
 
-/** @param {string} url */
+/** A file of the page. @param {string} url */
 export async function fetchBytes(url) {
-  const response = await fetch(new URL(url, import.meta.url));
-  if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
+  const response = await fetch(new URL(url, import.meta.url)).catch(() => Response.error());
+  if (!response.ok) throw new PageError('not_fetched', { file: url.replace(/.*\//, '') });
   return new Uint8Array(await response.arrayBuffer());
 }
