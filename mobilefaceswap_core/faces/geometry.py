@@ -128,7 +128,7 @@ def crop_from_frame_matrix(five: Points, spec: CropSpec) -> Matrix:
 def invert(b_from_a: Matrix) -> Matrix:
     """``a_from_b`` of an invertible ``(2, 3)`` map.
 
-    >>> invert(np.array([[2.0, 0.0, 10.0], [0.0, 2.0, -4.0]]))
+    >>> invert(np.array([[2.0, 0.0, 10.0], [0.0, 2.0, -4.0]])) + 0.0
     array([[ 0.5,  0. , -5. ],
            [ 0. ,  0.5,  2. ]])
     """
