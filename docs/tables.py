@@ -34,9 +34,7 @@ PAGES = (ROOT / "README.md", ROOT / "docs" / "evaluation.md")
 # Columns of the pages, by kept run.
 COLUMNS = {
     "builtin": ("id_top1", "id_top5", "cosine_source", "pose_error", "expression_error@facemodel", "expression_error@actions", "failed"),
-    "clips": ("id_flicker", "flicker"),
     "occluded": ("id_top1", "cosine_source", "occluder_error", "failed"),
-    "crops": ("id_top1", "cosine_source", "pose_error", "occluder_error"),
 }  # fmt: skip
 WITH_COST = ("builtin",)
 _RANKING = ("cosine_source", "cosine_target", "failed")  # who is ranked, and how many pairs count
@@ -190,20 +188,8 @@ def _readme_table() -> str:
     return "\n".join([*lines, "", caption])
 
 
-def _readme_occluders() -> str:
-    summary = _summary("crops")
-    with_stages, without = (summary.cell(name, "occluder_error")["mean"] for name in ("student", "bare"))
-    return (
-        "What hides a face stays: with glasses, hands, hair and the like drawn over "
-        f"{summary.meta['used_pairs']} targets (`--occluders {summary.meta['options']['occluders']}`), the student leaves "
-        f"{with_stages:.1f} grey\nlevels of error inside them, and {without:.1f} with its stages switched off "
-        "([how that was measured](docs/evaluation.md#what-the-stages-do))."
-    )
-
-
 BLOCKS: dict[str, Callable[[], str]] = {
     "methods": _readme_table,
-    "what hides a face": _readme_occluders,
     **{name: lambda name=name: _table(name) for name in COLUMNS},  # type: ignore[misc]
     **{f"{name} tests": lambda name=name: _tests(name) for name in COLUMNS},  # type: ignore[misc]
 }
@@ -219,7 +205,7 @@ def same_options(name: str, words: list[str]) -> tuple[dict[str, Any], dict[str,
     given = dict(zip((word.removeprefix("--").replace("-", "_") for word in words[::2]), words[1::2], strict=True))
     asked = saved_values(resolve({key: _number(value) for key, value in given.items()}))
     made = saved_values(RunOptions()) | read_json(RUNS / name / "run.json")["options"]
-    apart = {"root", "identities"}
+    apart = {"root", "identities", "cost"}  # costs are counted, and most tables do not show them
     return ({k: v for k, v in side.items() if k not in apart} for side in (asked, made))  # type: ignore[return-value]
 
 

@@ -89,7 +89,7 @@ class RunOptions:
     metrics: Words = ()
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     limit: Pairs | None = None
-    shard: Annotated[str, Field(pattern=r"^\d{1,5}/\d{1,5}$")] | None = None
+    shard: str | None = None
     executor: str = "serial"
     workers: Processes = 2
     threads: Processes = 1
