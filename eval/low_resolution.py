@@ -82,7 +82,7 @@ def lower(image: Image, landmarks: Points, side_px: int) -> Image:
             goes through the JPEG alone.
 
     Returns:
-        As large as the picture: averaged down over areas, JPEG of :data:`JPEG_QUALITY`, cubic back up.
+        A picture of the same size; averaged down over areas, JPEG of :data:`JPEG_QUALITY`, cubic back up.
     """
     scale = min(1.0, side_px / side_in_frame(crop_from_frame_matrix(five_from_68(landmarks), _SPEC), _SPEC.size_px))
     height, width = image.shape[:2]

@@ -147,6 +147,8 @@ def _check(
     """Refuse what cannot be done before anything is loaded."""
     from ..student.mobile.formats import check_precision, choose_format
 
+    if out.is_dir() and not out.suffix:
+        check_file_place(out)  # says that a folder was named
     entry = choose_format(out, format)
     check_precision(entry, precision)
     if weights_out is not None and not dynamic:

@@ -62,7 +62,7 @@ class Graph:
     def fixed_conv(
         self, x: str, name: str, kernel: Array, bias: Array | None, *, stride: int = 1, group: int = 1
     ) -> str:
-        """:meth:`conv` with constants of its own, a square kernel ``(C_out, C_in, k, k)`` and a bias ``(C_out,)``."""
+        """:meth:`Graph.conv` with constants of its own, a square kernel ``(C_out, C_in, k, k)`` and a bias ``(C_out,)``."""
         constants = [self.constant(f"{name}.weight", kernel)]
         if bias is not None:
             constants.append(self.constant(f"{name}.bias", bias))

@@ -2,7 +2,7 @@
 
 Two forms: *baked*, one file per source with the source's kernels inside (fastest, needs nothing else to swap), and
 *dynamic*, one graph for all sources with the kernels as inputs; a source is then an ``.npz`` of arrays.
-:mod:`.exported` reads both back; :mod:`.mobile` writes baked networks for what runs on phones.
+:mod:`.exported` reads both back; :mod:`mobilefaceswap_core.student.mobile` writes baked networks for what runs on phones.
 
 Inputs and outputs: ``crop (N, 3, S, S)`` RGB in [0, 1] -> ``swapped`` (blended with the mask), ``mask`` and ``face`` (before
 blending), all in [0, 1].
