@@ -26,9 +26,9 @@ _SAME_PLACE = 0.5  # mean distance of the five points, in eye distances
 _DISAGREEMENT = 0.12  # from here a fresh detection replaces the followed landmarks, in eye distances
 _MISSES = 2  # key frames a face may go undetected while its landmarks still look like a face
 _SEARCH_FRAMES = 12  # after a loss every frame is searched: a face behind another one comes back within half a second
-# A close look finds faces that a quick one is too coarse for, at the price of twenty; see docs/detectors.md. At 1080p one
-# in so many frames is about 2 % of the processor time of a clip.
-_CLOSE_INTERVAL = 80
+# A close look finds faces that a quick one is too coarse for, at the price of up to twenty; see docs/detectors.md. One in so
+# many frames is 1.5 % of a 1080p clip's processor time, and 0.5 % of a 720p clip's.
+_CLOSE_INTERVAL = 120
 _CLOSE_SOON = 24  # frames after a close look until a cut, or a small face that was lost, may have another one
 _FEW = 6  # small faces that are looked at one by one; for more of them a close look costs less
 _LEAST_INSIDE = 0.4  # of the landmarks; a face of which less is in the picture is found on few frames only

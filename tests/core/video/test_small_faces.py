@@ -97,7 +97,7 @@ def watched(scene: Scene, frames: int, *, cuts: tuple[int, ...] = (), **options:
 def test_a_close_look_comes_first_at_cuts_and_rarely_else() -> None:
     scene = Scene([])
     watched(scene, 200, cuts=(30, 34, 38))
-    assert scene.close_frames == [0, 30, 54, 134]  # two cuts in quick succession share the one after a second
+    assert scene.close_frames == [0, 30, 54, 174]  # two cuts in quick succession share the one after a second
 
 
 def test_a_small_face_that_quick_looks_miss_is_kept_while_it_is_one() -> None:
