@@ -44,7 +44,10 @@ _INSIDE = 0.65  # a box lying this far inside a better one is a part of the same
 _QUARTER_TURNS = (1, 3, 2)  # tried in this order when an upright search finds nothing
 # Scores. Measured with CelebA crops and scikit-image's pictures without faces; see docs/detectors.md.
 _CANDIDATE = 0.35  # worth landmarks and a second look
-_FAINT = 0.2  # worth a glimpse, which must make a candidate of it: small and tilted faces score no higher at first
+_FAINT, _CLEAR = (
+    0.2,
+    0.7,
+)  # worth a glimpse, which must be clear: small faces score no higher at first; none of these is turned
 _SURE = 0.99  # upright faces above it need no second look
 _TURNED = 0.9  # in a turned picture a candidate needs this much, and a second look
 _CONFIRMED = 0.9  # lowest score over the second looks
@@ -163,9 +166,10 @@ class LiteDetector:
         boxes, scores = self._boxes(image, candidate)
         faces: list[Face] = []
         for box, score in zip(boxes, scores, strict=True):
-            if score < min(_CANDIDATE, least) and self._glimpse(image, box) < min(_CANDIDATE, least):
+            is_faint = score < min(_CANDIDATE, least)
+            if is_faint and self._glimpse(image, box) < min(_CLEAR, least):
                 continue
-            may_lie = partial(self._may_lie, image, box, score, sure=sure, least=least)
+            may_lie = partial(self._may_lie, image, box, score, sure=sure, least=least) if not is_faint else _never
             landmarks, doubt = self._landmarks.from_box(image, box, may_lie=may_lie)
             if doubt == np.inf or not _agrees(box, landmarks):
                 continue
@@ -210,6 +214,10 @@ class LiteDetector:
         boxes = corners * per_pixel - 0.5 + [left, top, left, top]
         uncut = ~_cut_by_window(boxes, look.window, shape, margin_px=2 * float(per_pixel.max()))
         return boxes[uncut], scores[uncut]
+
+
+def _never() -> bool:
+    return False
 
 
 def _cut_by_window(
