@@ -54,7 +54,8 @@ _LEVELS = 2  # how often a large photo is looked at again, larger each time
 _QUARTER_TURNS = (1, 3, 2)  # tried in this order when an upright search finds nothing
 # Scores. Measured with CelebA crops and scikit-image's pictures without faces; see docs/detectors.md.
 _CANDIDATE = 0.35  # worth landmarks and a second look
-_FAINT = 0.2  # worth a glimpse, which must make a candidate of it: small and tilted faces score no higher at first
+# Worth a glimpse, which must be clear: small faces score no higher at first. None of these is turned.
+_FAINT, _CLEAR = 0.2, 0.7
 _SURE = 0.99  # upright faces above it need no second look
 _TURNED = 0.9  # in a turned picture a candidate needs this much, and a second look
 # Of 121 CelebA faces that lie or stand on their heads at most two scored less than a tenth in a glimpse, of 61 things that are
@@ -177,9 +178,10 @@ class LiteDetector:
         boxes, scores = self._boxes(image, candidate, levels)
         faces: list[Face] = []
         for box, score in zip(boxes, scores, strict=True):
-            if score < min(_CANDIDATE, least) and self._glimpse(image, box) < min(_CANDIDATE, least):
+            is_faint = score < min(_CANDIDATE, least)
+            if is_faint and self._glimpse(image, box) < min(_CLEAR, least):
                 continue
-            may_lie = partial(self._may_lie, image, box, score, sure=sure, least=least)
+            may_lie = partial(self._may_lie, image, box, score, sure=sure, least=least) if not is_faint else _never
             landmarks, doubt = self._landmarks.from_box(image, box, may_lie=may_lie)
             is_half = is_cut(landmarks, image.shape) and doubt > _CUT_DOUBT
             if doubt == np.inf or is_half or not _agrees(box, landmarks, image.shape):
@@ -225,6 +227,10 @@ class LiteDetector:
 def _turned_faces(look: Callable[..., list[Face]], image: Image, turns: int, **scores: float) -> list[Face]:
     turned = np.ascontiguousarray(np.rot90(image, turns))
     return [_turned_back(face, turns, image.shape) for face in look(turned, **scores)]
+
+
+def _never() -> bool:
+    return False
 
 
 def _cut_by_window(
