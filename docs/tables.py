@@ -125,7 +125,7 @@ def _shown(name: str, summary: Summary) -> list[Column]:
 def _table(name: str) -> str:
     """The columns of a kept run, and the sentences that say where the numbers come from."""
     summary = _summary(name)
-    return f"{markdown_columns(summary, _shown(name, summary))}\n{_origin(summary)}"
+    return f"{markdown_columns(summary, _shown(name, summary)).strip()}\n\n{_origin(summary)}"
 
 
 def _origin(summary: Summary) -> str:
