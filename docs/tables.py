@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ PAGES = (ROOT / "README.md", ROOT / "docs" / "evaluation.md")
 # Columns of the pages, by kept run.
 COLUMNS = {
     "builtin": ("id_top1", "id_top5", "cosine_source", "pose_error", "expression_error@facemodel", "expression_error@actions", "failed"),
+    "clips": ("id_flicker", "flicker"),
     "occluded": ("id_top1", "cosine_source", "occluder_error", "failed"),
+    "crops": ("id_top1", "cosine_source", "pose_error", "occluder_error"),
 }  # fmt: skip
 WITH_COST = ("builtin",)
 _RANKING = ("cosine_source", "cosine_target", "failed")  # who is ranked, and how many pairs count
@@ -102,8 +105,13 @@ def measure(name: str, *, root: str | None = None, identities: str | None = None
 
 
 def written(text: str) -> str:
-    """A page with its tables made anew."""
-    return _BLOCK.sub(lambda found: f"{found[1]}\n{BLOCKS[found[2]]().strip(chr(10))}\n{found[4]}", text)
+    """A page with its tables made anew; a block whose run is not kept stays as it is."""
+
+    def block(found: re.Match[str]) -> str:
+        run, made = BLOCKS[found[2]]
+        return f"{found[1]}\n{made().strip()}\n{found[4]}" if (RUNS / run).is_dir() else found[0]
+
+    return _BLOCK.sub(block, text)
 
 
 def _summary(name: str) -> Summary:
@@ -117,7 +125,7 @@ def _shown(name: str, summary: Summary) -> list[Column]:
 def _table(name: str) -> str:
     """The columns of a kept run, and the sentences that say where the numbers come from."""
     summary = _summary(name)
-    return f"{markdown_columns(summary, _shown(name, summary))}\n{_origin(summary)}"
+    return f"{markdown_columns(summary, _shown(name, summary)).strip()}\n\n{_origin(summary)}"
 
 
 def _origin(summary: Summary) -> str:
@@ -188,10 +196,23 @@ def _readme_table() -> str:
     return "\n".join([*lines, "", caption])
 
 
-BLOCKS: dict[str, Callable[[], str]] = {
-    "methods": _readme_table,
-    **{name: lambda name=name: _table(name) for name in COLUMNS},  # type: ignore[misc]
-    **{f"{name} tests": lambda name=name: _tests(name) for name in COLUMNS},  # type: ignore[misc]
+def _readme_occluders() -> str:
+    summary = _summary("crops")
+    with_stages, without = (summary.cell(name, "occluder_error")["mean"] for name in ("student", "bare"))
+    return (
+        "What hides a face stays: with glasses, hands, hair and the like drawn over "
+        f"{summary.meta['used_pairs']} targets (`--occluders {summary.meta['options']['occluders']}`), the student leaves "
+        f"{with_stages:.1f} grey\nlevels of error inside them, and {without:.1f} with its stages switched off "
+        "([how that was measured](docs/evaluation.md#what-the-stages-do))."
+    )
+
+
+# What stands between the marks of a page, with the kept run that it is made of.
+BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
+    "methods": ("builtin", _readme_table),
+    "what hides a face": ("crops", _readme_occluders),
+    **{name: (name, partial(_table, name)) for name in COLUMNS},
+    **{f"{name} tests": (name, partial(_tests, name)) for name in COLUMNS},
 }
 
 
