@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 OTHERS = LANGUAGES[1:]
 # What reads a visitor's files, does what was asked for, or refuses it.
 MODULES = (
-    "mobilefaceswap_core.files.images", "mobilefaceswap_core.files.codecs", "mobilefaceswap_core.files.media",
+    "mobilefaceswap_core.files.images", "mobilefaceswap_core.files.opening", "mobilefaceswap_core.files.ordinary",
+    "mobilefaceswap_core.files.codecs", "mobilefaceswap_core.files.media",
     "mobilefaceswap_core.rules.blocklist", "mobilefaceswap_core.marking.verify", "mobilefaceswap_core.pipeline", "mobilefaceswap_core.runtime.budget",
     "mobilefaceswap_core.runtime.memory", "mobilefaceswap_core.video.reader", "mobilefaceswap_core.video.people",
     "mobilefaceswap_core.options", "mobilefaceswap_core.blend.limits", "demo.work.camera", "demo.work.clips",
