@@ -210,7 +210,9 @@ class LightStudent(Student):
         model = identity_graph(load_arrays("encoder_mobilefacenet"), self._injection)
         shape = (1, EMBEDDING, 7, 7)
         model.graph.output.append(helper.make_tensor_value_info(FEATURE_MAP, TensorProto.FLOAT, shape))
-        return open_session(model.SerializeToString(), threads=self._threads, spinning=False)
+        session = open_session(model.SerializeToString(), threads=self._threads, spinning=False)
+        self._injection = {}  # the session has its own copy
+        return session
 
     def _weights(self, embedding: NDArray[np.float32], feature_map: NDArray[np.float32]) -> IdnWeights:
         import torch
