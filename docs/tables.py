@@ -201,7 +201,7 @@ def _readme_occluders() -> str:
     with_stages, without = (summary.cell(name, "occluder_error")["mean"] for name in ("student", "bare"))
     return (
         "What hides a face stays: with glasses, hands, hair and the like drawn over "
-        f"{summary.meta['used_pairs']} targets (`--occluders {summary.meta['options']['occluders']}`), the student leaves "
+        f"{summary.meta['drawn']} targets (`--occluders {summary.meta['options']['occluders']}`), the student leaves "
         f"{with_stages:.1f} grey\nlevels of error inside them, and {without:.1f} with its stages switched off "
         "([how that was measured](docs/evaluation.md#what-the-stages-do))."
     )
