@@ -1,6 +1,6 @@
 """The student in 8 bits as a swapper of any source, to be compared with the student in 32.
 
-Its per-frame network is what ``export --precision int8`` writes as ONNX, made for each source from its own photos:
+Its per-frame network is what ``export --precision int8`` writes as ONNX, made for each source from its own photos::
 
     python -m eval run --methods student,int8=mobilefaceswap_core.student.mobile.eight_bits:load
 """
