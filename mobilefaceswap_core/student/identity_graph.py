@@ -23,7 +23,7 @@ from .injection import EMBEDDING, CompactInjection, IdentityTrunk
 
 _CODE_GAIN = 1.4  # of the trunk; see IdentityTrunk.forward
 # Constants with fewer values stay float32: biases and depthwise kernels are 7 % of a baked file and 3/4 of the error.
-_LEAST_HALVED = 5000
+LEAST_HALVED = 5000
 
 
 def identity_graph(encoder: IdentityEncoder, injection: CompactInjection) -> onnx.ModelProto:
@@ -79,7 +79,7 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
     widen = []
     for tensor in constants:
         values = numpy_helper.to_array(tensor) if tensor.data_location != TensorProto.EXTERNAL else None
-        if values is None or values.dtype != np.float32 or values.size < _LEAST_HALVED:
+        if values is None or values.dtype != np.float32 or values.size < LEAST_HALVED:
             halved.graph.initializer.append(tensor)
             continue
         halved.graph.initializer.append(numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}.half"))

@@ -119,7 +119,7 @@ def test_a_clip_with_sound_is_recorded_from_both_cameras_and_says_what_it_is(pho
     with open_media(file) as clip:
         assert len(clip.streams.video) == len(clip.streams.audio) == 1
         assert clip.duration > 1e6
-        frames = [frame for frame in clip.decode(video=0)]
+        frames = list(clip.decode(video=0))
     assert len(frames) > 3
     label = frames[-1].to_ndarray(format="rgb24")[-40:, -140:]
     assert label.mean() < 110 and label.max() > 180  # grey ground, darkened; white letters
