@@ -14,6 +14,8 @@ from pathlib import Path
 from mobilefaceswap_core.errors import BackendError, SwapError
 from mobilefaceswap_core.files.atomic import write_bytes
 
+from . import packing
+
 FOLDER = Path(__file__).parent / "onnxruntime_web"
 # Two builds: with WebGPU, and the smaller one without. Each is a loader, its module and its binary.
 NAMES = (
@@ -27,7 +29,7 @@ NAMES = (
 
 
 def unpack(folder: Path) -> None:
-    """Write the runtime's files, 41 MB, into a new folder.
+    """Write the runtime's files into a new folder, its binaries of 41 MB as the page fetches them: 10 MB.
 
     Raises:
         BackendError: a file is missing or damaged.
@@ -36,9 +38,13 @@ def unpack(folder: Path) -> None:
     for name in NAMES:
         packed = FOLDER / f"{name}.xz"
         try:
-            (folder / name).write_bytes(lzma.decompress(packed.read_bytes()))
+            data = lzma.decompress(packed.read_bytes())
         except (FileNotFoundError, lzma.LZMAError) as error:
             raise BackendError(f"{packed.name} is missing or damaged ({error}). Install the package again.") from error
+        if name.endswith(".wasm"):
+            packing.write(folder / name, data)
+        else:
+            (folder / name).write_bytes(data)
 
 
 def pack(dist: Path) -> None:

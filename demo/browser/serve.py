@@ -20,6 +20,7 @@ from mobilefaceswap_core.files.folders import cache_folder
 from mobilefaceswap_core.student.export_pair import IDENTITY_FILE
 
 from ..settings import Settings
+from . import packing
 
 URL = "browser"  # below the app's own address
 OFF = "off"  # in the place of a folder: no such page
@@ -101,7 +102,7 @@ def routes(settings: Settings) -> list[Any]:
     folder = page_folder(settings)
     if folder is None:
         return []
-    hidden = frozenset({f"models/{IDENTITY_FILE}"}) if prepares_itself(settings) else frozenset()
+    hidden = frozenset({f"models/{IDENTITY_FILE}{packing.SUFFIX}"}) if prepares_itself(settings) else frozenset()
     return [Mount(f"/{URL}", PageFiles(folder, hidden=hidden), name="browser page")]
 
 

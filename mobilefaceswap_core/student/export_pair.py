@@ -22,6 +22,7 @@ from .export import TOLERANCE, Array, ExportReport, complete_graph, cpu_idn, des
 if TYPE_CHECKING:
     import onnx
 
+    from .idn import IdnWeights
     from .swapper import Student
 
 IDENTITY_FILE, STUDENT_FILE, SOURCE_FILE = "identity.onnx", "student.onnx", "source.bin"
@@ -64,6 +65,20 @@ def export_pair(student: Student, folder: str | os.PathLike[str]) -> ExportRepor
     write_bytes(paths[0], identity.SerializeToString())
     write_bytes(paths[1], model.SerializeToString())
     return ExportReport(paths, "pair", difference)
+
+
+def source_file(weights: IdnWeights) -> bytes:
+    """What ``identity.onnx`` would answer for a source, as the content of :data:`SOURCE_FILE`.
+
+    Large kernels are rounded to what 16 bits hold, as in a file of 16 bits, so that the bytes compress well; they stay
+    float32, which is what the file is read as.
+    """
+    from .graph import source_constants
+    from .identity_graph import LEAST_HALVED
+
+    arrays = source_constants(weights).values()
+    rounded = [array.astype(np.float16) if array.size >= LEAST_HALVED else array for array in arrays]
+    return b"".join(np.ascontiguousarray(array, "<f4").tobytes() for array in rounded)
 
 
 def _move_out(model: onnx.ModelProto, names: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
@@ -68,11 +69,11 @@ def test_the_consent_shown_asks_for_all_and_promises_no_credential() -> None:
 
 def test_the_occlusion_network_is_stored_in_16_bits_and_computes_as_the_cores(tmp_path: Path) -> None:
     _add_networks(tmp_path / "models", identity=False)
-    file = tmp_path / "models" / "occlusion.onnx"
-    assert file.stat().st_size < 450_000
+    file = tmp_path / "models" / "occlusion.onnx.gz"
+    assert file.stat().st_size < 430_000
     crop = np.random.default_rng(2).integers(0, 256, (224, 224, 3), np.uint8)
     crop = cv2.GaussianBlur(crop, (0, 0), 6)
-    session = open_session(file.read_bytes())
+    session = open_session(gzip.decompress(file.read_bytes()))
     own = session.run(["hidden"], {"crop": (crop.transpose(2, 0, 1)[None] / np.float32(255)).astype(np.float32)})[0]
     wanted = load_occlusion()(crop)
     assert np.ptp(wanted) > 0.1
@@ -147,8 +148,8 @@ def test_what_ships_of_the_runtime_is_whole_and_a_damaged_file_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime.unpack(tmp_path / "runtime")
-    binaries = sorted((tmp_path / "runtime").glob("*.wasm"))
-    assert len(binaries) == 2 and all(path.read_bytes()[:4] == b"\0asm" for path in binaries)
+    binaries = sorted((tmp_path / "runtime").glob("*.wasm.gz"))
+    assert [gzip.decompress(path.read_bytes())[:4] for path in binaries] == [b"\0asm"] * 2
     assert sum(path.stat().st_size for path in runtime.FOLDER.iterdir()) < 7 << 20
     copy = shutil.copytree(runtime.FOLDER, tmp_path / "ships")
     (copy / f"{runtime.NAMES[1]}.xz").write_bytes(b"cut off")
@@ -190,17 +191,17 @@ def test_a_folder_without_a_page_is_refused_at_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rule", [{}, {"audit": "log.jsonl"}, {"blocklist": "."}])
 def test_a_host_that_must_see_sources_hands_out_no_identity_network(rule: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
-    for name in ("index.html", "models/identity.onnx", "models/student.onnx"):
+    for name in ("index.html", "models/identity.onnx.gz", "models/student.onnx.gz"):
         (tmp_path / name).write_text("page")
     client = TestClient(Starlette(routes=serve.routes(Settings(browser_page=str(tmp_path), **rule))))
     for path in (
-        "models/identity.onnx",
-        "models/../models/identity.onnx",
-        "models//identity.onnx",
-        "models/./identity.onnx",
+        "models/identity.onnx.gz",
+        "models/../models/identity.onnx.gz",
+        "models//identity.onnx.gz",
+        "models/./identity.onnx.gz",
     ):
         assert client.get(f"/browser/{path}").status_code == (404 if rule else 200), path
-    answer = client.get("/browser/models/student.onnx")
+    answer = client.get("/browser/models/student.onnx.gz")
     assert answer.status_code == 200
     assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
     assert client.get("/browser/").text == "page"

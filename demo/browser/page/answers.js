@@ -4,7 +4,7 @@
  * @typedef {import('./picture.js').Picture} Picture
  * @typedef {{place: 'webgpu' | 'wasm', threads: number, model: string}} Place where the networks run, and whose they are
  * @typedef {{picture: Picture, found: number, swapped: number, ms: number}} Swapped a picture with its faces swapped
- * @typedef {'load' | 'condition' | 'useFile' | 'photo' | 'frame' | 'restart'} Action
+ * @typedef {'load' | 'condition' | 'usePortrait' | 'useFile' | 'photo' | 'frame' | 'restart'} Action
  * @typedef {(answer: object, moved: Transferable[]) => void} Send
  */
 import { PageError } from './errors.js';
@@ -54,6 +54,7 @@ export class Answers {
     if (action === 'photo') return { ...(await swapper.swapPhoto(picture, choices)), picture };
     if (action === 'frame') return { ...(await swapper.swapFrame(picture, timeMs, choices)), picture };
     if (action === 'condition') await swapper.condition(request.photos);
+    else if (action === 'usePortrait') await swapper.usePortrait(request.name);
     else if (action === 'useFile') await swapper.useFile(request.bytes);
     else swapper.restart();
     return place(swapper);

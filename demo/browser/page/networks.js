@@ -38,6 +38,11 @@ export class Networks {
     );
   }
 
+  /** One of the portraits, whose kernels lie ready. @param {string} name @returns {Promise<Place>} */
+  usePortrait(name) {
+    return this.#ask('usePortrait', { name });
+  }
+
   /** @param {Uint8Array<ArrayBuffer>} bytes given away @returns {Promise<Place>} */
   useFile(bytes) {
     return this.#ask('useFile', { bytes }, [bytes.buffer]);

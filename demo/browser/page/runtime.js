@@ -32,8 +32,12 @@ export class Runtime {
   static async load(wish) {
     const hasGpu = wish !== 'wasm' && (await hasAdapter(wish === 'webgpu'));
     // The build with WebGPU is twice as large, so only browsers that use it fetch it.
-    /** @type {Ort} */
-    const ort = await import(`${FOLDER}/${hasGpu ? 'ort.webgpu.min.mjs' : 'ort.wasm.min.mjs'}`);
+    const [loader, binary] = hasGpu ? ['webgpu', 'asyncify.wasm'] : ['wasm', 'wasm'];
+    const [ort, bytes] = await Promise.all([
+      /** @type {Promise<Ort>} */ (import(`${FOLDER}/ort.${loader}.min.mjs`)),
+      fetchBytes(`${FOLDER}/ort-wasm-simd-threaded.${binary}`),
+    ]);
+    ort.env.wasm.wasmBinary = bytes;
     ort.env.logLevel = 'error';
     // Threads need a page that is isolated from others (two HTTP headers). Half of the processors, as ONNX Runtime would
     // choose itself: the others decode the camera and draw.
@@ -113,9 +117,17 @@ async function hasAdapter(isChosen) {
   }
 }
 
-/** A file of the page. @param {string} url */
+/**
+ * A file of the page that its build compressed.
+ *
+ * @param {string} url its own name, without the suffix of compressed files
+ */
 export async function fetchBytes(url) {
-  const response = await fetch(new URL(url, import.meta.url)).catch(() => Response.error());
-  if (!response.ok) throw new PageError('not_fetched', { file: url.replace(/.*\//, '') });
-  return new Uint8Array(await response.arrayBuffer());
+  const response = await fetch(new URL(`${url}.gz`, import.meta.url)).catch(() => Response.error());
+  if (!response.ok || !response.body) throw new PageError('not_fetched', { file: url.replace(/.*\//, '') });
+  const packed = await response.arrayBuffer();
+  const [first, second] = new Uint8Array(packed);
+  if (first !== 0x1f || second !== 0x8b) return new Uint8Array(packed); // the host said that it is compressed: it was unpacked
+  const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
+  return new Uint8Array(await new Response(unpacked).arrayBuffer());
 }

@@ -13,7 +13,7 @@
 import { readPhoto } from './camera.js';
 import { PageError } from './errors.js';
 
-const PORTRAITS = [1, 2, 3, 4, 5, 6].map((number) => `./portraits/average_${number}.webp`);
+const PORTRAITS = [1, 2, 3, 4, 5, 6].map((number) => `average_${number}`);
 
 export class Sources {
   /** @type {Source | null} */
@@ -48,7 +48,7 @@ export class Sources {
   /** Portraits and photos, where the host lets the page read them itself. */
   async offer() {
     const { photoSources, prepareInApp, lead, portraits } = this.#elements;
-    const { ok, status } = await fetch('./models/identity.onnx', { method: 'HEAD' });
+    const { ok, status } = await fetch('./models/identity.onnx.gz', { method: 'HEAD' });
     const isOffered = ok || status === 504; // without a network nobody knows
     photoSources.hidden = !isOffered;
     prepareInApp.hidden = isOffered;
@@ -56,7 +56,7 @@ export class Sources {
       lead.textContent = this.#say('lead_host');
       return;
     }
-    const offered = PORTRAITS.map((url, i) => this.#portrait(url, this.#say('portrait', { number: i + 1 })));
+    const offered = PORTRAITS.map((file, i) => this.#portrait(file, this.#say('portrait', { number: i + 1 })));
     portraits.append(...offered);
     offered[0].click();
     this.#first = this.#current;
@@ -87,19 +87,14 @@ export class Sources {
     this.#use();
   }
 
-  /** A button that makes a portrait the source. @param {string} url @param {string} name */
-  #portrait(url, name) {
+  /** A button that makes a portrait the source. @param {string} file @param {string} name */
+  #portrait(file, name) {
     const button = document.createElement('button');
     const image = document.createElement('img');
     button.type = 'button';
-    Object.assign(image, { src: url, alt: name });
+    Object.assign(image, { src: `./portraits/${file}.webp`, alt: name });
     button.append(image);
-    button.onclick = () =>
-      this.#choose({
-        name,
-        button,
-        load: async (networks) => conditionOn(networks, [await (await fetch(url)).blob()]),
-      });
+    button.onclick = () => this.#choose({ name, button, load: (networks) => networks.usePortrait(file) });
     return button;
   }
 

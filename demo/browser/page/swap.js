@@ -89,7 +89,18 @@ export class Swapper {
     this.#identity ??= await this.runtime.open(FILES.IDENTITY);
     const shape = [photos.length, 3, CROP_PX, CROP_PX];
     const { kernels } = await this.runtime.run(this.#identity, { photos: [crops, shape] }, ['kernels']);
-    const data = new Uint8Array(kernels.buffer, kernels.byteOffset, kernels.byteLength);
+    await this.#useKernels(new Uint8Array(kernels.buffer, kernels.byteOffset, kernels.byteLength));
+  }
+
+  /** Take one of the portraits, whose kernels were computed when the page was built. @param {string} name */
+  async usePortrait(name) {
+    const planes = await fetchBytes(`${MODELS}/${name}.kernels`); // first bytes of all numbers, then second ones ...
+    const count = planes.length / 4;
+    await this.#useKernels(planes.map((_, i) => planes[(i % 4) * count + (i >> 2)]));
+  }
+
+  /** Take what the identity network answers. @param {Uint8Array} data */
+  async #useKernels(data) {
     const file = await fetchBytes(`${MODELS}/${FILES.STUDENT}`);
     await this.#use(file, { externalData: [{ path: FILES.SOURCE, data }] });
   }
