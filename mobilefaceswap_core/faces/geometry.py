@@ -137,7 +137,7 @@ def invert(b_from_a: Matrix) -> Matrix:
     determinant = a * d - b * c
     if determinant == 0.0:
         raise np.linalg.LinAlgError("Singular matrix")
-    a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
+    a, b, c, d = d / determinant, (0.0 - b) / determinant, (0.0 - c) / determinant, a / determinant  # no -0.0
     return np.array([[a, b, -(a * x + b * y)], [c, d, -(c * x + d * y)]])
 
 
