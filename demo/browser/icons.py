@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -67,7 +67,7 @@ def draw(side_px: int, *, is_rounded: bool) -> NDArray[np.uint8]:
             width = round(float(shape.attrib["stroke-width"]) * scale)
             line = cv2.polylines(_sheet(canvas), [outline], is_closed, 255, width, cv2.LINE_AA, 4)
             _lay(canvas, line, shape.attrib["stroke"])
-    small = cv2.resize(canvas, (side_px, side_px), interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(canvas, (side_px, side_px), interpolation=cv2.INTER_AREA), np.float32)
     small[..., :3] /= np.maximum(small[..., 3:] / 255, 1e-6)
     return np.round(np.clip(small, 0, 255)).astype(np.uint8)
 
@@ -97,7 +97,7 @@ def _sheet(canvas: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.zeros(canvas.shape[:2], np.uint8)
 
 
-def _lay(canvas: NDArray[np.float32], cover: NDArray[np.uint8], colour: str) -> None:
+def _lay(canvas: NDArray[np.float32], cover: NDArray[Any], colour: str) -> None:
     """Paint a colour ``#rrggbb`` where it covers, in [0, 255]."""
     paint = np.array([*bytes.fromhex(colour[1:]), 255], np.float32)
     share = cover[..., None].astype(np.float32) / 255
