@@ -67,7 +67,7 @@ def draw(side_px: int, *, is_rounded: bool) -> NDArray[np.uint8]:
             width = round(float(shape.attrib["stroke-width"]) * scale)
             line = cv2.polylines(_sheet(canvas), [outline], is_closed, 255, width, cv2.LINE_AA, 4)
             _lay(canvas, line, shape.attrib["stroke"])
-    small: NDArray[Any] = cv2.resize(canvas, (side_px, side_px), interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(canvas, (side_px, side_px), interpolation=cv2.INTER_AREA), np.float32)
     small[..., :3] /= np.maximum(small[..., 3:] / 255, 1e-6)
     return np.round(np.clip(small, 0, 255)).astype(np.uint8)
 
