@@ -12,7 +12,7 @@ from ..runtime.graphs import IR_VERSION, OPSET, Array, Arrays, Graph, arrays_of,
 from ..runtime.phases import full_size, phase_bias, phases_of_full, phases_of_half, phases_of_phases
 
 if TYPE_CHECKING:
-    from .occlusion_network import OcclusionNet
+    from torch import nn
 
 WIDTHS = (16, 32, 64, 96, 128)  # channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the crop's side
 SLOPE = 0.1  # of every leaky ReLU
@@ -21,11 +21,11 @@ RIM_PX = 3
 _BLOCKS = (1, 3, 3, 3, 3)  # of each width; all but the first width begin with one that halves the side
 
 
-def occlusion_graph(network: OcclusionNet | Arrays) -> onnx.ModelProto:
+def occlusion_graph(network: nn.Module | Arrays) -> onnx.ModelProto:
     """The network as ONNX, for ONNX Runtime and for the browser.
 
     Args:
-        network: the module, with batch norms or without, or its tensors by the names of its state.
+        network: an ``OcclusionNet`` with batch norms or without, or its tensors by the names of its state.
 
     Returns:
         A model with input ``crop (N, 3, S, S)`` in [0, 1] and output ``hidden (N, 1, S, S)``, a probability; the
