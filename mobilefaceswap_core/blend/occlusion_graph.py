@@ -25,7 +25,7 @@ def occlusion_graph(network: nn.Module | Arrays) -> onnx.ModelProto:
     """The network as ONNX, for ONNX Runtime and for the browser.
 
     Args:
-        network: the module, with batch norms or without, or its tensors by the names of its state.
+        network: an ``OcclusionNet`` with batch norms or without, or its tensors by the names of its state.
 
     Returns:
         A model with input ``crop (N, 3, S, S)`` in [0, 1] and output ``hidden (N, 1, S, S)``, a probability; the

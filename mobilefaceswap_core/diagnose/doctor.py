@@ -180,7 +180,7 @@ def _backends() -> dict[str, Any]:
             auto = label
         else:
             listed.append({"name": name, "usable": True, "about": label})
-    reason = "ONNX Runtime on a CPU where it is installed, otherwise PyTorch; OpenVINO when asked for"
+    reason = "ONNX Runtime on a CPU where it is installed, otherwise PyTorch; OpenVINO when asked for, and for clips where the CPU computes bfloat16"
     return {"auto": auto, "reason": reason, "problem": problem, "known": listed}
 
 
