@@ -38,7 +38,7 @@ int main(int count, char** words) {
 
   Image want = read_npy(folder + "face.npy");
   want.w = SIDE, want.h = 3 * SIDE, want.c = 1;
-  bool good = within("face", planes, want, 0.03f);  // the crop's own difference comes out again in the face
-  good &= within("mask", from_planes(mask), read_npy(folder + "mask.npy"), 0.03f);
-  return check_steps(folder, crop, matrix, weight, pasted, 0.03f) && good ? 0 : 1;
+  bool good = within("face", planes, want, 0.01f);  // the crop's own difference comes out again in the face
+  good &= within("mask", from_planes(mask), read_npy(folder + "mask.npy"), 0.01f);
+  return check_steps(folder, crop, matrix, weight, pasted, 0.01f) && good ? 0 : 1;
 }

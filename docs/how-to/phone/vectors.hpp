@@ -58,9 +58,9 @@ inline bool check_steps(const std::string& folder, const Image& crop, const Matr
   Image found(3, 2, 1);
   for (int i = 0; i < 6; ++i) found.v[i] = float(matrix[i]);
   bool good = within("crop_from_frame", found, read_npy(folder + "crop_from_frame.npy"), 1e-3f);
-  good &= within("crop", crop, read_npy(folder + "crop.npy"), 4);
+  good &= within("crop", crop, read_npy(folder + "crop.npy"), 2);
   good &= within("weight", weight, read_npy(folder + "weight.npy"), 0.001f + slack);
-  return within("pasted", pasted, read_npy(folder + "pasted.npy"), 4 + 100 * slack) && good;
+  return within("pasted", pasted, read_npy(folder + "pasted.npy"), 2 + 100 * slack) && good;
 }
 
 // A face of channel planes in [0, 1], as the network draws it, as the pixels that are pasted.
