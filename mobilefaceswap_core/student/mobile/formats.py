@@ -50,7 +50,7 @@ class Format:
         """Refuse before the work begins.
 
         Args:
-            modules: :attr:`writes` or :attr:`runs`.
+            modules: ``writes`` or ``runs``.
             to: what they are needed for, such as ``"write"``.
 
         Raises:
