@@ -36,7 +36,9 @@ _DENSE = ("encoder_depthwise.0", "encoder_pointwise.0")  # of a baked graph, one
 Output = Literal["swapped", "face"]
 
 
-def idn_graph(idn: Idn | Arrays, weights: IdnWeights | Arrays | None, *, output: Output = "swapped") -> onnx.ModelProto:
+def idn_graph(
+    idn: Idn | Arrays, weights: IdnWeights | Arrays | None, *, output: Output = "swapped", phases: bool = True
+) -> onnx.ModelProto:
     """Build the graph.
 
     Args:
@@ -44,6 +46,8 @@ def idn_graph(idn: Idn | Arrays, weights: IdnWeights | Arrays | None, *, output:
         weights: one source's kernels, baked into the graph; or what :func:`source_constants` makes of them; ``None`` makes
             them inputs named as in :meth:`IdnWeights.tensors`, depthwise ``(C, 1, k, k)``, pointwise ``(C_out, C_in, 1, 1)``.
         output: ``swapped`` for the blended result, ``face`` for the face before blending.
+        phases: compute the last layers at half the size (:mod:`~mobilefaceswap_core.runtime.phases`); the same function, but
+            not every format knows the operator that puts phases together.
 
     Returns:
         A model with input ``crop (N, 3, S, S)`` in [0, 1], S a multiple of 32, and outputs ``swapped`` or ``face`` and
@@ -64,8 +68,8 @@ def idn_graph(idn: Idn | Arrays, weights: IdnWeights | Arrays | None, *, output:
             x = graph.conv(x, [kernels[f"encoder_pointwise.{i}"]], f"encoder.{i}", kernel=1)
         x = graph.leaky(x, f"feature.{i}", slope=SLOPE)
         skips.append(x)
-    mask = _mask_head(graph, heads, x)
-    face = _decoder(graph, heads, x, skips, kernels)
+    mask = _mask_head(graph, heads, x, phases)
+    face = _decoder(graph, heads, x, skips, kernels, phases)
     if output == "swapped":
         _blend(graph, face, mask)
     outputs = [_tensor(output, 3), _tensor("mask", 1)]
@@ -119,7 +123,7 @@ def _first_stage(weights: IdnWeights) -> Array:
     return (pointwise[:, :, None, None] * depthwise[None]).detach().cpu().float().numpy()
 
 
-def _mask_head(graph: Graph, heads: Arrays, x: str) -> str:
+def _mask_head(graph: Graph, heads: Arrays, x: str, phases: bool) -> str:
     for i in range(len(MASK_CHANNELS) - 1):
         depthwise, (kernel, bias) = f"mask.{i}.1", fold_norm(heads, f"mask.{i}.2", f"mask.{i}.3")
         # Only a pointwise convolution follows the depthwise bias, so it moves into that one's. In bfloat16 the signal would
@@ -132,11 +136,13 @@ def _mask_head(graph: Graph, heads: Arrays, x: str) -> str:
         x = graph.leaky(x, f"mask.{i}", slope=SLOPE)
     last = f"mask.{len(MASK_CHANNELS) - 1}"
     kernel, bias = heads[f"{last}.weight"], heads[f"{last}.bias"]
+    if not phases:
+        return graph.add("Sigmoid", [graph.fixed_conv(x, "mask_logits", kernel, bias)], "mask")
     x = graph.fixed_conv(x, "mask_logits", phases_of_full(kernel), phase_bias(bias), stride=2)
     return full_size(graph, graph.add("Sigmoid", [x], "mask_phases"), "mask")
 
 
-def _decoder(graph: Graph, heads: Arrays, x: str, skips: list[str], kernels: dict[str, str]) -> str:
+def _decoder(graph: Graph, heads: Arrays, x: str, skips: list[str], kernels: dict[str, str], phases: bool) -> str:
     last = len(DECODER_IN_CHANNELS) - 1
     for i, channels in enumerate(DECODER_IN_CHANNELS):
         x = graph.upsample(x, f"decoder_up.{i}")
@@ -148,13 +154,18 @@ def _decoder(graph: Graph, heads: Arrays, x: str, skips: list[str], kernels: dic
             x = graph.add("Concat", [x, skips[-2 - i]], f"joined.{i}", axis=1)
     x = graph.fixed_conv(x, "final_pointwise", *fold_norm(heads, "final.1", "final.2"))
     x = graph.leaky(graph.upsample(x, "final_up"), "final.0", slope=SLOPE)
-    kernel, bias = fold_norm(heads, "final.4", "final.5")
-    x = graph.fixed_conv(x, "final_conv.1", phases_of_full(kernel), phase_bias(bias), stride=2)
-    x = graph.leaky(x, "final.1", slope=SLOPE)
-    kernel, bias = heads["final.7.weight"], heads["final.7.bias"]
-    x = graph.fixed_conv(x, "final_conv.2", phases_of_phases(kernel), phase_bias(bias))
+    one, other = fold_norm(heads, "final.4", "final.5"), (heads["final.7.weight"], heads["final.7.bias"])
+    if phases:
+        x = graph.fixed_conv(x, "final_conv.1", phases_of_full(one[0]), phase_bias(one[1]), stride=2)
+        x = graph.leaky(x, "final.1", slope=SLOPE)
+        x = graph.fixed_conv(x, "final_conv.2", phases_of_phases(other[0]), phase_bias(other[1]))
+    else:
+        x = graph.leaky(graph.fixed_conv(x, "final_conv.1", *one), "final.1", slope=SLOPE)
+        x = graph.fixed_conv(x, "final_conv.2", *other)
     x = graph.add("Tanh", [x], "drawn")
     x = graph.add("Mul", [x, graph.constant("half", np.array(0.5, np.float32))], "halved")
+    if not phases:
+        return graph.add("Add", [x, "half"], "face")
     return full_size(graph, graph.add("Add", [x, "half"], "face_phases"), "face")
 
 

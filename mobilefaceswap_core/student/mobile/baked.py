@@ -28,7 +28,7 @@ def baked_graph(student: Student, condition: StudentCondition) -> onnx.ModelProt
         Input ``crop (1, 3, S, S)`` in [0, 1], outputs ``face (1, 3, S, S)``, before blending, and ``mask (1, 1, S, S)``.
         Sizes of all values between are known.
     """
-    model = idn_graph(cpu_idn(student), condition.weights.to("cpu"), output="face")
+    model = idn_graph(cpu_idn(student), condition.weights.to("cpu"), output="face", phases=False)
     side = student.info.crop.size_px
     for value in (*model.graph.input, *model.graph.output):
         sizes = value.type.tensor_type.shape.dim
