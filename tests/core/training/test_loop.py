@@ -188,12 +188,12 @@ def _average_in_process(rank: int, store: str, queue) -> None:
 
 
 def test_two_processes_end_with_the_same_mean(tmp_path):
-    context = torch.multiprocessing.get_context("fork")
+    context = torch.multiprocessing.get_context("spawn")
     queue = context.Queue()
     workers = [context.Process(target=_average_in_process, args=(r, str(tmp_path / "store"), queue)) for r in range(2)]
     for worker in workers:
         worker.start()
-    results = [queue.get(timeout=60) for _ in workers]
+    results = [queue.get(timeout=180) for _ in workers]
     for worker in workers:
         worker.join(timeout=60)
     assert results == [[[[0.5, 0.5], [0.5, 0.5]], [5.0]]] * 2
@@ -224,14 +224,14 @@ def _train_in_process(rank: int, store: str, folder: Path, signalled: bool, queu
 
 @pytest.mark.parametrize("signalled", [False, True])
 def test_two_processes_with_different_clocks_save_and_stop_at_the_same_step(tmp_path, signalled):
-    context = torch.multiprocessing.get_context("fork")
+    context = torch.multiprocessing.get_context("spawn")
     queue = context.Queue()
     (tmp_path / "run").mkdir()
     arguments = str(tmp_path / "store"), tmp_path / "run", signalled, queue
     workers = [context.Process(target=_train_in_process, args=(rank, *arguments)) for rank in range(2)]
     for worker in workers:
         worker.start()
-    first, second = (queue.get(timeout=60) for _ in workers)
+    first, second = (queue.get(timeout=180) for _ in workers)
     for worker in workers:
         worker.join(timeout=60)
     assert first == second  # the reason, the step, and every weight: learning rates followed one clock
