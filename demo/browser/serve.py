@@ -102,7 +102,8 @@ def routes(settings: Settings) -> list[Any]:
     folder = page_folder(settings)
     if folder is None:
         return []
-    hidden = frozenset({f"models/{IDENTITY_FILE}{packing.SUFFIX}"}) if prepares_itself(settings) else frozenset()
+    identity = f"models/{IDENTITY_FILE}"  # as it is, too: a folder built elsewhere may not be compressed
+    hidden = frozenset({identity, identity + packing.SUFFIX}) if prepares_itself(settings) else frozenset()
     return [Mount(f"/{URL}", PageFiles(folder, hidden=hidden), name="browser page")]
 
 

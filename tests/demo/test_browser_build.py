@@ -191,10 +191,11 @@ def test_a_folder_without_a_page_is_refused_at_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rule", [{}, {"audit": "log.jsonl"}, {"blocklist": "."}])
 def test_a_host_that_must_see_sources_hands_out_no_identity_network(rule: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
-    for name in ("index.html", "models/identity.onnx.gz", "models/student.onnx.gz"):
+    for name in ("index.html", "models/identity.onnx", "models/identity.onnx.gz", "models/student.onnx.gz"):
         (tmp_path / name).write_text("page")
     client = TestClient(Starlette(routes=serve.routes(Settings(browser_page=str(tmp_path), **rule))))
     for path in (
+        "models/identity.onnx",  # of a folder that another version built
         "models/identity.onnx.gz",
         "models/../models/identity.onnx.gz",
         "models//identity.onnx.gz",
