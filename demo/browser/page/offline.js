@@ -44,6 +44,9 @@ export class Keeper {
     const answers = await Promise.all(Object.keys(this.#atOnce).map((path) => this.#get(path)));
     const failed = answers.find(({ ok }) => !ok);
     if (failed) throw new Error(`The page cannot be kept: ${failed.status} ${failed.statusText}`);
+    const cache = await this.#cache();
+    const kept = await Promise.all(Object.keys(this.#atOnce).map((path) => cache.match(this.#key(path))));
+    if (!kept.every(Boolean)) throw new Error('The page cannot be kept: the browser has no room for it');
   }
 
   /** Remove what is of other builds. */
@@ -128,7 +131,8 @@ export function serve(worker, build) {
     if (answer) event.respondWith(answer);
   };
   worker.onmessage = async (/** @type {MessageEvent} */ { data }) => {
-    const pages = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
+    const windows = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
+    const pages = windows.filter((/** @type {{url: string}} */ { url }) => url.startsWith(worker.registration.scope));
     if (data === TAKE_OVER && pages.length === 1) await worker.skipWaiting(); // no other page is amid the old build
   };
 }

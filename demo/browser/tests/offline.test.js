@@ -24,10 +24,13 @@ function hostOf(files) {
   const store = new Map();
   /** @type {string[]} */
   const asked = [];
-  const host = { files, asked, store, isReachable: true };
+  const host = { files, asked, store, isReachable: true, hasRoom: true };
   const cache = {
     match: async (/** @type {string} */ key) => store.get(key)?.clone(),
-    put: async (/** @type {string} */ key, /** @type {Response} */ response) => void store.set(key, response),
+    put: async (/** @type {string} */ key, /** @type {Response} */ response) => {
+      if (!host.hasRoom) throw new DOMException('full', 'QuotaExceededError');
+      store.set(key, response);
+    },
     keys: async () => [...store.keys()].map((url) => ({ url })),
     delete: async (/** @type {string | {url: string}} */ key) => store.delete(typeof key === 'string' ? key : key.url),
   };
@@ -98,6 +101,14 @@ test('a file of another build is neither kept nor handed out', async () => {
   assert.equal(await response.text(), '');
   assert.equal(host.store.size, 2);
   await assert.rejects(host.keeper({ ...FILES, 'main.js': 'another' }).install(), /409/);
+});
+
+test('a full disk stops the installation, but no swap', async (t) => {
+  const host = hostOf(FILES);
+  t.mock.method(console, 'warn', () => {});
+  host.hasRoom = false;
+  await assert.rejects(host.keeper().install(), /no room/);
+  assert.equal(await (await answer(host.keeper(), 'models/student.onnx')).text(), 'network');
 });
 
 test('what the host stops handing out is forgotten when the page asks', async () => {
