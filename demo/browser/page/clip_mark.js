@@ -3,7 +3,7 @@
  * `marking/metadata.py`. A WebM gets tags before its first picture, and the length that browsers leave out; an MP4 gets
  * the XMP packet as its last box.
  */
-import { filled } from './mark.js';
+import { filled, joined } from './mark.js';
 
 /** @typedef {{tags: Record<string, string>, packet: string}} ClipText what `data/mark.json` holds for clips */
 
@@ -124,15 +124,4 @@ function xmpBox(packet) {
   const length = new Uint8Array(4);
   new DataView(length.buffer).setUint32(0, 4 + body.length);
   return joined([length, body]);
-}
-
-/** @param {Uint8Array[]} parts @returns {Uint8Array<ArrayBuffer>} */
-function joined(parts) {
-  const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    result.set(part, at);
-    at += part.length;
-  }
-  return result;
 }

@@ -19,7 +19,11 @@ export function markPng(png, text, model) {
     chunk('iTXt', encoder.encode(`${keyword}\0\0\0\0\0${filled(value, model)}`)),
   );
   const head = SIGNATURE_BYTES + IHDR_BYTES;
-  const parts = [png.subarray(0, head), ...chunks, png.subarray(head)];
+  return joined([png.subarray(0, head), ...chunks, png.subarray(head)]);
+}
+
+/** Parts one after the other. @param {Uint8Array[]} parts @returns {Uint8Array<ArrayBuffer>} */
+export function joined(parts) {
   const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
