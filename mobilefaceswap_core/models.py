@@ -142,7 +142,7 @@ def _by_contract(name: str, device: torch.device, backend: str, threads: int | N
     from .teachers.contract_swapper import load_contract_swapper
     from .teachers.contracts import contracts
 
-    return load_contract_swapper(contracts()[name], device=device)
+    return load_contract_swapper(contracts()[name], device=device, backend=backend)
 
 
 def _from_reference(reference: str, device: torch.device, backend: str, threads: int | None) -> Swapper:
@@ -186,7 +186,8 @@ def load_swapper(
             function that returns a :class:`~mobilefaceswap_core.swapper.Swapper` and may take ``device``, ``backend`` and
             ``threads``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        backend: for the student; see :func:`~mobilefaceswap_core.student.backends.choose_backend`.
+        backend: for the student, see :func:`~mobilefaceswap_core.student.backends.choose_backend`; for files of others
+            ``onnxruntime`` or ``openvino``.
         threads: CPU threads of the student's backend.
         contract: of an ``.onnx`` file: a TOML file, or whose contract it keeps; see
             :func:`~mobilefaceswap_core.teachers.contracts.find_contract`.
@@ -209,7 +210,7 @@ def load_swapper(
     if name.endswith(".onnx"):
         from .teachers.onnx_file import load_onnx_swapper
 
-        return load_onnx_swapper(Path(name), device=where, threads=threads, contract=contract)
+        return load_onnx_swapper(Path(name), device=where, backend=backend, threads=threads, contract=contract)
     if format_of_path(Path(name)) is not None:
         from .student.mobile.runners import load_exported
 

@@ -7,13 +7,14 @@ several threads.
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BackendError
 from ..runtime.devices import computes_bfloat16, device_name, is_cpu
+from ..runtime.openvino_cpu import OpenVinoCpu
 from ..runtime.threads import default_threads
 
 if TYPE_CHECKING:
@@ -81,7 +82,10 @@ class OnnxRuntimeBackend:
     """ONNX Runtime on the CPU, one session per source."""
 
     def __init__(self, idn: Idn | Arrays, *, threads: int | None = None) -> None:
-        _require("onnxruntime", "onnxruntime")
+        if find_spec("onnxruntime") is None:
+            raise BackendError(
+                "The backend 'onnxruntime' is not installed. Run `pip install onnxruntime`, or choose backend 'torch'."
+            )
         self._heads = _arrays(idn)
         self._threads = threads or default_threads()
         self.label = "cpu / onnxruntime"
@@ -104,25 +108,14 @@ class OpenVinoBackend:
     """OpenVINO on the CPU, an optional extra; bfloat16 where the processor computes it."""
 
     def __init__(self, idn: Idn | Arrays, *, threads: int | None = None) -> None:
-        _require("openvino", "openvino")
-        import openvino
-
+        self._cpu = OpenVinoCpu(threads=threads, bfloat16=True)
         self._heads = _arrays(idn)
-        self._core = openvino.Core()
-        # "BF16" is listed only for processors with AMX or AVX-512 BF16, where it is the faster type.
-        bf16 = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        self._config: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
-            "INFERENCE_NUM_THREADS": threads or default_threads(),
-            "PERFORMANCE_HINT": "LATENCY",
-        }
-        self.label = f"cpu / openvino {'bf16' if bf16 else 'f32'}"
+        self.label = self._cpu.label
 
     def bake(self, weights: IdnWeights | Arrays) -> IdnRunner:
         from .graph import idn_graph
 
-        model = self._core.read_model(idn_graph(self._heads, weights, output="face").SerializeToString())
-        compiled = self._core.compile_model(model, "CPU", self._config)
+        compiled = self._cpu.compile(idn_graph(self._heads, weights, output="face").SerializeToString())
 
         def run(crops: Array) -> tuple[Array, Array]:
             # A request per call keeps the runner free of shared state.
@@ -136,13 +129,6 @@ def _arrays(idn: Idn | Arrays) -> Arrays:
     from ..runtime.graphs import arrays_of
 
     return arrays_of(idn)
-
-
-def _require(module: str, package: str) -> None:
-    if find_spec(module) is None:
-        raise BackendError(
-            f"The backend {module!r} is not installed. Run `pip install {package}`, or choose backend 'torch'."
-        )
 
 
 def backend_name(name: str, *, device: torch.device | str = "cpu") -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +21,11 @@ from ..faces.geometry import recut
 from ..files.digest import file_sha256
 from ..identity.contract import MOBILEFACENET_CONTRACT
 from ..identity.encoder import load_identity_encoder
-from ..runtime.sessions import device_of, open_session
+from ..runtime.networks import Network
+from ..runtime.tensors import to_planes
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, CropSpec, Image, SwappedCrop
-from ..weights.fetch import absence, check_pinned
+from ..weights.fetch import absence, present_file
 from ..weights.published import PUBLISHED, find
 from .contracts import SHIPPED_RECOGNISER, Contract
 from .embedding_swapper import mean_embedding
@@ -35,61 +35,6 @@ Array = NDArray[np.float32]
 
 EMBEDDING = 512
 RECOGNISER_CROP = CropSpec(112, "arcface", "similarity")
-_BATCH = 8  # targets per run where the graph takes several; bounds memory, changes nothing else
-_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-
-
-class Network:
-    """An ONNX file whose inputs and first output were checked.
-
-    Args:
-        path: the file.
-        inputs: wanted shape by name without the batch; ``None`` as a name takes the one input, whatever it is called.
-        output: wanted shape of the first output without the batch.
-        device: where it runs.
-
-    Raises:
-        WeightsError: the file cannot be loaded, or its graph is another one.
-        BackendError: ONNX Runtime is missing.
-    """
-
-    def __init__(
-        self, path: Path, inputs: dict[str | None, tuple[int, ...]], output: tuple[int, ...], *, device: str = "cpu"
-    ) -> None:
-        self._session = open_session(path, device=device, threads=None, remedy="It is no ONNX file; fetch it again.")
-        self.device = device_of(self._session)
-        found = {item.name: item for item in self._session.get_inputs()}
-        if None in inputs and len(found) == 1:
-            inputs = dict.fromkeys(found, inputs[None])
-        fits = found.keys() == inputs.keys() and all(
-            _fits(found[name], shape) for name, shape in inputs.items() if name is not None
-        )
-        outputs = self._session.get_outputs()
-        if not fits or not _fits(outputs[0], output, open_rank=True):
-            wanted = ", ".join(f"{name or 'one input'} {_batched(shape)}" for name, shape in inputs.items())
-            raise WeightsError(
-                f"{path} does not fit its contract: it has {_written(found.values())} -> {_written(outputs[:1])}, wanted {wanted} "
-                f"-> {_batched(output)}. Check that the file belongs to the contract."
-            )
-        self._types = {name: _TYPES[item.type] for name, item in found.items()}
-        self._only = next(iter(found))
-        self._output = output
-        self.name = path.name
-        # A graph that fixes the batch of one of its inputs is run once per target.
-        self.batch = 1 if any(isinstance(item.shape[0], int) for item in found.values()) else _BATCH
-
-    def __call__(self, *values: NDArray[Any], **named: NDArray[Any]) -> Array:
-        """The first output, ``(N, *output)``, float32. Raises ImageError where it is not finite or has another shape."""
-        feeds = named or {self._only: values[0]}
-        cast = {name: np.ascontiguousarray(value, self._types[name]) for name, value in feeds.items()}
-        result = np.asarray(self._session.run(None, cast)[0], np.float32)
-        count = len(next(iter(feeds.values())))
-        if result.size != count * int(np.prod(self._output)) or not np.isfinite(result).all():
-            raise ImageError(
-                f"{self.name} gave {result.shape}{'' if np.isfinite(result).all() else ' with values that are not finite'}; "
-                f"wanted {(count, *self._output)}. Its weights are damaged, or its contract is another one."
-            )
-        return result.reshape(count, *self._output)
 
 
 class ContractSwapper:
@@ -100,21 +45,24 @@ class ContractSwapper:
         path: its file.
         files: SHA-256 by name; those of recogniser and converter are added.
         device: where its networks run.
+        backend: what runs them; see :class:`~mobilefaceswap_core.runtime.networks.Network`.
 
     Raises:
         WeightsError: a file is missing, was replaced since it was fetched, or does not fit its contract.
-        BackendError: ONNX Runtime is missing.
+        BackendError: the backend is missing, or is none for such files.
     """
 
-    def __init__(self, contract: Contract, path: Path, files: dict[str, str], *, device: str = "cpu") -> None:
+    def __init__(
+        self, contract: Contract, path: Path, files: dict[str, str], *, device: str = "cpu", backend: str = "auto"
+    ) -> None:
         self.contract = contract
         side = (3, contract.size_px, contract.size_px)
         source = (3, contract.source_size_px, contract.source_size_px) if contract.source == "image" else (EMBEDDING,)
-        self._network = Network(path, {"target": side, "source": source}, side, device=device)
+        self._network = Network(path, {"target": side, "source": source}, side, device=device, backend=backend)
         self._matrix = read_emap(path) if contract.vector == "matrix" else None
         self._recogniser: _Recogniser | None = None
         if contract.source == "embedding":
-            self._recogniser = _Recogniser(contract, device, files)
+            self._recogniser = _Recogniser(contract, files, device=device, backend=backend)
         self.info = SwapperInfo(
             name=contract.name,
             title=contract.title,
@@ -139,7 +87,7 @@ class ContractSwapper:
         crops = [self._checked(face) for face in sources]
         if self._recogniser is None:
             image = recut(crops[0], self.contract.crop, self.contract.source_crop)
-            value = _planes([image])
+            value = to_planes(image[None])
         else:
             raw = mean_embedding(self._recogniser.embed(crops, self.contract.crop), unit=False).vector[None]
             value = self._vector(raw)
@@ -176,7 +124,7 @@ class ContractSwapper:
 
     def read(self, crops: Sequence[Image]) -> Array:
         """Crops ``(N, S, S, 3)`` uint8 as the graph's ``target``, ``(N, 3, S, S)``."""
-        return (_planes(crops) - _channels(self.contract.mean)) / _channels(self.contract.std)
+        return (to_planes(np.stack(crops)) - _channels(self.contract.mean)) / _channels(self.contract.std)
 
     def written(self, faces: Array) -> NDArray[np.uint8]:
         """What the graph gives, ``(N, 3, S, S)``, as pixels ``(N, S, S, 3)``."""
@@ -196,26 +144,24 @@ class ContractSwapper:
 class _Recogniser:
     """A contract's recogniser and converter: crops in, raw embeddings ``(N, 512)`` out."""
 
-    def __init__(self, contract: Contract, device: str, files: dict[str, str]) -> None:
+    def __init__(self, contract: Contract, files: dict[str, str], *, device: str, backend: str) -> None:
         self._own = None
         if contract.recogniser == SHIPPED_RECOGNISER:
             self._own = load_identity_encoder("cpu")
         else:
-            self._network = Network(
-                _needed(contract.recogniser, files), {None: (3, 112, 112)}, (EMBEDDING,), device=device
-            )
+            path = _needed(contract.recogniser, files)
+            self._network = Network(path, {None: (3, 112, 112)}, (EMBEDDING,), device=device, backend=backend)
         self._converter: Network | None = None
         if contract.converter:
-            self._converter = Network(
-                _needed(contract.converter, files), {"input": (EMBEDDING,)}, (EMBEDDING,), device=device
-            )
+            path = _needed(contract.converter, files)
+            self._converter = Network(path, {"input": (EMBEDDING,)}, (EMBEDDING,), device=device, backend=backend)
 
     def embed(self, crops: Sequence[Image], spec: CropSpec) -> Array:
         if self._own is not None:
             read = MOBILEFACENET_CONTRACT.crop
             rows = self._own.embed([recut(crop, spec, read) for crop in crops])
         else:
-            cut = _planes([recut(crop, spec, RECOGNISER_CROP) for crop in crops])
+            cut = to_planes(np.stack([recut(crop, spec, RECOGNISER_CROP) for crop in crops]))
             inputs = (cut * 255 - 127.5) / 127.5
             rows = np.concatenate([self._network(row[None]) for row in inputs])
         if self._converter is None:
@@ -223,17 +169,20 @@ class _Recogniser:
         return np.concatenate([self._converter(row[None]) for row in rows])
 
 
-def load_contract_swapper(contract: Contract, path: Path | None = None, *, device: object = "cpu") -> ContractSwapper:
+def load_contract_swapper(
+    contract: Contract, path: Path | None = None, *, device: object = "cpu", backend: str = "auto"
+) -> ContractSwapper:
     """A swapper by its contract.
 
     Args:
         contract: of the table, or somebody's own.
         path: its file; ``None`` looks where published files are.
         device: ``cpu`` or ``cuda``.
+        backend: ``auto``, ``onnxruntime`` or ``openvino``.
 
     Raises:
         WeightsError: as :class:`ContractSwapper`; what is missing is named together, with the command that brings it.
-        BackendError: ONNX Runtime is missing.
+        BackendError: likewise.
     """
     needed = [contract.name] if path is None else []
     needed += [name for name in (contract.recogniser, contract.converter) if name]
@@ -242,16 +191,14 @@ def load_contract_swapper(contract: Contract, path: Path | None = None, *, devic
         raise WeightsError(f"{contract.title} cannot run here: {' '.join(map(absence, missing))}")
     files: dict[str, str] = {}
     file = _needed(contract.name, files) if path is None else _named(path, files)
-    return ContractSwapper(contract, file, files, device=str(device))
+    return ContractSwapper(contract, file, files, device=str(device), backend=backend)
 
 
 def _needed(name: str, files: dict[str, str]) -> Path:
     """A published file or one of somebody's own, and its digest among ``files``."""
     if name in PUBLISHED:
-        path = find(PUBLISHED[name])
-        if path is None:
-            raise WeightsError(absence(PUBLISHED[name]))
-        files[path.name] = check_pinned(path, PUBLISHED[name])
+        path, sha256 = present_file(PUBLISHED[name])
+        files[path.name] = sha256
         return path
     return _named(Path(name), files)
 
@@ -266,34 +213,5 @@ def _named(path: Path, files: dict[str, str]) -> Path:
     return path
 
 
-def _planes(crops: Sequence[Image]) -> Array:
-    """``(N, S, S, 3)`` uint8 -> ``(N, 3, S, S)`` float32 in [0, 1]."""
-    return np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
-
-
 def _channels(values: tuple[float, ...]) -> Array:
     return np.array(values, np.float32)[:, None, None]
-
-
-def _fits(item: Any, shape: tuple[int, ...], *, open_rank: bool = False) -> bool:
-    """Whether an input or output takes a shape, open sizes included; some graphs leave an output's shape open, or its batch out."""
-    if item.type not in _TYPES:
-        return False
-    found = list(item.shape or ())
-    if open_rank and not found:
-        return True
-    if len(found) == len(shape) and open_rank:
-        found = [1, *found]
-    if len(found) != len(shape) + 1 or (isinstance(found[0], int) and found[0] != 1):
-        return False
-    return all(not isinstance(side, int) or side == wanted for side, wanted in zip(found[1:], shape, strict=True))
-
-
-def _written(items: Any) -> str:
-    return ", ".join(
-        f"{item.name} ({', '.join(str(s) if isinstance(s, int) else '?' for s in item.shape)})" for item in items
-    )
-
-
-def _batched(shape: tuple[int, ...]) -> str:
-    return f"(1, {', '.join(map(str, shape))})"

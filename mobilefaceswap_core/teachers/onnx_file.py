@@ -3,7 +3,6 @@
 Accepted are
 
 * any swapper with a contract: a TOML file beside it, or one that is given (:mod:`.contracts`);
-* any swapper with a contract: a TOML file beside it, or one that is given (:mod:`.contracts`);
 * a file that ``export`` wrote, told by its metadata: baked with its source inside, or dynamic with its ``.npz`` beside it;
 * InsightFace's inswapper, told by its SHA-256; its own recogniser ``w600k_r50.onnx`` must be on disk;
 * somebody's generator: an image ``(1, 3, S, S)`` in RGB [0, 1] and a unit embedding ``(1, 512)`` in, the face
@@ -106,13 +105,19 @@ def holds_source(path: Path) -> bool:
 
 
 def load_onnx_swapper(
-    path: Path, *, device: torch.device | str = "cpu", threads: int | None = None, contract: str | None = None
+    path: Path,
+    *,
+    device: torch.device | str = "cpu",
+    backend: str = "auto",
+    threads: int | None = None,
+    contract: str | None = None,
 ) -> Swapper:
     """The swapper in a file.
 
     Args:
         path: the file.
         device: where a foreign generator runs; exported files run on the CPU.
+        backend: of a file with a contract.
         threads: CPU threads of an exported file.
         contract: see :func:`~.contracts.find_contract`.
 
@@ -124,7 +129,7 @@ def load_onnx_swapper(
     exported = is_export(card.properties)  # says itself how it is run, whatever lies beside it
     stated = find_contract(path, contract) if contract is not None or not exported else None
     if stated is not None:
-        return load_contract_swapper(replace(stated, name=path.stem), path, device=device)
+        return load_contract_swapper(replace(stated, name=path.stem), path, device=device, backend=backend)
     if exported:
         if (kind := card.properties.get("kind")) not in KINDS_WITH_SOURCE:
             raise WeightsError(

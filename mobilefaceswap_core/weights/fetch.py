@@ -72,6 +72,18 @@ def check_pinned(path: Path, item: Published) -> str:
     return sha256
 
 
+def present_file(item: Published) -> tuple[Path, str]:
+    """A file that must be on this machine, and its SHA-256; nothing is fetched.
+
+    Raises:
+        WeightsError: it is not here (the message has the command that brings it), or was replaced since it was fetched.
+    """
+    path = find(item)
+    if path is None:
+        raise WeightsError(absence(item))
+    return path, check_pinned(path, item)
+
+
 def fetch_file(
     item: Published,
     *,

@@ -15,7 +15,9 @@ from typing import Literal
 from ..errors import OptionError
 from ..files.folders import cache_folder, insightface_folder, torch_checkpoints_folder
 
-Kind = Literal["swapper", "recogniser", "converter", "metric", "detector", "checkpoint"]
+Kind = Literal[
+    "swapper", "recogniser", "converter", "occluder", "parser", "enhancer", "metric", "detector", "checkpoint"
+]  # fmt: skip
 Home = Literal["own", "cache", "insightface", "torch"]  # whose folder a fetched file goes to
 
 COMMAND = "python -m mobilefaceswap_core fetch"
@@ -178,6 +180,33 @@ def _hyperswap(letter: str) -> Published:
     return _facefusion(f"hyperswap_1{letter}_256", "models-3.3.0", about, "ResearchRAIL", needs=(_RECOGNISER,))
 
 
+def _lpips(name: str, network: str, file: str, sha256: str) -> Published:
+    """A backbone of torchvision; the first digits of its SHA-256 are part of its name."""
+    about = f"{network}, a backbone that `eval` measures LPIPS with"
+    url = f"https://download.pytorch.org/models/{file}"
+    return Published(name, about, "metric", file, "BSD-3-Clause (torchvision)", (url,), sha256, home="torch")
+
+
+def _gfpgan(version: str) -> Published:
+    about = f"GFPGAN {version}, enhances the swapped face at 512 px"
+    return _facefusion(f"gfpgan_{version}", "models-3.0.0", about, "Apache-2.0", kind="enhancer")
+
+
+def _gpen(side: int) -> Published:
+    about = f"GPEN, enhances the swapped face at {side} px"
+    return _facefusion(f"gpen_bfr_{side}", "models-3.0.0", about, NON_COMMERCIAL, kind="enhancer")
+
+
+def _xseg(number: int, tag: str) -> Published:
+    about = f"XSeg {number}, sees what hides a face"
+    return _facefusion(f"xseg_{number}", tag, about, "GPL-3.0", kind="occluder")
+
+
+def _bisenet(layers: int, tag: str) -> Published:
+    about = f"BiSeNet on ResNet-{layers}, sees the parts of a face and what hides it"
+    return _facefusion(f"bisenet_resnet_{layers}", tag, about, "MIT", kind="parser")
+
+
 _ITEMS = (
     _facefusion(
         "simswap_256", "models-3.0.0", "SimSwap at 256 px", NON_COMMERCIAL, needs=(_RECOGNISER, "crossface_simswap")
@@ -212,16 +241,24 @@ _ITEMS = (
     _converter("simswap"),
     _converter("ghost"),
     _converter("hififace"),
-    Published(
-        name="lpips",
-        about="AlexNet, the backbone that `eval` needs for its column LPIPS",
-        kind="metric",
-        file="alexnet-owt-7be5be79.pth",
-        licence="BSD-3-Clause (torchvision)",
-        urls=("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",),
-        sha256="7be5be79",  # torchvision puts the first digits into the file's name
-        home="torch",
+    _xseg(1, "models-3.1.0"),
+    _xseg(2, "models-3.1.0"),
+    _xseg(3, "models-3.2.0"),
+    _bisenet(18, "models-3.1.0"),
+    _bisenet(34, "models-3.0.0"),
+    _gfpgan("1.2"),
+    _gfpgan("1.3"),
+    _gfpgan("1.4"),
+    _facefusion(
+        "codeformer", "models-3.0.0", "CodeFormer, enhances the swapped face at 512 px", "S-Lab License 1.0 (non-commercial)",
+        kind="enhancer",
     ),
+    _gpen(256),
+    _gpen(512),
+    _gpen(1024),
+    _lpips("lpips", "AlexNet", "alexnet-owt-7be5be79.pth", "7be5be79"),
+    _lpips("lpips_vgg", "VGG-16", "vgg16-397923af.pth", "397923af"),
+    _lpips("lpips_squeeze", "SqueezeNet 1.1", "squeezenet1_1-b8a52dc0.pth", "b8a52dc0"),
     Published(
         name="buffalo_l",
         about="InsightFace's detector and landmarks; becomes the default detector",
