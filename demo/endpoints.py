@@ -33,7 +33,8 @@ from .work.verify import verify
 AUTO = "auto"
 NO_NAMES: list[str] = []  # never changed: Gradio reads it as the documented default
 NOTHING_CHOSEN: Mapping[str, Any] = MappingProxyType({})
-_KINDS: dict[str, Any] = {"parts": list[str], "box": list[float], "number": float | None, "switch": bool}
+_KINDS: dict[str, Any] = {"parts": list[str], "box": list[float], "number": float | None, "switch": bool,
+                          "name": str}  # fmt: skip
 OFFERED = sorted(CHOICES, key=lambda choice: choice.name != "badge")  # the label first: it was there before the others
 
 

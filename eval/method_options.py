@@ -73,6 +73,8 @@ def _value(choice: Choice, text: str) -> Any:
         return {"0": False, "1": True}.get(text, text)
     if choice.kind == "parts":
         return text.split(":")
+    if choice.kind == "name":
+        return text
     numbers = [_number(part) for part in text.split(":")]
     return numbers if choice.kind == "box" else numbers[0] if len(numbers) == 1 else text
 

@@ -11,7 +11,17 @@ from typing import Any, Literal
 
 from .types import REGIONS
 
-Kind = Literal["parts", "box", "number", "switch"]
+Kind = Literal["parts", "box", "number", "switch", "name"]
+
+# Who does a step of the finish: ours, or a published network (`blend/contracts.toml`). Written out, since every command's
+# --help reads them; a test compares them with that table.
+OWN, NONE = "own", "none"
+_BISENETS = ("bisenet_resnet_18", "bisenet_resnet_34")
+OCCLUDERS = (OWN, "xseg_1", "xseg_2", "xseg_3", *_BISENETS)
+PARSERS = (OWN, *_BISENETS)
+ENHANCERS = (
+    NONE, "gfpgan_1.2", "gfpgan_1.3", "gfpgan_1.4", "codeformer", "gpen_bfr_256", "gpen_bfr_512", "gpen_bfr_1024"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +30,7 @@ class Choice:
 
     Attributes:
         name: in Python, in the endpoints and, with dashes, on the command line.
-        kind: ``parts`` of the face by name, four margins of a ``box``, a ``number``, or a ``switch``.
+        kind: ``parts`` of the face by name, four margins of a ``box``, a ``number``, a ``switch``, or a ``name`` of several.
         help: one plain sentence.
         default: what holds when nobody chooses.
         low: smallest number.
@@ -28,6 +38,8 @@ class Choice:
         metavar: how the command line names the value.
         photos: what a number without a default comes to in photos when nobody chooses.
         clips: the same in clips and live pictures.
+        names: of a ``name``, the default first; the others are published networks, which must have been fetched.
+        of: the choice that this one is a detail of; without effect while that is at its default.
     """
 
     name: str
@@ -39,6 +51,8 @@ class Choice:
     metavar: str | None = None
     photos: float | None = None
     clips: float | None = None
+    names: tuple[str, ...] = ()
+    of: str = ""
 
 
 _PARTS = "|".join(REGIONS)
@@ -63,6 +77,23 @@ CHOICES: tuple[Choice, ...] = (
     Choice("feather", "number", "Softness of regions and box, as a fraction of the face's square.", 0.02, 0, 0.49),
     Choice("max_yaw", "number", "Leave faces turned further to a side as they are.", None, 1, 90, "DEGREES"),
     Choice("badge", "switch", "Also draw a small visible label on the result.", False),
+    Choice(
+        "occluder", "name", "Who sees what hides the face: our network, or a fetched one.", OWN, metavar="|".join(OCCLUDERS),
+        names=OCCLUDERS,
+    ),
+    Choice(
+        "parser", "name", "Who sees the parts of the face: our landmarks, or a fetched network.", OWN, metavar="|".join(PARSERS),
+        names=PARSERS,
+    ),
+    Choice(
+        "enhancer", "name", "Fetched network that draws the swapped face anew, sharper; it costs likeness.", NONE,
+        metavar="|".join(ENHANCERS), names=ENHANCERS,
+    ),
+    Choice("enhancement", "number", "How far the enhancer's face shows.", 0.8, 0, 1, of="enhancer"),
+    Choice(
+        "fidelity", "number", "How close CodeFormer stays to the face that it is given; 0 looks best, 1 stays closest.", 0.5, 0, 1,
+        of="enhancer",
+    ),
 )  # fmt: skip
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 from .blend.finish import FinishOptions
 from .blend.limits import MaskLimits
-from .choices import CHOICES, Choice
+from .choices import CHOICES, OWN, Choice
 from .errors import OptionError
 from .marking.mark import MarkOptions
 from .types import REGIONS
+from .weights.fetch import check_here
+from .weights.published import PUBLISHED, find
 
 MIN_FACE_PX = 16.0  # below this a 224 crop is more than ten times enlarged and shows nothing of a face
 
@@ -35,7 +37,7 @@ class SwapOptions(FinishOptions):
     def needs_landmarks(self) -> bool:
         """Whether faces of five points alone must be given 68 first."""
         return (
-            self.limits.needs_landmarks
+            (self.limits.needs_landmarks and self.parser == OWN)
             or self.max_yaw_deg is not None
             or self.lids
             or self.mouth != 0
@@ -48,6 +50,7 @@ def swap_options(chosen: Mapping[str, Any]) -> SwapOptions:
 
     Raises:
         OptionError: an unknown name, or a value of another kind or out of its range.
+        WeightsError: a chosen network is not on this machine; the message has the command that brings it.
     """
     known = {choice.name: choice for choice in CHOICES}
     if unknown := [name for name in chosen if name not in known]:
@@ -56,17 +59,30 @@ def swap_options(chosen: Mapping[str, Any]) -> SwapOptions:
         name: choice.default if chosen.get(name) is None else _checked(choice, chosen[name])
         for name, choice in known.items()
     }
+    for choice in CHOICES:
+        if choice.kind == "name" and values[choice.name] != choice.default:
+            check_here(PUBLISHED[values[choice.name]])
     limits = MaskLimits(values["region"], values["keep"], values["box"], values["feather"])
     return SwapOptions(
         limits=limits,
         lids=values["lids"],
         mouth=values["mouth"],
         occlusion=values["occlusion"],
+        occluder=values["occluder"],
+        parser=values["parser"],
+        enhancer=values["enhancer"],
+        enhancement=values["enhancement"],
+        fidelity=values["fidelity"],
         texture=values["texture"],
         strength=values["strength"],
         max_yaw_deg=values["max_yaw"],
         marks=MarkOptions(badge=values["badge"]),
     )
+
+
+def offered(choice: Choice) -> tuple[str, ...]:
+    """Of the names of a choice those that can be chosen here: the default, and the networks that are on this machine."""
+    return tuple(name for name in choice.names if name == choice.default or find(PUBLISHED[name]) is not None)
 
 
 def _checked(choice: Choice, value: Any) -> Any:
@@ -75,10 +91,15 @@ def _checked(choice: Choice, value: Any) -> Any:
         "box": "four fractions such as 0.1",
         "switch": "true or false",
         "number": f"a number from {choice.low} to {choice.high}",
+        "name": f"one of {', '.join(choice.names)}",
     }[choice.kind]
     refusal = OptionError(f"{choice.name}: got {str(value)[:80]!r}, wanted {wanted}.")
     if choice.kind == "switch":
         if not isinstance(value, bool):
+            raise refusal
+        return value
+    if choice.kind == "name":
+        if value not in choice.names:
             raise refusal
         return value
     if choice.kind == "parts":

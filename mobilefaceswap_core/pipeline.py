@@ -26,6 +26,7 @@ import numpy as np
 from .blend.finish import FaceMemory, Finishing, Setting, Stage, finish, stages
 from .blend.occlusion import OcclusionModel, load_occlusion
 from .blend.paste import paste_back
+from .blend.stage_network import StageNetworks
 from .detect import Detector, load_detector
 from .detect.detector import Lenient, detect_all, face_from_landmarks
 from .errors import NoFaceError, OptionError
@@ -39,6 +40,7 @@ from .models import DEFAULT_MODEL, load_swapper
 from .options import MIN_FACE_PX, SwapOptions
 from .runtime.budget import Budget
 from .runtime.memory import memory_guard
+from .runtime.networks import BACKENDS
 from .runtime.threads import network_threads, use_one_opencv_thread
 from .student.backends import clip_backend
 from .swapper import Swapper
@@ -109,13 +111,24 @@ class SwapResult:
 
 
 class Pipeline:
-    """A swapper and a detector. Holds nothing about any source or target; safe to share between threads."""
+    """A swapper and a detector. Holds nothing about any source or target; safe to share between threads.
 
-    def __init__(self, swapper: Swapper, detector: Detector, *, occlusion: OcclusionModel | None = None) -> None:
+    Args:
+        swapper: draws faces.
+        detector: finds them.
+        occlusion: sees what hides a face; the one that ships, loaded on first use, if not given.
+        backend: what runs the published networks of the finish; see
+            :func:`~mobilefaceswap_core.blend.stage_network.load_stage_network`.
+    """
+
+    def __init__(
+        self, swapper: Swapper, detector: Detector, *, occlusion: OcclusionModel | None = None, backend: str = "auto"
+    ) -> None:
         self.swapper = swapper
         self.detector = detector
         self._lock = threading.Lock()
         self._occlusion = occlusion
+        self.network = StageNetworks(device=self._device(), backend=backend)
 
     @classmethod
     def load(
@@ -139,7 +152,8 @@ class Pipeline:
             backend = clip_backend(device=device) if backend == "auto" and model in ("auto", DEFAULT_MODEL) else backend
             use_one_opencv_thread()
         swapper = load_swapper(model, device=device, backend=backend, threads=threads, contract=contract)
-        return cls(swapper, load_detector(detector, device=device, fast=video))
+        found = load_detector(detector, device=device, fast=video)
+        return cls(swapper, found, backend=backend if backend in BACKENDS else "auto")
 
     def detect(self, image: Image, *, budget: Budget = Budget(), least: float | None = None) -> list[Face]:
         """Faces of an image, left to right, with landmarks where the swapper needs them.
@@ -355,7 +369,7 @@ class Pipeline:
 
     def stages(self, options: SwapOptions, *, moving: bool = False) -> tuple[Stage, ...]:
         """What happens to each swapped crop before it is pasted, in order: the stages of :mod:`~.blend.finish`, then the mark."""
-        setting = Setting(self.swapper.info, options, moving, self.occlusion)
+        setting = Setting(self.swapper.info, options, moving, self.occlusion, self.network)
         mark = marking_stage(setting.info, options.marks, moving=moving)
         return (*stages(setting), *(() if mark is None else (mark,)))
 
@@ -363,9 +377,13 @@ class Pipeline:
         """The network that sees what hides a face; loaded on first use."""
         with self._lock:
             if self._occlusion is None:
-                on_gpu = self.swapper.info.device.startswith(("cuda", "mps"))
-                self._occlusion = load_occlusion(device=self.swapper.info.device.split(" ")[0] if on_gpu else "cpu")
+                self._occlusion = load_occlusion(device=self._device())
             return self._occlusion
+
+    def _device(self) -> str:
+        """Where the networks of the finish run: with the swapper if that is on a GPU."""
+        on_gpu = self.swapper.info.device.startswith(("cuda", "mps"))
+        return self.swapper.info.device.split(" ")[0] if on_gpu else "cpu"
 
     def finish(
         self, target: AlignedFace, crop: SwappedCrop, *, options: SwapOptions, frame: Image | None = None

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from mobilefaceswap_core.choices import CHOICES, Choice
+from mobilefaceswap_core.options import offered
 from mobilefaceswap_core.types import REGIONS
 
 from ..handlers.choices import BOX_SIDES, box_name
@@ -14,11 +15,15 @@ from .context import Context
 
 _STEP = 0.05  # of sliders over fractions; angles go in whole degrees
 _LARGEST_MARGIN = 0.45  # two sides of it still leave a strip of the face
-_SELDOM = ("region", "keep", "box", "feather", "max_yaw")  # shown behind a lid of their own
+_SELDOM = (  # shown behind a lid of their own
+    "region", "keep", "box", "feather", "max_yaw", "occluder", "parser", "enhancer", "enhancement", "fidelity"
+)  # fmt: skip
 
 
 def lay_out(context: Context, name: str, *, moving: bool = False) -> dict[str, Any]:
-    """Add a component for each choice; ``name`` is the tab's.
+    """Add a component for each choice that is one here; ``name`` is the tab's.
+
+    Who does a step of the finish is a choice only where a published network for it was fetched.
 
     Args:
         context: of the page.
@@ -37,6 +42,8 @@ def lay_out(context: Context, name: str, *, moving: bool = False) -> dict[str, A
             shown[choice.name] = _component(context, choice, f"{name}-{choice.name}", moving)
     with gr.Accordion(context.words("choices_seldom"), open=False):
         for choice in (choice for choice in CHOICES if choice.name in _SELDOM):
+            if len(offered(choice)) == 1 or (choice.of and choice.of not in shown):
+                continue
             if choice.kind == "box":
                 shown |= _box(context, choice)
             else:
@@ -66,6 +73,9 @@ def _component(context: Context, choice: Choice, elem_id: str, moving: bool) -> 
         parts = [(context.words(f"part_{part}"), part) for part in REGIONS]
         return gr.CheckboxGroup(parts, label=label, elem_id=elem_id)
     value = choice.default
+    if choice.kind == "name":
+        named = [(context.words(f"name_{each}") if each == value else each, each) for each in offered(choice)]
+        return gr.Dropdown(named, value=value, label=label, elem_id=elem_id)
     if value is None:  # what holds when nobody chooses
         value = choice.clips if moving else choice.photos
         value = choice.high if value is None else value

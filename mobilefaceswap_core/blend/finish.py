@@ -13,18 +13,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..choices import unless_chosen
+from ..choices import ENHANCERS, NONE, OCCLUDERS, OWN, PARSERS, unless_chosen
 from ..errors import OptionError
+from ..faces.geometry import compose, invert
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, Image, Mask, Matrix, SwappedCrop
 from .colour import match_colours
 from .detail import match_detail
+from .enhance import enhance
+from .foreign_masks import ForeignOccluder, ForeignParts
 from .lids import SteadyLids, bring_back_lids, closing
 from .limits import MaskLimits, limit_weight
 from .mask import MaskOptions, refine_mask
 from .mouth import bring_back_mouth, mouth_share
 from .native import enlarge, native_side_px
-from .occlusion import OcclusionModel, SteadyOcclusion, guided, hidden_in, visible_weight
+from .occlusion import Occluder, OcclusionModel, SteadyOcclusion, guided, hidden_in, visible_weight
+from .stage_network import StageNetwork
 from .steady import SteadyShares
 from .texture import add_texture
 
@@ -108,6 +112,11 @@ class FinishOptions:
         mask: how a network's mask becomes a weight.
         limits: where a swap may show besides that.
         occlusion: keep what hides the face: glasses, hands, hair.
+        occluder: who sees that: ``own``, or a published network.
+        parser: who sees the parts of the face: ``own``, or a published network.
+        enhancer: published network that draws the swapped face anew, or ``none``.
+        enhancement: how far what the enhancer drew shows; 1 is whole.
+        fidelity: of an enhancer that takes one; 1 stays closest to the face that it is given.
         texture: strength of the target's skin texture on faces larger than the crop; ``None`` is 1 for stills, 0 for clips.
         strength: how far the swapped face shows at all; 1 is whole.
     """
@@ -119,13 +128,22 @@ class FinishOptions:
     mask: MaskOptions = field(default_factory=MaskOptions)
     limits: MaskLimits = field(default_factory=MaskLimits)
     occlusion: bool = True
+    occluder: str = OWN
+    parser: str = OWN
+    enhancer: str = NONE
+    enhancement: float = 0.8
+    fidelity: float = 0.5
     texture: float | None = None
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, value in (("mouth", self.mouth), ("texture", self.texture), ("strength", self.strength)):
+        for name in ("mouth", "texture", "strength", "enhancement", "fidelity"):
+            value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise OptionError(f"Got a {name} of {value}; wanted 0 to 1.")
+        for name, known in (("occluder", OCCLUDERS), ("parser", PARSERS), ("enhancer", ENHANCERS)):
+            if getattr(self, name) not in known:
+                raise OptionError(f"Got the {name} {getattr(self, name)!r}; wanted one of {', '.join(known)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +155,14 @@ class Setting:
         options: what was chosen.
         moving: the frames are those of a clip or of a live picture, where time is short.
         occlusion: loads the network that sees what hides a face; called when a stage needs it.
+        network: loads a published network by its name; likewise.
     """
 
     info: SwapperInfo
     options: FinishOptions
     moving: bool = False
     occlusion: Callable[[], OcclusionModel] | None = None
+    network: Callable[[str], StageNetwork] | None = None
 
 
 def _colour(setting: Setting) -> Run | None:
@@ -198,12 +218,19 @@ def _limits(setting: Setting) -> Run | None:
     limits = setting.options.limits
     if limits.limits_nothing:
         return None
-    return lambda face: replace(face, weight=limit_weight(face.weight, face.target.landmarks, limits))
+    parser = setting.options.parser
+    network = None if parser == OWN or not limits.needs_landmarks or not setting.network else setting.network(parser)
+
+    def run(face: Finishing) -> Finishing:
+        parts = None if network is None else ForeignParts(network, face.target.image)
+        return replace(face, weight=limit_weight(face.weight, face.target.landmarks, limits, parts=parts))
+
+    return run
 
 
 def _native(setting: Setting) -> Run | None:
     """A face that is larger in the frame than its crop is enlarged here once, so that what follows works at its own size."""
-    if setting.moving:
+    if setting.moving and setting.options.enhancer == NONE:
         return None
 
     def run(face: Finishing) -> Finishing:
@@ -217,9 +244,10 @@ def _native(setting: Setting) -> Run | None:
 
 
 def _occlusion(setting: Setting) -> Run | None:
-    if not setting.options.occlusion or setting.occlusion is None:
+    offered = setting.occlusion if setting.options.occluder == OWN else setting.network
+    if not setting.options.occlusion or offered is None:
         return None
-    model = setting.occlusion()
+    model = _occluder(setting)
 
     def run(face: Finishing) -> Finishing:
         place = face.target.crop_from_frame
@@ -232,6 +260,31 @@ def _occlusion(setting: Setting) -> Run | None:
         if face.native is not None:
             hidden = guided(hidden, face.native)
         return replace(face, weight=face.weight * visible_weight(hidden))
+
+    return run
+
+
+def _occluder(setting: Setting) -> Occluder:
+    """The chosen network, which is offered."""
+    if setting.options.occluder == OWN:
+        assert setting.occlusion is not None
+        return setting.occlusion()
+    assert setting.network is not None
+    return ForeignOccluder(setting.network(setting.options.occluder))
+
+
+def _enhance(setting: Setting) -> Run | None:
+    options = setting.options
+    if options.enhancer == NONE or options.enhancement == 0 or setting.network is None:
+        return None
+    network = setting.network(options.enhancer)
+    how = {"strength": options.enhancement, "fidelity": options.fidelity}
+
+    def run(face: Finishing) -> Finishing:
+        frame, place = face.frame, face.crop_from_frame
+        if frame is None:  # what lies around the crop is not known
+            frame, place = face.target.image, compose(place, invert(face.target.crop_from_frame))
+        return replace(face, pixels=enhance(face.pixels, face.weight, place, frame, setting.info.crop, network, **how))
 
     return run
 
@@ -258,7 +311,7 @@ def _strength(setting: Setting) -> Run | None:
 
 
 # In the order they run. Colour and detail compare the faces under the swapper's own mask, so they come before it is refined;
-# texture shows where the face does, so it comes after everything that takes from the mask. The hidden mark comes last, over
+# an enhancer sees the face as it will be pasted, with what hides it; texture shows where the face does, so it comes after everything that takes from the mask. The hidden mark comes last, over
 # all of these; it is the pipeline that adds it (``marking`` knows how).
 STAGES: tuple[tuple[str, Callable[[Setting], Run | None]], ...] = (
     ("colour", _colour),
@@ -269,6 +322,7 @@ STAGES: tuple[tuple[str, Callable[[Setting], Run | None]], ...] = (
     ("limits", _limits),
     ("native", _native),
     ("occlusion", _occlusion),
+    ("enhance", _enhance),
     ("texture", _texture),
     ("strength", _strength),
 )

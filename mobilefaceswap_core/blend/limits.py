@@ -6,7 +6,7 @@ only take away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -68,29 +68,34 @@ class MaskLimits:
         return not self.needs_landmarks and not any(self.box)
 
 
-def limit_weight(weight: Mask, landmarks: Points | None, limits: MaskLimits) -> Mask:
+def limit_weight(
+    weight: Mask,
+    landmarks: Points | None,
+    limits: MaskLimits,
+    *,
+    parts: Callable[[Region], Mask] | None = None,
+) -> Mask:
     """The minimum of a weight and all limits.
 
     Args:
         weight: ``(S, S)`` float32 in [0, 1].
         landmarks: ``(68, 2)`` in pixels of the crop.
+        parts: gives a part of the face as ``(S, S)``; :func:`region_mask` of the landmarks if not given.
 
     Raises:
-        OptionError: regions were asked for, but the face has no 68 landmarks.
+        OptionError: regions were asked for, but nothing tells where they are: the face has no 68 landmarks.
     """
     if limits.limits_nothing:
         return weight
     side = len(weight)
     allowed = _box(side, limits.box)
     if limits.needs_landmarks:
-        if landmarks is None:
-            raise OptionError(
-                "Face regions were asked for, but this face has no 68 landmarks; choose another detector."
-            )
+        if parts is None:
+            parts = _told_by(landmarks, side)
         if limits.regions:
-            allowed = np.minimum(allowed, _union(limits.regions, landmarks, side))
+            allowed = np.minimum(allowed, _union(limits.regions, parts))
         if limits.keep:
-            allowed = np.minimum(allowed, 1.0 - _union(limits.keep, landmarks, side))
+            allowed = np.minimum(allowed, 1.0 - _union(limits.keep, parts))
     if limits.feather:
         # The outside of the crop counts as forbidden; a lone blur would let the swap reach past its limit by half an
         # edge, so the product keeps the fade inside.
@@ -105,7 +110,7 @@ def region_mask(region: Region, landmarks: Points, size_px: int) -> Mask:
     if region == "skin":
         outline = np.concatenate([landmarks[JAW], landmarks[BROWS], forehead(landmarks)])
         _fill(mask, [outline], hull=True)
-        return np.minimum(mask, 1.0 - _union(("brows", "eyes", "mouth"), landmarks, size_px))
+        return np.minimum(mask, 1.0 - _union(("brows", "eyes", "mouth"), _told_by(landmarks, size_px)))
     if region == "brows":
         for brow in (LEFT_BROW, RIGHT_BROW):
             line = np.round(landmarks[brow]).astype(np.int32)
@@ -119,8 +124,15 @@ def region_mask(region: Region, landmarks: Points, size_px: int) -> Mask:
     return mask
 
 
-def _union(regions: Iterable[Region], landmarks: Points, size_px: int) -> Mask:
-    return np.max([region_mask(region, landmarks, size_px) for region in regions], axis=0)
+def _told_by(landmarks: Points | None, size_px: int) -> Callable[[Region], Mask]:
+    """The parts of a face as its landmarks tell them."""
+    if landmarks is None:
+        raise OptionError("Face regions were asked for, but this face has no 68 landmarks; choose another detector.")
+    return lambda region: region_mask(region, landmarks, size_px)
+
+
+def _union(regions: Iterable[Region], parts: Callable[[Region], Mask]) -> Mask:
+    return np.max([parts(region) for region in regions], axis=0)
 
 
 def _fill(mask: Mask, outlines: list[Points], *, hull: bool, growth_px: float = 0.0) -> None:

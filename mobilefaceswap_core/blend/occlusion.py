@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -139,7 +139,16 @@ def _torch_runner(network: Any, where: Any) -> Runner:
     return run
 
 
-def hidden_in(model: OcclusionModel, target: AlignedFace, spec: CropSpec, *, frame: Image | None = None) -> Mask:
+class Occluder(Protocol):
+    """What :func:`hidden_in` asks: a function of a crop, and how that is cut out (``None``: as the swapper's)."""
+
+    @property
+    def crop(self) -> CropSpec | None: ...
+
+    def __call__(self, target: Image, /) -> Mask: ...
+
+
+def hidden_in(model: Occluder, target: AlignedFace, spec: CropSpec, *, frame: Image | None = None) -> Mask:
     """What hides a face, in the crop of any swapper.
 
     Args:
@@ -153,7 +162,7 @@ def hidden_in(model: OcclusionModel, target: AlignedFace, spec: CropSpec, *, fra
         ``(S, S)`` float32 in [0, 1], at the target's own side.
     """
     own = model.crop
-    if (spec.template, spec.fit) == (own.template, own.fit):
+    if own is None or (spec.template, spec.fit) == (own.template, own.fit):
         return model(target.image)
     side = len(target.image)
     own_from_frame = crop_of_contract(target.crop_from_frame, replace(spec, size_px=side), own)

@@ -15,6 +15,7 @@ _TYPES: dict[str, Any] = {
     "box": tuple[float, float, float, float],
     "number": float,
     "switch": bool,
+    "name": str,
 }
 
 
@@ -48,7 +49,7 @@ def _parameter(choice: Choice) -> inspect.Parameter:
         f"{flag}/--no-{flag[2:]}" if choice.kind == "switch" and choice.default else flag,
         metavar=choice.metavar,
         help=choice.help + (" Repeat for more." if choice.kind == "parts" else ""),
-        show_default=bool(default) and choice.kind == "number",
+        show_default=bool(default) and choice.kind in ("number", "name"),
         min=choice.low if choice.kind == "number" else None,
         max=choice.high if choice.kind == "number" else None,
     )

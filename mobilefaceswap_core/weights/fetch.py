@@ -72,15 +72,25 @@ def check_pinned(path: Path, item: Published) -> str:
     return sha256
 
 
+def check_here(item: Published) -> Path:
+    """Where a file is that must be on this machine; it is not opened.
+
+    Raises:
+        WeightsError: it is not here; the message has the command that brings it.
+    """
+    path = find(item)
+    if path is None:
+        raise WeightsError(absence(item))
+    return path
+
+
 def present_file(item: Published) -> tuple[Path, str]:
     """A file that must be on this machine, and its SHA-256; nothing is fetched.
 
     Raises:
         WeightsError: it is not here (the message has the command that brings it), or was replaced since it was fetched.
     """
-    path = find(item)
-    if path is None:
-        raise WeightsError(absence(item))
+    path = check_here(item)
     return path, check_pinned(path, item)
 
 

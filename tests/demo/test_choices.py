@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from pathlib import Path
 
 import gradio as gr
 import pytest
 
-from demo.endpoints import endpoint, swap_image, swap_video
+from demo.endpoints import OFFERED, endpoint, swap_image, swap_video
 from demo.handlers.choices import BOX_SIDES, box_name, chosen
 from demo.settings import Settings
 from demo.ui import choices
@@ -21,6 +22,9 @@ from mobilefaceswap_core.options import SwapOptions, swap_options
 from mobilefaceswap_core.types import REGIONS
 
 NAMES = {choice.name for choice in CHOICES}
+FETCHED = {
+    choice.name for choice in CHOICES if choice.kind == "name" or choice.of
+}  # choices where a network was fetched
 TEXTS = Path(__file__).parents[2] / "demo" / "texts"
 
 
@@ -30,14 +34,45 @@ def shown(moving: bool) -> dict:
         return choices.lay_out(context, "tab", moving=moving)
 
 
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("MOBILEFACESWAP_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("MOBILEFACESWAP_MODELS", raising=False)
+
+
 @pytest.mark.parametrize("moving", [False, True])
 def test_a_tab_shows_every_choice_and_untouched_it_means_the_defaults(moving: bool) -> None:
     components = shown(moving)
     boxes = {box_name(side) for side in BOX_SIDES}
-    assert set(components) - boxes == NAMES - {"box"} - ({"badge"} if moving else set()) and boxes <= set(components)
+    wanted = NAMES - {"box"} - FETCHED - ({"badge"} if moving else set())
+    assert set(components) - boxes == wanted and boxes <= set(components)
     made = swap_options(chosen({name: component.value for name, component in components.items()}))
     # A slider has no "not chosen": what it shows is what would have been taken.
     assert made == (SwapOptions(texture=0.0, mouth=1.0) if moving else SwapOptions(texture=1.0, mouth=0.0))
+
+
+def test_a_tab_offers_the_networks_that_were_fetched_and_their_details() -> None:
+    from mobilefaceswap_core.weights.published import own_folder
+
+    own_folder().mkdir(parents=True)
+    for name in ("xseg_2", "codeformer"):
+        (own_folder() / f"{name}.onnx").write_bytes(b"")
+    components = shown(moving=False)
+    assert set(components) & FETCHED == {"occluder", "enhancer", "enhancement", "fidelity"}
+    assert components["occluder"].choices == [("name_own", "own"), ("xseg_2", "xseg_2")]
+    assert components["enhancer"].choices == [("name_none", "none"), ("codeformer", "codeformer")]
+    values = {name: component.value for name, component in components.items()}
+    assert swap_options(chosen(values)) == SwapOptions(texture=1.0, mouth=0.0)
+    assert swap_options(chosen(values | {"occluder": "xseg_2"})).occluder == "xseg_2"
+
+
+def test_the_call_by_hand_that_the_guide_shows_has_a_value_for_every_choice_in_order() -> None:
+    guide = (TEXTS.parents[1] / "docs" / "demo.md").read_text(encoding="utf-8")
+    ((_, listed),) = re.findall(r'(\\"auto\\", \\"largest\\"), (.*)\]\}"', guide)
+    values = json.loads("[" + listed.replace('\\"', '"') + "]")
+    usual = [list(choice.default) if isinstance(choice.default, tuple) else choice.default for choice in OFFERED]
+    assert values == usual
 
 
 def test_what_is_set_on_a_tab_reaches_the_options() -> None:
@@ -61,5 +96,6 @@ def test_an_endpoint_takes_and_describes_every_choice(function) -> None:
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_every_choice_and_part_has_a_name_in_every_language(language: str) -> None:
     words = json.loads((TEXTS / f"{language}.json").read_text(encoding="utf-8"))
-    wanted = {f"choice_{name}" for name in NAMES - {"box"}} | {f"choice_{box_name(side)}" for side in BOX_SIDES}
+    wanted = {f"name_{choice.default}" for choice in CHOICES if choice.kind == "name"}
+    wanted |= {f"choice_{name}" for name in NAMES - {"box"}} | {f"choice_{box_name(side)}" for side in BOX_SIDES}
     assert wanted | {f"part_{part}" for part in REGIONS} <= set(words)

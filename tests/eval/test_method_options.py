@@ -47,6 +47,7 @@ def test_choices_become_those_of_the_core() -> None:
         ("student?keep=ears", "keep: got .*names out of"),
         ("student?", "names no choice"),
         ("student?lids", "lids: got ''"),
+        ("student?enhancer=best", "enhancer: got 'best', wanted one of none, gfpgan_1.2"),
     ],
 )
 def test_what_is_no_choice_is_refused_with_what_was_wanted(spec, said) -> None:
@@ -57,7 +58,13 @@ def test_what_is_no_choice_is_refused_with_what_was_wanted(spec, said) -> None:
 def test_every_choice_but_the_badge_can_be_written() -> None:
     for choice in CHOICES:
         if choice.name != "badge":
-            text = {"switch": "0", "number": str(choice.low), "parts": "mouth", "box": "0:0:0:0"}[choice.kind]
+            text = {
+                "switch": "0",
+                "number": str(choice.low),
+                "parts": "mouth",
+                "box": "0:0:0:0",
+                "name": choice.default,
+            }[choice.kind]
             assert split_choices(f"student?{choice.name}={text}")[1]
 
 

@@ -1,7 +1,8 @@
 """Small networks with the inputs, names and initialisers of published swappers, so that contracts can be checked by numbers.
 
 The swapper answers ``target * size``, where ``size`` is the first number of its source: an embedding's first, or an image's first
-value. The recogniser answers block means of its crop, the converter ``2 x + 0.25``.
+value. The recogniser answers block means of its crop, the converter ``2 x + 0.25``. Masks and enhancers say below what they
+answer.
 """
 
 from __future__ import annotations
@@ -102,6 +103,64 @@ def write_published(folder: Path, name: str, *, side: int, source: tuple[int, ..
     for method in ("simswap", "ghost", "hififace"):
         write_converter(folder / f"crossface_{method}.onnx")
     return write_swapper(folder / f"{name}.onnx", side=side, source=source, **options)
+
+
+def write_occluder(path: Path, *, side: int = 256, channels_last: bool = True, name: str = "input") -> Path:
+    """What XSeg reads; a pixel is as visible as its first channel is bright."""
+    shape = ["batch", side, side, 3] if channels_last else ["batch", 3, side, side]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)]
+    nodes = [helper.make_node("Slice", [name, "zero", "one", "axis"], ["output"])]
+    values = (("zero", 0), ("one", 1), ("axis", -1 if channels_last else 1))
+    constants = [numpy_helper.from_array(np.array([value]), each) for each, value in values]
+    out = ["batch", side, side, 1] if channels_last else ["batch", 1, side, side]
+    return _save(path, nodes, inputs, [("output", TensorProto.FLOAT, out)], constants)
+
+
+def write_parser(path: Path, *, side: int = 512, classes: int = 19) -> Path:
+    """What BiSeNet reads, ImageNet's mean and std undone: a pixel is of class k where its red is 10 k; two answers more."""
+    inputs = [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, side, side])]
+    nodes = [
+        helper.make_node("Slice", ["input", "zero", "one", "one"], ["red"]),
+        helper.make_node("Mul", ["red", "std"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "mean"], ["tens"]),
+        helper.make_node("Sub", ["tens", "classes"], ["off"]),
+        helper.make_node("Abs", ["off"], ["far"]),
+        helper.make_node("Neg", ["far"], ["output"]),
+        helper.make_node("Identity", ["output"], ["second"]),
+        helper.make_node("Identity", ["output"], ["third"]),
+    ]
+    constants = [numpy_helper.from_array(np.array([value]), name) for name, value in (("zero", 0), ("one", 1))]
+    numbers = (("std", 0.229 * 25.5), ("mean", 0.485 * 25.5))
+    constants += [numpy_helper.from_array(np.array([value], np.float32), name) for name, value in numbers]
+    constants.append(numpy_helper.from_array(np.arange(classes, dtype=np.float32).reshape(1, classes, 1, 1), "classes"))
+    shape = [1, classes, side, side]
+    return _save(path, nodes, inputs, [(n, TensorProto.FLOAT, shape) for n in ("output", "second", "third")], constants)
+
+
+def write_enhancer(path: Path, *, side: int = 512, fidelity: bool = False, size: int = 1) -> Path:
+    """An enhancer that gives the negative of what it reads, times its ``weight`` if it takes one."""
+    inputs = [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, side, side])]
+    nodes = [helper.make_node("Neg", ["input"], ["negative" if fidelity else "output"])]
+    if fidelity:
+        inputs.append(helper.make_tensor_value_info("weight", TensorProto.DOUBLE, [size]))
+        nodes += [
+            helper.make_node("ReduceMean", ["weight"], ["number"], keepdims=0),
+            helper.make_node("Cast", ["number"], ["factor"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", ["negative", "factor"], ["output"]),
+        ]
+    return _save(path, nodes, inputs, [("output", TensorProto.FLOAT, [1, 3, side, side])], [])
+
+
+def write_stage(folder: Path, name: str) -> Path:
+    """A published mask or enhancer by its name, in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.onnx"
+    if name.startswith("xseg"):
+        return write_occluder(path)
+    if name.startswith("bisenet"):
+        return write_parser(path)
+    side = int(name.rpartition("_")[2]) if name.startswith("gpen") else 512
+    return write_enhancer(path, side=side, fidelity=name == "codeformer")
 
 
 def _save(path: Path, nodes: Any, inputs: Any, outputs: Any, constants: Any) -> Path:

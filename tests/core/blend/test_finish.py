@@ -60,8 +60,11 @@ def test_a_stage_with_nothing_to_do_is_left_out_and_an_option_overrules_the_swap
     assert names(SHARP, replace(PLAIN, match_colours=True), moving=True) == ["colour", "mask"]
     assert names(SOFT, replace(PLAIN, match_detail=False), moving=True) == ["colour", "mask"]
     assert [step.name for step in stages(Setting(SOFT, BOX), only=APPEARANCE)] == ["colour", "detail"]
-    everything = FinishOptions(limits=BOX.limits, mouth=1, strength=0.5)
-    assert names(SOFT, everything, occlusion=lambda: None) == [name for name, _ in STAGES]
+    everything = FinishOptions(limits=BOX.limits, mouth=1, strength=0.5, enhancer="codeformer")
+    offered = {"occlusion": lambda: None, "network": lambda name: None}
+    assert names(SOFT, everything, **offered) == [name for name, _ in STAGES]
+    assert "enhance" not in names(SOFT, replace(everything, enhancement=0), **offered)
+    assert "enhance" not in names(SOFT, replace(everything, enhancer="none"), **offered)
     # A clip has no time for texture, a photo keeps its mouth, and no network is loaded where none is offered.
     assert names(SHARP, FinishOptions(), moving=True) == ["lids", "mouth", "mask"]
 
