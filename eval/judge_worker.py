@@ -50,7 +50,7 @@ class SourceWorker:
 
     def __init__(self, run: Path, root: Path, options: JudgeOptions) -> None:
         self.panel = Panel(open_reader(run, root), options)
-        self._lpips_status = load_lpips(options.lpips_backbone, device=options.device)[1]
+        self._lpips_status = load_lpips(options.lpips_backbone, network=options.lpips, device=options.device)[1]
         self._added = load_metrics(options.metrics)
 
     def cards(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class PairWorker:
         self._panel = Panel(open_reader(run, root), options)
         self._knows_people = knows_people(run)
         self._gallery: Gallery = load_gallery(run, [judge.info for judge in self._panel.judges])
-        lpips = load_lpips(options.lpips_backbone, device=options.device)[0]
+        lpips = load_lpips(options.lpips_backbone, network=options.lpips, device=options.device)[0]
         own = [lpips if metric is LPIPS else metric for metric in METRICS]
         self._metrics = [metric for metric in (*own, *load_metrics(options.metrics)) if metric.measure is not None]
         # By method: what was seen in the pair looked at last, and in the one before.

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
@@ -54,7 +54,8 @@ class RunOptions:
         judges: as :func:`eval.judges.load_judge` reads them.
         detector: of the swapping pipeline.
         judge_detector: of the judges.
-        lpips_backbone: AlexNet file.
+        lpips: backbone of LPIPS: ``alex``, ``vgg`` or ``squeeze``.
+        lpips_backbone: its file.
         fid_features: ``recogniser`` or an ONNX file.
         metrics: metrics of other packages, as :func:`eval.metrics.load_metrics` reads them.
         seed: of pairs and bootstrap.
@@ -84,6 +85,7 @@ class RunOptions:
     judges: Words = DEFAULT_JUDGES
     detector: str = "auto"
     judge_detector: str = "dlib"
+    lpips: Literal["alex", "vgg", "squeeze"] = "alex"
     lpips_backbone: str | None = None
     fid_features: str = "recogniser"
     metrics: Words = ()
@@ -101,7 +103,7 @@ class RunOptions:
 FIXED_ON_RESUME = (
     "dataset", "root", "identities", "pair_file", "pairs", "frames", "consecutive", "aligned", "follow_links", "occluders",
     "low_resolution", "detector", "judge_detector", "judges",
-    "lpips_backbone", "fid_features", "metrics", "seed", "device",
+    "lpips", "lpips_backbone", "fid_features", "metrics", "seed", "device",
     "shard",
 )  # fmt: skip
 

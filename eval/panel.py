@@ -35,7 +35,8 @@ class JudgeOptions:
         judges: names as :func:`eval.judges.load_judge` reads them.
         detector: finds the 68 landmarks that all judges see.
         device: torch device of judges that use torch.
-        lpips_backbone: AlexNet file, or ``None`` to look where torch keeps downloads.
+        lpips: backbone of LPIPS, one of :data:`eval.metrics.lpips.BACKBONES`.
+        lpips_backbone: its file, or ``None`` to look where torch keeps downloads.
         fid_features: ``recogniser`` (the first recogniser's embedding) or an ONNX file with its contract.
         metrics: added ones, as :func:`eval.metrics.load_metrics` reads them.
         threads: of torch and OpenCV.
@@ -44,6 +45,7 @@ class JudgeOptions:
     judges: tuple[str, ...]
     detector: str = "dlib"
     device: str = "cpu"
+    lpips: str = "alex"
     lpips_backbone: Path | None = None
     fid_features: str = "recogniser"
     metrics: tuple[str, ...] = ()

@@ -187,6 +187,7 @@ def judge_stage(run: Path, options: RunOptions, progress: Progress | None = None
         judges=options.judges,
         detector=options.judge_detector,
         device=options.device,
+        lpips=options.lpips,
         lpips_backbone=Path(options.lpips_backbone) if options.lpips_backbone else None,
         fid_features=options.fid_features,
         metrics=options.metrics,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -23,6 +23,7 @@ from mobilefaceswap_core.errors import OptionError
 from .clips import OVER_CLIPS, add_clip_values, clip_notes, clip_numbers, count_clips, opening_columns, opening_values
 from .estimates import Estimate, estimate
 from .features import FACES, REAL, WHOLE, feature_file, read_features
+from .judges import JudgeInfo
 from .metrics import METRICS, MetricSpec
 from .metrics.frechet import FRECHET, FRECHET_FACES, frechet_distance, small_sample_warning
 from .metrics.id_retrieval import chance_top_k
@@ -52,7 +53,7 @@ class Column:
         key: ``metric`` or ``metric@judge``.
         spec: the metric.
         judge: the judge's name, or empty.
-        trained: whether that judge was used in training.
+        trained: whether that judge was used in training, or gives a method of the run its identity.
         selected: whether weights were chosen by that judge on this data set.
     """
 
@@ -173,6 +174,12 @@ def _pairs_of(run: Path) -> int:
     return found
 
 
+def flattered(judge: dict[str, Any], cards: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Methods, by the names of their rows, that take their identity from a judge of ``judges.json``."""
+    info = JudgeInfo(**judge)
+    return [name for name, card in cards.items() if info.flatters(card["details"])]
+
+
 def columns_of(
     judges: dict[str, Any],
     *,
@@ -181,6 +188,7 @@ def columns_of(
     occluders: bool = False,
     people: bool = True,
     dataset: str = "",
+    cards: Mapping[str, dict[str, Any]] | None = None,
 ) -> tuple[Column, ...]:
     """The columns that these judges give.
 
@@ -191,6 +199,7 @@ def columns_of(
         occluders: whether targets were drawn on.
         people: whether the pair list says who is who.
         dataset: its name; a judge by which weights were chosen on it is marked.
+        cards: of the run's methods; a judge that gives one of them its identity is marked.
     """
     columns = []
     for spec in (*(metric.spec for metric in METRICS), *(MetricSpec(**card) for card in judges.get("metrics", ()))):
@@ -206,7 +215,8 @@ def columns_of(
         for info in judges["judges"]:
             if info["kind"] == spec.judge_kind:
                 name, selected = info["name"], dataset in info.get("selected_on", {})
-                columns.append(Column(f"{spec.key}@{name}", spec, name, info["used_in_training"], selected))
+                trained = info["used_in_training"] or bool(flattered(info, cards or {}))
+                columns.append(Column(f"{spec.key}@{name}", spec, name, trained, selected))
     return tuple(columns)
 
 
@@ -224,6 +234,7 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
         occluders=meta["options"].get("occluders") is not None,
         people=meta["people"] != "photos",
         dataset=meta["dataset"],
+        cards=cards,
     )
     frame = load_pairs(run, columns, names, limit)
     names = [n for n in names if n in frame.index.get_level_values(0)]
@@ -245,6 +256,11 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
     table = pd.DataFrame(cells).set_index(["method", "key"])
     compared = [name for name in names if not cards[name]["reference"]]
     notes = _notes(run, table, judges, gallery, columns, frame, meta["people"]) + clip_notes(frame, clips, moving)
+    for judge in judges["judges"]:
+        if takers := flattered(judge, cards):
+            notes.append(
+                f"† {', '.join(takers)}: what is swapped in is what {judge['name']} measures; it flatters them."
+            )
     meta = {**meta, "judges": judges, "gallery": gallery, "notes": notes}
     return Summary(
         columns=columns,

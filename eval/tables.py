@@ -16,7 +16,7 @@ from .method_options import unusual_choices
 from .metrics.failures import FAILED
 from .rendering import render
 from .run_files import read_json
-from .summary import Column, Summary
+from .summary import Column, Summary, flattered
 
 QUOTED_FILE = Path(__file__).with_name("quoted.json")
 _ABSENT = "n/a"
@@ -196,7 +196,7 @@ def footer(summary: Summary) -> list[str]:
         files = ", ".join(f"{k} {v[:12]}" for k, v in judge["files"].items())
         licence = f"; licence {judge['licence']}" if judge["licence"] else ""
         lines.append(
-            f"[{judge['name']}] {judge['title']}, version {judge['version']}, {_part_in_training(judge, meta['dataset'])}{licence}"
+            f"[{judge['name']}] {judge['title']}, version {judge['version']}, {_part_in_training(judge, summary)}{licence}"
             + (f"; {files}." if files else ".")
         )
     for name, card in summary.methods.items():
@@ -225,10 +225,13 @@ def footer(summary: Summary) -> list[str]:
     return [*lines, *summary.meta["notes"], f"Made with {versions}."]
 
 
-def _part_in_training(judge: dict[str, Any], dataset: str) -> str:
+def _part_in_training(judge: dict[str, Any], summary: Summary) -> str:
     """Whether a judge had a part in making the methods: in training, in choosing weights on this data set or others, or none."""
+    dataset = summary.meta["dataset"]
     if judge["used_in_training"]:
         return "used in training"
+    if takers := flattered(judge, summary.methods):
+        return f"gives {', '.join(takers)} their identity"
     chosen = judge.get("selected_on", {})
     if dataset in chosen:
         return f"not used in training, but for selection on this data set: {chosen[dataset]}"

@@ -27,6 +27,12 @@ def _insightface(argument: str, device: str) -> Judge:
     return insightface_recogniser(argument)
 
 
+def _arcface(argument: str, device: str) -> Judge:
+    from .recognisers import published_recogniser
+
+    return published_recogniser("arcface_w600k_r50")
+
+
 def _onnx(argument: str, device: str) -> Judge:
     from .recognisers import OnnxRecogniser
 
@@ -90,6 +96,7 @@ def _mediapipe(argument: str, device: str) -> Judge:
 JUDGES: dict[str, Callable[[str, str], Judge]] = {
     "dlib": _dlib,
     "insightface": _insightface,
+    "arcface_w600k_r50": _arcface,
     "onnx": _onnx,
     "mobilefacenet": _mobilefacenet,
     "pnp": _pnp,

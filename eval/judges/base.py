@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ class JudgeInfo:
         used_in_training: whether a method of this project was trained against it; such a judge flatters and is marked.
         selected_on: data sets on which weights of this project were chosen by it, each with what was chosen; on those it
             flatters them a little, and is marked too.
+        identity_of: models that swap in the identity which it measures; it flatters those, and is marked beside them.
         licence: of its weights.
         source: paper or package.
     """
@@ -46,8 +48,18 @@ class JudgeInfo:
     files: dict[str, str] = field(default_factory=dict)
     used_in_training: bool = False
     selected_on: dict[str, str] = field(default_factory=dict)
+    identity_of: list[str] = field(default_factory=list)
     licence: str = ""
     source: str = ""
+
+    def flatters(self, card: Mapping[str, Any]) -> bool:
+        """Whether a method takes its identity from this judge: by its model, or by a file that both have.
+
+        Args:
+            card: details of the method's card.
+        """
+        shared = set(self.files.values()) & set((card.get("weights_sha256") or {}).values())
+        return card.get("model") in self.identity_of or bool(shared)
 
 
 @runtime_checkable

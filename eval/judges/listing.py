@@ -32,6 +32,8 @@ def _row(name: str, device: str) -> dict[str, str]:
     except (BackendError, OptionError, WeightsError) as error:
         return dict.fromkeys(COLUMNS, "") | {"judge": name, "here": f"no: {error}"}
     part = "trained with" if info.used_in_training else "weights chosen by it" if info.selected_on else "none"
+    if info.identity_of:
+        part = f"gives the identity of {', '.join(info.identity_of)}"
     here = "default" if name in DEFAULT_JUDGES else "yes"
     return {
         "judge": name, "measures": info.kind, "title": info.title, "licence": info.licence or "not stated",

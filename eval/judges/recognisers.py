@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from mobilefaceswap_core.errors import BackendError, OptionError
 from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.files.digest import file_sha256
+from mobilefaceswap_core.files.folders import insightface_folder
 from mobilefaceswap_core.types import CropSpec, Face, Image
+from mobilefaceswap_core.weights.published import COMMAND, PUBLISHED
 
 from .base import SELECTED_ON, JudgeInfo, require_landmarks
 from .onnx_file import OnnxContract, OnnxNetwork
@@ -75,7 +78,9 @@ class DlibRecogniser:
 class OnnxRecogniser:
     """Any recogniser in an ONNX file that reads a 112-template similarity crop (ArcFace, CosFace, AdaFace, ...)."""
 
-    def __init__(self, argument: str, *, name: str = "", title: str = "") -> None:
+    def __init__(
+        self, argument: str, *, name: str = "", title: str = "", licence: str = "", identity_of: Sequence[str] = ()
+    ) -> None:
         self._network = OnnxNetwork(argument, OnnxContract())
         file = self._network.name
         self._crop = CropSpec(self._network.size_px)
@@ -86,7 +91,8 @@ class OnnxRecogniser:
             version="ONNX file",
             files={file: self._network.sha256},
             used_in_training=self._network.contract.trained,
-            licence=self._network.licence or "as stated by its author",
+            identity_of=list(identity_of),
+            licence=licence or self._network.licence or "as stated by its author",
             source="file on disk",
         )
 
@@ -99,6 +105,22 @@ class OnnxRecogniser:
         return unit(self._network(align_face(image, face, self._crop).image)[0])
 
 
+def published_recogniser(name: str) -> OnnxRecogniser:
+    """A published recogniser from where it was fetched to. Most published swappers are given its embedding.
+
+    Raises:
+        WeightsError: it is not on this machine, or was replaced since it was fetched; nothing is downloaded.
+    """
+    from mobilefaceswap_core.teachers.contracts import contracts
+    from mobilefaceswap_core.weights.fetch import present_file
+
+    item = PUBLISHED[name]
+    path, _ = present_file(item)
+    takers = [model for model, contract in contracts().items() if contract.recogniser == name]
+    # The contract is the default of OnnxRecogniser: RGB, (x - 127.5) / 127.5, the crop of ArcFace's template.
+    return OnnxRecogniser(str(path), name=name, title=item.about, licence=item.licence, identity_of=takers)
+
+
 def insightface_recogniser(argument: str) -> OnnxRecogniser:
     """The recogniser of an insightface pack on disk: a pack's name or folder, or one of its files.
 
@@ -107,12 +129,12 @@ def insightface_recogniser(argument: str) -> OnnxRecogniser:
     """
     place = Path(argument or "buffalo_l").expanduser()
     if not place.exists():
-        place = Path("~/.insightface/models").expanduser() / (argument or "buffalo_l")
+        place = insightface_folder() / "models" / (argument or "buffalo_l")
     files = [place] if place.is_file() else sorted(place.glob("*w600k*.onnx")) + sorted(place.glob("*glint*.onnx"))
     if not files:
         raise BackendError(
-            f"No insightface recogniser at {place}; download a pack with insightface itself, or give the ONNX file: "
-            "insightface:/path/w600k_r50.onnx."
+            f"No insightface recogniser at {place}. Run `{COMMAND} buffalo_l`, get another pack with insightface itself, or "
+            "give the ONNX file: insightface:/path/w600k_r50.onnx."
         )
     # Source: insightface model_zoo/arcface_onnx.py: RGB, (x - 127.5) / 127.5 for its own packs.
     return OnnxRecogniser(str(files[0]), name="insightface", title=f"insightface {files[0].name}")

@@ -1,7 +1,7 @@
 """LPIPS: learned perceptual distance of the swapped image and the target, by the ``lpips`` package.
 
-The package ships its linear heads but not its AlexNet backbone, which torchvision downloads. Where the backbone cannot be
-had the column says so; ``python -m mobilefaceswap_core fetch lpips`` brings it.
+The package ships its linear heads but not the backbones below them, which torchvision downloads: AlexNet, VGG or SqueezeNet.
+Where the chosen one cannot be had the column says so; ``python -m mobilefaceswap_core fetch lpips`` brings it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from mobilefaceswap_core.errors import BackendError, WeightsError
+from mobilefaceswap_core.errors import BackendError, OptionError, WeightsError
 from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import Image
-from mobilefaceswap_core.weights.published import COMMAND, PUBLISHED, find
+from mobilefaceswap_core.weights.published import COMMAND, PUBLISHED, Published, find
 
 from .base import PIXELS, Metric, MetricSpec, check_image_pair
 
@@ -29,7 +29,8 @@ LPIPS = Metric(
         label="LPIPS",
         higher_is_better=False,
         worst=1.0,
-        definition="LPIPS v0.1 with AlexNet between swapped image and target, whole frame. Failed swap: 1.",
+        definition="LPIPS v0.1 between swapped image and target, whole frame, with AlexNet unless VGG or SqueezeNet was chosen. "
+        "Failed swap: 1.",
         source="Zhang et al. 2018 (package lpips)",
         decimals=3,
         headline=False,
@@ -37,26 +38,45 @@ LPIPS = Metric(
     None,  # see load_lpips
     needs=PIXELS,
 )
-BACKBONE_NAME = PUBLISHED["lpips"].file
-# AlexNet pools three times with window 3 and stride 2 after an 11 px convolution of stride 4; smaller images vanish.
+# By the names of package lpips: what to fetch, and what people call it.
+BACKBONES = {"alex": ("lpips", "AlexNet"), "vgg": ("lpips_vgg", "VGG"), "squeeze": ("lpips_squeeze", "SqueezeNet")}
+# AlexNet pools three times with window 3 and stride 2 after an 11 px convolution of stride 4; smaller images vanish. The
+# others see a little less, and answer for the same images.
 _SMALLEST = 64
 
 
-def find_backbone(path: Path | None = None) -> Path:
+def _entry(network: str) -> Published:
+    """What is published of a backbone.
+
+    Raises:
+        OptionError: unknown.
+    """
+    if network not in BACKBONES:
+        raise OptionError(f"--lpips {network}: wanted one of {', '.join(BACKBONES)}.")
+    return PUBLISHED[BACKBONES[network][0]]
+
+
+def find_backbone(path: Path | None = None, *, network: str = "alex") -> Path:
     """The backbone file: as given, or where `fetch` puts it and torch keeps its downloads.
+
+    Args:
+        path: a file of one's own.
+        network: one of :data:`BACKBONES`.
 
     Raises:
         BackendError: when it is nowhere; the message says what the table's column then says.
+        OptionError: an unknown network.
     """
+    item = _entry(network)
     if path is not None:
         if not path.is_file():
-            raise BackendError(f"--lpips-backbone {path}: no such file; wanted {BACKBONE_NAME}.")
+            raise BackendError(f"--lpips-backbone {path}: no such file; wanted {item.file}.")
         return path
-    found = find(PUBLISHED["lpips"])
+    found = find(item)
     if found is not None:
         return found
     raise BackendError(
-        f"LPIPS backbone not found: run `{COMMAND} lpips`, or pass {BACKBONE_NAME} as --lpips-backbone FILE."
+        f"LPIPS backbone not found: run `{COMMAND} {item.name}`, or pass {item.file} as --lpips-backbone FILE."
     )
 
 
@@ -112,7 +132,8 @@ class LpipsMeter:
     """The network, loaded once.
 
     Args:
-        backbone: file with torchvision's AlexNet weights; see :func:`find_backbone`.
+        backbone: file with torchvision's weights of the network; see :func:`find_backbone`.
+        network: one of :data:`BACKBONES`.
         device: torch device.
 
     Attributes:
@@ -120,14 +141,14 @@ class LpipsMeter:
         official: whether the file is the one torchvision publishes, by its hash.
     """
 
-    def __init__(self, backbone: Path, *, device: str = "cpu") -> None:
-        package = import_lpips()
+    def __init__(self, backbone: Path, *, network: str = "alex", device: str = "cpu") -> None:
+        package, item = import_lpips(), _entry(network)
         self.backbone_sha256 = file_sha256(backbone)
-        self.official = self.backbone_sha256.startswith(PUBLISHED["lpips"].sha256)
-        state = _read_state(backbone)
+        self.official = self.backbone_sha256.startswith(item.sha256)
+        state = _read_state(backbone, item.file)
         with torch.random.fork_rng():
-            model = package.LPIPS(net="alex", pnet_rand=True, verbose=False)
-        _load_backbone(model.net, state, backbone.name)
+            model = package.LPIPS(net=network, pnet_rand=True, verbose=False)
+        _load_backbone(model.net, state, backbone.name, BACKBONES[network][1])
         self._model = model.eval().to(device)
         self._device = device
 
@@ -144,23 +165,23 @@ class LpipsMeter:
         return plane.to(self._device).float() / 127.5 - 1.0
 
 
-def _read_state(path: Path) -> dict[str, torch.Tensor]:
+def _read_state(path: Path, wanted: str) -> dict[str, torch.Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is no checkpoint
-        raise WeightsError(f"{path.name}: not a torch checkpoint ({error}); wanted {BACKBONE_NAME}.") from error
+        raise WeightsError(f"{path.name}: not a torch checkpoint ({error}); wanted {wanted}.") from error
     if not isinstance(state, dict):
-        raise WeightsError(f"{path.name}: holds a {type(state).__name__}, wanted AlexNet's state dict.")
+        raise WeightsError(f"{path.name}: holds a {type(state).__name__}, wanted the state dict of {wanted}.")
     return state
 
 
-def _load_backbone(net: torch.nn.Module, state: dict[str, torch.Tensor], name: str) -> None:
+def _load_backbone(net: torch.nn.Module, state: dict[str, torch.Tensor], name: str, title: str) -> None:
     """Copy ``features.N.*`` into lpips' slices, which keep torchvision's numbering; strict both ways."""
     own = dict(net.named_parameters())
     wanted = {key: "features." + key.split(".", 1)[1] for key in own}
     missing = [v for v in wanted.values() if v not in state]
     if missing:
-        raise WeightsError(f"{name}: lacks {missing[0]} and {len(missing) - 1} more; wanted torchvision's AlexNet.")
+        raise WeightsError(f"{name}: lacks {missing[0]} and {len(missing) - 1} more; wanted torchvision's {title}.")
     with torch.no_grad():
         for key, parameter in own.items():
             tensor = state[wanted[key]]
@@ -169,12 +190,18 @@ def _load_backbone(net: torch.nn.Module, state: dict[str, torch.Tensor], name: s
             parameter.copy_(tensor)
 
 
-def load_lpips(backbone: Path | None, *, device: str = "cpu") -> tuple[Metric, str]:
-    """The metric, without a measure where the network cannot be had, and the sentence that tables show about it."""
+def load_lpips(backbone: Path | None, *, network: str = "alex", device: str = "cpu") -> tuple[Metric, str]:
+    """The metric, without a measure where the network cannot be had, and the sentence that tables show about it.
+
+    Raises:
+        OptionError: an unknown network.
+        WeightsError: the file is no such network.
+    """
     try:
-        meter = LpipsMeter(find_backbone(backbone), device=device)
+        meter = LpipsMeter(find_backbone(backbone, network=network), network=network, device=device)
     except BackendError as error:
         return LPIPS, str(error)
-    origin = "torchvision's AlexNet" if meter.official else "a backbone that is NOT torchvision's AlexNet"
+    title = BACKBONES[network][1]
+    origin = f"torchvision's {title}" if meter.official else f"a backbone that is NOT torchvision's {title}"
     measured = replace(LPIPS, measure=lambda sample: meter(sample.swapped, sample.target))
     return measured, f"measured with {origin} (SHA-256 {meter.backbone_sha256[:12]})"

@@ -206,6 +206,36 @@ def test_an_onnx_recogniser_gives_unit_embeddings_and_its_hash(tmp_path, portrai
     assert not np.allclose(vector, mirrored_order)
 
 
+def test_the_recogniser_that_swappers_take_their_identity_from_judges_by_name_once_fetched(
+    tmp_path, monkeypatch, portrait
+):
+    from eval.judges.listing import list_judges
+    from mobilefaceswap_core.faces.geometry import align_face
+    from mobilefaceswap_core.types import CropSpec
+    from tests.fakes.foreign import BLOCK, write_recogniser
+
+    for name in ("HOME", "MOBILEFACESWAP_HOME", "INSIGHTFACE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    monkeypatch.setenv("MOBILEFACESWAP_MODELS", str(tmp_path))
+    with pytest.raises(WeightsError, match="Run `python -m mobilefaceswap_core fetch arcface_w600k_r50`"):
+        load_judge("arcface_w600k_r50")
+    with pytest.raises(BackendError, match=r"at .*insightface_home/models/buffalo_l. Run `.* fetch buffalo_l`"):
+        load_judge("insightface")
+    write_recogniser(tmp_path / "arcface_w600k_r50.onnx")
+    judge = load_judge("arcface_w600k_r50")
+    assert {"simswap_256", "inswapper_128", "ghost_1_256"} <= set(judge.info.identity_of)
+    assert "uniface_256" not in judge.info.identity_of and judge.info.licence == "non-commercial"
+    crop = (align_face(*portrait, CropSpec(112)).image.astype(float) - 127.5) / 127.5
+    means = crop.reshape(16, BLOCK, 16, BLOCK, 3).mean((1, 3)).transpose(2, 0, 1).ravel()[:512]
+    assert np.allclose(judge.measure(*portrait), means / np.linalg.norm(means), atol=1e-5)
+    assert judge.info.flatters({"model": "simswap_256"}) and not judge.info.flatters({"model": "student"})
+    sha256 = judge.info.files["arcface_w600k_r50.onnx"]
+    assert judge.info.flatters({"model": "mine", "weights_sha256": {"w600k_r50.onnx": sha256}})
+    monkeypatch.setattr("eval.judges.listing.JUDGES", {"arcface_w600k_r50": None})
+    (row,) = list_judges().to_dict("records")[:1]
+    assert row["part in training"].startswith("gives the identity of simswap_256, ") and row["here"] == "yes"
+
+
 def test_hopenet_bins_and_plain_angles_are_both_read(tmp_path, portrait):
     pooled_network(tmp_path / "bins.onnx", [66, 66, 66])
     pooled_network(tmp_path / "angles.onnx", [3])

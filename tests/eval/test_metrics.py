@@ -300,6 +300,43 @@ def test_lpips_runs_the_package_with_a_backbone_from_disk(tmp_path):
         LpipsMeter(tmp_path / "other.pth")
 
 
+def test_lpips_takes_squeezenet_and_vgg_by_the_names_that_fetch_knows(tmp_path, monkeypatch):
+    import torch
+
+    from eval.metrics.lpips import BACKBONES, LpipsMeter, _load_backbone, find_backbone, import_lpips, load_lpips
+    from mobilefaceswap_core.weights.published import PUBLISHED
+
+    package = import_lpips()
+    import torchvision
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert BACKBONES.keys() == {"alex", "vgg", "squeeze"}
+    for network, (name, _) in BACKBONES.items():
+        with pytest.raises(
+            BackendError, match=f"run `python -m mobilefaceswap_core fetch {name}`, or pass {PUBLISHED[name].file}"
+        ):
+            find_backbone(network=network)
+    with pytest.raises(OptionError, match="--lpips dense: wanted one of alex, vgg, squeeze"):
+        load_lpips(None, network="dense")
+    found = tmp_path / "hub" / "checkpoints" / PUBLISHED["lpips_squeeze"].file
+    found.parent.mkdir(parents=True)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), found)
+    metric, said = load_lpips(None, network="squeeze")
+    assert metric.measure is not None and "a backbone that is NOT torchvision's SqueezeNet" in said
+    meter = LpipsMeter(find_backbone(network="squeeze"), network="squeeze")
+    a = RANDOM.integers(0, 256, (80, 80, 3), dtype=np.uint8)
+    assert meter(a, a) == 0 and meter(a, 255 - a) > 0
+    with pytest.raises(WeightsError, match="wanted torchvision's AlexNet"):
+        LpipsMeter(found)
+    # VGG holds half a gigabyte: its names and shapes alone say that torchvision's file fits.
+    with torch.device("meta"):
+        ours, theirs = package.pn.vgg16(pretrained=False), torchvision.models.vgg16(weights=None)
+        _load_backbone(ours, theirs.state_dict(), "vgg", "VGG")
+
+
 def drawn_face(side: int = 200) -> tuple[np.ndarray, np.ndarray]:
     """A plain picture in the colour of skin, and where a face would lie in it."""
     from mobilefaceswap_core.faces.head_pose import MEAN_68

@@ -259,6 +259,30 @@ def test_a_figure_for_papers_has_a_row_for_each_pair(runs, tmp_path) -> None:
             CliRunner().invoke(app, ["figure", str(runs / "first"), "--pairs", words], catch_exceptions=False)
 
 
+def test_a_judge_that_gives_a_method_its_identity_is_marked_and_says_whose(tmp_path) -> None:
+    from eval.tables import footer
+
+    run = made_run(tmp_path / "run", {name: {POSE: np.ones(24)} for name in ("a", "b")})
+    judges = json.loads((run / "judges.json").read_text())
+    judges["judges"][0] |= {"identity_of": ["simswap_256"], "files": {"recogniser.onnx": "1" * 64}}
+    (run / "judges.json").write_text(json.dumps(judges))
+    name = judges["judges"][0]["name"]
+
+    def heads_and_foot(**details):
+        path = run / "methods" / "b.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"details": details}))
+        summary = summary_of(run)
+        return {c.marked_judge for c in summary.columns if c.judge == name}, footer(summary)
+
+    heads, lines = heads_and_foot(model="student")
+    assert heads == {f"[{name}]"} and not any("flatters" in line for line in lines)
+    for details in ({"model": "simswap_256"}, {"model": "mine", "weights_sha256": {"r.onnx": "1" * 64}}):
+        heads, lines = heads_and_foot(**details)
+        assert heads == {f"[{name}†]"}
+        assert any(line.startswith(f"[{name}]") and "gives b their identity" in line for line in lines)
+        assert any(line.startswith(f"† b: what is swapped in is what {name} measures") for line in lines)
+
+
 def test_a_judge_that_chose_weights_is_marked_on_those_data_sets_and_named_on_others(runs, tmp_path) -> None:
     from eval.tables import footer
 
