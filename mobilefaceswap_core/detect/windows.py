@@ -12,6 +12,7 @@ from .ultraface import HEIGHT, WIDTH
 
 SEARCH_PX = 2560  # longest side that is searched: eight network widths
 _WINDOW = 0.58  # window over picture, per level: two windows side by side share 16 % of the picture
+_NEXT_WINDOW = 0.55  # of a level's windows, by side, over those of the level before
 _SMALLEST_WINDOW_PX = 480  # below, a window shows the network an enlargement
 _LONG = 2.5  # sides in this ratio make a picture a long one; the widest films have 2.4
 _THINNEST_PX = 12  # a strip that is thinner holds no face that the network could see
@@ -85,7 +86,7 @@ def _pictures(width: int, height: int, levels: int) -> Iterator[tuple[int, int, 
 def _levels(width: int, height: int, levels: int) -> Iterator[tuple[int, int, int]]:
     """Of each level, windows side by side, and their width and height."""
     for level in range(1, levels + 1):
-        share = _WINDOW * 0.55 ** (level - 1)
+        share = _WINDOW * _NEXT_WINDOW ** (level - 1)
         if share * max(width, height) < _SMALLEST_WINDOW_PX:
             return
         yield 2**level, max(1, round(width * share)), max(1, round(height * share))

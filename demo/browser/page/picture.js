@@ -65,14 +65,14 @@ export function cut(picture, [left, top, right, bottom]) {
  * @param {Kind} picture
  * @param {number} width
  * @param {number} height
+ * @param {boolean} [isLinear] also where it shrinks: two neighbours a pixel, however many it stands for
  * @returns {Kind} the picture itself where it has that size already
  */
-export function resize(picture, width, height) {
+export function resize(picture, width, height, isLinear = width >= picture.width && height >= picture.height) {
   if (width === picture.width && height === picture.height) return picture;
   const channels = isPicture(picture) ? 4 : 1;
-  const shrinks = width < picture.width || height < picture.height;
-  const across = shrinks ? areaTaps(picture.width, width) : linearTaps(picture.width, width);
-  const down = shrinks ? areaTaps(picture.height, height) : linearTaps(picture.height, height);
+  const taps = isLinear ? linearTaps : areaTaps;
+  const [across, down] = [taps(picture.width, width), taps(picture.height, height)];
   const { data } = picture;
   const length = picture.width * channels;
   const result = emptyLike(picture, width, height);
@@ -122,7 +122,7 @@ function areaTaps(size, wanted) {
   return { first, count, weights, most };
 }
 
-/** The same for a picture that grows. @param {number} size @param {number} wanted */
+/** The same between two neighbours. @param {number} size @param {number} wanted */
 function linearTaps(size, wanted) {
   const most = Math.min(size, 2);
   const [first, count] = [new Int32Array(wanted), new Int32Array(wanted).fill(most)];
@@ -344,6 +344,12 @@ export function grey({ width, height, data }) {
 /** Luminance of the pixel whose red stands at `i`, in whole levels. @param {Uint8ClampedArray} data @param {number} i */
 export function lumaAt(data, i) {
   return (9798 * data[i] + 19235 * data[i + 1] + 3735 * data[i + 2] + 16384) >> 15;
+}
+
+/** To the nearest whole number, halves to the even one, as Python and numpy round. @param {number} value */
+export function roundedEven(value) {
+  const below = Math.floor(value);
+  return value - below === 0.5 ? below + Math.abs(below % 2) : Math.round(value);
 }
 
 /** @param {number} value @param {number} low @param {number} high */
