@@ -80,7 +80,17 @@ def _detection() -> dict[str, dict[str, Value]]:
     """What the detector and the landmark network know."""
     return {
         "LANDMARK_NETWORK": _named(
-            landmarks, "SIZE_PX", "SIDES", "TOP", "BOTTOM", "_BOX_GROWTH", "_TURNS", "_FADE", "_GREY", "_CUT", "NO_DOUBT"
+            landmarks,
+            "SIZE_PX",
+            "SIDES",
+            "TOP",
+            "BOTTOM",
+            "_BOX_GROWTH",
+            "_TURNS",
+            "_FADE",
+            "_GREY",
+            "_CUT",
+            "NO_DOUBT",
         ),
         "ULTRAFACE": {
             **_named(ultraface, "WIDTH", "HEIGHT", "MEAN", "STD", "SCORES", "OFFSETS"),
@@ -101,7 +111,9 @@ def _detection() -> dict[str, dict[str, Value]]:
         ),
         "LITE": {
             **_named(detector, "CONFIRMED"),
-            **_named(lite, "_OVERLAP", "_INSIDE", "_LEVELS", "_QUARTER_TURNS", "_CANDIDATE", "_FAINT", "_CLEAR", "_SURE"),
+            **_named(
+                lite, "_OVERLAP", "_INSIDE", "_LEVELS", "_QUARTER_TURNS", "_CANDIDATE", "_FAINT", "_CLEAR", "_SURE"
+            ),
             **_named(lite, "_TURNED", "_GLIMPSED", "_GLIMPSE_PX", "_CUT_DOUBT", "_LOOK_SHARES", "_LOOK_SIZES"),
             **_named(lite, "_GLIMPSE_SIZES", "_IN_MIDDLE", "_EXTENTS", "_MOST_OFFSET", "_SAME_FACE"),
         },

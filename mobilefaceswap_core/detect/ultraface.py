@@ -89,4 +89,8 @@ def of_any_size(path: Path) -> onnx.ModelProto:
     last = next(number for number, node in enumerate(model.graph.node) if SCORES in node.output)
     del model.graph.node[last + 1 :], model.graph.output[:]  # what follows decodes the boxes of 4,420 anchors
     model.graph.output.extend([scores, offsets])
+    read = {name for node in model.graph.node for name in node.input}
+    constants = [tensor for tensor in model.graph.initializer if tensor.name in read]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(constants)
     return model

@@ -149,7 +149,9 @@ def _detection() -> dict[str, Any]:
     }
     anchors = [_anchors(*size) for size in ((320, 240), (320, 250), (160, 160))]
     cut = landmarks() - [130, 0]  # a third of the face is left of the picture
-    view = view_of_face(frame(), cut, crop_from_region(np.array([15.0, 150.0]), np.array([170.0, 170.0]), 0.2, SIDE), SIDE)
+    view = view_of_face(
+        frame(), cut, crop_from_region(np.array([15.0, 150.0]), np.array([170.0, 170.0]), 0.2, SIDE), SIDE
+    )
     return {
         "looks": shown,
         "search_px": [search_px(*size) for size in [*sizes, (1000, 20000), (3000, 60000), (4000, 3000), (20000, 8)]],
