@@ -237,8 +237,9 @@ function sampleLinear(picture, [a, b, c, d, e, f], result) {
 
 /** Bilinear, outside is zero. @param {Plane} plane @param {Matrix} inFromOut @param {Plane} result zeros, filled */
 function samplePlane({ width, height, data }, [a, b, c, d, e, f], result) {
-  /** @param {number} i @param {number} j */
+  /** Within a pixel of the border. @param {number} i @param {number} j */
   const at = (i, j) => (i < 0 || j < 0 || i >= width || j >= height ? 0 : data[j * width + i]);
+  const out = result.data;
   let to = 0;
   for (let v = 0; v < result.height; v++) {
     for (let u = 0; u < result.width; u++, to++) {
@@ -249,8 +250,13 @@ function samplePlane({ width, height, data }, [a, b, c, d, e, f], result) {
       if (i < -1 || j < -1 || i >= width || j >= height) continue;
       const s = x - i;
       const t = y - j;
-      result.data[to] =
-        (1 - t) * ((1 - s) * at(i, j) + s * at(i + 1, j)) + t * ((1 - s) * at(i, j + 1) + s * at(i + 1, j + 1));
+      if (i >= 0 && j >= 0 && i < width - 1 && j < height - 1) {
+        const p = j * width + i;
+        const upper = (1 - s) * data[p] + s * data[p + 1];
+        out[to] = (1 - t) * upper + t * ((1 - s) * data[p + width] + s * data[p + width + 1]);
+        continue;
+      }
+      out[to] = (1 - t) * ((1 - s) * at(i, j) + s * at(i + 1, j)) + t * ((1 - s) * at(i, j + 1) + s * at(i + 1, j + 1));
     }
   }
 }
@@ -346,6 +352,14 @@ export function lumaAt(data, i) {
   return (9798 * data[i] + 19235 * data[i + 1] + 3735 * data[i + 2] + 16384) >> 15;
 }
 
+/** Where a weight is above a limit: numbers of pixels. @param {Float32Array} weight @param {number} limit */
+export function indicesAbove(weight, limit) {
+  const found = new Int32Array(weight.length);
+  let count = 0;
+  for (let i = 0; i < weight.length; i++) if (weight[i] > limit) found[count++] = i;
+  return found.subarray(0, count);
+}
+
 /** To the nearest whole number, halves to the even one, as Python and numpy round. @param {number} value */
 export function roundedEven(value) {
   const below = Math.floor(value);
@@ -368,10 +382,11 @@ export function clamp(value, low, high) {
 export function toChannels({ width, height, data }, mean, std) {
   const area = width * height;
   const result = new Float32Array(3 * area);
+  const values = Float32Array.from({ length: 256 }, (_, level) => (level - mean) / std);
   for (let i = 0, p = 0; i < area; i++, p += 4) {
-    result[i] = (data[p] - mean) / std;
-    result[area + i] = (data[p + 1] - mean) / std;
-    result[2 * area + i] = (data[p + 2] - mean) / std;
+    result[i] = values[data[p]];
+    result[area + i] = values[data[p + 1]];
+    result[2 * area + i] = values[data[p + 2]];
   }
   return result;
 }

@@ -152,11 +152,14 @@ export class Swapper {
     const result = await this.runtime.run(this.#student, input, ['face', 'mask']);
     const face = newPicture(CROP_PX, CROP_PX);
     const area = CROP_PX * CROP_PX;
-    for (let i = 0; i < area; i++) {
-      for (let c = 0; c < 3; c++) face.data[4 * i + c] = result.face[c * area + i] * 255; // a clamped array rounds
-      face.data[4 * i + 3] = 255;
+    const [{ data }, own] = [face, result.face];
+    for (let i = 0, p = 0; i < area; i++, p += 4) {
+      data[p] = own[i] * 255; // a clamped array rounds
+      data[p + 1] = own[area + i] * 255;
+      data[p + 2] = own[2 * area + i] * 255;
+      data[p + 3] = 255;
     }
-    return { face, mask: new Float32Array(result.mask) };
+    return { face, mask: /** @type {Float32Array<ArrayBuffer>} */ (result.mask) };
   }
 
   /**
@@ -195,7 +198,7 @@ export class Swapper {
     const { width, height } = target;
     const crop = toChannels(target, 0, 255);
     const { hidden } = await this.runtime.run(this.#occlusion, { crop: [crop, [1, 3, height, width]] });
-    return { width, height, data: new Float32Array(hidden) };
+    return { width, height, data: /** @type {Float32Array<ArrayBuffer>} */ (hidden) };
   };
 
   /** @type {import('./watermark.js').DrawPattern} */
