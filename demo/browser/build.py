@@ -17,6 +17,7 @@ from mobilefaceswap_core import __version__
 from mobilefaceswap_core.blend.occlusion import NAME as OCCLUSION
 from mobilefaceswap_core.blend.occlusion_graph import occlusion_graph
 from mobilefaceswap_core.detect import load_detector
+from mobilefaceswap_core.detect.ultraface import of_any_size
 from mobilefaceswap_core.errors import OutputError
 from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.files.atomic import remove_leftovers, write_bytes, written_whole
@@ -37,7 +38,7 @@ from .offline import write_service_worker
 
 HERE = Path(__file__).parent
 _PORTRAITS = HERE.parent / "examples" / "portraits"
-_NETWORKS = ("detector_ultraface_rfb320", "landmarks_68")
+_BOXES, _POINTS = "detector_ultraface_rfb320", "landmarks_68"
 
 
 def build(out: Path, *, identity: bool = True) -> Path:
@@ -76,8 +77,8 @@ def build(out: Path, *, identity: bool = True) -> Path:
 
 def _add_networks(folder: Path, *, identity: bool) -> None:
     folder.mkdir()
-    for name in _NETWORKS:
-        shutil.copy(weights_path(name), folder / f"{name}.onnx")
+    write_bytes(folder / f"{_BOXES}.onnx", of_any_size(weights_path(_BOXES)).SerializeToString())
+    shutil.copy(weights_path(_POINTS), folder / f"{_POINTS}.onnx")
     write_bytes(folder / "watermark.onnx", halve(watermark_graph("student")).SerializeToString())
     write_bytes(folder / "occlusion.onnx", halve(occlusion_graph(load_arrays(OCCLUSION))).SerializeToString())
     if identity:

@@ -10,11 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mobilefaceswap_core.blend import colour, detail, lids, limits, mask, mouth, native, occlusion, steady, texture
 from mobilefaceswap_core.choices import CHOICES
-from mobilefaceswap_core.detect import landmarks
+from mobilefaceswap_core.detect import detector, landmarks, lite, ultraface, windows
 from mobilefaceswap_core.faces import landmarks68
 from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.files.atomic import write_bytes
@@ -54,7 +52,7 @@ def constants() -> dict[str, dict[str, Value]]:
             "RIGHT_MOUTH": landmarks68.RIGHT_MOUTH,
             "MIRROR_68": landmarks68.MIRROR_68.tolist(),
         },
-        "LANDMARK_NETWORK": _named(landmarks, "SIZE_PX", "SIDES", "TOP", "BOTTOM", "NO_DOUBT"),
+        **_detection(),
         "COLOUR": _named(
             colour,
             "MEAN_STRENGTH",
@@ -75,6 +73,50 @@ def constants() -> dict[str, dict[str, Value]]:
         "MARK": {"GRID_PX": GRID_PX, "LABEL": badge.TEXT},
         "SMOOTHING": _named(smoothing, "MIN_CUTOFF_HZ", "BETA_HZ", "SPEED_CUTOFF_HZ"),
         "FILES": {"FORMAT": FORMAT, "IDENTITY": IDENTITY_FILE, "STUDENT": STUDENT_FILE, "SOURCE": SOURCE_FILE},
+    }
+
+
+def _detection() -> dict[str, dict[str, Value]]:
+    """What the detector and the landmark network know."""
+    return {
+        "LANDMARK_NETWORK": _named(
+            landmarks,
+            "SIZE_PX",
+            "SIDES",
+            "TOP",
+            "BOTTOM",
+            "_BOX_GROWTH",
+            "_TURNS",
+            "_FADE",
+            "_GREY",
+            "_CUT",
+            "NO_DOUBT",
+        ),
+        "ULTRAFACE": {
+            **_named(ultraface, "WIDTH", "HEIGHT", "MEAN", "STD", "SCORES", "OFFSETS"),
+            "CELLS": [cell for cell, _ in ultraface._ANCHORS],
+            "SIDES": [list(sides) for _, sides in ultraface._ANCHORS],
+            "MIDDLES": [ultraface._MIDDLES[cell] for cell, _ in ultraface._ANCHORS],
+            **_named(ultraface, "_CENTRE_VARIANCE", "_SIZE_VARIANCE"),
+        },
+        "WINDOWS": _named(
+            windows,
+            "SEARCH_PX",
+            "_WINDOW",
+            "_NEXT_WINDOW",
+            "_SMALLEST_WINDOW_PX",
+            "_LONG",
+            "_THINNEST_PX",
+            "_MOST_TILES",
+        ),
+        "LITE": {
+            **_named(detector, "CONFIRMED"),
+            **_named(
+                lite, "_OVERLAP", "_INSIDE", "_LEVELS", "_QUARTER_TURNS", "_CANDIDATE", "_FAINT", "_CLEAR", "_SURE"
+            ),
+            **_named(lite, "_TURNED", "_GLIMPSED", "_GLIMPSE_PX", "_CUT_DOUBT", "_LOOK_SHARES", "_LOOK_SIZES"),
+            **_named(lite, "_GLIMPSE_SIZES", "_IN_MIDDLE", "_EXTENTS", "_MOST_OFFSET", "_SAME_FACE"),
+        },
     }
 
 
@@ -160,9 +202,13 @@ def _written(value: Value) -> str:
         return "/** @type {number | null} */ (null)"
     if not isinstance(value, list):
         return text
-    shape = np.shape(value)
-    kind = "[number, number]" if shape[-1] == 2 else "number[]"
-    return f"/** @type {{{kind}{'[]' * (len(shape) - 1)}}} */ ({text})"
+    rows = [value]
+    depth = 0
+    while isinstance(rows[0][0], list):  # rows may differ in length
+        rows = [row for group in rows for row in group]
+        depth += 1
+    kind = "[number, number]" if all(len(row) == 2 for row in rows) else "number[]"
+    return f"/** @type {{{kind}{'[]' * depth}}} */ ({text})"
 
 
 if __name__ == "__main__":

@@ -64,6 +64,11 @@ _GLIMPSED, _GLIMPSE_PX = 0.11, 160
 # A face that the border cuts shows less of itself; of whole faces only those the wrong way up exceed this doubt.
 _CUT_DOUBT = 0.09
 _LOOK_SHARES = (0.45, 0.3, 0.6)  # size of the landmarks' extent in each second look, as a fraction of its height
+_LOOK_SIZES, _GLIMPSE_SIZES = (0.6, 1.8), (0.5, 2.0)  # sides of the box that is found there, by the expected side
+_IN_MIDDLE = 0.35  # how far from the middle it may lie, by the same
+# Of landmarks that stayed in their box: their size, and the distance of the middles, by its side.
+_EXTENTS, _MOST_OFFSET = (0.5, 1.5), 0.4
+_SAME_FACE = 0.5  # mean distance of the five points of one face found twice, in eye distances
 
 
 class LiteDetector:
@@ -149,7 +154,7 @@ class LiteDetector:
             in_look = share * HEIGHT
             sides = np.full(2, extent * WIDTH / in_look)
             view = view_of_face(image, landmarks, crop_from_region(centre, sides, angle, WIDTH), WIDTH)
-            score = self._score_in_middle(view[(WIDTH - HEIGHT) // 2 : (WIDTH + HEIGHT) // 2], in_look, (0.6, 1.8))
+            score = self._score_in_middle(view[(WIDTH - HEIGHT) // 2 : (WIDTH + HEIGHT) // 2], in_look, _LOOK_SIZES)
             yield score
             if score < least:
                 return
@@ -163,7 +168,7 @@ class LiteDetector:
         in_look = _LOOK_SHARES[0] * _GLIMPSE_PX
         side = float(np.sqrt(np.prod(box[2:] - box[:2]))) / _LOOK_SHARES[0]
         crop_from_frame = crop_from_region((box[:2] + box[2:]) / 2, np.full(2, side), 0.0, _GLIMPSE_PX)
-        return self._score_in_middle(warp_to_crop(image, crop_from_frame, _GLIMPSE_PX), in_look, (0.5, 2.0))
+        return self._score_in_middle(warp_to_crop(image, crop_from_frame, _GLIMPSE_PX), in_look, _GLIMPSE_SIZES)
 
     def _score_in_middle(self, view: Image, side_px: float, sizes: tuple[float, float]) -> float:
         """Best score of a box about the middle, its side between so many times the expected one."""
@@ -171,7 +176,7 @@ class LiteDetector:
         middle = np.array(view.shape[1::-1]) / 2
         offsets = np.abs((corners[:, :2] + corners[:, 2:]) / 2 - middle).max(1)
         sides = np.sqrt(np.prod(np.clip(corners[:, 2:] - corners[:, :2], 0, None), 1)) / side_px
-        there = (offsets < 0.35 * side_px) & (sides > sizes[0]) & (sides < sizes[1])
+        there = (offsets < _IN_MIDDLE * side_px) & (sides > sizes[0]) & (sides < sizes[1])
         return float(scores[there].max(initial=0.0))
 
     def _faces(self, image: Image, *, candidate: float, sure: float, least: float, levels: int) -> list[Face]:
@@ -255,12 +260,12 @@ def _agrees(box: NDArray[np.float64], landmarks: Points, shape: tuple[int, ...])
     extent = float(np.sqrt(np.prod(high - low)))
     side = max(float(np.sqrt(np.prod(box[2:] - box[:2]))), 1e-6)
     offset = np.abs((landmarks.min(0) + landmarks.max(0)) / 2 - (box[:2] + box[2:]) / 2).max()
-    return bool(0.5 < extent / side < 1.5 and offset < 0.4 * side)
+    return bool(_EXTENTS[0] < extent / side < _EXTENTS[1] and offset < _MOST_OFFSET * side)
 
 
 def _same_face(a: Face, b: Face) -> bool:
     eyes = np.linalg.norm(b.five[1] - b.five[0])
-    return bool(np.linalg.norm(a.five - b.five, axis=1).mean() < 0.5 * eyes)
+    return bool(np.linalg.norm(a.five - b.five, axis=1).mean() < _SAME_FACE * eyes)
 
 
 def _common_turns(faces: Sequence[Face]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 from ..runtime.sessions import device_of, open_session
 from ..runtime.tensors import to_planes
 from ..types import Image
+
+if TYPE_CHECKING:
+    import onnx
 
 WIDTH, HEIGHT = 320, 240  # what the network was trained on
 MEAN, STD = 127.0, 128.0
@@ -27,14 +31,14 @@ _ANCHORS = ((8, (10, 16, 24)), (16, (32, 48)), (32, (64, 96)), (64, (128, 192, 2
 # rows are 32 and 64 apart. What it has learnt to add is right on average over the rows: for anchors at these places of a cell.
 _MIDDLES = {8: 4.0, 16: 8.0, 32: 8.0, 64: 24.0}
 _CENTRE_VARIANCE, _SIZE_VARIANCE = 0.1, 0.2
-_SCORES, _OFFSETS = "scores", "462"  # values of the graph; the second is what the anchors' operators read
+SCORES, OFFSETS = "scores", "462"  # values of the graph; the second is what the anchors' operators read
 
 
 class UltraFace:
     """Holds the network; calls are pure and may come from several threads."""
 
     def __init__(self, path: Path, *, device: str = "cpu") -> None:
-        self._session = open_session(_of_any_size(path), name=str(path), device=device)
+        self._session = open_session(of_any_size(path).SerializeToString(), name=str(path), device=device)
         self._input = self._session.get_inputs()[0].name
         self.device = device_of(self._session)
 
@@ -49,7 +53,7 @@ class UltraFace:
             ``(N, 4)`` left, top, right, bottom in pixels, 0 at the left edge of the first, and ``(N,)`` scores in [0, 1].
         """
         height, width = picture.shape[:2]
-        scores, offsets = self._session.run([_SCORES, _OFFSETS], {self._input: to_planes(picture[None], _LEVELS)})
+        scores, offsets = self._session.run([SCORES, OFFSETS], {self._input: to_planes(picture[None], _LEVELS)})
         chosen = np.flatnonzero(scores[0, :, 1] > above)
         anchors, own = _anchors(width, height)[chosen], offsets[0, chosen].astype(np.float64)
         centres = anchors[:, :2] + _CENTRE_VARIANCE * own[:, :2] * anchors[:, 2:]
@@ -72,17 +76,21 @@ def _anchors(width: int, height: int) -> NDArray[np.float64]:
     return anchors
 
 
-def _of_any_size(path: Path) -> bytes:
-    """The network's bytes, reading pictures of any size and giving scores and offsets."""
+def of_any_size(path: Path) -> onnx.ModelProto:
+    """The network reading pictures of any size and giving scores and offsets: for this module, and for the browser."""
     import onnx
 
     model = onnx.load(path)
     for place in (2, 3):
         model.graph.input[0].type.tensor_type.shape.dim[place].dim_param = f"side{place}"
     scores, offsets = (
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in (_SCORES, _OFFSETS)
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in (SCORES, OFFSETS)
     )
-    last = next(number for number, node in enumerate(model.graph.node) if _SCORES in node.output)
+    last = next(number for number, node in enumerate(model.graph.node) if SCORES in node.output)
     del model.graph.node[last + 1 :], model.graph.output[:]  # what follows decodes the boxes of 4,420 anchors
     model.graph.output.extend([scores, offsets])
-    return model.SerializeToString()  # type: ignore[no-any-return]
+    read = {name for node in model.graph.node for name in node.input}
+    constants = [tensor for tensor in model.graph.initializer if tensor.name in read]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(constants)
+    return model

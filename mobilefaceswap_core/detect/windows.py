@@ -12,6 +12,7 @@ from .ultraface import HEIGHT, WIDTH
 
 SEARCH_PX = 2560  # longest side that is searched: eight network widths
 _WINDOW = 0.58  # window over picture, per level: two windows side by side share 16 % of the picture
+_NEXT_WINDOW = 0.55  # of a level's windows, by side, over those of the level before
 _SMALLEST_WINDOW_PX = 480  # below, a window shows the network an enlargement
 _LONG = 2.5  # sides in this ratio make a picture a long one; the widest films have 2.4
 _THINNEST_PX = 12  # a strip that is thinner holds no face that the network could see
@@ -42,27 +43,15 @@ def search_px(width: int, height: int) -> int:
 
 
 def looks(width: int, height: int, levels: int) -> Iterator[Look]:
-    """The whole picture as small as the network was trained on, then larger: at each level as :func:`windows` would show it.
+    """The whole picture as small as the network was trained on, then larger: at each level as windows of that size show it.
 
-    One run over all of it costs half of what overlapping windows do, and cuts no face.
+    One run over all of it costs half of what overlapping windows did, and cuts no face.
     """
     for left, top, wide, high, own_levels in _pictures(width, height, levels):
-        shown = itertools.chain([(1, wide, high)], _levels(wide, high, own_levels))
-        for _, window_wide, window_high in shown:
+        for window_wide, window_high in itertools.chain([(wide, high)], _levels(wide, high, own_levels)):
             scale = min(WIDTH / window_wide, HEIGHT / window_high)
             size = max(1, round(wide * scale)), max(1, round(high * scale))
             yield Look((left, top, left + wide, top + high), size)
-
-
-def windows(width: int, height: int, levels: int) -> Iterator[Window]:
-    """The whole picture and the overlapping windows that a network of fixed input has to look at, as the browser's does."""
-    for left, top, wide, high, own_levels in _pictures(width, height, levels):
-        yield left, top, left + wide, top + high
-        for count, window_wide, window_high in _levels(wide, high, own_levels):
-            lefts = np.linspace(0, wide - window_wide, count).round().astype(int)
-            tops = np.linspace(0, high - window_high, count).round().astype(int)
-            for y, x in itertools.product(tops.tolist(), lefts.tolist()):
-                yield left + x, top + y, left + x + window_wide, top + y + window_high
 
 
 def _pictures(width: int, height: int, levels: int) -> Iterator[tuple[int, int, int, int, int]]:
@@ -82,10 +71,10 @@ def _pictures(width: int, height: int, levels: int) -> Iterator[tuple[int, int, 
             yield (start, 0, length, short, tile_levels) if width > height else (0, start, short, length, tile_levels)
 
 
-def _levels(width: int, height: int, levels: int) -> Iterator[tuple[int, int, int]]:
-    """Of each level, windows side by side, and their width and height."""
+def _levels(width: int, height: int, levels: int) -> Iterator[tuple[int, int]]:
+    """Width and height of each level's windows."""
     for level in range(1, levels + 1):
-        share = _WINDOW * 0.55 ** (level - 1)
+        share = _WINDOW * _NEXT_WINDOW ** (level - 1)
         if share * max(width, height) < _SMALLEST_WINDOW_PX:
             return
-        yield 2**level, max(1, round(width * share)), max(1, round(height * share))
+        yield max(1, round(width * share)), max(1, round(height * share))

@@ -26,9 +26,10 @@ from mobilefaceswap_core.blend.native import enlarge, native_side_px
 from mobilefaceswap_core.blend.occlusion import SteadyOcclusion, guided, visible_weight
 from mobilefaceswap_core.blend.paste import paste_back
 from mobilefaceswap_core.blend.texture import add_texture, texture_gate
-from mobilefaceswap_core.detect.detector import keep_best
-from mobilefaceswap_core.detect.landmarks import crop_from_region, upright_extent
-from mobilefaceswap_core.detect.windows import windows
+from mobilefaceswap_core.detect.detector import averaged, keep_best
+from mobilefaceswap_core.detect.landmarks import crop_from_region, upright_extent, view_of_face
+from mobilefaceswap_core.detect.ultraface import _anchors
+from mobilefaceswap_core.detect.windows import looks, search_px
 from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix, warp_to_crop
 from mobilefaceswap_core.student.contract import FORMAT
 from mobilefaceswap_core.types import CropSpec
@@ -136,6 +137,30 @@ def _around_the_swap() -> dict[str, Any]:
     }
 
 
+def _detection() -> dict[str, Any]:
+    """Where is looked, what of it is seen, and where the anchors lie."""
+    sizes = [(2000, 1500), (300, 200), (1000, 9000), (4000, 500)]
+    shown = {
+        f"{width} x {height}": [
+            [*look.window, *look.size_px]
+            for look in sorted(looks(width, height, 2), key=lambda one: (one.window, -one.size_px[0]))
+        ]
+        for width, height in sizes
+    }
+    anchors = [_anchors(*size) for size in ((320, 240), (320, 250), (160, 160))]
+    cut = landmarks() - [130, 0]  # a third of the face is left of the picture
+    view = view_of_face(
+        frame(), cut, crop_from_region(np.array([15.0, 150.0]), np.array([170.0, 170.0]), 0.2, SIDE), SIDE
+    )
+    return {
+        "looks": shown,
+        "search_px": [search_px(*size) for size in [*sizes, (1000, 20000), (3000, 60000), (4000, 3000), (20000, 8)]],
+        "anchors": [[len(own), own.sum(0).tolist(), own[-1].tolist()] for own in anchors],
+        "averaged": averaged(frame(), (70, 57))[::7, ::7].ravel().tolist(),
+        "cut_view": _pixels(view),
+    }
+
+
 def golden() -> dict[str, Any]:
     """Every answer as plain lists."""
     spec, mask = CropSpec(), round_mask()
@@ -163,7 +188,7 @@ def golden() -> dict[str, Any]:
         "detailed": _pixels(detailed),
         "weight": _plane(weight),
         "pasted": paste_back(frame(), detailed, weight, crop_from_frame)[::20, ::20].ravel().tolist(),
-        "windows": [list(window) for window in windows(2000, 1500, 2)],
+        **_detection(),
         "boxes": BOXES,
         "scores": SCORES,
         "kept": [int(i) for i in keep],

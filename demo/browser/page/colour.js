@@ -1,6 +1,6 @@
 /** Bringing a swapped face to the target's colours; a port of `blend/colour.py`, which says where the numbers come from. */
 import { COLOUR } from './constants.js';
-import { clamp, lumaAt } from './picture.js';
+import { clamp, indicesAbove, lumaAt } from './picture.js';
 
 /** @typedef {import('./picture.js').Picture} Picture */
 
@@ -13,9 +13,7 @@ import { clamp, lumaAt } from './picture.js';
  * @returns {Picture} the input itself where the mask shows too little face to measure
  */
 export function matchColours(swapped, target, mask) {
-  /** @type {number[]} */
-  const inside = [];
-  mask.forEach((weight, i) => weight > COLOUR.MIN_WEIGHT && inside.push(4 * i));
+  const inside = indicesAbove(mask, COLOUR.MIN_WEIGHT);
   if (inside.length < COLOUR.MIN_PIXELS_SHARE * mask.length) return swapped;
   const [ours, theirs] = [statistics(swapped.data, inside), statistics(target.data, inside)];
   const gains = ours.means.map((mean, channel) => {
@@ -26,24 +24,30 @@ export function matchColours(swapped, target, mask) {
   const factors = Float32Array.from({ length: 256 }, (_, level) =>
     clamp((ours.luma + stretch * (level - ours.luma)) / Math.max(level, 1), ...COLOUR.FACTOR_LIMITS),
   );
+  const [red, green, blue] = gains;
   const data = swapped.data.slice();
   for (let i = 0; i < data.length; i += 4) {
-    const factor = factors[lumaAt(swapped.data, i)];
-    for (let channel = 0; channel < 3; channel++) data[i + channel] *= factor * gains[channel]; // clamps, rounds
+    const factor = factors[lumaAt(data, i)];
+    data[i] *= factor * red; // clamps, rounds
+    data[i + 1] *= factor * green;
+    data[i + 2] *= factor * blue;
   }
   return { ...swapped, data };
 }
 
-/** Mean of each channel, mean luma, and its deviation as a share of it. @param {Uint8ClampedArray} data @param {number[]} inside */
+/** Mean of each channel, mean luma, and its deviation as a share of it. @param {Uint8ClampedArray} data @param {Int32Array} inside pixels */
 function statistics(data, inside) {
-  const sums = [0, 0, 0];
-  let [sum, squares] = [0, 0];
-  for (const i of inside) {
-    for (let channel = 0; channel < 3; channel++) sums[channel] += data[i + channel];
+  let [red, green, blue, sum, squares] = [0, 0, 0, 0, 0];
+  for (let k = 0; k < inside.length; k++) {
+    const i = 4 * inside[k];
+    red += data[i];
+    green += data[i + 1];
+    blue += data[i + 2];
     const luma = lumaAt(data, i);
     sum += luma;
     squares += luma * luma;
   }
+  const sums = [red, green, blue];
   const mean = sum / inside.length;
   const deviation = Math.sqrt(Math.max(squares / inside.length - mean * mean, 0));
   const luma = Math.max(mean, COLOUR.MIN_LEVEL);

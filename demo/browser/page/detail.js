@@ -1,7 +1,7 @@
 /** Bringing a swapped face to the target's strength of detail; a port of `blend/detail.py`, which says where the numbers come from. */
 import { DETAIL } from './constants.js';
 import { gaussianMean } from './filters.js';
-import { grey } from './picture.js';
+import { grey, indicesAbove } from './picture.js';
 
 /** @typedef {import('./picture.js').Picture} Picture */
 
@@ -14,17 +14,18 @@ import { grey } from './picture.js';
  * @returns {Picture} the input itself where nothing is to be strengthened, or the mask shows too little face
  */
 export function matchDetail(swapped, target, mask) {
-  /** @type {number[]} */
-  const inside = [];
-  mask.forEach((weight, i) => weight > DETAIL.MIN_WEIGHT && inside.push(i));
+  const inside = indicesAbove(mask, DETAIL.MIN_WEIGHT);
   if (inside.length < DETAIL.MIN_PIXELS_SHARE * mask.length) return swapped;
   const ours = detail(swapped);
   const wanted = strength(detail(target), inside) / Math.max(strength(ours, inside), DETAIL.MIN_LEVELS);
   const gain = Math.min(wanted, DETAIL.MAX_GAIN);
   if (gain <= 1) return swapped;
   const data = swapped.data.slice();
-  for (let i = 0; i < ours.length; i++) {
-    for (let channel = 0; channel < 3; channel++) data[4 * i + channel] += ours[i] * (gain - 1); // clamps, rounds
+  for (let i = 0, p = 0; i < ours.length; i++, p += 4) {
+    const more = ours[i] * (gain - 1);
+    data[p] += more; // clamps, rounds
+    data[p + 1] += more;
+    data[p + 2] += more;
   }
   return { ...swapped, data };
 }
@@ -33,10 +34,13 @@ export function matchDetail(swapped, target, mask) {
 function detail(picture) {
   const luma = grey(picture);
   const mean = gaussianMean(luma, DETAIL.WIDTH_PX, DETAIL.KERNEL_PX).data;
-  return luma.data.map((level, i) => level - mean[i]);
+  for (let i = 0; i < mean.length; i++) luma.data[i] -= mean[i];
+  return luma.data;
 }
 
-/** Root mean square over the face. @param {Float32Array} values @param {number[]} inside */
+/** Root mean square over the face. @param {Float32Array} values @param {Int32Array} inside */
 function strength(values, inside) {
-  return Math.sqrt(inside.reduce((sum, i) => sum + values[i] ** 2, 0) / inside.length);
+  let squares = 0;
+  for (let k = 0; k < inside.length; k++) squares += values[inside[k]] * values[inside[k]];
+  return Math.sqrt(squares / inside.length);
 }

@@ -1,37 +1,38 @@
 /**
  * Faces by UltraFace RFB-320 and the landmark network; a port of the core's `lite` detector (`detect/lite.py`, which says
- * where the numbers come from) without its quarter turns of the whole photo.
+ * where the numbers come from).
  *
  * @typedef {import('./align.js').Point} Point
  * @typedef {import('./picture.js').Picture} Picture
  * @typedef {import('./align.js').Box} Box
- * @typedef {{box: Box, score: number}} Candidate
+ * @typedef {import('./ultraface.js').Candidate} Candidate
  * @typedef {Candidate & {five: Point[], landmarks: Point[]}} Face
  * @typedef {import('./landmarks.js').LandmarkNetwork} LandmarkNetwork
+ * @typedef {import('./ultraface.js').UltraFace} UltraFace
+ *
+ * @typedef {object} Search
+ * @property {number} levels how often a large photo is looked at again, larger each time
+ * @property {number} candidate score from which a box is looked at
+ * @property {number} sure score above which an upright face needs no second look
  */
 import { bounds, fiveFrom68, distance, meanDistance, transformPoints } from './align.js';
+import { LITE, ULTRAFACE } from './constants.js';
+import { cutFade, faded, isCut } from './cut_faces.js';
 import { NO_DOUBT, cropFromRegion, uprightExtent } from './landmarks.js';
-import { cut, newPicture, resize, toChannels, warp } from './picture.js';
+import { clamp, cut, resize, roundedEven, warp } from './picture.js';
+import { commonTurns, turned, turnedBack } from './turns.js';
+import { looks, searchPx } from './windows.js';
 
-const [WIDTH, HEIGHT] = [320, 240]; // the network's input
-const [MEAN, STD] = [127, 128];
-const [OVERLAP, INSIDE] = [0.35, 0.65]; // of boxes that show the same face
-const SEARCH_PX = 2560; // longest side that is searched
-const WINDOW = 0.58; // window over picture, per level
-const SMALLEST_WINDOW_PX = 480;
-const CANDIDATE = 0.35; // worth a second look
-const SURE = 0.99; // needs none
-const CONFIRMED = 0.9; // lowest score over the second looks
-const LOOK_SHARES = [0.45, 0.3, 0.6]; // size of the landmarks' extent in each second look, as a fraction of its height
+const { WIDTH, HEIGHT } = ULTRAFACE;
+const { CONFIRMED, LOOK_SHARES } = LITE;
 
 export class Detector {
   /**
-   * @param {(picture: Float32Array) => Promise<{scores: Float32Array, boxes: Float32Array}>} run (1, 3, 240, 320) ->
-   *   scores (4420, 2) and boxes (4420, 4) as fractions
+   * @param {UltraFace} network
    * @param {LandmarkNetwork} landmarkNetwork
    */
-  constructor(run, landmarkNetwork) {
-    this.run = run;
+  constructor(network, landmarkNetwork) {
+    this.network = network;
     this.landmarkNetwork = landmarkNetwork;
   }
 
@@ -39,24 +40,55 @@ export class Detector {
    * Find faces.
    *
    * @param {Picture} picture
-   * @param {{levels?: number}} [options] how often windows are halved in large photos; 0 searches the whole picture only
+   * @param {{levels?: number, turn?: boolean}} [options] levels: how often a large photo is looked at again; turn: try
+   *   quarter turns when nothing or mostly lying faces are found
    * @returns {Promise<Face[]>} left to right
    */
-  async detect(picture, { levels = 2 } = {}) {
+  async detect(picture, { levels = LITE.LEVELS, turn = true } = {}) {
+    let faces = await this.#faces(picture, { levels, candidate: LITE.FAINT, sure: LITE.SURE });
+    if (turn && !faces.length) {
+      for (const turns of LITE.QUARTER_TURNS) {
+        faces = await this.#turnedFaces(picture, turns, { levels, candidate: LITE.TURNED, sure: 1 });
+        if (faces.length) break;
+      }
+    } else if (turn && commonTurns(faces)) {
+      // The photo lies on its side. Some of its faces were found nevertheless; most are found once it is turned.
+      const search = { levels, candidate: LITE.FAINT, sure: LITE.SURE };
+      const found = await this.#turnedFaces(picture, commonTurns(faces), search);
+      if (found.length >= faces.length) faces = found;
+    }
+    return faces.sort(
+      (a, b) => a.box[0] + a.box[2] - b.box[0] - b.box[2] || a.box[1] - b.box[1] || area(b.box) - area(a.box),
+    );
+  }
+
+  /** @param {Picture} picture @param {number} turns @param {Search} search */
+  async #turnedFaces(picture, turns, search) {
+    const faces = await this.#faces(turned(picture, turns), search);
+    return faces.map((face) => turnedBack(face, turns, picture));
+  }
+
+  /** @param {Picture} picture @param {Search} search */
+  async #faces(picture, { levels, candidate, sure }) {
     /** @type {Face[]} */
     const faces = [];
-    for (const { box, score: first } of await this.#boxes(picture, levels)) {
-      const { landmarks, doubt } = await this.landmarkNetwork.fromBox(picture, box);
-      if (!agrees(box, landmarks)) continue;
+    for (const { box, score: first } of await this.#boxes(picture, levels, candidate)) {
+      const isFaint = first < LITE.CANDIDATE;
+      if (isFaint && (await this.#glimpse(picture, box)) < LITE.CLEAR) continue;
+      const mayLie = async () =>
+        !isFaint && (first >= sure || (await this.#glimpse(picture, box)) > CONFIRMED * LITE.GLIMPSED);
+      const { landmarks, doubt } = await this.landmarkNetwork.fromBox(picture, box, mayLie);
+      const isHalf = isCut(landmarks, picture) && doubt > LITE.CUT_DOUBT;
+      if (doubt === Infinity || isHalf || !agrees(box, landmarks, picture)) continue;
       let score = first;
-      if (score < SURE || doubt > NO_DOUBT) {
+      if (score < sure || doubt > NO_DOUBT) {
         score = await this.confirm(picture, landmarks);
         if (score < CONFIRMED) continue;
       }
       const face = { box, score, five: fiveFrom68(landmarks), landmarks };
       if (!faces.some((other) => isSameFace(face, other))) faces.push(face);
     }
-    return faces.sort((a, b) => a.box[0] + a.box[2] - b.box[0] - b.box[2] || a.box[1] - b.box[1]);
+    return faces;
   }
 
   /** How sure the detector is of a face at these landmarks, in [0, 1]. @param {Picture} picture @param {Point[]} landmarks */
@@ -68,33 +100,56 @@ export class Detector {
     for (const share of LOOK_SHARES) {
       const inLook = share * HEIGHT;
       const side = (Math.sqrt(width * height) * WIDTH) / inLook;
-      const view = warp(picture, cropFromRegion(centre, [side, side], angle, WIDTH), WIDTH, WIDTH);
+      const viewFromFrame = cropFromRegion(centre, [side, side], angle, WIDTH);
+      const view = faded(warp(picture, viewFromFrame, WIDTH, WIDTH), cutFade(landmarks, picture, viewFromFrame));
       const top = (WIDTH - HEIGHT) / 2;
-      lowest = Math.min(lowest, await this.#scoreInMiddle(cut(view, [0, top, WIDTH, top + HEIGHT]), inLook));
+      const middle = cut(view, [0, top, WIDTH, top + HEIGHT]);
+      lowest = Math.min(lowest, await this.#scoreInMiddle(middle, inLook, LITE.LOOK_SIZES));
       if (lowest < CONFIRMED) break;
     }
     return lowest;
   }
 
-  /** @param {Picture} view 320 x 240 @param {number} inLook height that the landmarks have in it, in pixels */
-  async #scoreInMiddle(view, inLook) {
+  /** How much like a face of any tilt a candidate's box looks, in [0, 1]: a quarter of a second look. @param {Picture} picture @param {Box} box */
+  async #glimpse(picture, box) {
+    const px = LITE.GLIMPSE_PX;
+    const side = Math.sqrt(area(box)) / LOOK_SHARES[0];
+    const viewFromFrame = cropFromRegion([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2], [side, side], 0, px);
+    return this.#scoreInMiddle(warp(picture, viewFromFrame, px, px), LOOK_SHARES[0] * px, LITE.GLIMPSE_SIZES);
+  }
+
+  /**
+   * Best score of a box about the middle, its side between so many times the expected one.
+   *
+   * @param {Picture} view
+   * @param {number} sidePx expected
+   * @param {readonly number[]} sizes
+   */
+  async #scoreInMiddle(view, sidePx, [smallest, largest]) {
     let best = 0;
-    for (const { box, score } of await this.#run(view)) {
-      const offset = Math.max(Math.abs((box[0] + box[2] - WIDTH) / 2), Math.abs((box[1] + box[3] - HEIGHT) / 2));
-      const size = Math.sqrt(area(box)) / inLook;
-      if (offset < 0.35 * inLook && size > 0.6 && size < 1.8) best = Math.max(best, score);
+    for (const { box, score } of await this.network.find(view)) {
+      const offset = Math.max(
+        Math.abs((box[0] + box[2] - view.width) / 2),
+        Math.abs((box[1] + box[3] - view.height) / 2),
+      );
+      const size = Math.sqrt(area(box)) / sidePx;
+      if (offset < LITE.IN_MIDDLE * sidePx && size > smallest && size < largest) best = Math.max(best, score);
     }
     return best;
   }
 
-  /** @param {Picture} picture @param {number} levels */
-  async #boxes(picture, levels) {
-    const ratio = Math.max(1, Math.max(picture.width, picture.height) / SEARCH_PX);
-    const size = [picture.width, picture.height].map((length) => Math.max(1, rounded(length / ratio)));
-    const small = resize(picture, size[0], size[1]);
+  /** Boxes in pixels of the picture, best first. @param {Picture} picture @param {number} levels @param {number} candidate */
+  async #boxes(picture, levels, candidate) {
+    const small = shrink(picture, searchPx(picture.width, picture.height));
     /** @type {Candidate[]} */
     const found = [];
-    for (const window of windows(small.width, small.height, levels)) found.push(...(await this.#search(small, window)));
+    let [view, seen] = [small, '0,0,' + [small.width, small.height]];
+    for (const look of looks(small.width, small.height, levels)) {
+      const part = String(look.window);
+      view = averaged(seen === part ? view : cut(small, look.window), look.width, look.height);
+      seen = part;
+      found.push(...(await this.#search(view, look.window, small, candidate)));
+    }
     const perPixel = [picture.width / small.width, picture.height / small.height];
     return keepBest(found).map(({ box, score }) => ({
       box: /** @type {Box} */ (box.map((value, i) => (value + 0.5) * perPixel[i % 2] - 0.5)),
@@ -102,23 +157,11 @@ export class Detector {
     }));
   }
 
-  /** @param {Picture} picture @param {Box} window */
-  async #search(picture, window) {
-    const [left, top, right, bottom] = window;
-    const whole = right - left === picture.width && bottom - top === picture.height;
-    const view = whole ? picture : cut(picture, window);
-    const scale = Math.min(WIDTH / view.width, HEIGHT / view.height);
-    const [width, height] = [Math.max(1, rounded(view.width * scale)), Math.max(1, rounded(view.height * scale))];
-    const small = resize(view, width, height);
-    const canvas = newPicture(WIDTH, HEIGHT);
-    canvas.data.fill(MEAN);
-    for (let y = 0; y < height; y++) {
-      canvas.data.set(small.data.subarray(y * width * 4, (y + 1) * width * 4), y * WIDTH * 4);
-    }
-    const perPixel = [view.width / width, view.height / height];
+  /** Boxes of what one look shows, in pixels of the whole. @param {Picture} view @param {Box} window @param {Picture} whole @param {number} candidate */
+  async #search(view, [left, top, right, bottom], whole, candidate) {
+    const perPixel = [(right - left) / view.width, (bottom - top) / view.height];
     const margin = 2 * Math.max(...perPixel);
-    return (await this.#run(canvas))
-      .filter(({ score }) => score > CANDIDATE)
+    return (await this.network.find(view, candidate))
       .map(({ box, score }) => ({
         box: /** @type {Box} */ (box.map((value, i) => value * perPixel[i % 2] - 0.5 + (i % 2 ? top : left))),
         score,
@@ -128,25 +171,37 @@ export class Detector {
           !(
             (box[0] < left + margin && left > 0) ||
             (box[1] < top + margin && top > 0) ||
-            (box[2] > right - margin && right < picture.width) ||
-            (box[3] > bottom - margin && bottom < picture.height)
+            (box[2] > right - margin && right < whole.width) ||
+            (box[3] > bottom - margin && bottom < whole.height)
           ),
       );
   }
+}
 
-  /** Boxes in pixels of a 320 x 240 picture that score above a hundredth. @param {Picture} picture */
-  async #run(picture) {
-    const { scores, boxes } = await this.run(toChannels(picture, MEAN, STD));
-    /** @type {Candidate[]} */
-    const found = [];
-    for (let i = 0; i < scores.length / 2; i++) {
-      const score = scores[2 * i + 1];
-      if (score < 0.01) continue;
-      const [left, top, right, bottom] = boxes.subarray(4 * i, 4 * i + 4);
-      found.push({ box: [left * WIDTH, top * HEIGHT, right * WIDTH, bottom * HEIGHT], score });
-    }
-    return found;
-  }
+/** A copy no longer than that, averaged over areas; the picture itself where it is. @param {Picture} picture @param {number} longestPx */
+function shrink(picture, longestPx) {
+  const scale = longestPx / Math.max(picture.width, picture.height);
+  if (scale >= 1) return picture;
+  return averaged(
+    picture,
+    Math.max(1, roundedEven(picture.width * scale)),
+    Math.max(1, roundedEven(picture.height * scale)),
+  );
+}
+
+/**
+ * A picture at another size: averages of whole pixels cost a tenth of those of fractions, so one that shrinks by more than
+ * two is first brought linearly to twice the wanted size, or four times and so on, and halved from there.
+ *
+ * @param {Picture} picture
+ * @param {number} width
+ * @param {number} height
+ */
+export function averaged(picture, width, height) {
+  const factor = Math.min(picture.width / width, picture.height / height);
+  const halves = factor > 1 ? Math.floor(Math.log2(factor)) : 0;
+  const larger = resize(picture, width * 2 ** halves, height * 2 ** halves, factor <= 1 || halves > 0);
+  return halves ? resize(larger, width, height) : larger;
 }
 
 /** In square pixels. @param {Box} box */
@@ -159,38 +214,6 @@ export function largest(faces) {
   return faces.reduce((best, face) => (area(face.box) > area(best.box) ? face : best));
 }
 
-/**
- * The whole picture, then the overlapping windows of each level.
- *
- * @param {number} width
- * @param {number} height
- * @param {number} levels
- */
-export function windows(width, height, levels) {
-  /** @type {Box[]} */
-  const found = [[0, 0, width, height]];
-  for (let level = 1; level <= levels; level++) {
-    const count = 2 ** level;
-    const share = WINDOW * 0.55 ** (level - 1);
-    if (share * Math.max(width, height) < SMALLEST_WINDOW_PX) break;
-    const [wide, high] = [Math.max(1, rounded(width * share)), Math.max(1, rounded(height * share))];
-    for (let row = 0; row < count; row++) {
-      for (let column = 0; column < count; column++) {
-        const left = rounded(((width - wide) * column) / (count - 1));
-        const top = rounded(((height - high) * row) / (count - 1));
-        found.push([left, top, left + wide, top + high]);
-      }
-    }
-  }
-  return found;
-}
-
-/** To the nearest whole number, halves to the even one, as Python rounds them. @param {number} value */
-function rounded(value) {
-  const below = Math.floor(value);
-  return value - below === 0.5 ? below + (below % 2) : Math.round(value);
-}
-
 /** Greedy non-maximum suppression, best first. @param {readonly Candidate[]} found */
 export function keepBest(found) {
   /** @type {Candidate[]} */
@@ -201,7 +224,7 @@ export function keepBest(found) {
       const high = Math.max(Math.min(box[3], candidate.box[3]) - Math.max(box[1], candidate.box[1]), 0);
       const shared = wide * high;
       const [a, b] = [area(box), area(candidate.box)];
-      return shared <= OVERLAP * (a + b - shared) && shared <= INSIDE * Math.min(a, b);
+      return shared <= LITE.OVERLAP * (a + b - shared) && shared <= LITE.INSIDE * Math.min(a, b);
     });
     if (isNew) kept.push(candidate);
   }
@@ -213,20 +236,29 @@ export function keepBest(found) {
  *
  * @param {Box} box
  * @param {Point[]} landmarks
+ * @param {{width: number, height: number}} size of the picture
  */
-export function agrees(box, landmarks) {
-  const { extent: upright } = uprightExtent(landmarks);
-  const extent = Math.sqrt((upright[2] - upright[0]) * (upright[3] - upright[1]));
-  const side = Math.max(Math.sqrt(area(box)), 1e-6);
-  const around = bounds(landmarks);
+export function agrees(box, landmarks, { width, height }) {
+  let [own, points] = [box, landmarks];
+  let [left, top, right, bottom] = uprightExtent(landmarks).extent;
+  if (isCut(landmarks, { width, height })) {
+    // A box shows what is to be seen of a face; landmarks are those of the whole.
+    own = /** @type {Box} */ (box.map((value, i) => clamp(value, 0, i % 2 ? height - 1 : width - 1)));
+    points = landmarks.map(([x, y]) => [clamp(x, 0, width - 1), clamp(y, 0, height - 1)]);
+    [left, top, right, bottom] = bounds(points);
+  }
+  const side = Math.max(Math.sqrt(area(own)), 1e-6);
+  const size = Math.sqrt((right - left) * (bottom - top)) / side;
+  const around = bounds(points);
   const offset = Math.max(
-    Math.abs((around[0] + around[2] - box[0] - box[2]) / 2),
-    Math.abs((around[1] + around[3] - box[1] - box[3]) / 2),
+    Math.abs((around[0] + around[2] - own[0] - own[2]) / 2),
+    Math.abs((around[1] + around[3] - own[1] - own[3]) / 2),
   );
-  return extent / side > 0.5 && extent / side < 1.5 && offset < 0.4 * side;
+  const [smallest, largestSize] = LITE.EXTENTS;
+  return size > smallest && size < largestSize && offset < LITE.MOST_OFFSET * side;
 }
 
 /** @param {Face} a @param {Face} b */
 function isSameFace(a, b) {
-  return meanDistance(a.five, b.five) < 0.5 * distance(b.five[0], b.five[1]);
+  return meanDistance(a.five, b.five) < LITE.SAME_FACE * distance(b.five[0], b.five[1]);
 }

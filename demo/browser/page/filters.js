@@ -17,26 +17,54 @@ const REACH_SIGMAS = 4; // how far a Gaussian is followed where nobody says; Ope
  * @returns {Plane} of the same size
  */
 export function boxSums(plane, side, outside = 'mirror') {
+  const { width, height } = plane;
+  const reach = (side - 1) / 2;
+  const across = new Float32Array(width * height);
+  const result = newPlane(width, height);
   const beyond = outside === 'mirror' ? null : outside === 'one' ? 1 : 0;
-  /** @type {Run} */
-  const slide = (line, to, at, step, length) => {
+  const line = new Float32Array(width + 2 * reach);
+  const places = mirroredPlaces(width, reach);
+  for (let y = 0; y < height; y++) {
+    const row = y * width;
+    for (let i = 0; i < line.length; i++) {
+      const isInside = i >= reach && i < width + reach;
+      line[i] = isInside || beyond === null ? plane.data[row + places[i]] : beyond;
+    }
     let sum = 0;
     for (let k = 0; k < side - 1; k++) sum += line[k];
-    for (let p = 0; p < length; p++, at += step) {
-      sum += line[p + side - 1];
-      to[at] = sum;
-      sum -= line[p];
+    for (let x = 0; x < width; x++) {
+      sum += line[x + side - 1];
+      across[row + x] = sum;
+      sum -= line[x];
     }
+  }
+  // A row at a time, so that memory is read as it lies: the sums of all columns slide down together.
+  const sums = new Float64Array(width);
+  const rows = mirroredPlaces(height, reach);
+  /** @param {number} place counted from `reach` rows above the plane @param {number} sign */
+  const add = (place, sign) => {
+    const isInside = place >= reach && place < height + reach;
+    if (!isInside && beyond !== null) {
+      for (let x = 0; x < width; x++) sums[x] += sign * beyond * side;
+      return;
+    }
+    const row = rows[place] * width;
+    for (let x = 0; x < width; x++) sums[x] += sign * across[row + x];
   };
-  const reach = (side - 1) / 2;
-  const across = along(plane, 'rows', reach, beyond, slide);
-  return along(across, 'columns', reach, beyond === null ? null : beyond * side, slide);
+  for (let place = 0; place < side - 1; place++) add(place, 1);
+  for (let y = 0; y < height; y++) {
+    add(y + side - 1, 1);
+    result.data.set(sums, y * width);
+    add(y, -1);
+  }
+  return result;
 }
 
 /** Means over a square around each pixel; the border is mirrored. @param {Plane} plane @param {number} side odd */
 export function boxMean(plane, side) {
   const sums = boxSums(plane, side);
-  for (let i = 0; i < sums.data.length; i++) sums.data[i] /= side * side;
+  const share = 1 / (side * side);
+  for (let i = 0; i < sums.data.length; i++) sums.data[i] *= share;
   return sums;
 }
 
@@ -48,52 +76,40 @@ export function boxMean(plane, side) {
  * @param {number} [side] of the square that is looked at, odd
  */
 export function gaussianMean(plane, sigma, side = 2 * Math.round(REACH_SIGMAS * sigma) + 1) {
+  const { width, height } = plane;
   const reach = (side - 1) / 2;
   const raw = Float64Array.from({ length: side }, (_, i) => Math.exp(-((i - reach) ** 2) / (2 * sigma ** 2)));
   const total = raw.reduce((sum, one) => sum + one, 0);
   const kernel = raw.map((one) => one / total);
-  /** @type {Run} */
-  const weigh = (line, to, at, step, length) => {
-    for (let p = 0; p < length; p++, at += step) {
-      let sum = 0;
-      for (let k = 0; k < side; k++) sum += kernel[k] * line[p + k];
-      to[at] = sum;
-    }
-  };
-  return along(along(plane, 'rows', reach, null, weigh), 'columns', reach, null, weigh);
-}
-
-/**
- * @callback Run one line of a plane
- * @param {Float64Array} line its values, and those beyond both its ends
- * @param {Float32Array} to all of the result
- * @param {number} at where the line begins in it
- * @param {number} step from one pixel of the line to the next
- * @param {number} length pixels of the line
- */
-
-/**
- * @param {Plane} plane
- * @param {'rows' | 'columns'} which
- * @param {number} reach pixels wanted beyond each end of a line
- * @param {number | null} beyond their value; null mirrors the line
- * @param {Run} run
- * @returns {Plane}
- */
-function along({ width, height, data }, which, reach, beyond, run) {
-  const [length, lines, step, stride] = which === 'rows' ? [width, height, 1, width] : [height, width, width, 1];
+  const across = new Float32Array(width * height);
   const result = newPlane(width, height);
-  const line = new Float64Array(length + 2 * reach);
-  const source = Int32Array.from(line, (_, i) => mirrored(i - reach, length) * step);
-  for (let l = 0; l < lines; l++) {
-    const at = l * stride;
-    for (let i = 0; i < line.length; i++) {
-      const isInside = i >= reach && i < length + reach;
-      line[i] = isInside || beyond === null ? data[at + source[i]] : beyond;
+  const line = new Float64Array(width + 2 * reach);
+  const places = mirroredPlaces(width, reach);
+  for (let y = 0; y < height; y++) {
+    const row = y * width;
+    for (let i = 0; i < line.length; i++) line[i] = plane.data[row + places[i]];
+    for (let x = 0; x < width; x++) {
+      let sum = 0;
+      for (let k = 0; k < side; k++) sum += kernel[k] * line[x + k];
+      across[row + x] = sum;
     }
-    run(line, result.data, at, step, length);
+  }
+  const rows = mirroredPlaces(height, reach);
+  const sums = new Float64Array(width);
+  for (let y = 0; y < height; y++) {
+    sums.fill(0);
+    for (let k = 0; k < side; k++) {
+      const [row, share] = [rows[y + k] * width, kernel[k]];
+      for (let x = 0; x < width; x++) sums[x] += share * across[row + x];
+    }
+    result.data.set(sums, y * width);
   }
   return result;
+}
+
+/** What a line shows of itself, from `reach` pixels before its beginning to as many after its end. @param {number} length @param {number} reach */
+function mirroredPlaces(length, reach) {
+  return Int32Array.from({ length: length + 2 * reach }, (_, i) => mirrored(i - reach, length));
 }
 
 /** The pixel that a place beyond a line's end shows in the mirror. @param {number} at @param {number} length */

@@ -5,19 +5,28 @@
  * @typedef {import('./align.js').Point} Point
  * @typedef {import('./align.js').Matrix} Matrix
  * @typedef {import('./picture.js').Picture} Picture
+ * @typedef {import('./picture.js').Plane} Plane
  * @typedef {import('./align.js').Box} Box
  * @typedef {{landmarks: Point[], doubt: number}} Answer doubt: above NO_DOUBT there is probably no face
  */
-import { bounds, eyeCentres, eyeDistance, invert, meanDistance, transformPoints } from './align.js';
+import { bounds, compose, eyeCentres, eyeDistance, invert, meanDistance, transformPoints } from './align.js';
 import { LANDMARKS_68, LANDMARK_NETWORK } from './constants.js';
-import { grey, warp } from './picture.js';
+import { cutFade, faded } from './cut_faces.js';
+import { clamp, cut, grey, resize, warp } from './picture.js';
 
 export const NO_DOUBT = LANDMARK_NETWORK.NO_DOUBT;
 /** @type {number} */
 const SIZE_PX = LANDMARK_NETWORK.SIZE_PX;
-const { SIDES, TOP, BOTTOM } = LANDMARK_NETWORK; // margins around the landmarks' extent, as fractions of it
-const BOX_GROWTH = 1.1;
-const TURNS = [0, 1, 3, 2]; // quarter turns tried in this order for a face that may lie on its side
+const { SIDES, TOP, BOTTOM, BOX_GROWTH } = LANDMARK_NETWORK; // margins around the landmarks' extent, as fractions of it
+const TURNS = LANDMARK_NETWORK.TURNS; // quarter turns tried in this order for a face that may lie on its side
+
+/** Corners of the network's crop. @type {Point[]} */
+const CORNERS = [
+  [-0.5, -0.5],
+  [SIZE_PX - 0.5, -0.5],
+  [SIZE_PX - 0.5, SIZE_PX - 0.5],
+  [-0.5, SIZE_PX - 0.5],
+];
 
 /** Angle of the line through the eyes in radians, and the landmarks' extent when upright. @param {Point[]} landmarks */
 export function uprightExtent(landmarks) {
@@ -63,13 +72,23 @@ export class LandmarkNetwork {
     this.run = run;
   }
 
-  /** The face in a detector's box, whichever way up. @param {Picture} frame @param {Box} box @returns {Promise<Answer>} */
-  async fromBox(frame, box) {
+  /**
+   * The face in a detector's box, whichever way up.
+   *
+   * @param {Picture} frame
+   * @param {Box} box
+   * @param {() => Promise<boolean> | boolean} [mayLie] asked when the answer for an upright face is doubtful: whether other
+   *   ways up are worth a try
+   * @returns {Promise<Answer>} of infinite doubt where no other way was tried
+   */
+  async fromBox(frame, box, mayLie = () => true) {
     /** @type {Answer[]} */
     const answers = [];
+    const around = new Around(frame);
     for (const turns of TURNS) {
-      answers.push(await this.#fit(frame, box, (turns * Math.PI) / 2));
+      answers.push(await this.#fit(around, box, (turns * Math.PI) / 2));
       if (answers[answers.length - 1].doubt < NO_DOUBT) break;
+      if (turns === 0 && !(await mayLie())) return { ...answers[0], doubt: Infinity };
     }
     return answers.reduce((best, answer) => (answer.doubt < best.doubt ? answer : best));
   }
@@ -77,31 +96,30 @@ export class LandmarkNetwork {
   /** The face near known landmarks. @param {Picture} frame @param {Point[]} landmarks @returns {Promise<Answer>} */
   async track(frame, landmarks) {
     const cropFromFrame = cropFromLandmarks(landmarks);
-    const crop = grey(warp(frame, cropFromFrame, SIZE_PX, SIZE_PX)).data;
-    const one = await this.#points(crop);
-    const mirrored = await this.#points(mirror(crop));
-    const other = mirroredPoints(mirrored, SIZE_PX);
-    const mean = one.map((p, i) => /** @type {Point} */ ([(p[0] + other[i][0]) / 2, (p[1] + other[i][1]) / 2]));
-    const doubt = meanDistance(one, other) / Math.max(eyeDistance(mean), 1);
-    return { landmarks: transformPoints(invert(cropFromFrame), mean), doubt };
+    const crop = grey(warp(frame, cropFromFrame, SIZE_PX, SIZE_PX));
+    return this.#lookTwice(faded(crop, cutFade(landmarks, frame, cropFromFrame)), cropFromFrame);
   }
 
-  /** @param {Picture} frame @param {Box} box @param {number} angle */
-  async #fit(frame, box, angle) {
+  /** @param {Around} around @param {Box} box @param {number} angle */
+  async #fit(around, box, angle) {
     const side = BOX_GROWTH * Math.max(box[2] - box[0], box[3] - box[1], 1);
     /** @type {Point} */
     const centre = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
     let cropFromFrame = cropFromRegion(centre, [side, side], angle, SIZE_PX);
-    let points = await this.#look(frame, cropFromFrame);
+    let points = transformPoints(invert(cropFromFrame), await this.#points(around.grey(cropFromFrame).data));
     cropFromFrame = cropFromLandmarks(points);
-    points = await this.#look(frame, cropFromFrame);
-    return this.track(frame, points);
+    points = transformPoints(invert(cropFromFrame), await this.#points(around.view(points, cropFromFrame).data));
+    cropFromFrame = cropFromLandmarks(points);
+    return this.#lookTwice(around.view(points, cropFromFrame), cropFromFrame);
   }
 
-  /** @param {Picture} frame @param {Matrix} cropFromFrame */
-  async #look(frame, cropFromFrame) {
-    const crop = grey(warp(frame, cropFromFrame, SIZE_PX, SIZE_PX)).data;
-    return transformPoints(invert(cropFromFrame), await this.#points(crop));
+  /** The mean of the answers for a crop and its mirror image. @param {Plane} crop @param {Matrix} cropFromFrame */
+  async #lookTwice({ data }, cropFromFrame) {
+    const one = await this.#points(data);
+    const other = mirroredPoints(await this.#points(mirror(data)), SIZE_PX);
+    const mean = one.map((p, i) => /** @type {Point} */ ([(p[0] + other[i][0]) / 2, (p[1] + other[i][1]) / 2]));
+    const doubt = meanDistance(one, other) / Math.max(eyeDistance(mean), 1);
+    return { landmarks: transformPoints(invert(cropFromFrame), mean), doubt };
   }
 
   /** @param {Float32Array} crop levels of 255 @returns {Promise<Point[]>} in crop pixels */
@@ -111,6 +129,67 @@ export class LandmarkNetwork {
       fractions[2 * i] * SIZE_PX - 0.5,
       fractions[2 * i + 1] * SIZE_PX - 0.5,
     ]);
+  }
+}
+
+/** A face's surroundings, grey and averaged down once: looking at it from several sides costs little then. */
+class Around {
+  /** @type {Plane | null} */
+  #patch = null;
+  /** @type {Matrix} */
+  #patchFromFrame = [1, 0, 0, 0, 1, 0];
+  /** Where crops may lie that the patch shows whole. @type {Box} */
+  #whole = [0, 0, 0, 0];
+
+  /** @param {Picture} frame */
+  constructor(frame) {
+    this.frame = frame;
+  }
+
+  /** @param {Matrix} cropFromFrame */
+  grey(cropFromFrame) {
+    const { width, height } = this.frame;
+    const corners = bounds(transformPoints(invert(cropFromFrame), CORNERS));
+    const seen = [
+      Math.max(corners[0], 0),
+      Math.max(corners[1], 0),
+      Math.min(corners[2], width),
+      Math.min(corners[3], height),
+    ];
+    const isWhole = seen.every((side, i) => (i < 2 ? side >= this.#whole[i] : side <= this.#whole[i]));
+    const patch = this.#patch !== null && isWhole ? this.#patch : this.#cut(corners);
+    const crop = warp(patch, compose(cropFromFrame, invert(this.#patchFromFrame)), SIZE_PX, SIZE_PX, { repeats: true });
+    return { ...crop, data: crop.data.map(Math.round) };
+  }
+
+  /** The crop of a face at these landmarks, faded where the border of the picture cuts it. @param {Point[]} landmarks @param {Matrix} cropFromFrame */
+  view(landmarks, cropFromFrame) {
+    return faded(this.grey(cropFromFrame), cutFade(landmarks, this.frame, cropFromFrame));
+  }
+
+  /** Take what a crop shows and half as much on each side, at no less than one and a half times its pixels. @param {Box} corners */
+  #cut(corners) {
+    const sides = [corners[2] - corners[0], corners[3] - corners[1]];
+    const factor = 2 ** Math.floor(Math.log2(Math.max(Math.min(...sides) / (1.5 * SIZE_PX), 1)));
+    const [first, last] = [[0, 0], [0, 0]]; // prettier-ignore
+    [this.frame.width, this.frame.height].forEach((length, i) => {
+      // A picture's border need not be a multiple of the factor: what is left over repeats what lies before it.
+      const limit = Math.max(Math.floor(length / factor) * factor, 1);
+      const from = Math.floor((corners[i] - sides[i] / 2) / factor) * factor;
+      const to = Math.ceil((corners[i + 2] + sides[i] / 2) / factor) * factor;
+      first[i] = Math.floor(clamp(from, 0, limit - 1) / factor) * factor;
+      last[i] = clamp(to, first[i] + 1, limit);
+      this.#whole[i] = first[i] > 0 ? first[i] + factor : 0;
+      this.#whole[i + 2] = last[i] < limit ? last[i] - factor : Infinity;
+    });
+    const region = grey(cut(this.frame, [first[0], first[1], last[0], last[1]]));
+    const [width, height] = [region.width, region.height].map((length) => Math.max(1, Math.floor(length / factor)));
+    const patch = resize(region, width, height);
+    if (factor > 1) patch.data.forEach((level, i) => (patch.data[i] = Math.round(level)));
+    const [across, down] = [region.width / width, region.height / height];
+    this.#patchFromFrame = invert([across, 0, first[0] + across / 2 - 0.5, 0, down, first[1] + down / 2 - 0.5]);
+    this.#patch = patch;
+    return patch;
   }
 }
 

@@ -17,12 +17,14 @@ const BORDER_FADE = borderFade();
  * @returns {Float32Array<ArrayBuffer>} of the same size
  */
 export function refineMask(mask) {
-  const above = square(Float32Array.from(mask, (value) => (value > MASK.THRESHOLD ? 1 : 0)));
+  const above = square(new Float32Array(mask.length));
+  for (let i = 0; i < mask.length; i++) above.data[i] = mask[i] > MASK.THRESHOLD ? 1 : 0;
   const closed = shrunk(grownBySquare(above, MASK.CLOSE_PX), MASK.CLOSE_PX, 'one');
   // The crop's outside counts as background, else a mask that fills the crop would not fade at its edge.
   const eroded = shrunk(closed, MASK.ERODE_PX, 'zero');
-  const soft = boxMean(eroded, MASK.BLUR_PX).data;
-  return Float32Array.from(mask, (value, i) => value * soft[i] * BORDER_FADE[i]);
+  const weight = boxMean(eroded, MASK.BLUR_PX).data;
+  for (let i = 0; i < mask.length; i++) weight[i] *= mask[i] * BORDER_FADE[i];
+  return weight;
 }
 
 /** 0 along the crop's border, where the target always stays, and 1 in its middle. */
@@ -38,8 +40,10 @@ function borderFade() {
 
 /** Zeros and ones, a one where the square around it is full. @param {Plane} plane @param {number} side @param {'zero' | 'one'} outside */
 function shrunk(plane, side, outside) {
-  const { data } = boxSums(plane, side, outside);
-  return square(data.map((sum) => (sum === side * side ? 1 : 0)));
+  const sums = boxSums(plane, side, outside);
+  const full = side * side;
+  for (let i = 0; i < sums.data.length; i++) sums.data[i] = sums.data[i] === full ? 1 : 0;
+  return sums;
 }
 
 /** @param {Float32Array<ArrayBuffer>} data @returns {Plane} */

@@ -28,7 +28,9 @@ export function visible(hidden) {
  * @returns {Float32Array<ArrayBuffer>}
  */
 export function visibleWeight(weight, hidden) {
-  return Float32Array.from(weight, (own, i) => own * visible(hidden[i]));
+  const result = new Float32Array(weight.length);
+  for (let i = 0; i < weight.length; i++) result[i] = weight[i] * visible(hidden[i]);
+  return result;
 }
 
 /**
@@ -105,7 +107,8 @@ export class SteadyOcclusion {
     if (before !== null && gap > 0 && gap < OCCLUSION.LONGEST_GAP_S) {
       const past = moved(before.hidden, before.cropFromFrame, cropFromFrame).data;
       const keep = 2 ** (-gap / OCCLUSION.HALF_LIFE_S);
-      average = { ...hidden, data: hidden.data.map((own, i) => keep * past[i] + (1 - keep) * own) };
+      for (let i = 0; i < past.length; i++) past[i] = keep * past[i] + (1 - keep) * hidden.data[i];
+      average = { ...hidden, data: past };
     }
     this.#before = { hidden: average, cropFromFrame, timeS, isCarried: false };
     return average;

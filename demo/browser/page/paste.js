@@ -26,12 +26,16 @@ export function pasteBack(frame, crop, weight, cropFromFrame) {
   const alpha = warp(plane, regionFromCrop, width, height).data;
   // Cubic keeps a face that is larger than its crop from looking washed out.
   const pixels = warp(crop, regionFromCrop, width, height, { cubic: true, where: alpha }).data;
+  const into = frame.data;
   for (let y = 0; y < height; y++) {
     let to = ((top + y) * frame.width + left) * 4;
     for (let i = y * width; i < (y + 1) * width; i++, to += 4) {
       const share = alpha[i];
       if (share <= 0) continue;
-      for (let c = 0; c < 3; c++) frame.data[to + c] += share * (pixels[4 * i + c] - frame.data[to + c]);
+      const from = 4 * i;
+      into[to] += share * (pixels[from] - into[to]);
+      into[to + 1] += share * (pixels[from + 1] - into[to + 1]);
+      into[to + 2] += share * (pixels[from + 2] - into[to + 2]);
     }
   }
 }
@@ -47,14 +51,15 @@ export function pasteBack(frame, crop, weight, cropFromFrame) {
  */
 function touchedRectangle(weight, side, cropFromFrame, frame) {
   let [x0, y0, x1, y1] = [side, side, -1, -1];
-  weight.forEach((value, i) => {
-    if (value === 0) return;
-    const [x, y] = [i % side, Math.floor(i / side)];
-    x0 = Math.min(x0, x);
-    x1 = Math.max(x1, x);
-    y0 = Math.min(y0, y);
-    y1 = Math.max(y1, y);
-  });
+  for (let y = 0, i = 0; y < side; y++) {
+    for (let x = 0; x < side; x++, i++) {
+      if (weight[i] === 0) continue;
+      if (x < x0) x0 = x;
+      if (x > x1) x1 = x;
+      if (y0 === side) y0 = y;
+      y1 = y;
+    }
+  }
   if (x1 < 0) return null;
   [x0, y0, x1, y1] = [x0 - 1, y0 - 1, x1 + 1, y1 + 1]; // bilinear reach
   const around = bounds(

@@ -10,6 +10,7 @@
  * @typedef {import('./align.js').Box} Box
  */
 import { compose, invert, transformPoints, bounds } from './align.js';
+import { sampleCubic, sampleLinear, samplePlane, sampleRepeated } from './sampling.js';
 
 /** @param {number} width @param {number} height @returns {Picture} */
 export function newPicture(width, height) {
@@ -65,14 +66,14 @@ export function cut(picture, [left, top, right, bottom]) {
  * @param {Kind} picture
  * @param {number} width
  * @param {number} height
+ * @param {boolean} [isLinear] also where it shrinks: two neighbours a pixel, however many it stands for
  * @returns {Kind} the picture itself where it has that size already
  */
-export function resize(picture, width, height) {
+export function resize(picture, width, height, isLinear = width >= picture.width && height >= picture.height) {
   if (width === picture.width && height === picture.height) return picture;
   const channels = isPicture(picture) ? 4 : 1;
-  const shrinks = width < picture.width || height < picture.height;
-  const across = shrinks ? areaTaps(picture.width, width) : linearTaps(picture.width, width);
-  const down = shrinks ? areaTaps(picture.height, height) : linearTaps(picture.height, height);
+  const taps = isLinear ? linearTaps : areaTaps;
+  const [across, down] = [taps(picture.width, width), taps(picture.height, height)];
   const { data } = picture;
   const length = picture.width * channels;
   const result = emptyLike(picture, width, height);
@@ -122,7 +123,7 @@ function areaTaps(size, wanted) {
   return { first, count, weights, most };
 }
 
-/** The same for a picture that grows. @param {number} size @param {number} wanted */
+/** The same between two neighbours. @param {number} size @param {number} wanted */
 function linearTaps(size, wanted) {
   const most = Math.min(size, 2);
   const [first, count] = [new Int32Array(wanted), new Int32Array(wanted).fill(most)];
@@ -202,138 +203,6 @@ function sample(picture, inFromOut, width, height, { cubic, where, repeats }) {
   return /** @type {Kind} */ (result);
 }
 
-/** Bilinear, border repeated. @param {Picture} picture @param {Matrix} inFromOut @param {Picture} result filled */
-function sampleLinear(picture, [a, b, c, d, e, f], result) {
-  const { width, height, data } = picture;
-  const out = result.data;
-  let to = 0;
-  for (let v = 0; v < result.height; v++) {
-    for (let u = 0; u < result.width; u++, to += 4) {
-      const x = a * u + b * v + c;
-      const y = d * u + e * v + f;
-      const i = Math.floor(x);
-      const j = Math.floor(y);
-      const s = x - i;
-      const t = y - j;
-      const left = i < 0 ? 0 : i >= width ? width - 1 : i;
-      const right = i < -1 ? 0 : i >= width - 1 ? width - 1 : i + 1;
-      const above = (j < 0 ? 0 : j >= height ? height - 1 : j) * width;
-      const below = (j < -1 ? 0 : j >= height - 1 ? height - 1 : j + 1) * width;
-      const p = (above + left) * 4;
-      const q = (above + right) * 4;
-      const r = (below + left) * 4;
-      const w = (below + right) * 4;
-      const wp = (1 - s) * (1 - t);
-      const wq = s * (1 - t);
-      const wr = (1 - s) * t;
-      const ww = s * t;
-      out[to] = wp * data[p] + wq * data[q] + wr * data[r] + ww * data[w];
-      out[to + 1] = wp * data[p + 1] + wq * data[q + 1] + wr * data[r + 1] + ww * data[w + 1];
-      out[to + 2] = wp * data[p + 2] + wq * data[q + 2] + wr * data[r + 2] + ww * data[w + 2];
-      out[to + 3] = 255;
-    }
-  }
-}
-
-/** Bilinear, outside is zero. @param {Plane} plane @param {Matrix} inFromOut @param {Plane} result zeros, filled */
-function samplePlane({ width, height, data }, [a, b, c, d, e, f], result) {
-  /** @param {number} i @param {number} j */
-  const at = (i, j) => (i < 0 || j < 0 || i >= width || j >= height ? 0 : data[j * width + i]);
-  let to = 0;
-  for (let v = 0; v < result.height; v++) {
-    for (let u = 0; u < result.width; u++, to++) {
-      const x = a * u + b * v + c;
-      const y = d * u + e * v + f;
-      const i = Math.floor(x);
-      const j = Math.floor(y);
-      if (i < -1 || j < -1 || i >= width || j >= height) continue;
-      const s = x - i;
-      const t = y - j;
-      result.data[to] =
-        (1 - t) * ((1 - s) * at(i, j) + s * at(i + 1, j)) + t * ((1 - s) * at(i, j + 1) + s * at(i + 1, j + 1));
-    }
-  }
-}
-
-/** Bilinear, border repeated. @param {Plane} plane @param {Matrix} inFromOut @param {Plane} result filled */
-function sampleRepeated({ width, height, data }, [a, b, c, d, e, f], result) {
-  let to = 0;
-  for (let v = 0; v < result.height; v++) {
-    for (let u = 0; u < result.width; u++, to++) {
-      const x = Math.min(Math.max(a * u + b * v + c, 0), width - 1);
-      const y = Math.min(Math.max(d * u + e * v + f, 0), height - 1);
-      const i = Math.min(Math.floor(x), Math.max(width - 2, 0));
-      const j = Math.min(Math.floor(y), Math.max(height - 2, 0));
-      const [right, below] = [i + 1 < width ? 1 : 0, j + 1 < height ? width : 0];
-      const at = j * width + i;
-      const [s, t] = [x - i, y - j];
-      const upper = data[at] + s * (data[at + right] - data[at]);
-      const lower = data[at + below] + s * (data[at + below + right] - data[at + below]);
-      result.data[to] = upper + t * (lower - upper);
-    }
-  }
-}
-
-/** Weights of four neighbours; the cubic that OpenCV uses (a = -0.75). @param {number} t @param {Float32Array} weights */
-function cubicWeights(t, weights) {
-  const a = -0.75;
-  weights[0] = ((a * (t + 1) - 5 * a) * (t + 1) + 8 * a) * (t + 1) - 4 * a;
-  weights[1] = ((a + 2) * t - (a + 3)) * t * t + 1;
-  weights[2] = ((a + 2) * (1 - t) - (a + 3)) * (1 - t) * (1 - t) + 1;
-  weights[3] = 1 - weights[0] - weights[1] - weights[2];
-}
-
-/**
- * Cubic, border repeated; pixels are left empty where `where` is 0.
- *
- * @param {Picture} picture
- * @param {Matrix} inFromOut
- * @param {Picture} result filled
- * @param {Float32Array | null} where
- */
-function sampleCubic(picture, [a, b, c, d, e, f], result, where) {
-  const { width, height, data } = picture;
-  const out = result.data;
-  const across = new Float32Array(4);
-  const down = new Float32Array(4);
-  const columns = new Int32Array(4);
-  let to = 0;
-  for (let v = 0; v < result.height; v++) {
-    for (let u = 0; u < result.width; u++, to += 4) {
-      if (where !== null && where[to / 4] <= 0) continue;
-      const x = a * u + b * v + c;
-      const y = d * u + e * v + f;
-      const i = Math.floor(x);
-      const j = Math.floor(y);
-      cubicWeights(x - i, across);
-      cubicWeights(y - j, down);
-      for (let k = 0; k < 4; k++) columns[k] = Math.min(Math.max(i - 1 + k, 0), width - 1) * 4;
-      const w0 = across[0];
-      const w1 = across[1];
-      const w2 = across[2];
-      const w3 = across[3];
-      let red = 0;
-      let green = 0;
-      let blue = 0;
-      for (let m = 0; m < 4; m++) {
-        const row = Math.min(Math.max(j - 1 + m, 0), height - 1) * width * 4;
-        const p = row + columns[0];
-        const q = row + columns[1];
-        const r = row + columns[2];
-        const s = row + columns[3];
-        const share = down[m];
-        red += share * (w0 * data[p] + w1 * data[q] + w2 * data[r] + w3 * data[s]);
-        green += share * (w0 * data[p + 1] + w1 * data[q + 1] + w2 * data[r + 1] + w3 * data[s + 1]);
-        blue += share * (w0 * data[p + 2] + w1 * data[q + 2] + w2 * data[r + 2] + w3 * data[s + 2]);
-      }
-      out[to] = red;
-      out[to + 1] = green;
-      out[to + 2] = blue;
-      out[to + 3] = 255;
-    }
-  }
-}
-
 /** Luminance of each pixel, rounded as OpenCV rounds it. @param {Picture} picture @returns {Plane} */
 export function grey({ width, height, data }) {
   const result = newPlane(width, height);
@@ -344,6 +213,20 @@ export function grey({ width, height, data }) {
 /** Luminance of the pixel whose red stands at `i`, in whole levels. @param {Uint8ClampedArray} data @param {number} i */
 export function lumaAt(data, i) {
   return (9798 * data[i] + 19235 * data[i + 1] + 3735 * data[i + 2] + 16384) >> 15;
+}
+
+/** Where a weight is above a limit: numbers of pixels. @param {Float32Array} weight @param {number} limit */
+export function indicesAbove(weight, limit) {
+  const found = new Int32Array(weight.length);
+  let count = 0;
+  for (let i = 0; i < weight.length; i++) if (weight[i] > limit) found[count++] = i;
+  return found.subarray(0, count);
+}
+
+/** To the nearest whole number, halves to the even one, as Python and numpy round. @param {number} value */
+export function roundedEven(value) {
+  const below = Math.floor(value);
+  return value - below === 0.5 ? below + Math.abs(below % 2) : Math.round(value);
 }
 
 /** @param {number} value @param {number} low @param {number} high */
@@ -362,10 +245,11 @@ export function clamp(value, low, high) {
 export function toChannels({ width, height, data }, mean, std) {
   const area = width * height;
   const result = new Float32Array(3 * area);
+  const values = Float32Array.from({ length: 256 }, (_, level) => (level - mean) / std);
   for (let i = 0, p = 0; i < area; i++, p += 4) {
-    result[i] = (data[p] - mean) / std;
-    result[area + i] = (data[p + 1] - mean) / std;
-    result[2 * area + i] = (data[p + 2] - mean) / std;
+    result[i] = values[data[p]];
+    result[area + i] = values[data[p + 1]];
+    result[2 * area + i] = values[data[p + 2]];
   }
   return result;
 }

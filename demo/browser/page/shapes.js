@@ -4,16 +4,11 @@
  * @typedef {import('./picture.js').Plane} Plane
  * @typedef {import('./align.js').Point} Point
  */
+import { roundedEven } from './picture.js';
 
 /** Points on whole pixels; halves go to the even one, as numpy rounds. @param {readonly Point[]} points @returns {Point[]} */
 export function onPixels(points) {
-  /** @param {number} value */
-  const rounded = (value) => {
-    const low = Math.floor(value);
-    if (value - low !== 1 / 2) return Math.round(value);
-    return low % 2 === 0 ? low : low + 1;
-  };
-  return points.map(([x, y]) => [rounded(x), rounded(y)]);
+  return points.map(([x, y]) => [roundedEven(x), roundedEven(y)]);
 }
 
 /** The convex outline of points, in order. @param {readonly Point[]} points @returns {Point[]} */

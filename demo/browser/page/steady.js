@@ -13,10 +13,11 @@ import { STEADY } from './constants.js';
  */
 export function broughtBack(swapped, target, weight) {
   const data = swapped.data.slice();
-  weight.forEach((share, i) => {
-    if (share <= 0) return;
+  for (let i = 0; i < weight.length; i++) {
+    const share = weight[i];
+    if (share <= 0) continue;
     for (let p = 4 * i; p < 4 * i + 3; p++) data[p] += share * (target.data[p] - data[p]); // clamps, rounds
-  });
+  }
   return { ...swapped, data };
 }
 

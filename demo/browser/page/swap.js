@@ -8,7 +8,7 @@
  * @typedef {import('./memory.js').FaceMemory} FaceMemory
  */
 import { CROP_PX, cropFromFrameMatrix, transformPoints } from './align.js';
-import { CROP, FILES } from './constants.js';
+import { CROP, FILES, ULTRAFACE } from './constants.js';
 import { Detector, area, largest } from './detect.js';
 import { PageError } from './errors.js';
 import { DEFAULTS, finish } from './finish.js';
@@ -18,6 +18,7 @@ import { pasteBack } from './paste.js';
 import { newPicture, toChannels, warp } from './picture.js';
 import { MODELS, Runtime, fetchBytes } from './runtime.js';
 import { Follower } from './track.js';
+import { UltraFace } from './ultraface.js';
 import { GRID_PX, MARKED_MODEL } from './watermark.js';
 
 const MIN_FACE_PX = 16; // smaller faces stay as they are
@@ -58,14 +59,11 @@ export class Swapper {
       const answers = await runtime.run(points, { [points.inputNames[0]]: [grey, [1, 1, 64, 64]] });
       return answers[points.outputNames[0]];
     });
-    const detector = new Detector(async (picture) => {
-      const answers = await runtime.run(boxes, { [boxes.inputNames[0]]: [picture, [1, 3, 240, 320]] }, [
-        'scores',
-        'boxes',
-      ]);
-      return { scores: answers.scores, boxes: answers.boxes };
-    }, landmarkNetwork);
-    return new Swapper(runtime, detector, landmarkNetwork, { watermark, occlusion });
+    const ultraface = new UltraFace(async (picture, width, height) => {
+      const answers = await runtime.run(boxes, { [boxes.inputNames[0]]: [picture, [1, 3, height, width]] });
+      return { scores: answers[ULTRAFACE.SCORES], offsets: answers[ULTRAFACE.OFFSETS] };
+    });
+    return new Swapper(runtime, new Detector(ultraface, landmarkNetwork), landmarkNetwork, { watermark, occlusion });
   }
 
   /** Forget what was followed; for a new camera. */
@@ -154,11 +152,14 @@ export class Swapper {
     const result = await this.runtime.run(this.#student, input, ['face', 'mask']);
     const face = newPicture(CROP_PX, CROP_PX);
     const area = CROP_PX * CROP_PX;
-    for (let i = 0; i < area; i++) {
-      for (let c = 0; c < 3; c++) face.data[4 * i + c] = result.face[c * area + i] * 255; // a clamped array rounds
-      face.data[4 * i + 3] = 255;
+    const [{ data }, own] = [face, result.face];
+    for (let i = 0, p = 0; i < area; i++, p += 4) {
+      data[p] = own[i] * 255; // a clamped array rounds
+      data[p + 1] = own[area + i] * 255;
+      data[p + 2] = own[2 * area + i] * 255;
+      data[p + 3] = 255;
     }
-    return { face, mask: new Float32Array(result.mask) };
+    return { face, mask: /** @type {Float32Array<ArrayBuffer>} */ (result.mask) };
   }
 
   /**
@@ -197,7 +198,7 @@ export class Swapper {
     const { width, height } = target;
     const crop = toChannels(target, 0, 255);
     const { hidden } = await this.runtime.run(this.#occlusion, { crop: [crop, [1, 3, height, width]] });
-    return { width, height, data: new Float32Array(hidden) };
+    return { width, height, data: /** @type {Float32Array<ArrayBuffer>} */ (hidden) };
   };
 
   /** @type {import('./watermark.js').DrawPattern} */

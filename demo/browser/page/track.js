@@ -102,7 +102,7 @@ export class Follower {
   /** @param {Picture} frame @param {number} timeMs */
   async #search(frame, timeMs) {
     this.#searchedMs = timeMs;
-    const found = await this.detector.detect(frame, { levels: 0 });
+    const found = await this.detector.detect(frame, { levels: 0, turn: false });
     const biggest = found.length ? largest(found) : null;
     if (this.#followed === null) {
       this.#misses = 0;

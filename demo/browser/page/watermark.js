@@ -23,7 +23,7 @@ export const MARKED_MODEL = 'student'; // the mark spells its model's name, and 
  */
 export async function hideMark(crop, weight, drawPattern) {
   const plane = { width: crop.width, height: crop.height, data: weight };
-  const pattern = new Float32Array(await drawPattern(lumaGrid(crop), onGrid(plane)));
+  const pattern = /** @type {Float32Array<ArrayBuffer>} */ (await drawPattern(lumaGrid(crop), onGrid(plane)));
   return addPattern(crop, resize({ width: CROP_PX, height: CROP_PX, data: pattern }, crop.width, crop.height).data);
 }
 
@@ -41,7 +41,10 @@ export function onGrid(plane) {
 export function addPattern(crop, pattern) {
   const data = crop.data.slice();
   for (let i = 0, p = 0; i < pattern.length; i++, p += 4) {
-    for (let c = 0; c < 3; c++) data[p + c] += pattern[i]; // a clamped array rounds
+    const added = pattern[i];
+    data[p] += added; // a clamped array rounds
+    data[p + 1] += added;
+    data[p + 2] += added;
   }
   return { ...crop, data };
 }
