@@ -19,7 +19,7 @@ from pathlib import Path
 run = Path(sys.argv[sys.argv.index("--out") + 1])
 {does}
 """
-_LARGE_MB = 300
+_LARGE_MB = 150
 _EVALUATES = f"""
 held = bytearray({_LARGE_MB} << 20)
 for place in range(0, len(held), 4096):
@@ -33,11 +33,12 @@ run.mkdir()
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Puts a script in the place of ``python -m eval``."""
+    python = sys.executable
     monkeypatch.setattr(processes, "_POLL_S", 0.02)
 
     def replace(does: str) -> None:
         script = tmp_path / "program"
-        script.write_text(_PROGRAM.format(python=sys.executable, does=does))
+        script.write_text(_PROGRAM.format(python=python, does=does))
         script.chmod(0o700)
         monkeypatch.setattr(sys, "executable", str(script))
 
