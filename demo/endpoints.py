@@ -6,7 +6,9 @@ Each is a plain function ``(services, visit, ...)``; Gradio sees its other param
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -28,6 +30,7 @@ from .work.auditing import log_of
 from .work.clips import SwappedClip, Writing, check_clip, plain_report
 from .work.evaluate import evaluate, read_run, table_rows
 from .work.services import Services
+from .work.study import MOST_QUESTIONS, make_study, read_answers
 from .work.verify import verify
 
 AUTO = "auto"
@@ -47,6 +50,8 @@ def add(context: Context) -> None:
         ("compare", compare, heavy),
         ("verify", verify_file, heavy),
         ("evaluate", evaluate_pairs, BACKGROUND),
+        ("study", study_page, BACKGROUND),
+        ("study_score", study_answers, BACKGROUND),
     ]
     for name, function, options in offered:
         gr.api(endpoint(function, context.services), api_name=name, **options)
@@ -191,16 +196,13 @@ def swap_video(
     writing = Writing(quality, size, sound, deinterlace)
     writing.encoding(), writing.shorter_px()  # refused before anything is loaded
     check_clip(clip, services.settings, visit.language)
-    stop = services.jobs.begin(visit.session, "api video")
-    try:
+    with _job(services, visit, "api video") as stop:
         for event in services.swap_clip(
             services.engine, [photo], clip, model=_model(model), stop=stop, choices=choices,
             writing=writing,
         ):  # fmt: skip
             if isinstance(event, SwappedClip):
                 return served(event.path), plain_report(event.report)
-    finally:
-        services.jobs.end(visit.session, "api video", stop)
     raise VideoError("The clip ended without a result. Try again.")
 
 
@@ -241,20 +243,81 @@ def evaluate_pairs(
     Returns:
         The report as one HTML file, and the rows of its table.
     """
+    finished = read_run(_evaluated(services, visit, archive, consent, models, pairs))
+    return served(finished.report), table_rows(finished)
+
+
+def _evaluated(
+    services: Services, visit: Visit, archive: gr.FileData | None, consent: bool, models: list[str], pairs: int
+) -> Path:
+    """The folder of a run that a caller asked for."""
     admitted(services, visit, consent)
     engine = services.engine
-    chosen, count = _models(models, engine.model_names()), _count(pairs)
+    chosen, count = _models(models, engine.model_names()), _count(pairs, "pairs")
     run = engine.new_file("run")
     dataset, root = data_of(engine, uploaded(archive, "archive") if archive else None, run)
-    stop = services.jobs.begin(visit.session, "api evaluate")
-    try:
+    with _job(services, visit, "api evaluate") as stop:
         for _ in evaluate(run, dataset=dataset, root=root, methods=chosen, pairs=count, settings=engine.settings,
                           stop=stop):  # fmt: skip
             pass
+    return run
+
+
+def study_page(
+    services: Services, visit: Visit, archive: gr.FileData | None, consent: bool, models: list[str] = NO_NAMES,
+    pairs: int = 6, questions: int = 20,
+) -> tuple[gr.FileData, gr.FileData]:  # fmt: skip
+    """Run an evaluation and make a blind study of it: a page that asks people which of two swaps is better.
+
+    Args:
+        archive: zip with folders source/ and target/, or one folder per person; null for the photos that ship.
+        consent: true only if everyone shown agreed to this use.
+        models: two or more names that the page's model list shows; empty for all.
+        pairs: how many to draw.
+        questions: at most so many; fewer come where fewer pairs were swapped by two models.
+
+    Returns:
+        The page as one HTML file, and its key as JSON. Keep the key: answers cannot be read without it.
+    """
+    asked = _count(questions, "questions")  # an evaluation takes minutes: what cannot be asked is refused before it
+    if not 1 <= asked <= MOST_QUESTIONS:
+        raise OptionError(f"questions must be 1 to {MOST_QUESTIONS}; got {asked}.")
+    if len(chosen := _models(models, services.engine.model_names())) < 2:
+        raise OptionError(f"A study compares two models or more; got {', '.join(chosen)}.")
+    run = _evaluated(services, visit, archive, consent, models, pairs)
+    with _job(services, visit, "api study") as stop:
+        study = make_study(run, services.settings, questions=asked, stop=stop)
+    return served(study.page), served(study.key)
+
+
+def study_answers(services: Services, visit: Visit, answers: list[gr.FileData], key: gr.FileData) -> list[dict]:
+    """Read the answers of a blind study.
+
+    Args:
+        answers: CSV files as the study's page saves them, one a person.
+        key: JSON file that came with the page.
+
+    Returns:
+        One object for every two models: answers for each, answers that saw no difference, the share of the first among
+        decided answers in percent with its 95 % interval (Clopper and Pearson), and the p-value of a binomial test.
+    """
+    services.engine.admit(visit.caller)
+    if not isinstance(answers, (list, tuple)) or not answers:
+        raise OptionError("answers must be a list of uploaded CSV files, one or more.")
+    files = [uploaded(file, "answers") for file in answers]
+    with _job(services, visit, "api study") as stop:
+        found = read_answers(services.engine, files, [uploaded(key, "key")], stop=stop)
+    return [preference.to_json() for preference in found]
+
+
+@contextmanager
+def _job(services: Services, visit: Visit, kind: str) -> Iterator[threading.Event]:
+    """The stop signal of a job, as long as it runs."""
+    stop = services.jobs.begin(visit.session, kind)
+    try:
+        yield stop
     finally:
-        services.jobs.end(visit.session, "api evaluate", stop)
-    finished = read_run(run)
-    return served(finished.report), table_rows(finished)
+        services.jobs.end(visit.session, kind, stop)
 
 
 def verify_file(services: Services, visit: Visit, file: gr.FileData) -> dict:
@@ -297,7 +360,7 @@ def _models(names: Any, known: list[str]) -> list[str]:
     return list(names) or known
 
 
-def _count(pairs: Any) -> int:
-    if isinstance(pairs, bool) or not isinstance(pairs, (int, float)) or pairs != pairs // 1:
-        raise OptionError("pairs must be a whole number.")
-    return int(pairs)
+def _count(number: Any, what: str) -> int:
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or number != number // 1:
+        raise OptionError(f"{what} must be a whole number.")
+    return int(number)

@@ -45,6 +45,7 @@ Size = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Folder = Annotated[str, AfterValidator(_folder)]
 Login = Annotated[str, AfterValidator(_login)]
 Sites = Annotated[str, AfterValidator(_sites)]
+_MOST_ANSWERS = 40  # files of a study's answers that are sent together
 _SECRET = {"auth"}  # values that no message repeats
 
 
@@ -157,8 +158,8 @@ class Settings:
 
     @property
     def most_files(self) -> int:
-        """Files of one upload: the photos of one person are the most that the page sends together."""
-        return self.max_sources
+        """Files of one upload: the photos of one person, or the answers of a study."""
+        return max(self.max_sources, _MOST_ANSWERS)
 
     @property
     def believes_proxy(self) -> bool:

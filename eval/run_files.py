@@ -101,6 +101,23 @@ class GalleryFile(_File):
     thresholds: dict[str, Threshold]
 
 
+class StudyQuestion(_File):
+    """Which method stood on which side of one question."""
+
+    pair: Count
+    left: Label
+    right: Label
+
+
+class StudyKey(_File):
+    """``study/ID.json``: what a page of a blind study does not say."""
+
+    study: str
+    seed: Count
+    methods: list[Label]
+    questions: list[StudyQuestion]
+
+
 MethodCard = strict_model(MethodInfo)
 
 
@@ -209,6 +226,11 @@ def read_gallery_summary(run: Path) -> dict[str, Any]:
 def read_card(run: Path, label: str) -> dict[str, Any]:
     """The card of a method; ``label`` is one of ``run.json``'s."""
     return _checked(run / "methods" / f"{label}.json", MethodCard)
+
+
+def read_study_key(path: Path) -> dict[str, Any]:
+    """The key of a blind study; it may come back from whoever made the study."""
+    return _checked(path, StudyKey)
 
 
 def _checked(path: Path, kind: type[BaseModel]) -> dict[str, Any]:

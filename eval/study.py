@@ -30,10 +30,11 @@ from .pairs import iterate_pairs
 from .records import write_json, write_text
 from .rendering import render
 from .run import summary_of
-from .run_files import open_reader, read_json
+from .run_files import open_reader, read_study_key
 from .statistics import clopper_pearson
 
 _SIDE_PX = 320
+_MOST_BYTES = 4 << 20  # of a file of answers; a thousand questions take some 30 kB
 CHOICES = ("left", "right", "same")
 
 
@@ -117,11 +118,12 @@ def score_study(run: Path, answers: Sequence[Path]) -> pd.DataFrame:
     for path in answers:
         for row in _rows(path):
             key = _key(run, row["study"], path)
-            try:
-                question = key["questions"][int(row["question"])]
-                left, right = question["left"], question["right"]
-            except (ValueError, IndexError, KeyError, TypeError) as error:
-                raise OptionError(f"{path.name} answers question {row['question']!r}, which the key lacks.") from error
+            number, questions = row["question"] or "", key["questions"]
+            if not (number.isdecimal() and len(number) < 10 and int(number) < len(questions)):
+                raise OptionError(
+                    f"{path.name} answers question {row['question']!r}; wanted 0 to {len(questions) - 1}."
+                )
+            left, right = questions[int(number)]["left"], questions[int(number)]["right"]
             if row["choice"] not in CHOICES:
                 raise OptionError(f"{path.name} has the choice {row['choice']!r}; wanted one of {', '.join(CHOICES)}.")
             two = (min(left, right), max(left, right))
@@ -146,6 +148,8 @@ def _score(two: tuple[str, str], counts: Counter[str]) -> dict[str, Any]:
 def _rows(path: Path) -> list[dict[str, str]]:
     check_ordinary(path, error=OptionError, wanted="a CSV file")
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise OptionError(f"{path.name} has {path.stat().st_size} bytes; wanted at most {_MOST_BYTES} of answers.")
         with path.open(encoding="utf-8-sig", newline="") as handle:
             rows = list(csv.DictReader(handle))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -159,4 +163,4 @@ def _key(run: Path, study: str | None, path: Path) -> dict[str, Any]:
     file = run / "study" / f"{study}.json"
     if not re.fullmatch(r"[0-9a-f]{12}", study or "") or not file.is_file():
         raise OptionError(f"{path.name} answers the study {study!r}, whose key is not in {run / 'study'}.")
-    return dict(read_json(file))
+    return read_study_key(file)

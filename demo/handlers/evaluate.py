@@ -21,6 +21,7 @@ from ..work.services import Services
 from .progress import bar
 
 ZIP = "zip"  # the choice of own photos, beside BUILTIN
+OF_STUDY = ("run", "missing", "offer", "made", "page", "key")  # what a new run changes in the panel of the study
 _KIND = "evaluate"
 
 
@@ -63,7 +64,7 @@ def run(
                              settings=services.settings, stop=stop):  # fmt: skip
             yield {"progress": in_words(step, spoken)}
         took = say("evaluate_done", spoken, seconds=f"{time.monotonic() - started:.0f}")
-        yield shown(read_run(folder), say("evaluate_yours", spoken)) | over | {"status": took}
+        yield shown(read_run(folder), say("evaluate_yours", spoken), own=True) | over | {"status": took}
     except Cancelled:
         yield _nothing() | over | {"status": say("clip_stopped", spoken)}
     except Exception:
@@ -112,8 +113,11 @@ def in_words(step: Progress, spoken: str) -> str:
     return bar(step.done, step.total, say("evaluate_progress", spoken, stage=stage, done=step.done, total=step.total))
 
 
-def shown(finished: Finished, title: str) -> dict[str, Any]:
-    """Title, faces, table, plots, download and the fine print of a finished run."""
+def shown(finished: Finished, title: str, *, own: bool = False) -> dict[str, Any]:
+    """Title, faces, table, plots, download and the fine print of a finished run; a study is made of a visitor's own alone.
+
+    Reports that the host keeps show everybody figures, and not the pictures that a study would.
+    """
     new = parts(finished)
     return {
         "title": f"## {title}",
@@ -121,7 +125,17 @@ def shown(finished: Finished, title: str) -> dict[str, Any]:
         "more": new["more"],
         "details": gr.update(visible=bool(new["more"])),
         **{name: gr.update(value=new[name], visible=bool(new[name])) for name in ("sheets", "plots", "download")},
+        **_study(str(finished.folder) if own else ""),
     }
+
+
+def _study(run: str) -> dict[str, Any]:
+    """The study's panel for a run, or without one; what was made of the run before is gone."""
+    gone = gr.update(value=None, visible=False)
+    return {
+        "run": run, "missing": gr.update(visible=not run), "offer": gr.update(visible=bool(run)), "made": "", "page": gone,
+        "key": gone,
+    }  # fmt: skip
 
 
 def parts(finished: Finished) -> dict[str, Any]:
@@ -149,4 +163,5 @@ def _nothing() -> dict[str, Any]:
     hidden = gr.update(visible=False)
     return {
         "title": "", "sheets": hidden, "table": "", "plots": hidden, "download": hidden, "details": hidden, "more": "",
+        **_study(""),
     }  # fmt: skip

@@ -9,7 +9,7 @@ import gradio as gr
 
 from ..handlers import evaluate as handlers
 from ..work.evaluate import BUILTIN, example_run, finished_runs
-from . import consent
+from . import consent, study
 from .context import BACKGROUND, Context
 from .listen import listen
 from .words import model_choices
@@ -39,6 +39,13 @@ class EvaluateTab:
     plots: gr.Gallery
     details: gr.Accordion
     more: gr.Markdown
+    study: study.StudyPanel
+    run: gr.State
+    missing: gr.Markdown
+    offer: gr.Column
+    made: gr.Markdown
+    page: gr.DownloadButton
+    key: gr.DownloadButton
 
 
 def build(context: Context) -> None:
@@ -55,7 +62,9 @@ def lay_out(context: Context) -> EvaluateTab:
             kept = _kept(context)
         with gr.Column(scale=5, min_width=280):
             report = _report(context)
-    return EvaluateTab(**order, **kept, **report)
+            panel = study.lay_out(context)
+    of_study = {name: getattr(panel, name) for name in handlers.OF_STUDY}
+    return EvaluateTab(**order, **kept, **report, study=panel, **of_study)
 
 
 def _order(context: Context) -> dict[str, Any]:
@@ -111,9 +120,10 @@ def _report(context: Context) -> dict[str, Any]:
 
 def connect(context: Context, tab: EvaluateTab) -> None:
     """Have the tab answer."""
-    results = ["title", "sheets", "table", "plots", "download", "details", "more"]
+    results = ["title", "sheets", "table", "plots", "download", "details", "more", *handlers.OF_STUDY]
     listen(tab.data.change, handlers.choose, context, tab, ["archive"], queue=False)
     consent.guard(context, tab, tab.start, handlers.run, ["progress", "status", "cancel", *results], show_progress="hidden",
                   **BACKGROUND)  # fmt: skip
     listen(tab.cancel.click, handlers.halt, context, tab, queue=False)
     listen(tab.show.click, handlers.open_run, context, tab, results)
+    study.connect(context, tab.study)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import csv
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from mobilefaceswap_core.errors import Cancelled, OptionError, OutputError
+from mobilefaceswap_core.errors import OptionError, OutputError
 from mobilefaceswap_core.files.archives import open_zip
 from mobilefaceswap_core.files.atomic import FULL_DISK
 from mobilefaceswap_core.files.formats import is_photo, photos_in
@@ -30,14 +25,14 @@ from ..examples.report import REFERENCES, SHEET
 from ..limits import check_size
 from ..settings import Settings
 from .auditing import door, log_of
-from .budgets import budget_of_evaluation, budget_of_set
+from .budgets import budget_of_set
+from .processes import run_eval
 
 Stage = Literal["swap", "judge", "report"]
 BUILTIN = "builtin"  # the data set of the photos that ship, by its name in eval.datasets
 _MOST_FILES = 2000
 _GROWTH = 4  # a zip of photos hardly shrinks them; more than this is a trap
 _MOST_LIST_BYTES = 1 << 20  # of pairs.csv
-_POLL_S = 0.5
 # What Python's reader raises for a damaged zip, an odd method, or an encrypted one.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, LookupError, NotImplementedError, RuntimeError, ValueError)
 _PICTURES = (".png", ".webp")  # a plot is there as SVG too
@@ -184,42 +179,13 @@ def evaluate(
         raise OptionError("No method was chosen. Name at least one.")
     log_of(settings).note("evaluate", model=",".join(methods), options={"pairs": pairs, "own_photos": root is not None})
     names = [*REFERENCES, *methods]
-    command = [
-        sys.executable, "-m", "eval", "run", "--out", str(run), "--dataset", dataset, "--pairs", str(pairs),
-        "--limit", str(pairs), "--methods", ",".join(names), "--threads", "1", "--detector", settings.detector,
+    arguments = [
+        "run", "--out", str(run), "--dataset", dataset, "--pairs", str(pairs), "--limit", str(pairs),
+        "--methods", ",".join(names), "--threads", "1", "--detector", settings.detector,
     ]  # fmt: skip
-    command += ["--root", str(root)] if root is not None else []
-    log = run.with_name("evaluation.log")
-    with log.open("wb") as sink:
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=sink, cwd=Path(__file__).parents[2],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-    if hasattr(os, "setpriority"):
-        os.setpriority(os.PRIO_PROCESS, process.pid, 10)  # visitors who wait for a swap come first
-    last, spent = partial(_end, process), budget_of_evaluation(settings).begin()
-    atexit.register(last)  # the page may stop while this waits
-    try:
-        while process.poll() is None:
-            if stop.wait(_POLL_S):
-                raise Cancelled("Stopped.")
-            spent.check()
-            yield _look(run, pairs, len(names))
-    finally:
-        _end(process)
-        atexit.unregister(last)
-    if process.returncode:
-        raise OptionError(_last_words(log))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    arguments += ["--root", str(root)] if root is not None else []
+    for _ in run_eval(arguments, run.with_name("evaluation.log"), settings, stop):
+        yield _look(run, pairs, len(names))
 
 
 def _look(run: Path, pairs: int, methods: int) -> Progress:
@@ -238,12 +204,6 @@ def _lines(path: Path, *, heads: int = 0) -> int:
         return max(0, path.read_bytes().count(b"\n") - heads)
     except OSError:
         return 0
-
-
-def _last_words(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    said = next((line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: ")), None)
-    return (said or "it ended without a reason").replace(str(log.parent) + os.sep, "")
 
 
 def read_run(folder: Path) -> Finished:

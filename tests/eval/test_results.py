@@ -229,6 +229,27 @@ def test_answers_that_fit_no_study_are_refused(runs, tmp_path) -> None:
         write_study(runs / "second", tmp_path / "x.html", questions=3)
 
 
+def test_a_damaged_key_and_answers_out_of_its_range_are_refused(tmp_path) -> None:
+    run, answers = tmp_path / "run", tmp_path / "answers.csv"
+    made_run(run, {name: {POSE: np.ones(6)} for name in ("a", "b")}, images=True)
+    write_study(run, tmp_path / "page.html", questions=3, seed=7)
+    name = re.search(r"[0-9a-f]{12}", (tmp_path / "page.html").read_text())[0]  # type: ignore[index]  # it is there
+    for question in ("3", "-1", "1.0", "", "9" * 5000):  # the key has three, from 0
+        answers.write_text(f"study,question,choice\n{name},{question},left\n")
+        with pytest.raises(OptionError, match="wanted 0 to 2"):
+            score_study(run, [answers])
+    answers.write_text(f"study,question,choice\n{name},0,left\n")
+    (key,) = (run / "study").glob(f"{name}.json")
+    whole = key.read_text()
+    for damaged in ("[]", "7", '{"study": 1}', whole.replace('"left"', '"lift"'), whole.replace('"a"', '"<b>"')):
+        key.write_text(damaged)
+        with pytest.raises(OptionError, match="cannot be used"):
+            score_study(run, [answers])
+    answers.write_bytes(bytes(5 << 20))
+    with pytest.raises(OptionError, match="wanted at most"):
+        score_study(run, [answers])
+
+
 def test_the_report_shows_pairs_to_sort_and_filter(runs) -> None:
     from eval.report_pairs import MOST_ROWS, pair_rows
     from eval.run import render

@@ -297,8 +297,16 @@ VALUES: dict[str, tuple[Any, ...]] = {
 
 def programs() -> Iterator[Case]:
     for name, value in FILES.items():
-        for endpoint in ("swap_image", "swap_video", "compare", "evaluate_pairs", "verify_file"):
-            if not (endpoint == "evaluate_pairs" and value is None):
+        for endpoint in (
+            "swap_image",
+            "swap_video",
+            "compare",
+            "evaluate_pairs",
+            "study_page",
+            "study_answers",
+            "verify_file",
+        ):
+            if not (endpoint in ("evaluate_pairs", "study_page") and value is None):
                 yield Case(f"endpoint {endpoint}", name, partial(_endpoint, endpoint=endpoint, value=value), must_refuse=True)  # fmt: skip
     for name, values in VALUES.items():
         yield Case("endpoint swap_image", name, partial(_endpoint_values, values=values), must_refuse=True)
@@ -322,6 +330,7 @@ def _endpoint(folder: Path, endpoint: str, value: Any) -> None:
         arguments = {
             "swap_image": (value, value, True, "auto", "all"), "swap_video": (value, value, True, "auto"),
             "compare": (value, value, True, []), "evaluate_pairs": (value, True, [], 2), "verify_file": (value,),
+            "study_page": (value, True, [], 2, 2), "study_answers": ([value], value),
         }[endpoint]  # fmt: skip
         call(endpoint, *arguments)
     finally:

@@ -12,7 +12,16 @@ import gradio as gr
 import pytest
 
 from demo.build import build_demo
-from demo.endpoints import compare, endpoint, evaluate_pairs, swap_image, swap_video, verify_file
+from demo.endpoints import (
+    compare,
+    endpoint,
+    evaluate_pairs,
+    study_answers,
+    study_page,
+    swap_image,
+    swap_video,
+    verify_file,
+)
 from demo.messages import Visit
 from demo.ui.listen import answering
 from demo.work.services import Services
@@ -99,10 +108,12 @@ def test_events_of_the_page_take_no_name_of_an_endpoint() -> None:
     engine = painted_engine()
     page, _ = build_demo(engine.settings, engine)
     public = {event.api_name for event in page.fns.values() if event.api_visibility == "public"}
-    assert public == {"swap_image", "swap_video", "compare", "verify", "evaluate"}
+    assert public == {"swap_image", "swap_video", "compare", "verify", "evaluate", "study", "study_score"}
 
 
-@pytest.mark.parametrize("function", [swap_image, swap_video, compare, evaluate_pairs, verify_file])
+@pytest.mark.parametrize(
+    "function", [swap_image, swap_video, compare, evaluate_pairs, study_page, study_answers, verify_file]
+)
 def test_a_program_sees_its_own_parameters_with_their_kinds(services: Services, function: Any) -> None:
     offered = endpoint(function, services)
     shown = list(inspect.signature(offered).parameters.values())
