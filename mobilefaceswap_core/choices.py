@@ -58,6 +58,10 @@ class Choice:
 _PARTS = "|".join(REGIONS)
 CHOICES: tuple[Choice, ...] = (
     Choice("occlusion", "switch", "Keep what hides the face: glasses, hands, hair, microphones.", True),
+    Choice(
+        "gaze", "number", "Where the target's eyes look, by their light and shade. 1 for clips, 0 for photos unless given: there "
+        "it costs likeness.", None, 0, 1, photos=0, clips=1,
+    ),
     Choice("lids", "switch", "Let the swapped eyes close when the target's do.", True),
     Choice(
         "mouth", "number", "The target's own mouth as it opens, with its teeth. 1 for clips, 0 for photos unless given: there it "

@@ -39,6 +39,7 @@ class SwapOptions(FinishOptions):
         return (
             (self.limits.needs_landmarks and self.parser == OWN)
             or self.max_yaw_deg is not None
+            or self.gaze != 0
             or self.lids
             or self.mouth != 0
             or self.texture != 0
@@ -65,6 +66,7 @@ def swap_options(chosen: Mapping[str, Any]) -> SwapOptions:
     limits = MaskLimits(values["region"], values["keep"], values["box"], values["feather"])
     return SwapOptions(
         limits=limits,
+        gaze=values["gaze"],
         lids=values["lids"],
         mouth=values["mouth"],
         occlusion=values["occlusion"],

@@ -10,7 +10,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mobilefaceswap_core.blend import colour, detail, lids, limits, mask, mouth, native, occlusion, steady, texture
+from mobilefaceswap_core.blend import (
+    colour,
+    detail,
+    gaze,
+    lids,
+    limits,
+    mask,
+    mouth,
+    native,
+    occlusion,
+    outline,
+    steady,
+    texture,
+)
 from mobilefaceswap_core.choices import CHOICES
 from mobilefaceswap_core.detect import detector, landmarks, lite, ultraface, windows
 from mobilefaceswap_core.faces import landmarks68
@@ -26,7 +39,14 @@ from mobilefaceswap_core.video import smoothing
 FILE = Path(__file__).parent / "page" / "constants.js"
 
 Value = int | float | str | list[Any] | None  # a switch is an int
-_OFFERED = ("occlusion", "lids", "mouth", "texture", "strength")  # of the core's choices, what the page's finish knows
+_OFFERED = (
+    "occlusion",
+    "gaze",
+    "lids",
+    "mouth",
+    "texture",
+    "strength",
+)  # of the core's choices, what the page's finish knows
 
 
 def constants() -> dict[str, dict[str, Value]]:
@@ -120,17 +140,22 @@ def _detection() -> dict[str, dict[str, Value]]:
     }
 
 
+def _soft(stage: Any) -> dict[str, Value]:
+    """How a stage's weight is grown and softened, in px of the weight."""
+    return {"GROWTH_PX": round(stage._GROWTH * outline.WEIGHT_PX), "BLUR_PX": stage._BLUR * outline.WEIGHT_PX}
+
+
 def _around_the_swap() -> dict[str, dict[str, Value]]:
-    """What the finish knows of lids, mouth, features, size, occlusion and texture, and what a visitor may choose about them."""
+    """What the finish knows of gaze, lids, mouth, features, size, occlusion and texture, and what a visitor may choose about them."""
     return {
         "CHOICES": {choice.name.upper(): choice.default for choice in CHOICES if choice.name in _OFFERED},
         "PHOTOS": {choice.name.upper(): choice.photos for choice in CHOICES if choice.photos is not None},
         "CLIPS": {choice.name.upper(): choice.clips for choice in CHOICES if choice.clips is not None},
+        "OUTLINE": _named(outline, "WEIGHT_PX"),
+        "GAZE": _soft(gaze),
         "LIDS": {
-            **_named(lids, "USUAL_OPENING", "_BEGINS", "_ENDS", "_OPEN", "_HIGHEST", "_WEIGHT_PX"),
-            # Lengths in px of that weight.
-            "GROWTH_PX": round(lids._GROWTH * lids._WEIGHT_PX),
-            "BLUR_PX": lids._BLUR * lids._WEIGHT_PX,
+            **_named(lids, "USUAL_OPENING", "_BEGINS", "_ENDS", "_OPEN", "_HIGHEST"),
+            **_soft(lids),
             **_named(
                 lids,
                 "_REMEMBERED",
@@ -140,9 +165,8 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
             ),
         },
         "MOUTH": {
-            **_named(mouth, "_BEGINS", "_ENDS", "_WEIGHT_PX"),
-            "GROWTH_PX": round(mouth._GROWTH * mouth._WEIGHT_PX),
-            "BLUR_PX": mouth._BLUR * mouth._WEIGHT_PX,
+            **_named(mouth, "_BEGINS", "_ENDS"),
+            **_soft(mouth),
         },
         "STEADY": _named(steady, "HALF_LIFE_S", "LONGEST_GAP_S"),
         "REGIONS": _named(limits, "_BROW_HEIGHT", "_EYE_GROWTH"),

@@ -17,11 +17,12 @@ from ..choices import ENHANCERS, NONE, OCCLUDERS, OWN, PARSERS, unless_chosen
 from ..errors import OptionError
 from ..faces.geometry import compose, invert
 from ..swapper import SwapperInfo
-from ..types import AlignedFace, Image, Mask, Matrix, SwappedCrop
+from ..types import AlignedFace, Image, Mask, Matrix, Points, SwappedCrop
 from .colour import match_colours
 from .detail import match_detail
 from .enhance import enhance
 from .foreign_masks import ForeignOccluder, ForeignParts
+from .gaze import bring_back_gaze
 from .lids import SteadyLids, bring_back_lids, closing
 from .limits import MaskLimits, limit_weight
 from .mask import MaskOptions, refine_mask
@@ -107,6 +108,7 @@ class FinishOptions:
     Attributes:
         match_colours: bring the swapped face to the target's colours; ``None`` leaves it to the swapper.
         match_detail: strengthen its fine detail to the target's; ``None`` leaves it to the swapper.
+        gaze: strength of the light and shade of the target's eyes; ``None`` is 1 for clips, 0 for photos.
         lids: bring the target's lids back as its eyes close.
         mouth: strength of the target's mouth as it opens; ``None`` is 1 for clips, 0 for photos.
         mask: how a network's mask becomes a weight.
@@ -123,6 +125,7 @@ class FinishOptions:
 
     match_colours: bool | None = None
     match_detail: bool | None = None
+    gaze: float | None = None
     lids: bool = True
     mouth: float | None = None
     mask: MaskOptions = field(default_factory=MaskOptions)
@@ -137,7 +140,7 @@ class FinishOptions:
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("mouth", "texture", "strength", "enhancement", "fidelity"):
+        for name in ("gaze", "mouth", "texture", "strength", "enhancement", "fidelity"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise OptionError(f"Got a {name} of {value}; wanted 0 to 1.")
@@ -179,16 +182,36 @@ def _detail(setting: Setting) -> Run | None:
     return lambda face: replace(face, pixels=match_detail(face.pixels, face.target.image, face.weight))
 
 
+def _of_target(face: Finishing) -> tuple[Image, Points] | None:
+    """The target at the side of what is pasted, and its landmarks there; ``None`` where it has none."""
+    landmarks = face.target.landmarks
+    if landmarks is None or face.native is None:
+        return None if landmarks is None else (face.target.image, landmarks)
+    return face.native, (landmarks + 0.5) * (len(face.native) / len(face.target.image)) - 0.5
+
+
+def _gaze(setting: Setting) -> Run | None:
+    strength = unless_chosen("gaze", setting.options.gaze, moving=setting.moving)
+    if strength == 0:
+        return None
+
+    def run(face: Finishing) -> Finishing:
+        there = _of_target(face)
+        return face if there is None else replace(face, pixels=bring_back_gaze(face.pixels, *there, strength=strength))
+
+    return run
+
+
 def _lids(setting: Setting) -> Run | None:
     if not setting.options.lids:
         return None
 
     def run(face: Finishing) -> Finishing:
-        landmarks = face.target.landmarks
-        if landmarks is None:
+        there = _of_target(face)
+        if there is None:
             return face
-        closed = closing(landmarks) if face.memory is None else face.memory.lids(landmarks, time_s=face.time_s)
-        return replace(face, pixels=bring_back_lids(face.pixels, face.target.image, landmarks, closed))
+        closed = closing(there[1]) if face.memory is None else face.memory.lids(there[1], time_s=face.time_s)
+        return replace(face, pixels=bring_back_lids(face.pixels, *there, closed))
 
     return run
 
@@ -199,13 +222,13 @@ def _mouth(setting: Setting) -> Run | None:
         return None
 
     def run(face: Finishing) -> Finishing:
-        landmarks = face.target.landmarks
-        if landmarks is None:
+        there = _of_target(face)
+        if there is None:
             return face
-        share = strength * mouth_share(landmarks)
+        share = strength * mouth_share(there[1])
         if face.memory is not None:
             (share,) = face.memory.mouth((share,), time_s=face.time_s)
-        return replace(face, pixels=bring_back_mouth(face.pixels, face.target.image, landmarks, share))
+        return replace(face, pixels=bring_back_mouth(face.pixels, *there, share))
 
     return run
 
@@ -295,12 +318,11 @@ def _texture(setting: Setting) -> Run | None:
         return None
 
     def run(face: Finishing) -> Finishing:
-        landmarks = face.target.landmarks
-        if landmarks is None or face.native is None:
+        there = _of_target(face)
+        if there is None or face.native is None:
             return face  # the crop holds all of the target's detail: there is nothing above it
-        scale = len(face.pixels) / len(face.target.image)
-        points = (landmarks + 0.5) * scale - 0.5
-        return replace(face, pixels=add_texture(face.pixels, face.native, face.weight, points, strength=strength))
+        native, points = there
+        return replace(face, pixels=add_texture(face.pixels, native, face.weight, points, strength=strength))
 
     return run
 
@@ -310,17 +332,19 @@ def _strength(setting: Setting) -> Run | None:
     return None if strength == 1 else lambda face: replace(face, weight=face.weight * strength)
 
 
-# In the order they run. Colour and detail compare the faces under the swapper's own mask, so they come before it is refined;
-# an enhancer sees the face as it will be pasted, with what hides it; texture shows where the face does, so it comes after everything that takes from the mask. The hidden mark comes last, over
-# all of these; it is the pipeline that adds it (``marking`` knows how).
+# In the order they run. Colour and detail compare the faces under the swapper's own mask, so they come before it is refined.
+# What comes back of the target comes at the face's own size; an enhancer sees the face as it will be pasted, with what hides it;
+# texture shows where the face does, so it comes after everything that takes from the mask. The hidden mark comes last, over all
+# of these; it is the pipeline that adds it (``marking`` knows how).
 STAGES: tuple[tuple[str, Callable[[Setting], Run | None]], ...] = (
     ("colour", _colour),
     ("detail", _detail),
-    ("lids", _lids),
-    ("mouth", _mouth),
     ("mask", _mask),
     ("limits", _limits),
     ("native", _native),
+    ("gaze", _gaze),
+    ("lids", _lids),
+    ("mouth", _mouth),
     ("occlusion", _occlusion),
     ("enhance", _enhance),
     ("texture", _texture),

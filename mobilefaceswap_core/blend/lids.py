@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import OptionError
 from ..faces.landmarks68 import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE, eye_opening
 from ..types import Image, Mask, Points
+from .outline import WEIGHT_PX, at_side, soft_hull
 from .steady import SteadyShares, brought_back
 
 Closing = tuple[float, float]  # left and right eye of the image: 0 open, 1 closed
@@ -25,7 +23,6 @@ _BEGINS, _ENDS = 0.8, 0.55
 _OPEN = 0.36  # a wide open eye, which the swapped face may have
 _HIGHEST = 0.35  # of the way to the brow, which stays the swapped face's
 _GROWTH, _BLUR = 1 / 32, 1 / 75  # of the crop's side: lids lie outside of the eye's outline
-_WEIGHT_PX = 224  # the weight is smooth; at this size it costs the same for every face
 _REMEMBERED = 250  # frames whose opening is the face's usual one, ten seconds
 _USUAL_QUANTILE = 0.9
 _ENOUGH = 12  # frames before a clip's own opening is trusted
@@ -51,29 +48,24 @@ def lids_weight(landmarks: Points, closed: Closing, size_px: int) -> Mask:
         landmarks: ``(68, 2)`` px of the crop.
         closed: see :func:`closing`.
     """
-    small = np.zeros((_WEIGHT_PX, _WEIGHT_PX), np.float32)
-    own_landmarks = landmarks * (_WEIGHT_PX / size_px)
+    small = np.zeros((WEIGHT_PX, WEIGHT_PX), np.float32)
+    own_landmarks = landmarks * (WEIGHT_PX / size_px)
     for eye, share in zip((LEFT_EYE, RIGHT_EYE), closed, strict=True):
         if share > 0:
             small = np.maximum(small, np.float32(share) * _lids_of(own_landmarks, eye))
-    weight: NDArray[Any] = cv2.resize(small, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
-    return weight
+    return at_side(small, size_px)
 
 
 def _lids_of(landmarks: Points, eye: slice) -> Mask:
-    """One eye's lids in a weight of ``_WEIGHT_PX``: its outline, grown and softened."""
+    """One eye's lids in a weight of :data:`~.outline.WEIGHT_PX`: its outline, grown and softened."""
     outline, brow = landmarks[eye], landmarks[LEFT_BROW if eye == LEFT_EYE else RIGHT_BROW]
     to_brow = brow.mean(0) - outline.mean(0)
     # A lid closes downwards: the swapped face's open eye, which must be covered, lies above the line of a closed one.
     missing = max(_OPEN - eye_opening(landmarks, eye), 0.0) * float(np.linalg.norm(outline[3] - outline[0]))
     rise = min(missing / max(float(np.linalg.norm(to_brow)), 1e-6), _HIGHEST)
-    covered = np.round(np.concatenate([outline, outline + to_brow * rise])).astype(np.int32)
-    own: NDArray[Any] = np.zeros((_WEIGHT_PX, _WEIGHT_PX), np.float32)
-    cv2.fillPoly(own, [cv2.convexHull(covered)], 1.0)
-    side = 2 * round(_GROWTH * _WEIGHT_PX) + 1
-    own = cv2.dilate(own, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    covered = np.concatenate([outline, outline + to_brow * rise])
     # Whole up to the outline's edge and soft beyond it: an open eye that shines through a closed lid is worse than none.
-    return np.minimum(2 * cv2.GaussianBlur(own, (0, 0), _BLUR * _WEIGHT_PX), 1)
+    return np.minimum(2 * soft_hull(covered, growth=_GROWTH, blur=_BLUR), 1)
 
 
 def bring_back_lids(swapped: Image, target: Image, landmarks: Points, closed: Closing) -> Image:

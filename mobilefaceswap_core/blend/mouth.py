@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ..faces.landmarks68 import OUTER_LIPS, mouth_opening
 from ..types import Image, Mask, Points
+from .outline import WEIGHT_PX, at_side, soft_hull
 from .steady import brought_back
 
 # Of the distance between the outer corners of the eyes: at the first the target's mouth begins to come, at the second it is there.
 _BEGINS, _ENDS = 0.02, 0.08
 _GROWTH, _BLUR = 1 / 40, 1 / 60  # of the crop's side: the swapped lips may lie outside of the target's
-_WEIGHT_PX = 224  # the weight is smooth; at this size it costs the same for every face
 
 
 def mouth_share(landmarks: Points) -> float:
@@ -30,15 +26,9 @@ def mouth_weight(landmarks: Points, share: float, size_px: int) -> Mask:
         landmarks: ``(68, 2)`` px of the crop.
         share: see :func:`mouth_share`.
     """
-    small: NDArray[Any] = np.zeros((_WEIGHT_PX, _WEIGHT_PX), np.float32)
-    lips = np.round(landmarks[OUTER_LIPS] * (_WEIGHT_PX / size_px)).astype(np.int32)
-    cv2.fillPoly(small, [cv2.convexHull(lips)], 1.0)
-    side = 2 * round(_GROWTH * _WEIGHT_PX) + 1
-    small = cv2.dilate(small, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    lips = soft_hull(landmarks[OUTER_LIPS] * (WEIGHT_PX / size_px), growth=_GROWTH, blur=_BLUR)
     # Whole up to the lips' edge and soft beyond it, as the lids are.
-    small = np.minimum(2 * cv2.GaussianBlur(small, (0, 0), _BLUR * _WEIGHT_PX), 1) * np.float32(share)
-    weight: NDArray[Any] = cv2.resize(small, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
-    return weight
+    return at_side(np.minimum(2 * lips, 1) * np.float32(share), size_px)
 
 
 def bring_back_mouth(swapped: Image, target: Image, landmarks: Points, share: float) -> Image:

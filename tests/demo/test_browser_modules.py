@@ -17,7 +17,7 @@ import pytest
 from demo.browser import runtime
 from demo.browser.build import HERE
 from demo.browser.constants import constants, constants_js, write_constants
-from mobilefaceswap_core.blend import colour, lids, mask, occlusion
+from mobilefaceswap_core.blend import colour, mask, occlusion, outline
 from mobilefaceswap_core.choices import CHOICES
 from mobilefaceswap_core.types import CropSpec
 from mobilefaceswap_core.weights.load import spec_of
@@ -93,7 +93,7 @@ def test_the_pages_choices_are_the_cores() -> None:
     defaults = {choice.name.upper(): choice.default for choice in CHOICES}
     offered = constants()["CHOICES"]
     assert offered.items() <= defaults.items()
-    assert offered.keys() == {"OCCLUSION", "LIDS", "MOUTH", "TEXTURE", "STRENGTH"}
+    assert offered.keys() == {"OCCLUSION", "GAZE", "LIDS", "MOUTH", "TEXTURE", "STRENGTH"}
     assert "OCCLUSION: true," in constants_js()
     assert "TEXTURE: /** @type {number | null} */ (null)," in constants_js()
 
@@ -107,7 +107,7 @@ def test_the_page_offers_the_ranges_of_the_core() -> None:
 
 def test_occlusion_reads_the_crop_that_the_page_cuts_out() -> None:
     assert spec_of(occlusion.NAME).crop == CropSpec()
-    assert CropSpec().size_px == lids._WEIGHT_PX
+    assert CropSpec().size_px == outline.WEIGHT_PX
 
 
 def test_no_module_of_the_page_repeats_a_number_of_the_finish() -> None:
@@ -117,8 +117,10 @@ def test_no_module_of_the_page_repeats_a_number_of_the_finish() -> None:
         "DETAIL",
         "MASK",
         "CHOICES",
+        "GAZE",
         "LIDS",
         "MOUTH",
+        "OUTLINE",
         "STEADY",
         "REGIONS",
         "NATIVE",
@@ -133,8 +135,10 @@ def test_no_module_of_the_page_repeats_a_number_of_the_finish() -> None:
         "mask",
         "finish",
         "paste",
+        "gaze",
         "lids",
         "mouth",
+        "outline",
         "steady",
         "features",
         "native",

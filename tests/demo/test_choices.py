@@ -49,7 +49,9 @@ def test_a_tab_shows_every_choice_and_untouched_it_means_the_defaults(moving: bo
     assert set(components) - boxes == wanted and boxes <= set(components)
     made = swap_options(chosen({name: component.value for name, component in components.items()}))
     # A slider has no "not chosen": what it shows is what would have been taken.
-    assert made == (SwapOptions(texture=0.0, mouth=1.0) if moving else SwapOptions(texture=1.0, mouth=0.0))
+    assert made == (
+        SwapOptions(texture=0.0, gaze=1.0, mouth=1.0) if moving else SwapOptions(texture=1.0, gaze=0.0, mouth=0.0)
+    )
 
 
 def test_a_tab_offers_the_networks_that_were_fetched_and_their_details() -> None:

@@ -18,6 +18,7 @@ from onnx import TensorProto, helper
 from demo.browser.build import HERE
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
+from mobilefaceswap_core.blend.gaze import bring_back_gaze, gaze_weight
 from mobilefaceswap_core.blend.lids import SteadyLids, bring_back_lids, closing, lids_weight
 from mobilefaceswap_core.blend.luma import small_luma
 from mobilefaceswap_core.blend.mask import refine_mask
@@ -97,7 +98,7 @@ def face_landmarks() -> NDArray[np.float64]:
 
 
 def _around_the_swap() -> dict[str, Any]:
-    """Lids, mouth, size, occlusion and texture."""
+    """Gaze, lids, mouth, size, occlusion and texture."""
     face, closed = face_landmarks(), (0.3, 0.9)
     steady = SteadyLids()
     # Three steps of a blink, then what was learnt of how far the eyes open.
@@ -118,6 +119,8 @@ def _around_the_swap() -> dict[str, Any]:
         "closing": list(closing(face)),
         "lids_weight": _plane(lids_weight(face, closed, SIDE)),
         "with_lids": _pixels(bring_back_lids(soft_face(), sharp_face(), face, closed)),
+        "gaze_weight": _plane(gaze_weight(face, SIDE)),
+        "with_gaze": _pixels(bring_back_gaze(soft_face(), sharp_face(), face, strength=0.8)),
         "mouth_share": mouth_share(face),
         "mouth_weight": _plane(mouth_weight(face, 0.7, SIDE)),
         "with_mouth": _pixels(bring_back_mouth(soft_face(), sharp_face(), face, 0.7)),

@@ -20,6 +20,7 @@
  *
  * @typedef {object} Choices what a visitor may choose; names and defaults are those of the core's `choices.py`
  * @property {boolean} occlusion keep what hides the face: glasses, hands, hair
+ * @property {number | null} gaze strength of the light and shade of the target's eyes; null leaves it to the page
  * @property {boolean} lids let the swapped eyes close when the target's do
  * @property {number | null} mouth strength of the target's mouth as it opens; null leaves it to the page
  * @property {number | null} texture strength of the target's skin texture on large faces of photos; null leaves it to the page
@@ -43,6 +44,7 @@ import { scaledCrop, transformPoints } from './align.js';
 import { matchColours } from './colour.js';
 import { CHOICES, CLIPS, PHOTOS } from './constants.js';
 import { matchDetail } from './detail.js';
+import { bringBackGaze } from './gaze.js';
 import { bringBackLids, closing } from './lids.js';
 import { refineMask } from './mask.js';
 import { bringBackMouth, mouthShare } from './mouth.js';
@@ -54,21 +56,22 @@ import { hideMark } from './watermark.js';
 /** What holds when nobody chooses. @type {Readonly<Choices>} */
 export const DEFAULTS = Object.freeze({
   occlusion: CHOICES.OCCLUSION,
+  gaze: CHOICES.GAZE,
   lids: CHOICES.LIDS,
   mouth: CHOICES.MOUTH,
   texture: CHOICES.TEXTURE,
   strength: CHOICES.STRENGTH,
 });
 
-/** What a choice that was left to the page comes to. @param {'mouth' | 'texture'} name @param {number | null} chosen @param {boolean} isMoving */
+/** What a choice that was left to the page comes to. @param {'gaze' | 'mouth' | 'texture'} name @param {number | null} chosen @param {boolean} isMoving */
 export function unlessChosen(name, chosen, isMoving) {
   const group = isMoving ? CLIPS : PHOTOS;
-  return chosen ?? (name === 'mouth' ? group.MOUTH : group.TEXTURE);
+  return chosen ?? { gaze: group.GAZE, mouth: group.MOUTH, texture: group.TEXTURE }[name];
 }
 
 /**
  * In the order they run. Colour and detail compare the faces under the network's own mask, so they come before it is
- * refined; texture shows where the face does, so it comes after everything that takes from the weight; the hidden mark
+ * refined; what comes back of the target comes at the face's own size; texture shows where the face does, so it comes after everything that takes from the weight; the hidden mark
  * lies over all of these, at the weight it will be pasted with.
  *
  * @type {readonly Stage[]}
@@ -84,18 +87,23 @@ export const STAGES = Object.freeze([
     isWanted: (options) => options.matchesDetail,
     run: (face) => ({ ...face, pixels: matchDetail(face.pixels, face.target, face.weight) }),
   },
-  { name: 'lids', isWanted: (options) => options.lids, run: lids },
-  {
-    name: 'mouth',
-    isWanted: (options, face) => unlessChosen('mouth', options.mouth, face.moment !== null) > 0,
-    run: mouth,
-  },
   {
     name: 'mask',
     isWanted: () => true,
     run: (face) => ({ ...face, weight: refineMask(face.weight) }),
   },
   { name: 'native', isWanted: (_, face) => face.moment === null, run: native },
+  {
+    name: 'gaze',
+    isWanted: (options, face) => unlessChosen('gaze', options.gaze, face.moment !== null) > 0,
+    run: gaze,
+  },
+  { name: 'lids', isWanted: (options) => options.lids, run: lids },
+  {
+    name: 'mouth',
+    isWanted: (options, face) => unlessChosen('mouth', options.mouth, face.moment !== null) > 0,
+    run: mouth,
+  },
   { name: 'occlusion', isWanted: (options) => options.occlusion, run: occlusion },
   {
     name: 'texture',
@@ -116,19 +124,26 @@ export const STAGES = Object.freeze([
   },
 ]);
 
+/** @param {Finishing} face @param {FinishOptions} options @returns {Finishing} */
+function gaze(face, options) {
+  const { pixels, native, target, landmarks, moment } = face;
+  const strength = unlessChosen('gaze', options.gaze, moment !== null);
+  return { ...face, pixels: bringBackGaze(pixels, native ?? target, landmarks, strength) };
+}
+
 /** @param {Finishing} face @returns {Finishing} */
 function lids(face) {
-  const { pixels, target, landmarks, moment } = face;
+  const { pixels, native, target, landmarks, moment } = face;
   const closed = moment === null ? closing(landmarks) : moment.memory.lids.next(landmarks, moment.timeS);
-  return { ...face, pixels: bringBackLids(pixels, target, landmarks, closed) };
+  return { ...face, pixels: bringBackLids(pixels, native ?? target, landmarks, closed) };
 }
 
 /** @param {Finishing} face @param {FinishOptions} options @returns {Finishing} */
 function mouth(face, options) {
-  const { pixels, target, landmarks, moment } = face;
+  const { pixels, native, target, landmarks, moment } = face;
   let share = unlessChosen('mouth', options.mouth, moment !== null) * mouthShare(landmarks);
   if (moment !== null) [share] = moment.memory.mouth.next([share], moment.timeS);
-  return { ...face, pixels: bringBackMouth(pixels, target, landmarks, share) };
+  return { ...face, pixels: bringBackMouth(pixels, native ?? target, landmarks, share) };
 }
 
 /** A face that is larger in the photo than its crop is enlarged here once; what follows works at its own size. @param {Finishing} face */

@@ -1,9 +1,8 @@
 /** The target's lids come back as its eyes close; a port of `blend/lids.py`, which says where the numbers come from. */
 import { distance, meanPoint } from './align.js';
-import { LANDMARKS_68, LIDS } from './constants.js';
-import { gaussianMean, grownByDisc } from './filters.js';
-import { clamp, newPlane } from './picture.js';
-import { fill, hull, onPixels } from './shapes.js';
+import { LANDMARKS_68, LIDS, OUTLINE } from './constants.js';
+import { atSide, softHull } from './outline.js';
+import { clamp } from './picture.js';
 import { SteadyShares, broughtBack } from './steady.js';
 
 /**
@@ -47,11 +46,10 @@ export function closing(landmarks, usual = [LIDS.USUAL_OPENING, LIDS.USUAL_OPENI
  *
  * @param {readonly Point[]} landmarks 68, in pixels of a crop of 224
  * @param {Closing} closed
- * @returns {Float32Array} (224 * 224) in [0, 1]
+ * @returns {Float32Array<ArrayBuffer>} (224 * 224) in [0, 1]
  */
 export function lidsWeight(landmarks, closed) {
-  const side = LIDS.WEIGHT_PX;
-  const weight = new Float32Array(side * side);
+  const weight = new Float32Array(OUTLINE.WEIGHT_PX ** 2);
   EYES.forEach((which, number) => {
     if (closed[number] <= 0) return;
     lidsOf(landmarks, which).forEach((own, i) => (weight[i] = Math.max(weight[i], closed[number] * own)));
@@ -68,23 +66,22 @@ function lidsOf(landmarks, which) {
   const missing = Math.max(LIDS.OPEN - opening(outline), 0) * distance(outline[3], outline[0]);
   const rise = Math.min(missing / Math.max(Math.hypot(browX - eyeX, browY - eyeY), 1e-6), LIDS.HIGHEST);
   const raised = outline.map(([x, y]) => /** @type {Point} */ ([x + (browX - eyeX) * rise, y + (browY - eyeY) * rise]));
-  const covered = newPlane(LIDS.WEIGHT_PX, LIDS.WEIGHT_PX);
-  fill(covered, hull(onPixels([...outline, ...raised])));
   // Whole up to the outline's edge and soft beyond it: an open eye that shines through a closed lid is worse than none.
-  return gaussianMean(grownByDisc(covered, LIDS.GROWTH_PX), LIDS.BLUR_PX).data.map((own) => Math.min(2 * own, 1));
+  return softHull([...outline, ...raised], LIDS).map((own) => Math.min(2 * own, 1));
 }
 
 /**
  * Blend the target's closing eyes into the swapped face.
  *
- * @param {Picture} swapped crop of 224, colours matched
- * @param {Picture} target the same crop before
- * @param {readonly Point[]} landmarks 68 of the target, in pixels of the crop
+ * @param {Picture} swapped colours matched
+ * @param {Picture} target of the same size
+ * @param {readonly Point[]} landmarks 68 of the target, in pixels of a crop of 224
  * @param {Closing} closed
  * @returns {Picture} the input itself while both eyes are open
  */
 export function bringBackLids(swapped, target, landmarks, closed) {
-  return Math.max(...closed) <= 0 ? swapped : broughtBack(swapped, target, lidsWeight(landmarks, closed));
+  if (Math.max(...closed) <= 0) return swapped;
+  return broughtBack(swapped, target, atSide(lidsWeight(landmarks, closed), swapped.width));
 }
 
 /** How far the eyes of one camera's face are closed, smooth over time; learns how far they usually open. */

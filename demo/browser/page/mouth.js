@@ -1,9 +1,8 @@
 /** The target's open mouth comes back as it opens; a port of `blend/mouth.py`, which says where the numbers come from. */
 import { distance } from './align.js';
 import { LANDMARKS_68, MOUTH } from './constants.js';
-import { gaussianMean, grownByDisc } from './filters.js';
-import { clamp, newPlane } from './picture.js';
-import { fill, hull, onPixels } from './shapes.js';
+import { atSide, softHull } from './outline.js';
+import { clamp } from './picture.js';
 import { broughtBack } from './steady.js';
 
 /**
@@ -24,24 +23,21 @@ export function mouthShare(landmarks) {
  *
  * @param {readonly Point[]} landmarks 68, in pixels of a crop of 224
  * @param {number} share
- * @returns {Float32Array} (224 * 224) in [0, 1]
+ * @returns {Float32Array<ArrayBuffer>} (224 * 224) in [0, 1]
  */
 export function mouthWeight(landmarks, share) {
-  const lips = newPlane(MOUTH.WEIGHT_PX, MOUTH.WEIGHT_PX);
-  fill(lips, hull(onPixels(landmarks.slice(...LANDMARKS_68.OUTER_LIPS))));
-  const soft = gaussianMean(grownByDisc(lips, MOUTH.GROWTH_PX), MOUTH.BLUR_PX);
-  return soft.data.map((own) => share * Math.min(2 * own, 1));
+  return softHull(landmarks.slice(...LANDMARKS_68.OUTER_LIPS), MOUTH).map((own) => share * Math.min(2 * own, 1));
 }
 
 /**
  * Blend the target's open mouth into the swapped face.
  *
- * @param {Picture} swapped crop of 224, colours matched
- * @param {Picture} target the same crop before
- * @param {readonly Point[]} landmarks 68 of the target, in pixels of the crop
+ * @param {Picture} swapped colours matched
+ * @param {Picture} target of the same size
+ * @param {readonly Point[]} landmarks 68 of the target, in pixels of a crop of 224
  * @param {number} share
  * @returns {Picture} the input itself while the mouth is closed
  */
 export function bringBackMouth(swapped, target, landmarks, share) {
-  return share <= 0 ? swapped : broughtBack(swapped, target, mouthWeight(landmarks, share));
+  return share <= 0 ? swapped : broughtBack(swapped, target, atSide(mouthWeight(landmarks, share), swapped.width));
 }

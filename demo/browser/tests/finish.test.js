@@ -17,7 +17,7 @@ const seeHidden = async ({ width, height }) => {
   return { width, height, data };
 };
 const own = { matchesColours: true, matchesDetail: true, seeHidden, drawPattern: async () => everything };
-const options = { ...DEFAULTS, ...own, mouth: 1, strength: 0.5 };
+const options = { ...DEFAULTS, ...own, gaze: 1, mouth: 1, strength: 0.5 };
 /** @returns {import('../page/finish.js').Finishing} a face of 300 px in its photo, one eye half closed */
 function crop() {
   const frame = newPicture(320, 320);
@@ -102,7 +102,7 @@ test('colour, detail and mask are those of the core', () => {
 test('the stages run in this order', () => {
   assert.deepEqual(
     STAGES.map(({ name }) => name),
-    ['colour', 'detail', 'lids', 'mouth', 'mask', 'native', 'occlusion', 'texture', 'strength', 'mark'],
+    ['colour', 'detail', 'mask', 'native', 'gaze', 'lids', 'mouth', 'occlusion', 'texture', 'strength', 'mark'],
   );
 });
 
@@ -125,7 +125,7 @@ test('finishing is its wanted stages one after the other', async () => {
 });
 
 test('what is not wanted is left out: the mask alone is always refined', async () => {
-  const none = { occlusion: false, lids: false, mouth: 0, texture: 0, strength: 1, drawPattern: null };
+  const none = { occlusion: false, gaze: 0, lids: false, mouth: 0, texture: 0, strength: 1, drawPattern: null };
   const small = { ...crop(), cropFromFrame: /** @type {import('../page/align.js').Matrix} */ ([1, 0, 0, 0, 1, 0]) };
   const plain = await finish(small, { ...own, ...none, matchesColours: false, matchesDetail: false });
   assertSamePixels(plain.pixels, softFace());
