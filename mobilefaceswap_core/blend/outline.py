@@ -1,0 +1,38 @@
+"""Soft weights about a part of the face, for what comes back of the target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import Mask, Points
+
+WEIGHT_PX = 224  # such a weight is smooth; drawn at this size it costs the same for every face
+
+
+def soft_hull(points: Points, *, growth: float, blur: float) -> Mask:
+    """The convex hull of points, grown and softened.
+
+    Args:
+        points: ``(N, 2)`` px of a crop of :data:`WEIGHT_PX`.
+        growth: how far it is grown, of the crop's side.
+        blur: standard deviation of its edge, of the crop's side.
+
+    Returns:
+        ``(WEIGHT_PX, WEIGHT_PX)`` float32 in [0, 1].
+    """
+    drawn: NDArray[Any] = np.zeros((WEIGHT_PX, WEIGHT_PX), np.float32)
+    cv2.fillPoly(drawn, [cv2.convexHull(np.round(points).astype(np.int32))], 1.0)
+    side = 2 * round(growth * WEIGHT_PX) + 1
+    drawn = cv2.dilate(drawn, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    soft: NDArray[Any] = cv2.GaussianBlur(drawn, (0, 0), blur * WEIGHT_PX)
+    return soft
+
+
+def at_side(weight: Mask, size_px: int) -> Mask:
+    """The weight for a crop of another side."""
+    resized: NDArray[Any] = cv2.resize(weight, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+    return resized

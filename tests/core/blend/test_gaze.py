@@ -1,0 +1,96 @@
+"""The target's gaze: where its light and shade come, and what stays the swapped face's."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from mobilefaceswap_core.blend.finish import FinishOptions, Setting, finish, stages
+from mobilefaceswap_core.blend.gaze import bring_back_gaze, gaze_weight
+from mobilefaceswap_core.faces.landmarks68 import BROWS, LEFT_EYE, NOSE, RIGHT_EYE
+from mobilefaceswap_core.swapper import SwapperInfo
+from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
+from tests.fakes.training_faces import schematic_face
+
+SIDE = 224
+SKIN, IRIS = (220, 150, 120), (70, 110, 60)
+
+
+def looking(shift_px: int, *, iris: tuple[int, int, int] = IRIS, side: int = SIDE) -> np.ndarray:
+    """A face of one colour with white eyes whose irises are moved sideways."""
+    points, image = schematic_face() * side, np.full((side, side, 3), SKIN, np.uint8)
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        cv2.fillConvexPoly(image, cv2.convexHull(np.round(points[eye]).astype(np.int32)), (240, 240, 240))
+        x, y = points[eye].mean(0)
+        cv2.circle(image, (round(x + shift_px * side / SIDE), round(y)), round(4 * side / SIDE), iris, -1)
+    return image
+
+
+def iris_at(image: np.ndarray, eye: slice) -> float:
+    """How far the darkest part of an eye lies from its middle, in px of a crop of 224."""
+    side = len(image)
+    points = schematic_face() * side
+    (left, top), (right, bottom) = np.floor(points[eye].min(0)).astype(int), np.ceil(points[eye].max(0)).astype(int)
+    dark = 255.0 - cv2.cvtColor(image[top : bottom + 1, left : right + 1], cv2.COLOR_RGB2GRAY)
+    dark[dark < 100] = 0
+    return float(((dark * np.arange(left, right + 1)).sum() / dark.sum() - points[eye][:, 0].mean()) * SIDE / side)
+
+
+def test_the_swapped_irises_go_where_the_targets_are_and_keep_their_colour() -> None:
+    points, target = schematic_face() * SIDE, looking(5, iris=(60, 60, 60))
+    result = bring_back_gaze(looking(-5), target, points, strength=1.0)
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        assert iris_at(looking(-5), eye) == pytest.approx(-5, abs=1)
+        assert iris_at(result, eye) == pytest.approx(iris_at(target, eye), abs=0.3)
+    # With the eyes of both where they are in the target, what differs is their colour, and that stays.
+    x, y = points[LEFT_EYE].mean(0)
+    red, green, blue = bring_back_gaze(looking(5), target, points, strength=1.0)[round(y), round(x) + 5].astype(int)
+    assert green > red > blue and abs(green - 60) < 40
+    assert (target == looking(5, iris=(60, 60, 60))).all()
+
+
+def test_skin_that_becomes_the_line_of_a_lid_does_not_turn_red() -> None:
+    points, skin = schematic_face() * SIDE, np.full((SIDE, SIDE, 3), SKIN, np.uint8)
+    x, y = np.round(points[LEFT_EYE].mean(0)).astype(int)
+    dark = bring_back_gaze(skin, np.full_like(skin, 20), points, strength=1.0)[y, x].astype(float)
+    assert dark / dark.sum() == pytest.approx(np.array(SKIN) / sum(SKIN), abs=0.02)
+
+
+def test_brows_and_nose_stay_and_a_strength_is_how_far_it_goes() -> None:
+    points, swapped, target = schematic_face() * SIDE, looking(-5), np.full((SIDE, SIDE, 3), 30, np.uint8)
+    whole = bring_back_gaze(swapped, target, points, strength=1.0)
+    for x, y in [*points[BROWS], *points[NOSE]]:
+        assert (whole[round(y), round(x)] == swapped[round(y), round(x)]).all()
+    x, y = np.round(points[RIGHT_EYE].mean(0)).astype(int)
+    half = bring_back_gaze(swapped, target, points, strength=0.5)
+    levels = [cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[y, x + 6] for face in (swapped, half, whole)]
+    assert levels[1] == pytest.approx((float(levels[0]) + levels[2]) / 2, abs=1.5) and levels[2] < 40
+
+
+@pytest.mark.parametrize("side", [64, 448, 900])
+def test_the_weight_is_the_same_at_every_size(side: int) -> None:
+    share = gaze_weight(schematic_face() * side, side).mean()
+    assert share == pytest.approx(gaze_weight(schematic_face() * SIDE, SIDE).mean(), rel=0.05)
+
+
+@pytest.mark.parametrize("chosen", [{"gaze": 1.0}, {"lids": True}, {"mouth": 1.0}])
+def test_what_comes_back_on_a_large_face_is_as_sharp_as_the_photo(chosen: dict) -> None:
+    points, scale = schematic_face() * SIDE, 3.0
+    points[[61, 62, 63], 1] -= 12  # an open mouth
+    points[[37, 38, 43, 44], 1], points[[40, 41, 46, 47], 1] = points[36, 1] - 1, points[36, 1] + 1  # and closed eyes
+    frame = np.random.default_rng(3).integers(0, 255, (700, 700, 3)).astype(np.uint8)
+    place = np.array([[1 / scale, 0, 0], [0, 1 / scale, 0]])
+    target = AlignedFace(cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA), place, points)
+    crop = SwappedCrop(np.full((SIDE, SIDE, 3), 128, np.uint8), np.ones((SIDE, SIDE), np.float32))
+    info = SwapperInfo("flat", "a flat face", CropSpec(), "none", "tests", match_colours=False)
+    plain = {"gaze": 0.0, "lids": False, "mouth": 0.0, "texture": 0.0, "occlusion": False}
+    done = finish(target, crop, stages(Setting(info, FinishOptions(**(plain | chosen)))), frame=frame)
+    part = slice(60, 68) if "mouth" in chosen else LEFT_EYE
+    x, y = np.round(points[part].mean(0) * scale).astype(int)
+    shown, wanted = (
+        cv2.cvtColor(image[y - 2 : y + 3, x - 6 : x + 7], cv2.COLOR_RGB2GRAY) for image in (done.pixels, done.native)
+    )
+    assert np.abs(shown.astype(float) - wanted).mean() < 12, (
+        "single pixels of noise are there, which no crop of 224 holds"
+    )
