@@ -1,7 +1,7 @@
 /** The target's lids come back as its eyes close; a port of `blend/lids.py`, which says where the numbers come from. */
 import { distance, meanPoint } from './align.js';
 import { LANDMARKS_68, LIDS } from './constants.js';
-import { gaussianMean, grownByDisc } from './filters.js';
+import { grownSoftly } from './filters.js';
 import { clamp, newPlane } from './picture.js';
 import { fill, hull, onPixels } from './shapes.js';
 import { SteadyShares, broughtBack } from './steady.js';
@@ -71,7 +71,7 @@ function lidsOf(landmarks, which) {
   const covered = newPlane(LIDS.WEIGHT_PX, LIDS.WEIGHT_PX);
   fill(covered, hull(onPixels([...outline, ...raised])));
   // Whole up to the outline's edge and soft beyond it: an open eye that shines through a closed lid is worse than none.
-  return gaussianMean(grownByDisc(covered, LIDS.GROWTH_PX), LIDS.BLUR_PX).data.map((own) => Math.min(2 * own, 1));
+  return grownSoftly(covered, LIDS.GROWTH_PX, LIDS.BLUR_PX).data.map((own) => Math.min(2 * own, 1));
 }
 
 /**

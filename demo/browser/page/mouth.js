@@ -1,7 +1,7 @@
 /** The target's open mouth comes back as it opens; a port of `blend/mouth.py`, which says where the numbers come from. */
 import { distance } from './align.js';
 import { LANDMARKS_68, MOUTH } from './constants.js';
-import { gaussianMean, grownByDisc } from './filters.js';
+import { grownSoftly } from './filters.js';
 import { clamp, newPlane } from './picture.js';
 import { fill, hull, onPixels } from './shapes.js';
 import { broughtBack } from './steady.js';
@@ -29,7 +29,7 @@ export function mouthShare(landmarks) {
 export function mouthWeight(landmarks, share) {
   const lips = newPlane(MOUTH.WEIGHT_PX, MOUTH.WEIGHT_PX);
   fill(lips, hull(onPixels(landmarks.slice(...LANDMARKS_68.OUTER_LIPS))));
-  const soft = gaussianMean(grownByDisc(lips, MOUTH.GROWTH_PX), MOUTH.BLUR_PX);
+  const soft = grownSoftly(lips, MOUTH.GROWTH_PX, MOUTH.BLUR_PX);
   return soft.data.map((own) => share * Math.min(2 * own, 1));
 }
 
