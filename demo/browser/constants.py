@@ -179,6 +179,10 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
             "_GUIDE_VARIANCE",
             "HALF_LIFE_S",
             "_LONGEST_CARRY_S",
+            "_AT_REST_LEVELS",
+            "_PARTS",
+            "_MOST_CARRIED",
+            "_LONGEST_REST_S",
             "_LONGEST_GAP_S",
         ),
         "TEXTURE": _named(

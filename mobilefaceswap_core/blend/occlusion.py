@@ -37,12 +37,15 @@ _GUIDE_RADIUS_PX, _GUIDE_VARIANCE = 4, 0.0004
 # Time in which an old probability loses half of its say. Three frames of a 25 Hz clip: flicker between frames averages out,
 # a hand that enters is there a tenth of a second later.
 HALF_LIFE_S = 0.08
-_LONGEST_CARRY_S = 0.05  # a frame of a 25 Hz clip: at ten frames a second a hand has gone too far
+_LONGEST_CARRY_S = 0.05  # of a face that moves, a frame of a 25 Hz clip: at ten frames a second a hand has gone too far
 # A face at rest is looked at less often: nothing entered while no part of its crop changed by this much since the network
 # looked. Largest change of a part within two frames: 4 to 11 levels for a photo that moves and turns (a tenth and nine tenths
 # of the frames), medians of 7 to 75 in five clips of people who talk.
 _AT_REST_LEVELS, _PARTS = 10.0, 28  # parts a side, of 8 x 8 px of a 224 crop
 _MOST_CARRIED = 4
+_LONGEST_REST_S = (
+    0.2  # without a look at all, as five frames of a 25 Hz clip: a hand of a face's own grey is not missed for longer
+)
 _LONGEST_GAP_S = 0.5  # after it nothing is known of the face any more
 
 Runner = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (N, 3, S, S) in [0, 1] -> (N, 1, S, S)
@@ -239,13 +242,15 @@ class SteadyOcclusion:
         self._time_s = 0.0
         self._carried = 0  # frames since the network looked
         self._looked_at: Mask | None = None
+        self._looked_s = 0.0
 
     def reset(self) -> None:
         """Forget the past: at a cut, or when the face was lost."""
         self._average = self._crop_from_frame = None
 
     def carried(self, crop_from_frame: Matrix, *, time_s: float, target: Image | None = None) -> Mask | None:
-        """What was known a frame ago, moved to this one: every second frame does without the network, or four of five.
+        """What was known a frame ago, moved to this one: every second frame of a quick clip does without the network, and of
+        a face at rest up to four of five, however slowly frames come.
 
         Args:
             crop_from_frame: ``(2, 3)`` of this frame's crop.
@@ -258,8 +263,10 @@ class SteadyOcclusion:
         """
         parts = None if target is None else small_luma(target, _PARTS)
         before, place = self._average, self._crop_from_frame
-        may = before is not None and place is not None and 0 < time_s - self._time_s < _LONGEST_CARRY_S
-        if not may or (self._carried and not self._is_at_rest(parts)):
+        gap_s = time_s - self._time_s
+        is_next = not self._carried and gap_s < _LONGEST_CARRY_S
+        may = before is not None and place is not None and gap_s > 0
+        if not may or not (is_next or self._is_at_rest(parts, time_s)):
             self._looked_at = parts
             return None
         assert before is not None and place is not None
@@ -281,7 +288,8 @@ class SteadyOcclusion:
         """
         gap_s = time_s - self._time_s
         before, place = self._average, self._crop_from_frame
-        self._time_s, self._crop_from_frame, self._carried = time_s, crop_from_frame, 0
+        self._time_s = self._looked_s = time_s
+        self._crop_from_frame, self._carried = crop_from_frame, 0
         if before is None or place is None or before.shape != hidden.shape or not 0 < gap_s < _LONGEST_GAP_S:
             self._average = hidden
             return hidden
@@ -291,9 +299,11 @@ class SteadyOcclusion:
         self._average = average
         return average
 
-    def _is_at_rest(self, parts: Mask | None) -> bool:
-        """Whether a crop looks as it did when the network looked at it."""
+    def _is_at_rest(self, parts: Mask | None, time_s: float) -> bool:
+        """Whether a crop looks as it did when the network looked at it, a short while ago."""
         if parts is None or self._looked_at is None or self._carried >= _MOST_CARRIED:
+            return False
+        if time_s - self._looked_s >= _LONGEST_REST_S:
             return False
         return float(np.abs(parts - self._looked_at).max()) < _AT_REST_LEVELS
 

@@ -250,7 +250,9 @@ def append_xmp_box(path: Path, *, model: str, version: str) -> None:
 
 
 def is_tagged(path: Path) -> bool:
-    """Whether a clip's container states, among its tags, that it is synthetic. Requires PyAV.
+    """Whether a clip's container states, among its tags, that it is synthetic; WebM and Matroska write their names in capitals.
+
+    Requires PyAV.
 
     Raises:
         VideoError: it cannot be opened.
@@ -258,7 +260,8 @@ def is_tagged(path: Path) -> bool:
     from ..files.media import open_media
 
     with open_media(path) as clip:
-        return bool(clip.metadata.get("digital_source_type") == DIGITAL_SOURCE_TYPE)
+        tags = {name.lower(): value for name, value in clip.metadata.items()}
+        return tags.get("digital_source_type") == DIGITAL_SOURCE_TYPE
 
 
 def tag_clip(source: Path, destination: Path, *, model: str, version: str) -> None:

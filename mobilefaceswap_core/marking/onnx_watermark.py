@@ -7,6 +7,7 @@ transform is six products of that size.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -37,8 +38,6 @@ from .watermark import (
     _unit_pattern,
     payload_for,
 )
-
-_CUBIC = -0.75  # OpenCV's
 
 
 def watermark_graph(model: str) -> onnx.ModelProto:
@@ -74,11 +73,16 @@ def watermark_graph(model: str) -> onnx.ModelProto:
         pattern = graph.add("Min", [pattern, limit], f"round{number}.below")
         lower = graph.add("Neg", [limit], f"round{number}.limit")
         pattern = graph.add("Max", [pattern, lower], f"pattern.{number + 1}")
-    ratio = MARK_CROP.size_px / GRID_PX
-    scales = graph.constant("scales", np.array([1, 1, ratio, ratio], np.float32))
-    graph.add("Resize", [pattern, "", scales], "pattern", mode="cubic", cubic_coeff_a=_CUBIC,
-              coordinate_transformation_mode="half_pixel")  # fmt: skip
+    _enlarged(graph, pattern, "pattern")
     return _model(graph)
+
+
+def _enlarged(graph: Graph, x: str, output: str) -> None:
+    """The grid at the size of the crop, cubic as OpenCV has it: as two products, which take a tenth of ``Resize``'s time."""
+    of_unit = cv2.resize(np.eye(GRID_PX, dtype=np.float32), (GRID_PX, MARK_CROP.size_px), interpolation=cv2.INTER_CUBIC)
+    enlarged = np.asarray(of_unit, np.float32)  # (224, 112): what each row of the grid gives to each of the crop's
+    wide = graph.add("MatMul", [x, graph.constant("enlarge_columns", enlarged.T)], f"{output}.wide")
+    graph.add("MatMul", [graph.constant("enlarge_rows", enlarged), wide], output)
 
 
 def _unwanted(graph: Graph, pattern: str, name: str) -> str:

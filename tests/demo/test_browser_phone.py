@@ -12,6 +12,7 @@ import pytest
 
 from mobilefaceswap_core.files.media import open_media
 from mobilefaceswap_core.marking import verify_file
+from mobilefaceswap_core.marking.metadata import is_tagged
 from tests.fakes.built_page import PATIENCE_MS, chromium, write_camera
 
 pytestmark = pytest.mark.browser
@@ -116,6 +117,7 @@ def test_a_clip_with_sound_is_recorded_from_both_cameras_and_says_what_it_is(pho
     assert file.stem == "ai-face-swap"
     report = verify_file(file)
     assert report.metadata.found and report.metadata.model == "student"
+    assert is_tagged(file) == (file.suffix == ".webm")  # an MP4 says it in a box
     with open_media(file) as clip:
         assert len(clip.streams.video) == len(clip.streams.audio) == 1
         assert clip.duration > 1e6

@@ -1,41 +1,36 @@
 /**
- * What the networks' thread does when it is asked: one request at a time, in order.
+ * What the networks' thread does when it is asked: one request after the other, but for a camera's frames, of which the
+ * next one begins while the student swaps the one before.
  *
  * @typedef {import('./picture.js').Picture} Picture
- * @typedef {{place: 'webgpu' | 'wasm', threads: number, model: string}} Place where the networks run, and whose they are
+ * @typedef {import('./runtime.js').Where & {model: string}} Place where the student runs, and whose it is
  * @typedef {{picture: Picture, found: number, swapped: number, ms: number}} Swapped a picture with its faces swapped
  * @typedef {'load' | 'condition' | 'usePortrait' | 'useFile' | 'photo' | 'frame' | 'restart'} Action
- * @typedef {(answer: object, moved: Transferable[]) => void} Send
  */
-import { PageError } from './errors.js';
+import { StudentThread } from './student.js';
 import { Swapper } from './swap.js';
+import { answer } from './thread.js';
 
 export class Answers {
   /** @type {Swapper | null} */
   #swapper = null;
-  /** The last request's end. @type {Promise<void>} */
-  #queue = Promise.resolve();
+  /** The end of the last request that was no frame, and of all frames so far. @type {[Promise<unknown>, Promise<unknown>]} */
+  #ends = [Promise.resolve(), Promise.resolve()];
   #send;
 
-  /** @param {Send} send takes each answer: `{id, result}`, or `{id, error}` with words for `texts/` */
+  /** @param {import('./thread.js').Send} send */
   constructor(send) {
     this.#send = send;
   }
 
   /** Answer a request after all those before it. @param {{id: number, action: Action, [name: string]: any}} request */
   take({ id, action, ...request }) {
-    this.#queue = this.#queue.then(async () => {
-      const started = performance.now();
-      try {
-        const result = await this.#do(action, request);
-        const moved = 'picture' in result ? [result.picture.data.buffer] : [];
-        this.#send({ id, result: { ...result, ms: performance.now() - started } }, moved);
-      } catch (error) {
-        const words = error instanceof PageError ? { key: error.key, values: error.values } : { key: 'failed' };
-        this.#send({ id, error: { ...words, message: error instanceof Error ? error.message : String(error) } }, []);
-      }
-    });
-    return this.#queue;
+    const [others, frames] = this.#ends;
+    const work = () => answer(this.#send, id, () => this.#do(action, request), moved);
+    const isFrame = action === 'frame';
+    const done = (isFrame ? others : Promise.all(this.#ends)).then(work);
+    this.#ends = isFrame ? [others, Promise.all([frames, done])] : [done, frames];
+    return done;
   }
 
   /**
@@ -45,7 +40,7 @@ export class Answers {
    */
   async #do(action, request) {
     if (action === 'load') {
-      this.#swapper = await Swapper.load(request.wish);
+      this.#swapper = await Swapper.load(request.wish, StudentThread.load);
       return place(this.#swapper);
     }
     const swapper = this.#swapper;
@@ -63,5 +58,10 @@ export class Answers {
 
 /** @param {Swapper} swapper @returns {Place} */
 function place(swapper) {
-  return { place: swapper.runtime.place, threads: swapper.runtime.threads ?? 1, model: swapper.model };
+  return { ...swapper.where, model: swapper.model };
+}
+
+/** @param {object} result */
+function moved(result) {
+  return 'picture' in result ? [/** @type {Picture} */ (result.picture).data.buffer] : [];
 }

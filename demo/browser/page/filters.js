@@ -4,7 +4,7 @@
  * @typedef {import('./picture.js').Plane} Plane
  * @typedef {'zero' | 'one' | 'mirror'} Outside what lies beyond the border; a mirror does not repeat the border itself
  */
-import { newPlane } from './picture.js';
+import { cut, newPlane } from './picture.js';
 
 const REACH_SIGMAS = 4; // how far a Gaussian is followed where nobody says; OpenCV's own choice for floats
 
@@ -141,6 +141,47 @@ export function grownByDisc({ width, height, data }, reach) {
     }
   }
   return result;
+}
+
+/**
+ * An outline of ones grown by a disc and softened, worked out only where that is not zero.
+ *
+ * @param {Plane} plane zeros and ones
+ * @param {number} growth radius of the disc, whole
+ * @param {number} sigma of the Gaussian in pixels
+ * @returns {Plane} of the same size
+ */
+export function grownSoftly(plane, growth, sigma) {
+  const around = boundsOf(plane, growth + 2 * Math.round(REACH_SIGMAS * sigma));
+  const result = newPlane(plane.width, plane.height);
+  if (around === null) return result;
+  const soft = gaussianMean(grownByDisc(cut(plane, around), growth), sigma);
+  const [left, top] = around;
+  for (let y = 0; y < soft.height; y++) {
+    result.data.set(soft.data.subarray(y * soft.width, (y + 1) * soft.width), (top + y) * plane.width + left);
+  }
+  return result;
+}
+
+/** The rectangle of what is not zero and so many pixels more on each side, within the plane; null where all is zero. @param {Plane} plane @param {number} more @returns {import('./align.js').Box | null} */
+function boundsOf({ width, height, data }, more) {
+  let [left, top, right, bottom] = [width, height, -1, -1];
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      if (data[i] === 0) continue;
+      left = Math.min(left, x);
+      right = Math.max(right, x);
+      top = Math.min(top, y);
+      bottom = y;
+    }
+  }
+  if (right < 0) return null;
+  return [
+    Math.max(left - more, 0),
+    Math.max(top - more, 0),
+    Math.min(right + more + 1, width),
+    Math.min(bottom + more + 1, height),
+  ];
 }
 
 /** The odd whole number next to a length: sides of squares that have a middle. @param {number} length */

@@ -158,7 +158,7 @@ async function occlusion(face, { seeHidden }) {
   const { target, weight, cropFromFrame, moment } = face;
   const steady = moment?.memory.occlusion;
   const timeS = moment?.timeS ?? 0;
-  let hidden = steady?.carried(cropFromFrame, timeS) ?? null;
+  let hidden = steady?.carried(cropFromFrame, timeS, target) ?? null;
   if (hidden === null) {
     const seen = await seeHidden(target);
     hidden = steady?.next(seen, cropFromFrame, timeS) ?? seen;

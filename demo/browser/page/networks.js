@@ -1,5 +1,5 @@
-/** The page's side of `worker.js`: each request is a promise. */
-import { PageError, Stopped } from './errors.js';
+/** The page's side of `worker.js`. */
+import { Thread } from './thread.js';
 
 /**
  * @typedef {import('./picture.js').Picture} Picture
@@ -9,20 +9,7 @@ import { PageError, Stopped } from './errors.js';
  */
 
 export class Networks {
-  #worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  /** @type {Map<number, {resolve: (result: any) => void, reject: (reason: Error) => void}>} */
-  #waiting = new Map();
-  #next = 0;
-
-  constructor() {
-    this.#worker.onmessage = ({ data: { id, result, error } }) => {
-      const request = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      if (error) request?.reject(new PageError(error.key, error.values, error.message));
-      else request?.resolve(result);
-    };
-    this.#worker.onerror = (event) => this.#refuse(new PageError('failed', {}, event.message));
-  }
+  #thread = new Thread(new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }));
 
   /** @param {import('./runtime.js').Wish} wish @returns {Promise<Place>} */
   load(wish) {
@@ -68,29 +55,18 @@ export class Networks {
     await this.#ask('restart', {});
   }
 
-  /** End the thread. What was asked and not answered rejects with {@link Stopped}. */
+  /** End the thread. What was asked and not answered rejects with {@link import('./errors.js').Stopped}. */
   close() {
-    this.#worker.terminate();
-    this.#refuse(new Stopped());
-  }
-
-  /** @param {Error} reason */
-  #refuse(reason) {
-    for (const { reject } of this.#waiting.values()) reject(reason);
-    this.#waiting.clear();
+    this.#thread.close();
   }
 
   /**
    * @param {import('./answers.js').Action} action
    * @param {object} request
-   * @param {Transferable[]} [moved] buffers that the page gives away
-   * @returns {Promise<any>} rejects with a {@link PageError}
+   * @param {Transferable[]} [moved]
+   * @returns {Promise<any>}
    */
-  #ask(action, request, moved = []) {
-    const id = this.#next++;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, action, ...request }, moved);
-    });
+  #ask(action, request, moved) {
+    return this.#thread.ask(action, request, moved);
   }
 }

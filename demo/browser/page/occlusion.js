@@ -72,24 +72,44 @@ export function guided(hidden, guide) {
 
 /** The probability of a camera's face, averaged over time in the crop's own coordinates. */
 export class SteadyOcclusion {
-  /** What is known, and where its crop lay in the frame. @type {{hidden: Plane, cropFromFrame: Matrix, timeS: number, isCarried: boolean} | null} */
+  /** What is known, and where its crop lay in the frame. @type {{hidden: Plane, cropFromFrame: Matrix, timeS: number} | null} */
   #before = null;
+  /** Frames since the network looked. */
+  #carried = 0;
+  #lookedS = 0;
+  /** Luma of the crop's parts when the network looked. @type {Plane | null} */
+  #lookedAt = null;
 
   /**
-   * What was known a frame ago, moved to this one: every second frame does without the network.
+   * What was known a frame ago, moved to this one: every second frame of a quick camera does without the network, and of a
+   * face at rest up to four of five.
    *
    * @param {Matrix} cropFromFrame of this frame's crop
    * @param {number} timeS when the frame was taken
-   * @returns {Plane | null} null when the network has to look: at the start, after a carried frame, or after a gap
+   * @param {Picture | null} [target] this frame's crop; where it is not given, two frames in a row are never carried
+   * @returns {Plane | null} null when the network has to look: at the start, after carried frames, or after a gap
    */
-  carried(cropFromFrame, timeS) {
+  carried(cropFromFrame, timeS, target = null) {
     const before = this.#before;
-    if (before === null || before.isCarried) return null;
-    const gap = timeS - before.timeS;
-    if (!(gap > 0 && gap < OCCLUSION.LONGEST_CARRY_S)) return null;
+    const parts = target === null ? null : smallLuma(target, OCCLUSION.PARTS);
+    const gap = before === null ? 0 : timeS - before.timeS;
+    const isNext = this.#carried === 0 && gap < OCCLUSION.LONGEST_CARRY_S;
+    if (before === null || !(gap > 0) || !(isNext || this.#isAtRest(parts, timeS))) {
+      this.#lookedAt = parts;
+      return null;
+    }
+    this.#carried += 1;
     const hidden = moved(before.hidden, before.cropFromFrame, cropFromFrame);
-    this.#before = { hidden, cropFromFrame, timeS, isCarried: true };
+    this.#before = { hidden, cropFromFrame, timeS };
     return hidden;
+  }
+
+  /** Whether a crop looks as it did when the network looked at it, a short while ago. @param {Plane | null} parts @param {number} timeS */
+  #isAtRest(parts, timeS) {
+    const looked = this.#lookedAt;
+    if (parts === null || looked === null || this.#carried >= OCCLUSION.MOST_CARRIED) return false;
+    if (timeS - this.#lookedS >= OCCLUSION.LONGEST_REST_S) return false;
+    return parts.data.every((level, i) => Math.abs(level - looked.data[i]) < OCCLUSION.AT_REST_LEVELS);
   }
 
   /**
@@ -110,7 +130,8 @@ export class SteadyOcclusion {
       for (let i = 0; i < past.length; i++) past[i] = keep * past[i] + (1 - keep) * hidden.data[i];
       average = { ...hidden, data: past };
     }
-    this.#before = { hidden: average, cropFromFrame, timeS, isCarried: false };
+    this.#before = { hidden: average, cropFromFrame, timeS };
+    [this.#carried, this.#lookedS] = [0, timeS];
     return average;
   }
 }

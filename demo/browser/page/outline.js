@@ -1,6 +1,6 @@
 /** Soft weights about a part of the face, for what comes back of the target; a port of `blend/outline.py`. */
 import { OUTLINE } from './constants.js';
-import { gaussianMean, grownByDisc } from './filters.js';
+import { grownSoftly } from './filters.js';
 import { newPlane, resize } from './picture.js';
 import { fill, hull, onPixels } from './shapes.js';
 
@@ -14,7 +14,7 @@ import { fill, hull, onPixels } from './shapes.js';
 export function softHull(points, { GROWTH_PX, BLUR_PX }) {
   const drawn = newPlane(OUTLINE.WEIGHT_PX, OUTLINE.WEIGHT_PX);
   fill(drawn, hull(onPixels(points)));
-  return gaussianMean(grownByDisc(drawn, GROWTH_PX), BLUR_PX).data;
+  return grownSoftly(drawn, GROWTH_PX, BLUR_PX).data;
 }
 
 /** The weight for a crop of another side. @param {Float32Array<ArrayBuffer>} weight @param {number} sizePx */

@@ -19,6 +19,8 @@ import { Sources, readPicture, takeFiles } from './sources.js';
 import { languageOf, speak } from './texts.js';
 import { MARKED_MODEL } from './watermark.js';
 
+const AT_A_TIME = 2; // pictures of a camera on their way
+
 /** Bring a document to life. @param {Document} document of `index.html` @returns {Promise<Page>} */
 export async function start(document) {
   const parameters = new URLSearchParams(document.location.search);
@@ -249,16 +251,21 @@ class Page {
     await this.#camera?.rest(this.#document.hidden);
   }
 
-  /** One picture at a time: what arrives meanwhile is never asked for. @param {Camera} camera */
+  /** Two pictures at a time, of which one is swapped and one found or finished; what arrives meanwhile is never asked for. @param {Camera} camera */
   async #runCamera(camera) {
     const rate = new FrameRate();
+    /** @type {Promise<void>[]} */
+    const sent = [];
     try {
       while (this.#camera === camera) {
+        if (sent.length >= AT_A_TIME) await sent.shift();
         await camera.next();
         if (this.#camera !== camera) return;
         if (this.#document.hidden) continue;
         if (!camera.isRunning) throw new PageError('no_camera', { reason: 'ended' });
-        await this.#swapNext(camera, rate);
+        const next = this.#swapNext(camera, rate);
+        next.catch(() => {}); // told when its turn comes
+        sent.push(next);
       }
     } catch (error) {
       this.#stopCamera();

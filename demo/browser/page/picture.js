@@ -240,7 +240,7 @@ export function clamp(value, low, high) {
  * @param {Picture} picture
  * @param {number} mean subtracted, in levels of 255
  * @param {number} std divided by, in levels of 255
- * @returns {Float32Array} (3, height, width), RGB
+ * @returns {Float32Array<ArrayBuffer>} (3, height, width), RGB
  */
 export function toChannels({ width, height, data }, mean, std) {
   const area = width * height;

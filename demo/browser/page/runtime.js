@@ -5,6 +5,7 @@ import { PageError } from './errors.js';
 
 const FOLDER = './runtime';
 export const MODELS = './models';
+const MOST_THREADS = 4; // more bring nothing to networks of this size
 const AGREES = 2 / 255; // what the GPU may differ by from the processor; more and it is not used
 
 /**
@@ -12,6 +13,9 @@ const AGREES = 2 / 255; // what the GPU may differ by from the processor; more a
  * @typedef {typeof import('onnxruntime-web')} Ort
  * @typedef {import('onnxruntime-web').InferenceSession} Session
  * @typedef {import('onnxruntime-web').InferenceSession.SessionOptions} SessionOptions
+ * @typedef {{place: 'webgpu' | 'wasm', threads: number}} Where
+ * @typedef {{loader: 'webgpu' | 'wasm', binary: Uint8Array, isChosen: boolean}} Parts what every thread makes a runtime of:
+ *   which build, and whether the visitor asked for the GPU
  */
 
 /**
@@ -20,6 +24,9 @@ const AGREES = 2 / 255; // what the GPU may differ by from the processor; more a
  * The small networks of the detector always run on the processor: fetching their answers from a GPU would take longer.
  */
 export class Runtime {
+  /** The last run's end: one at a time, also of several sessions. @type {Promise<unknown>} */
+  #last = Promise.resolve();
+
   /** @param {Ort} ort @param {'webgpu' | 'wasm'} place @param {boolean} isChosen the visitor asked for this place */
   constructor(ort, place, isChosen) {
     this.ort = ort;
@@ -30,20 +37,21 @@ export class Runtime {
 
   /** @param {Wish} wish `auto` takes the GPU where the browser offers one that is faster */
   static async load(wish) {
-    const hasGpu = wish !== 'wasm' && (await hasAdapter(wish === 'webgpu'));
-    // The build with WebGPU is twice as large, so only browsers that use it fetch it.
-    const [loader, binary] = hasGpu ? ['webgpu', 'asyncify.wasm'] : ['wasm', 'wasm'];
-    const [ort, bytes] = await Promise.all([
-      /** @type {Promise<Ort>} */ (import(`${FOLDER}/ort.${loader}.min.mjs`)),
-      fetchBytes(`${FOLDER}/ort-wasm-simd-threaded.${binary}`),
-    ]);
-    ort.env.wasm.wasmBinary = bytes;
+    return Runtime.of(await fetchParts(wish), threadsFor().student);
+  }
+
+  /** @param {Parts} parts @param {number} threads of WebAssembly */
+  static async of({ loader, binary, isChosen }, threads) {
+    const ort = /** @type {Ort} */ (await import(`${FOLDER}/ort.${loader}.min.mjs`));
+    ort.env.wasm.wasmBinary = binary;
     ort.env.logLevel = 'error';
-    // Threads need a page that is isolated from others (two HTTP headers). Half of the processors, as ONNX Runtime would
-    // choose itself: the others decode the camera and draw.
-    const half = Math.ceil((navigator.hardwareConcurrency || 1) / 2);
-    ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? Math.min(4, half) : 1;
-    return new Runtime(ort, hasGpu ? 'webgpu' : 'wasm', wish === 'webgpu');
+    ort.env.wasm.numThreads = threads;
+    return new Runtime(ort, loader, isChosen);
+  }
+
+  /** @returns {Where} */
+  get where() {
+    return { place: this.place, threads: this.threads ?? 1 };
   }
 
   /** A session on the processor. @param {string} file below `models/` */
@@ -101,9 +109,29 @@ export class Runtime {
     const feed = Object.fromEntries(
       Object.entries(inputs).map(([name, [data, shape]]) => [name, new this.ort.Tensor('float32', data, shape)]),
     );
-    const results = await session.run(feed, [...outputs]);
+    const running = this.#last.then(() => session.run(feed, [...outputs]));
+    this.#last = running.catch(() => {}); // one that failed does not stop those after it
+    const results = await running;
     return Object.fromEntries(outputs.map((name) => [name, /** @type {Float32Array} */ (results[name].data)]));
   }
+}
+
+/** The build of the runtime that the browser can use. @param {Wish} wish @returns {Promise<Parts>} */
+export async function fetchParts(wish) {
+  const hasGpu = wish !== 'wasm' && (await hasAdapter(wish === 'webgpu'));
+  // The build with WebGPU is twice as large, so only browsers that use it fetch it.
+  const binary = await fetchBytes(`${FOLDER}/ort-wasm-simd-threaded.${hasGpu ? 'asyncify.wasm' : 'wasm'}`);
+  return { loader: hasGpu ? 'webgpu' : 'wasm', binary, isChosen: wish === 'webgpu' };
+}
+
+/**
+ * Threads of WebAssembly for the student, and for all other networks beside it. They need a page that is isolated from others
+ * (two HTTP headers). Half of the processors, as ONNX Runtime would choose itself: the others decode the camera and draw.
+ */
+export function threadsFor() {
+  if (!globalThis.crossOriginIsolated) return { student: 1, others: 1 };
+  const student = Math.min(MOST_THREADS, Math.ceil((navigator.hardwareConcurrency || 1) / 2));
+  return { student, others: Math.ceil(student / 2) };
 }
 
 /** Whether there is a GPU; one that software imitates counts only when it was asked for. @param {boolean} isChosen */

@@ -73,6 +73,7 @@ export function samplePlane({ width, height, data }, [a, b, c, d, e, f], result)
 
 /** Bilinear, border repeated. @param {Plane} plane @param {Matrix} inFromOut @param {Plane} result filled */
 export function sampleRepeated({ width, height, data }, [a, b, c, d, e, f], result) {
+  const out = result.data;
   let to = 0;
   for (let v = 0; v < result.height; v++) {
     for (let u = 0; u < result.width; u++, to++) {
@@ -80,12 +81,14 @@ export function sampleRepeated({ width, height, data }, [a, b, c, d, e, f], resu
       const y = Math.min(Math.max(d * u + e * v + f, 0), height - 1);
       const i = Math.min(Math.floor(x), Math.max(width - 2, 0));
       const j = Math.min(Math.floor(y), Math.max(height - 2, 0));
-      const [right, below] = [i + 1 < width ? 1 : 0, j + 1 < height ? width : 0];
+      const right = i + 1 < width ? 1 : 0;
+      const below = j + 1 < height ? width : 0;
       const at = j * width + i;
-      const [s, t] = [x - i, y - j];
+      const s = x - i;
+      const t = y - j;
       const upper = data[at] + s * (data[at + right] - data[at]);
       const lower = data[at + below] + s * (data[at + below + right] - data[at + below]);
-      result.data[to] = upper + t * (lower - upper);
+      out[to] = upper + t * (lower - upper);
     }
   }
 }

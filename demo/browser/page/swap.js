@@ -6,6 +6,7 @@
  * @typedef {import('./runtime.js').Session} Session
  * @typedef {import('./finish.js').Choices} Choices
  * @typedef {import('./memory.js').FaceMemory} FaceMemory
+ * @typedef {import('./student.js').Student} Student
  */
 import { CROP_PX, cropFromFrameMatrix, transformPoints } from './align.js';
 import { CROP, FILES, ULTRAFACE } from './constants.js';
@@ -16,7 +17,8 @@ import { LandmarkNetwork } from './landmarks.js';
 import { FORMAT, readMetadata } from './onnx_file.js';
 import { pasteBack } from './paste.js';
 import { newPicture, toChannels, warp } from './picture.js';
-import { MODELS, Runtime, fetchBytes } from './runtime.js';
+import { MODELS, Runtime, fetchBytes, fetchParts, threadsFor } from './runtime.js';
+import { StudentHere } from './student.js';
 import { Follower } from './track.js';
 import { UltraFace } from './ultraface.js';
 import { GRID_PX, MARKED_MODEL } from './watermark.js';
@@ -26,9 +28,12 @@ const MIN_FACE_PX = 16; // smaller faces stay as they are
 export class Swapper {
   /** @type {Session | null} */
   #identity = null;
-  /** @type {Session | null} */
-  #student = null;
+  #isOpen = false;
   #follower;
+  /** Ends of the last look for the face, and of the last finish: both remember what they saw. @type {Promise<unknown>} */
+  #looked = Promise.resolve();
+  /** @type {Promise<unknown>} */
+  #finished = Promise.resolve();
   #watermark;
   #occlusion;
 
@@ -37,11 +42,14 @@ export class Swapper {
    * @param {Detector} detector
    * @param {LandmarkNetwork} landmarkNetwork
    * @param {{watermark: Session, occlusion: Session}} networks of the finish
+   * @param {Student} student
    */
-  constructor(runtime, detector, landmarkNetwork, { watermark, occlusion }) {
+  constructor(runtime, detector, landmarkNetwork, { watermark, occlusion }, student) {
     this.runtime = runtime;
     this.detector = detector;
     this.landmarkNetwork = landmarkNetwork;
+    this.student = student;
+    this.where = runtime.where;
     this.#watermark = watermark;
     this.#occlusion = occlusion;
     this.#follower = new Follower(detector, landmarkNetwork);
@@ -50,9 +58,15 @@ export class Swapper {
     this.matchesDetail = true;
   }
 
-  /** @param {import('./runtime.js').Wish} wish */
-  static async load(wish) {
-    const runtime = await Runtime.load(wish);
+  /**
+   * @param {import('./runtime.js').Wish} wish
+   * @param {((parts: import('./runtime.js').Parts, threads: number) => Promise<Student>) | null} [loadStudent] elsewhere than
+   *   in this thread
+   */
+  static async load(wish, loadStudent = null) {
+    const [parts, threads] = [await fetchParts(wish), threadsFor()];
+    const runtime = await Runtime.of(parts, loadStudent === null ? threads.student : threads.others);
+    const student = loadStudent === null ? new StudentHere(runtime) : await loadStudent(parts, threads.student);
     const files = ['detector_ultraface_rfb320.onnx', 'landmarks_68.onnx', 'watermark.onnx', 'occlusion.onnx'];
     const [boxes, points, watermark, occlusion] = await Promise.all(files.map((file) => runtime.open(file)));
     const landmarkNetwork = new LandmarkNetwork(async (grey) => {
@@ -63,7 +77,13 @@ export class Swapper {
       const answers = await runtime.run(boxes, { [boxes.inputNames[0]]: [picture, [1, 3, height, width]] });
       return { scores: answers[ULTRAFACE.SCORES], offsets: answers[ULTRAFACE.OFFSETS] };
     });
-    return new Swapper(runtime, new Detector(ultraface, landmarkNetwork), landmarkNetwork, { watermark, occlusion });
+    return new Swapper(
+      runtime,
+      new Detector(ultraface, landmarkNetwork),
+      landmarkNetwork,
+      { watermark, occlusion },
+      student,
+    );
   }
 
   /** Forget what was followed; for a new camera. */
@@ -100,7 +120,7 @@ export class Swapper {
   /** Take what the identity network answers. @param {Uint8Array} data */
   async #useKernels(data) {
     const file = await fetchBytes(`${MODELS}/${FILES.STUDENT}`);
-    await this.#use(file, { externalData: [{ path: FILES.SOURCE, data }] });
+    await this.#use(file, data);
   }
 
   /**
@@ -118,19 +138,18 @@ export class Swapper {
     await this.#use(bytes);
   }
 
-  /** @param {Uint8Array} bytes @param {import('./runtime.js').SessionOptions} [options] */
-  async #use(bytes, options = {}) {
-    const before = this.#student;
-    this.#student = await this.runtime.openStudent(bytes, options);
+  /** @param {Uint8Array} bytes @param {Uint8Array | null} [source] of a file without it */
+  async #use(bytes, source = null) {
+    this.where = await this.student.open(bytes, source);
+    this.#isOpen = true;
     const said = readMetadata(bytes);
     this.model = said.model;
     this.matchesColours = said.match_colours === 'true';
     this.matchesDetail = said.match_detail === 'true';
-    await before?.release();
   }
 
   get isReady() {
-    return this.#student !== null;
+    return this.#isOpen;
   }
 
   /** The face as the student wants it. @param {Picture} frame @param {Face} face */
@@ -146,20 +165,17 @@ export class Swapper {
    * @returns {Promise<{face: Picture, mask: Float32Array<ArrayBuffer>}>} before it is finished; mask in [0, 1]
    */
   async swapCrop(crop) {
-    if (this.#student === null) throw new Error('There is no source yet; call condition() or useFile() first.');
-    /** @type {Record<string, [Float32Array, number[]]>} */
-    const input = { crop: [toChannels(crop, 0, 255), [1, 3, CROP_PX, CROP_PX]] };
-    const result = await this.runtime.run(this.#student, input, ['face', 'mask']);
+    const { face: own, mask } = await this.student.swap(toChannels(crop, 0, 255));
     const face = newPicture(CROP_PX, CROP_PX);
     const area = CROP_PX * CROP_PX;
-    const [{ data }, own] = [face, result.face];
+    const { data } = face;
     for (let i = 0, p = 0; i < area; i++, p += 4) {
       data[p] = own[i] * 255; // a clamped array rounds
       data[p + 1] = own[area + i] * 255;
       data[p + 2] = own[2 * area + i] * 255;
       data[p + 3] = 255;
     }
-    return { face, mask: /** @type {Float32Array<ArrayBuffer>} */ (result.mask) };
+    return { face, mask };
   }
 
   /**
@@ -174,11 +190,20 @@ export class Swapper {
     const { crop, cropFromFrame } = this.align(frame, face);
     const { face: swapped, mask } = await this.swapCrop(crop);
     const landmarks = transformPoints(cropFromFrame, face.landmarks);
-    const finished = await finish(
-      { pixels: swapped, weight: mask, target: crop, landmarks, cropFromFrame, frame, moment, native: null },
-      this.finishOptions(choices),
-    );
-    pasteBack(frame, finished.pixels, finished.weight, finished.cropFromFrame);
+    const given = {
+      pixels: swapped,
+      weight: mask,
+      target: crop,
+      landmarks,
+      cropFromFrame,
+      frame,
+      moment,
+      native: null,
+    };
+    const finished = this.#finished.then(() => finish(given, this.finishOptions(choices)));
+    this.#finished = finished.catch(() => {}); // one that failed does not stop those after it
+    const { pixels, weight, cropFromFrame: finishedFromFrame } = await finished;
+    pasteBack(frame, pixels, weight, finishedFromFrame);
   }
 
   /**
@@ -222,16 +247,22 @@ export class Swapper {
   }
 
   /**
-   * Swap the largest face of a camera's next frame, in place.
+   * Swap the largest face of a camera's next frame, in place. The next one may be given before this one is done: it is looked
+   * at while the student swaps this one.
    *
    * @param {Picture} frame
    * @param {number} timeMs
    * @param {Choices} [choices]
    */
   async swapFrame(frame, timeMs, choices = DEFAULTS) {
-    const face = await this.#follower.update(frame, timeMs);
+    const looked = this.#looked.then(async () => ({
+      face: await this.#follower.update(frame, timeMs),
+      memory: this.#follower.memory,
+    }));
+    this.#looked = looked.catch(() => {});
+    const { face, memory } = await looked;
     if (face === null || !face.five.flat().every(Number.isFinite)) return { found: 0, swapped: 0 };
-    await this.swapFace(frame, face, choices, { memory: this.#follower.memory, timeS: timeMs / 1000 });
+    await this.swapFace(frame, face, choices, { memory, timeS: timeMs / 1000 });
     return { found: 1, swapped: 1 };
   }
 }

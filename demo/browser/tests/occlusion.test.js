@@ -4,7 +4,7 @@ import { scaledCrop } from '../page/align.js';
 import { SteadyOcclusion, guided, visible, visibleWeight } from '../page/occlusion.js';
 import { smallLuma } from '../page/luma.js';
 import { newPicture, resize, warp } from '../page/picture.js';
-import { SIDE, assertClose, golden, roundMask, sampledPlane, sharpFace } from './inputs.js';
+import { SIDE, assertClose, golden, roundMask, sampledPlane, sharpFace, softFace } from './inputs.js';
 
 /** @typedef {import('../page/align.js').Matrix} Matrix */
 const plane = (data = roundMask()) => ({ width: SIDE, height: SIDE, data });
@@ -51,6 +51,28 @@ test('every second frame is carried, a slow one is not', () => {
   assert.equal(steady.carried(BEFORE, 1.06), null);
   steady.next(plane(), BEFORE, 1.06);
   assert.equal(steady.carried(BEFORE, 1.2), null);
+});
+
+test('of a face at rest four frames of five are carried, as long ago as the core allows; a change is looked at', () => {
+  /** @param {number[]} times @param {(frame: number) => import('../page/picture.js').Picture} crop */
+  const looks = (times, crop) => {
+    const steady = new SteadyOcclusion();
+    return times.filter((timeS, frame) => {
+      if (steady.carried(BEFORE, timeS, crop(frame)) !== null) return false;
+      steady.next(plane(), BEFORE, timeS);
+      return true;
+    });
+  };
+  const quick = Array.from({ length: 11 }, (_, i) => 1 + 0.03 * i);
+  const slow = Array.from({ length: 9 }, (_, i) => 1 + 0.067 * i);
+  const still = sharpFace();
+  assert.deepEqual(looks(quick, () => still), [0, 5, 10].map((i) => quick[i])); // prettier-ignore
+  assert.deepEqual(looks(slow, () => still), [0, 3, 6].map((i) => slow[i])); // prettier-ignore
+  const other = softFace();
+  assert.deepEqual(looks(slow, (frame) => (frame === 5 ? other : still)), [0, 3, 5, 6].map((i) => slow[i])); // prettier-ignore
+  // A crop that changes at each frame is carried once; the one after is that which was looked at.
+  const thirds = quick.filter((_, i) => i % 3 === 0);
+  assert.deepEqual(looks(quick, (frame) => (frame % 2 ? other : still)), thirds); // prettier-ignore
 });
 
 test('a crop that stays carries its probability as it is; one that moves, as the core moves it', () => {

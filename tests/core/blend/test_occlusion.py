@@ -215,13 +215,17 @@ def test_a_face_at_rest_is_looked_at_every_fifth_frame_and_at_once_when_somethin
     entered = crop.copy()
     entered[:24, 100:124] = 0
 
-    def looks(crops: list[np.ndarray]) -> list[int]:
+    def looks(crops: list[np.ndarray], rate: float = 25) -> list[int]:
         steady, looked = SteadyOcclusion(), []
         for number, shown in enumerate(crops):
-            if steady.carried(IDENTITY, time_s=number / 25, target=shown) is None:
-                steady(np.zeros((8, 8), np.float32), IDENTITY, time_s=number / 25)
+            if steady.carried(IDENTITY, time_s=number / rate, target=shown) is None:
+                steady(np.zeros((8, 8), np.float32), IDENTITY, time_s=number / rate)
                 looked.append(number)
         return looked
 
     assert looks([crop] * 12) == [0, 5, 10]
     assert looks([crop] * 2 + [entered] * 5) == [0, 2]
+    # A camera of fewer frames is looked at as often in a second, and whenever the crop changed.
+    assert looks([crop] * 8, rate=14) == [0, 3, 6]
+    assert looks([crop] * 8, rate=4) == list(range(8))
+    assert looks([crop, crop, entered, crop, entered], rate=14) == [0, 2, 3, 4]

@@ -25,7 +25,14 @@ from mobilefaceswap_core.marking import (
     save_image,
     verify_file,
 )
-from mobilefaceswap_core.marking.metadata import DIGITAL_SOURCE_TYPE, embed_metadata, read_metadata, xmp_packet
+from mobilefaceswap_core.marking.metadata import (
+    DIGITAL_SOURCE_TYPE,
+    embed_metadata,
+    is_tagged,
+    read_metadata,
+    tag_clip,
+    xmp_packet,
+)
 
 needs_c2pa = pytest.mark.skipif(not credentials.available(), reason="c2pa-python is an optional extra")
 PICTURE = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
@@ -53,7 +60,7 @@ def encode(format_name: str, **options: object) -> bytes:
 
 def write_clip(path: Path) -> None:
     with av.open(str(path), "w") as clip:
-        stream = clip.add_stream("mpeg4", rate=25)
+        stream = clip.add_stream("libvpx" if path.suffix == ".webm" else "mpeg4", rate=25)
         stream.width, stream.height, stream.pix_fmt = 80, 60, "yuv420p"
         for _ in range(6):
             clip.mux(stream.encode(av.VideoFrame.from_ndarray(PICTURE, format="rgb24")))
@@ -142,6 +149,16 @@ def test_a_clip_keeps_its_frames_and_gains_tags_and_xmp(tmp_path: Path) -> None:
         assert "AI-modified" in clip.metadata["comment"] and clip.metadata["model"] == "student"
     assert read_metadata(path)["source_type"] == DIGITAL_SOURCE_TYPE
     assert [p.name for p in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mov", "clip.webm", "clip.mkv"])
+def test_a_clip_that_was_tagged_is_known_to_be_whatever_its_container_makes_of_the_tags_names(
+    name: str, tmp_path: Path
+) -> None:
+    write_clip(tmp_path / name)
+    assert not is_tagged(tmp_path / name)
+    tag_clip(tmp_path / name, tmp_path / f"tagged_{name}", model="student", version="1.2")
+    assert is_tagged(tmp_path / f"tagged_{name}")
 
 
 def test_model_names_cannot_break_out_of_the_packet(tmp_path: Path) -> None:
