@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from eval.cost.methods import MethodCost, ghost, official, simswap, student, teacher
+from mobilefaceswap_core.blend.contracts import StageContract, stage_contracts
 from mobilefaceswap_core.teachers.contracts import Contract, contracts
 from mobilefaceswap_core.weights.published import PUBLISHED, Published, with_needs
 
@@ -20,7 +21,7 @@ NAMES = {(0.0, 0.0, 0.0): "[0, 1]", (0.5, 0.5, 0.5): "[-1, 1]"}
 
 def text() -> str:
     """The whole page."""
-    return "\n".join([*_head(), *_own(), *_published(), *_other(), *_terms()]) + "\n"
+    return "\n".join([*_head(), *_own(), *_published(), *_stages(), *_other(), *_terms()]) + "\n"
 
 
 def terms_of(name: str) -> dict[str, list[str]]:
@@ -93,8 +94,37 @@ def _contract(name: str, contract: Contract) -> str:
     return f"| `{name}` | {paper} | {contract.licence} | {crop} | {read} | {source} | {written} |"
 
 
+def _stages() -> list[str]:
+    return [
+        "## Masks and enhancers",
+        "",
+        "Stages of the finish in the place of ours, or after them: `--occluder`, `--parser`, `--enhancer`. Without a template a network",
+        "reads the swapper's own crop.",
+        "",
+        "| name | paper | licence | chosen as | template, px | in | out |",
+        "|---|---|---|---|---|---|---|",
+        *(_stage(name, contract) for name, contract in stage_contracts().items()),
+        "",
+    ]
+
+
+def _stage(name: str, contract: StageContract) -> str:
+    chosen = {"occluder": "`--occluder`", "parser": "`--occluder`, `--parser`", "enhancer": "`--enhancer`"}[
+        contract.role
+    ]
+    crop = f"`{contract.template}`, {contract.size_px}" if contract.template else f"the swapper's, {contract.size_px}"
+    read = NAMES.get(contract.mean, "ImageNet mean and std") + (", blue first" if contract.order == "bgr" else "")
+    given = {
+        "visible": "visible face, blurred by 5 px, upper half stretched",
+        "labels": "19 classes; the chosen ones blurred by 5 px, upper half stretched",
+        "face": "x .5 + .5",
+    }[contract.output]
+    taken = " and `weight`" if contract.fidelity else ""
+    return f"| `{name}` | {contract.paper} | {contract.licence} | {chosen} | {crop} | {read}{taken} | {given} |"
+
+
 def _other() -> list[str]:
-    rows = [item for item in PUBLISHED.values() if item.kind != "swapper"]
+    rows = [item for item in PUBLISHED.values() if item.kind != "swapper" and item.name not in stage_contracts()]
     return [
         "## What else can be fetched",
         "",

@@ -257,6 +257,8 @@ class PipelineMethod:
     ) -> None:
         from mobilefaceswap_core.detect import load_detector
         from mobilefaceswap_core.pipeline import Pipeline, Source
+        from mobilefaceswap_core.weights.fetch import present_file
+        from mobilefaceswap_core.weights.published import PUBLISHED
 
         self._aligned = aligned
         self._options = unmarked_options(chosen or {})
@@ -264,6 +266,8 @@ class PipelineMethod:
         self._inside = Source(swapper.condition(()), (), swapper.info.name) if holds_source else None
         found = self._pipeline.detector.info
         card = swapper.info
+        networks = {path.name: sha256 for path, sha256 in (present_file(PUBLISHED[n]) for n in self._options.networks)}
+        terms = [card.licence, *(f"{PUBLISHED[name].licence} ({name})" for name in self._options.networks)]
         self._source: tuple[str, Any] | None = None  # the last source prepared; a memory of one
         self._info = MethodInfo(
             label,
@@ -271,9 +275,9 @@ class PipelineMethod:
             reference=card.name == "source-paste",
             details={
                 "model": card.name,
-                "licence": card.licence,
+                "licence": "; ".join(terms),
                 "source": card.source,
-                "weights_sha256": dict(card.weights_sha256),
+                "weights_sha256": dict(card.weights_sha256) | networks,
                 "device": card.device,
                 "crop": f"{card.crop.size_px} px, {card.crop.template} template, {card.crop.fit}",
                 "detector": "none: aligned crops" if aligned else f"{found.name} ({found.device})",

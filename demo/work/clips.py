@@ -15,7 +15,6 @@ from mobilefaceswap_core.faces.choose import largest_few
 from mobilefaceswap_core.files.images import write_image
 from mobilefaceswap_core.files.media import check_codec, length_s, open_media, picture_stream
 from mobilefaceswap_core.marking import save_image
-from mobilefaceswap_core.options import swap_options
 from mobilefaceswap_core.pipeline import Source
 from mobilefaceswap_core.video import (
     WHOLE,
@@ -37,6 +36,7 @@ from .auditing import door
 from .budgets import SLACK_S, budget_of
 from .engine import Engine
 from .results import result_name
+from .wishes import wished
 
 Value = TypeVar("Value")
 _MOST_PACKETS = 1_000_000  # that are counted; a host allows a few thousand pictures
@@ -223,7 +223,7 @@ def swap_first_frame(
         NoFaceError: the photo shows no face.
     """
     name, budget = model or engine.default_video_model(), budget_of(engine.settings)
-    pipeline, options = engine.video_pipeline(name), swap_options(choices or {})
+    pipeline, options = engine.video_pipeline(name), wished(choices or {})
     person = engine.prepare(name, [source], video=True)
     with contextlib.closing(open_clip(path, spent=budget.begin(), part=part)) as clip:
         picture = next(iter(clip.pictures()), None)
@@ -278,7 +278,7 @@ def swap_clip(
     first = next(iter(sources.values()))[0] if isinstance(sources, Mapping) else sources[0]
     output = engine.new_file(result_name(str(first), str(path), ".mp4"))
     options = VideoOptions(
-        writing.encoding(), swap_options(choices or {}), shorter_px=writing.shorter_px(),
+        writing.encoding(), wished(choices or {}), shorter_px=writing.shorter_px(),
         deinterlace=writing.deinterlace is True,
     )  # fmt: skip
     encoder = engine.encoder() if isinstance(wanted, dict) else None

@@ -18,7 +18,6 @@ from mobilefaceswap_core.files.images import LoadedImage, read_image
 from mobilefaceswap_core.files.losses import losses
 from mobilefaceswap_core.identity.encoder import IdentityEncoder, load_identity_encoder
 from mobilefaceswap_core.models import DEFAULT_MODEL, available_swappers
-from mobilefaceswap_core.options import swap_options
 from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.rules.host import HostRules
 from mobilefaceswap_core.types import Face, Image
@@ -27,6 +26,7 @@ from ..keeping import new_folder, output_folder, sweep
 from ..settings import Settings
 from .auditing import door
 from .budgets import budget_of
+from .wishes import wished
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,7 +202,7 @@ class Engine:
             wanted: Source | dict[int, Source] = self.prepare_each(name, sources, source_faces or {})
         else:
             wanted = self.prepare(name, sources)
-        options = swap_options({"badge": self.settings.badge, **(choices or {})})
+        options = wished({"badge": self.settings.badge, **(choices or {})})
         result = pipeline.swap(
             loaded.image, wanted, faces=faces, options=options, found=found, budget=budget_of(self.settings)  # type: ignore[arg-type]
         )  # fmt: skip

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mobilefaceswap_core.options import swap_options
 from mobilefaceswap_core.video import LiveSwapper
 
 from .auditing import door
 from .budgets import budget_of
 from .engine import Engine
+from .wishes import wished
 
 
 @door("live")
@@ -38,7 +38,7 @@ def live_swapper(
         person,
         budget_ms=settings.live_budget_ms,
         budget=budget_of(settings),
-        options=swap_options({**(choices or {}), "badge": True}),
+        options=wished({**(choices or {}), "badge": True}),
     )
     engine.rules().note("live", sources=[Path(source)], model=name)
     return made

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mobilefaceswap_core.errors import BackendError, NoFaceError, OptionError, SwapError
+from mobilefaceswap_core.errors import BackendError, OptionError, SwapError
 
 from .report import CostReport
 
@@ -122,9 +122,10 @@ def _measure(report: CostReport, *, quick: bool, threads: int, rounds: int, comp
                 report.latencies.extend(measure(made, rounds=rounds, warm_up=1, limit_s=limit_s))
             report.stages.extend(stages.profile_student(threads=threads, rounds=5 * rounds, folder=folder))
         try:
-            names = ("student", "graphics", "teacher")
+            timed = {row.method for row in report.latencies}
+            names = ("student", "graphics", "teacher", *(name for name in networks.published_here() if name in timed))
             report.frames.extend(stages.time_frames(names, device="cpu", threads=threads, rounds=rounds))
-        except (BackendError, NoFaceError) as error:
+        except SwapError as error:
             report.notes.append(f"whole frames not measured: {error}")
     finally:
         torch.set_num_threads(before)
@@ -161,6 +162,19 @@ def _candidates(
                 made += networks.onnx_candidates(timed, batches=(1,), threads=threads, folder=folder)
             except (RuntimeError, ImportError) as error:
                 report.notes.append(f"{timed.method} could not be exported to ONNX: {error}")
+    return made + published_candidates(report, device, batches=batches, threads=threads)
+
+
+def published_candidates(report: CostReport, device: str, *, batches: tuple[int, ...], threads: int) -> list[Candidate]:
+    """Every foreign swapper that is here; one whose file does not fit becomes a note."""
+    from . import networks
+
+    made: list[Candidate] = []
+    for name in networks.published_here():
+        try:
+            made += networks.published_candidates(name, device=device, batches=batches, threads=threads)
+        except SwapError as error:
+            report.notes.append(f"{name} was not timed: {error}")
     return made
 
 

@@ -18,7 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from mobilefaceswap_core.errors import BackendError
+from mobilefaceswap_core.models import available_swappers
+from mobilefaceswap_core.runtime.networks import BACKENDS
+from mobilefaceswap_core.teachers.contract_swapper import frame_network, source_shape
+from mobilefaceswap_core.teachers.contracts import contracts
 from mobilefaceswap_core.teachers.embedding_swapper import frozen
+from mobilefaceswap_core.weights.fetch import present_file
+from mobilefaceswap_core.weights.published import PUBLISHED
 
 from .measure import Candidate, finished
 
@@ -57,16 +63,16 @@ def generators() -> list[Timed]:
 
 def idn_candidates(*, device: str, batches: tuple[int, ...], threads: int) -> Iterator[Candidate]:
     """The student's per-frame network in every backend that is installed."""
-    from mobilefaceswap_core.student.backends import BACKENDS, choose_backend
+    from mobilefaceswap_core.student import backends
     from mobilefaceswap_core.student.swapper import load_student
 
     student = load_student(device=device, backend="torch")
     with torch.no_grad():
         embedding = torch.nn.functional.normalize(torch.ones(1, 512, device=device), dim=1)
         weights = student.network.condition(embedding, torch.zeros(1, 512, 7, 7, device=device))
-    for name in BACKENDS:
+    for name in backends.BACKENDS:
         try:
-            backend = choose_backend(name, student.network.idn, device=device, threads=threads)
+            backend = backends.choose_backend(name, student.network.idn, device=device, threads=threads)
         except BackendError:  # not installed, or not for this device: its column stays empty
             continue
         runner = backend.bake(weights)
@@ -104,6 +110,33 @@ def onnx_candidates(timed: Timed, *, batches: tuple[int, ...], threads: int, fol
         feed = {"targets": targets, "embedding": embedding}
         run = partial(session.run, None, feed)
         yield Candidate(timed.method, "onnxruntime", "cpu", batch, run)
+
+
+def published_here() -> list[str]:
+    """Foreign swappers whose files are on this machine with all they need."""
+    return [name for name in available_swappers() if name in contracts()]
+
+
+def published_candidates(name: str, *, device: str, batches: tuple[int, ...], threads: int) -> Iterator[Candidate]:
+    """A foreign swapper's file in every backend that is installed, in the batches that its graph allows.
+
+    Raises:
+        WeightsError: the file is not here, or does not fit its contract.
+    """
+    contract, path = contracts()[name], present_file(PUBLISHED[name])[0]
+    side, random = contract.size_px, np.random.default_rng(0)
+    for backend in BACKENDS:
+        try:
+            network = frame_network(contract, path, device=device, backend=backend, threads=threads)
+        except BackendError:  # not installed, or not for this device
+            continue
+        where, _, label = network.device.partition(" / ")
+        if where != device:  # this ONNX Runtime has no CUDA, and the CPU is timed as the CPU
+            continue
+        for batch in (batch for batch in batches if batch <= network.batch):
+            target = random.random((batch, 3, side, side), dtype=np.float32)
+            source = random.random((batch, *source_shape(contract)), dtype=np.float32)
+            yield Candidate(name, label, device, batch, partial(network, target=target, source=source))
 
 
 class _FaceOnly(nn.Module):

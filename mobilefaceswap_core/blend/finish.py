@@ -139,6 +139,14 @@ class FinishOptions:
     texture: float | None = None
     strength: float = 1.0
 
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The published networks that take part, each once."""
+        parser = self.parser if self.limits.needs_landmarks else OWN
+        occluder = self.occluder if self.occlusion else OWN
+        enhancer = self.enhancer if self.enhancement else NONE
+        return tuple(dict.fromkeys(name for name in (occluder, parser, enhancer) if name not in (OWN, NONE)))
+
     def __post_init__(self) -> None:
         for name in ("gaze", "mouth", "texture", "strength", "enhancement", "fidelity"):
             value = getattr(self, name)
@@ -242,7 +250,8 @@ def _limits(setting: Setting) -> Run | None:
     if limits.limits_nothing:
         return None
     parser = setting.options.parser
-    network = None if parser == OWN or not limits.needs_landmarks or not setting.network else setting.network(parser)
+    sees = parser != OWN and limits.needs_landmarks and setting.network
+    network = sees(parser) if sees else None
 
     def run(face: Finishing) -> Finishing:
         parts = None if network is None else ForeignParts(network, face.target.image)

@@ -203,6 +203,7 @@ def swap_file(
         "skipped": {str(number_of(index)): reason for index, reason in result.report.skipped.items()},
         **marked,
         **in_use(pipeline),
+        "networks": list(options.networks),
         "seconds": round(time.perf_counter() - started, 4),
         "seconds_by_stage": {stage: round(value, 4) for stage, value in result.seconds.items()},
     }

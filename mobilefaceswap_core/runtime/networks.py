@@ -33,6 +33,7 @@ class Network:
         settings: wanted whole shape of inputs that are no pictures and have no batch.
         device: where it runs.
         backend: ``auto`` or one of :data:`BACKENDS`; ``auto`` is ONNX Runtime.
+        threads: on the CPU; all processors that this process may use if not given.
 
     Raises:
         WeightsError: the file cannot be loaded, or its graph is another one.
@@ -48,8 +49,9 @@ class Network:
         settings: Mapping[str, Shape] | None = None,
         device: str = "cpu",
         backend: str = "auto",
+        threads: int | None = None,
     ) -> None:
-        self._session, self.device = _opened(path, device, backend)
+        self._session, self.device = _opened(path, device, backend, threads)
         found = {item.name: item for item in self._session.get_inputs()}
         self._settings = settings or {}
         pictures = [name for name in found if name not in self._settings]
@@ -96,20 +98,20 @@ class Network:
         return result.reshape(count, *self._output)
 
 
-def _opened(path: Path, device: str, backend: str) -> tuple[Any, str]:
+def _opened(path: Path, device: str, backend: str, threads: int | None) -> tuple[Any, str]:
     """A session and where it really runs."""
     if backend not in ("auto", *BACKENDS):
         raise BackendError(
             f"The backend {backend!r} runs no ONNX files of others; choose auto or one of {', '.join(BACKENDS)}."
         )
     if backend != "openvino":
-        session = open_session(path, device=device, threads=None, remedy=_REMEDY)
+        session = open_session(path, device=device, threads=threads, remedy=_REMEDY)
         return session, device_of(session)
     if not is_cpu(device):
         raise BackendError(
             f"The backend 'openvino' runs on the CPU only, got device {device}; use backend 'auto' or device 'cpu'."
         )
-    compiled = OpenVinoSession(path, remedy=_REMEDY)
+    compiled = OpenVinoSession(path, threads=threads, remedy=_REMEDY)
     return compiled, compiled.label
 
 

@@ -83,7 +83,9 @@ class OpenVinoSession:
 
     def run(self, names: None, feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """All outputs, in order; ``names`` is there because ONNX Runtime wants it."""
-        result = self._model.create_infer_request().infer(feeds, share_outputs=False)
+        ports = {OpenVinoValue(port).name: port for port in self._model.inputs}
+        given = {ports[name]: value for name, value in feeds.items()}
+        result = self._model.create_infer_request().infer(given, share_outputs=False)
         return [np.asarray(result[port]) for port in self._model.outputs]
 
 
@@ -93,6 +95,7 @@ class OpenVinoValue:
     def __init__(self, port: Any) -> None:
         shape = port.get_partial_shape()
         sides = [] if shape.rank.is_dynamic else list(shape)
-        self.name: str = port.get_any_name()
+        # A value may have several names, where a layer does nothing to it; that of its node is the one in the file.
+        self.name: str = port.get_node().get_friendly_name()
         self.shape = [None if side.is_dynamic else side.get_length() for side in sides]
         self.type = _TYPES.get(port.get_element_type().get_type_name(), "other")

@@ -37,6 +37,26 @@ EMBEDDING = 512
 RECOGNISER_CROP = CropSpec(112, "arcface", "similarity")
 
 
+def frame_network(
+    contract: Contract, path: Path, *, device: str = "cpu", backend: str = "auto", threads: int | None = None
+) -> Network:
+    """What runs on every target: ``target`` and ``source`` in, the face out.
+
+    Raises:
+        WeightsError: the file cannot be loaded, or its graph does not fit the contract.
+        BackendError: the backend is missing, or is none for such files.
+    """
+    side = (3, contract.size_px, contract.size_px)
+    inputs = {"target": side, "source": source_shape(contract)}
+    return Network(path, inputs, side, device=device, backend=backend, threads=threads)
+
+
+def source_shape(contract: Contract) -> tuple[int, ...]:
+    """Of what a source becomes, without the batch."""
+    image = (3, contract.source_size_px, contract.source_size_px)
+    return image if contract.source == "image" else (EMBEDDING,)
+
+
 class ContractSwapper:
     """A foreign swapper as a :class:`~mobilefaceswap_core.swapper.Swapper`.
 
@@ -56,9 +76,7 @@ class ContractSwapper:
         self, contract: Contract, path: Path, files: dict[str, str], *, device: str = "cpu", backend: str = "auto"
     ) -> None:
         self.contract = contract
-        side = (3, contract.size_px, contract.size_px)
-        source = (3, contract.source_size_px, contract.source_size_px) if contract.source == "image" else (EMBEDDING,)
-        self._network = Network(path, {"target": side, "source": source}, side, device=device, backend=backend)
+        self._network = frame_network(contract, path, device=device, backend=backend)
         self._matrix = read_emap(path) if contract.vector == "matrix" else None
         self._recogniser: _Recogniser | None = None
         if contract.source == "embedding":

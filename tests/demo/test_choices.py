@@ -5,21 +5,29 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import socket
 from pathlib import Path
 
 import gradio as gr
+import numpy as np
 import pytest
 
 from demo.endpoints import OFFERED, endpoint, swap_image, swap_video
 from demo.handlers.choices import BOX_SIDES, box_name, chosen
 from demo.settings import Settings
+from demo.texts.errors import in_language
 from demo.ui import choices
 from demo.ui.context import Context
 from demo.work.engine import Engine
 from demo.work.services import Services
 from mobilefaceswap_core.choices import CHOICES
+from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.options import SwapOptions, swap_options
 from mobilefaceswap_core.types import REGIONS
+from mobilefaceswap_core.weights.published import own_folder
+from tests.fakes.foreign import write_stage
+from tests.fakes.painted import painted_engine, squares
 
 NAMES = {choice.name for choice in CHOICES}
 FETCHED = {
@@ -55,8 +63,6 @@ def test_a_tab_shows_every_choice_and_untouched_it_means_the_defaults(moving: bo
 
 
 def test_a_tab_offers_the_networks_that_were_fetched_and_their_details() -> None:
-    from mobilefaceswap_core.weights.published import own_folder
-
     own_folder().mkdir(parents=True)
     for name in ("xseg_2", "codeformer"):
         (own_folder() / f"{name}.onnx").write_bytes(b"")
@@ -67,6 +73,25 @@ def test_a_tab_offers_the_networks_that_were_fetched_and_their_details() -> None
     values = {name: component.value for name, component in components.items()}
     assert swap_options(chosen(values)) == SwapOptions(texture=1.0, gaze=0.0, mouth=0.0)
     assert swap_options(chosen(values | {"occluder": "xseg_2"})).occluder == "xseg_2"
+
+
+def test_a_visitor_s_wish_for_a_network_that_is_not_here_fetches_nothing_and_does_not_say_where_the_host_keeps_files(
+    monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("the network was used"))
+    engine = painted_engine()
+    photo = squares(tmp_path / "a.png", (200, 30, 30), (30, 200, 30))
+    wish = {"enhancer": "gfpgan_1.4", "enhancement": 1, "occlusion": False, "texture": 0}
+    with pytest.raises(OptionError) as raised:
+        engine.swap_photo([photo], photo, choices=wish)
+    said = str(raised.value)
+    assert "The enhancer gfpgan_1.4 is not available here; choose none." in said and "fetch gfpgan_1.4" in said
+    assert str(tmp_path) not in said and "gfpgan_1.4" in in_language(said, "zh-CN") != said
+    plain = engine.swap_photo([photo], photo, choices=wish | {"enhancer": "none"})
+    write_stage(own_folder(), "gfpgan_1.4")
+    drawn = engine.swap_photo([photo], photo, choices=wish)
+    one, other = (read_image(done.path).image[120, 360].astype(int) for done in (plain, drawn))
+    assert np.abs(one + other - 255).max() < 12  # the stand-in draws the negative; the mark moves levels a little
 
 
 def test_the_call_by_hand_that_the_guide_shows_has_a_value_for_every_choice_in_order() -> None:

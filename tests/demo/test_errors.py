@@ -25,7 +25,7 @@ MODULES = (
     "mobilefaceswap_core.runtime.memory", "mobilefaceswap_core.video.reader", "mobilefaceswap_core.video.people",
     "mobilefaceswap_core.options", "mobilefaceswap_core.blend.limits", "demo.work.camera", "demo.work.clips",
     "demo.work.compare", "demo.work.engine", "demo.work.evaluate", "demo.work.live_sessions", "demo.work.results",
-    "demo.work.running", "demo.work.study", "demo.work.processes",
+    "demo.work.running", "demo.work.study", "demo.work.processes", "demo.work.wishes",
 )  # fmt: skip
 # Whoever programs, or runs the host, reads English: arrays, folders of frames, packages that are missing.
 NOT_SHOWN = re.compile(

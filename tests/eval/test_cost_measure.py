@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -150,6 +151,32 @@ def test_the_student_is_timed_in_every_installed_backend():
     made = list(networks.idn_candidates(device="cpu", batches=(1,), threads=1))
     assert {"pytorch float32", "onnxruntime"} <= {c.backend for c in made}
     assert all(c.method == "student" for c in made)
+
+
+def test_foreign_swappers_that_are_here_are_timed_in_every_backend_and_batch_that_their_graphs_allow(
+    tmp_path, monkeypatch
+) -> None:
+    from eval.cost.cli import published_candidates
+    from tests.fakes.foreign import write_published, write_swapper
+
+    for name in ("HOME", "MOBILEFACESWAP_HOME", "INSIGHTFACE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    monkeypatch.setenv("MOBILEFACESWAP_MODELS", str(tmp_path))
+    made_of = report.CostReport([])
+    assert published_candidates(made_of, "cpu", batches=(1, 4), threads=1) == []
+    write_published(tmp_path, "ghost_1_256", side=256, batch="n")
+    write_published(tmp_path, "uniface_256", side=256, source=(3, 256, 256))
+    write_swapper(tmp_path / "hyperswap_1a_256.onnx", side=128)
+    made = published_candidates(made_of, "cpu", batches=(1, 4), threads=1)
+    backends = ["onnxruntime"] + ["openvino f32"] * (find_spec("openvino") is not None)
+    wanted = {("ghost_1_256", label, n) for label in backends for n in (1, 4)} | {
+        ("uniface_256", b, 1) for b in backends
+    }
+    assert {(each.method, each.backend, each.batch) for each in made} == wanted
+    for each in made:
+        assert np.shape(each.run()) == (each.batch, 3, 256, 256)
+    (note,) = made_of.notes
+    assert note.startswith("hyperswap_1a_256 was not timed: ") and "does not fit its contract" in note
 
 
 def test_memory_is_measured_in_a_process_of_its_own():

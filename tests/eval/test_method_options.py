@@ -13,7 +13,7 @@ from eval.pairs import Pair
 from eval.run import judge_stage, prepare, render, swap_stage
 from eval.run_files import read_card
 from mobilefaceswap_core.choices import CHOICES
-from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.errors import OptionError, WeightsError
 from mobilefaceswap_core.marking import UNMARKED
 from mobilefaceswap_core.options import SwapOptions
 
@@ -72,6 +72,23 @@ def test_a_method_with_choices_needs_a_label_of_its_own() -> None:
     assert parse_method(f"bare={BARE}") == ("bare", BARE)
     with pytest.raises(OptionError, match=r"wanted a label of its own, such as bare=student\?"):
         parse_method(BARE)
+
+
+def test_a_network_of_others_in_a_method_s_finish_stands_on_its_card_with_its_terms(tmp_path, monkeypatch) -> None:
+    from mobilefaceswap_core.files.digest import file_sha256
+    from tests.fakes.foreign import write_stage
+
+    monkeypatch.setenv("MOBILEFACESWAP_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    options = {"detector": "lite", "device": "cpu", "aligned": None, "base": tmp_path}
+    monkeypatch.delenv("MOBILEFACESWAP_MODELS", raising=False)
+    with pytest.raises(WeightsError, match="Run `python -m mobilefaceswap_core fetch codeformer`"):
+        load_method("sharp=graphics?enhancer=codeformer", **options)
+    path = write_stage(tmp_path / "cache" / "teachers", "codeformer")
+    details = load_method("sharp=graphics?enhancer=codeformer&fidelity=0.9", **options).info.details
+    assert details["weights_sha256"]["codeformer.onnx"] == file_sha256(path)
+    assert "S-Lab License 1.0 (non-commercial) (codeformer)" in details["licence"]
+    assert details["options"]["enhancer"] == "codeformer" and details["options"]["fidelity"] == 0.9
 
 
 @pytest.mark.parametrize("spec", ["target", "target-jpeg", "source-paste", "."])

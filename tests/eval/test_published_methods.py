@@ -60,7 +60,7 @@ def test_three_commands_go_from_nothing_to_one_table(tmp_path, monkeypatch) -> N
         "--judge-detector",
         "lite",
         "--judges",
-        "dlib",
+        "dlib,arcface_w600k_r50",
         "--pairs",
         "2",
         "--cost",
@@ -68,12 +68,21 @@ def test_three_commands_go_from_nothing_to_one_table(tmp_path, monkeypatch) -> N
     )
     absent = CliRunner().invoke(eval_app, [*run, "--methods", "simswap_256", "--out", str(tmp_path / "none")])
     assert "fetch simswap_256" in str(absent.exception) + absent.output
+    names = ["simswap_256", "inswapper_128", "lpips"]
+    offline = CliRunner().invoke(app, ["fetch", *names, "--offline"])
+    said = str(offline.exception) + offline.output
+    for name in (*names, "arcface_w600k_r50", "crossface_simswap"):
+        assert (
+            f"{PUBLISHED[name].file} ({PUBLISHED[name].about}; {PUBLISHED[name].licence}) is not on this machine."
+            in said
+        )
+        assert f"Run `python -m mobilefaceswap_core fetch {name}`" in said
+    assert said.count("Nothing was fetched, since --offline or HF_HUB_OFFLINE forbid the network.") == 1
 
     with serving() as served:
         served.files = stand_ins(tmp_path / "files")
         sha256 = hashlib.sha256(served.files[PUBLISHED["lpips"].file]).hexdigest()
         monkeypatch.setitem(PUBLISHED, "lpips", replace(PUBLISHED["lpips"], sha256=sha256[:8]))
-        names = ["simswap_256", "inswapper_128", "lpips"]
         fetched = CliRunner().invoke(app, ["fetch", *names, "--mirror", served.url, "--accept-licence", "--json"])
     assert fetched.exit_code == 0, fetched.output
     rows = json.loads(fetched.stdout)["fetched"]
@@ -92,6 +101,9 @@ def test_three_commands_go_from_nothing_to_one_table(tmp_path, monkeypatch) -> N
         assert float(cells[name, "failed"]["mean"]) == 0
         assert 0 <= float(cells[name, "lpips"]["mean"]) < 1  # a failed swap counts 1
     assert float(cells["student", "lpips"]["mean"]) > 0  # the stand-ins answer with the target
+    table = (out / "table.md").read_text()
+    assert "[arcface_w600k_r50†]" in table
+    assert "† simswap_256, inswapper_128: what is swapped in is what arcface_w600k_r50 measures" in table
     card = json.loads((out / "methods" / "simswap_256.json").read_text())
     assert "non-commercial" in json.dumps(card) and "arcface_frontal" in json.dumps(card)
 

@@ -137,10 +137,12 @@ def write_parser(path: Path, *, side: int = 512, classes: int = 19) -> Path:
     return _save(path, nodes, inputs, [(n, TensorProto.FLOAT, shape) for n in ("output", "second", "third")], constants)
 
 
-def write_enhancer(path: Path, *, side: int = 512, fidelity: bool = False, size: int = 1) -> Path:
-    """An enhancer that gives the negative of what it reads, times its ``weight`` if it takes one."""
+def write_enhancer(
+    path: Path, *, side: int = 512, fidelity: bool = False, size: int = 1, operator: str = "Neg"
+) -> Path:
+    """An enhancer that gives the negative of what it reads (or another operator's), times its ``weight`` if it takes one."""
     inputs = [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, side, side])]
-    nodes = [helper.make_node("Neg", ["input"], ["negative" if fidelity else "output"])]
+    nodes = [helper.make_node(operator, ["input"], ["negative" if fidelity else "output"])]
     if fidelity:
         inputs.append(helper.make_tensor_value_info("weight", TensorProto.DOUBLE, [size]))
         nodes += [

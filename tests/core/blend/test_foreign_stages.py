@@ -17,6 +17,7 @@ from mobilefaceswap_core.blend.occlusion import visible_weight
 from mobilefaceswap_core.blend.stage_network import StageNetwork, StageNetworks, load_stage_network
 from mobilefaceswap_core.choices import CHOICES, ENHANCERS, OCCLUDERS, PARSERS
 from mobilefaceswap_core.errors import BackendError, OptionError, WeightsError
+from mobilefaceswap_core.faces.geometry import warp_to_crop
 from mobilefaceswap_core.options import offered, swap_options
 from mobilefaceswap_core.pipeline import Pipeline
 from mobilefaceswap_core.runtime.networks import Network
@@ -207,6 +208,15 @@ def test_an_absent_network_is_refused_at_every_door_with_the_one_command_to_run(
     assert swap_options({"enhancer": "gfpgan_1.4", "enhancement": 0.3}).enhancement == 0.3
 
 
+def test_options_name_the_networks_that_take_part_and_no_others() -> None:
+    both = FinishOptions(occluder="bisenet_resnet_18", parser="bisenet_resnet_18", enhancer="codeformer")
+    assert FinishOptions().networks == () and both.networks == ("bisenet_resnet_18", "codeformer")
+    assert replace(both, occlusion=False).networks == ("codeformer",)  # no part is limited, so none is looked for
+    assert replace(both, occlusion=False, limits=MaskLimits(keep=("eyes",)), enhancement=0).networks == (
+        "bisenet_resnet_18",
+    )
+
+
 def test_a_file_that_was_replaced_after_it_was_fetched_is_not_run() -> None:
     write_stage(own_folder(), "gfpgan_1.4")
     pin("gfpgan_1.4.onnx", "0" * 64, size=1)
@@ -262,6 +272,29 @@ def test_what_an_enhancer_sees_is_the_frame_with_the_swapped_face_where_it_lies(
     assert picture.shape == (512, 512, 3)
     assert (picture[:100, :180] == 20).all() and (picture[:100, 330:] == 128).all()
     assert (picture[256, 230:300] == (200, 90, 60)).all()
+
+
+@pytest.mark.parametrize("name", ["gfpgan_1.4", "gpen_bfr_256"])
+@pytest.mark.parametrize("spec", [CropSpec(), CropSpec(256, "arcface_frontal"), CropSpec(128, "arcface_128")])
+def test_an_enhancer_that_draws_what_it_sees_changes_nothing(name, spec) -> None:
+    own_folder().mkdir(parents=True)
+    write_enhancer(own_folder() / f"{name}.onnx", side=KNOWN[name].side, operator="Identity")
+    y, x = np.mgrid[0:400, 0:400]
+    frame = np.stack([127 + 100 * np.sin((x + k * y) / (11 + k)) for k in range(3)], -1).astype(np.uint8)
+    angle, scale, side = 0.4, spec.size_px / 180, spec.size_px
+    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    place = np.hstack([linear, (side / 2 - linear @ [210, 190])[:, None]])
+    crop = warp_to_crop(frame, place, side)
+    info = replace(INFO, crop=spec)
+    steps = stages(Setting(info, replace(PLAIN, enhancer=name, enhancement=1.0), network=StageNetworks()))
+    swapped = SwappedCrop(crop, np.ones((side, side), np.float32))
+    done = finish(AlignedFace(crop, place, None), swapped, steps, frame=frame)
+    plain = finish(AlignedFace(crop, place, None), swapped, steps[:-1], frame=frame)
+    assert [step.name for step in steps] == ["mask", "native", "enhance"]
+    change = np.abs(done.pixels.astype(int) - plain.pixels)[plain.weight > 0]
+    assert np.percentile(change, 99) <= 4, np.percentile(
+        change, [50, 99, 100]
+    )  # an offset of one pixel would be 12 and more
 
 
 def test_a_clip_s_face_is_enhanced_at_its_own_size(pair) -> None:

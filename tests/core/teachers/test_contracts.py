@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.errors import ImageError, OptionError, WeightsError
+from mobilefaceswap_core.errors import BackendError, ImageError, OptionError, WeightsError
 from mobilefaceswap_core.faces.geometry import TEMPLATES_112, recut
 from mobilefaceswap_core.identity.encoder import load_identity_encoder
 from mobilefaceswap_core.models import available_swappers, entries, load_swapper
@@ -215,6 +215,28 @@ def test_a_file_in_half_precision_is_given_halves() -> None:
         swapper = load_swapper("hyperswap_1b_256", device="cpu")
         images.append(swapper.swap([target], [swapper.condition([source])])[0].image.astype(int))
     assert 0 < np.abs(images[0] - images[1]).max() <= 2
+
+
+def test_openvino_runs_a_foreign_file_as_onnx_runtime_does_and_torch_is_refused(tmp_path) -> None:
+    pytest.importorskip("openvino")
+    source, targets = face(1, 256), [face(2, 256), face(3, 256)]
+    for half in (False, True):
+        install("ghost_2_256", scale=6.0, batch="n", half=half)
+        ours, theirs = (load_swapper("ghost_2_256", device="cpu", backend=name) for name in ("auto", "openvino"))
+        assert (ours.info.device, theirs.info.device) == ("cpu / onnxruntime", "cpu / openvino f32")
+        conditions = [swapper.condition([source]) for swapper in (ours, theirs)]
+        np.testing.assert_allclose(*conditions, atol=1e-4)
+        for a, b in zip(ours.swap(targets, conditions[:1]), theirs.swap(targets, conditions[:1]), strict=True):
+            assert np.abs(a.image.astype(int) - b.image).max() <= (2 if half else 1) and a.image.std() > 1
+    with pytest.raises(
+        BackendError, match="'torch' runs no ONNX files of others; choose auto or one of onnxruntime, openvino"
+    ):
+        load_swapper("ghost_2_256", device="cpu", backend="torch")
+    mine = write_swapper(tmp_path / "mine.onnx", side=256)
+    assert load_swapper(str(mine), contract="ghost_2_256", backend="openvino").info.device == "cpu / openvino f32"
+    mine.write_bytes(b"no network")
+    with pytest.raises(WeightsError, match="not a network"):
+        load_swapper(str(mine), contract="ghost_2_256", backend="openvino")
 
 
 @pytest.mark.parametrize(
