@@ -287,7 +287,9 @@ def fitted(frame: Any, width: int, height: int) -> Any:
 
 
 def _described(frame: Any, like: Any) -> Any:
-    frame.pts, frame.time_base = like.pts, like.time_base
+    frame.pts = like.pts
+    if like.time_base is not None:  # a frame that was made of pixels has none yet
+        frame.time_base = like.time_base
     frame.colorspace, frame.color_range = like.colorspace, like.color_range
     frame.color_primaries, frame.color_trc = like.color_primaries, like.color_trc
     return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -98,6 +99,7 @@ class MediaFile:
         own = Fraction(self.stream.start_time or 0) * Fraction(self.stream.time_base or 1)
         self._origin_s = start if start > 0 else min(Fraction(0), own)
         self._first: list[Any] = []
+        self._ready: deque[Any] = deque()  # decoded and not yet given on; the end of a clip comes all at once
         self._packets = self.container.demux()
         self._waiting: list[Any] = []  # packets of other streams that came before the first frame
         self._seen = self._decoded = 0
@@ -204,6 +206,7 @@ class MediaFile:
         yield from self._frames(deliver)
 
     def _frames(self, deliver: Callable[[Any], None]) -> Iterator[Any]:
+        yield from self._decoded_frames()  # whoever asked for the first one alone left the others
         while True:
             try:
                 packet = next(self._packets)
@@ -225,19 +228,22 @@ class MediaFile:
                 self._seen += 1
                 self.truncated |= packet.is_corrupt
             try:
-                decoded = self.stream.codec_context.decode(packet)
+                self._ready.extend(self.stream.codec_context.decode(packet))
             except av.error.EOFError:
                 return
             except (av.error.FFmpegError, OSError):
                 self.damaged += 1
-                decoded = []
-            for frame in decoded:
-                self._without_delay(frame)
-                check_frame(frame.width, frame.height, str(self._path), max_pixels=self._spent.budget.frame_pixels)
-                if self._is_in_part(frame):
-                    yield frame
+            yield from self._decoded_frames()
             if packet is None:
                 return
+
+    def _decoded_frames(self) -> Iterator[Any]:
+        while self._ready:
+            frame = self._ready.popleft()
+            self._without_delay(frame)
+            check_frame(frame.width, frame.height, str(self._path), max_pixels=self._spent.budget.frame_pixels)
+            if self._is_in_part(frame):
+                yield frame
 
     def _holds(self, packet: Any) -> bool:
         """Whether a packet of another stream belongs to the part."""

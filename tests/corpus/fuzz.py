@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -149,6 +150,10 @@ def attack(name: str, count: int, folder: Path, *, first: int = 0) -> dict[str, 
     seed = folder / name
     SEEDS[name](seed)
     data = seed.read_bytes()
+    for read in ENTRIES.values():  # what a reader imports at its first call is not the file's fault
+        with suppress(SwapError):
+            read(seed)
+    seed.write_bytes(data)  # one of them marks it
     tried, slowest, escaped = 0, 0.0, []
     for number, changed in islice(enumerate(mutations(data, name, count)), first, None):
         for entry, read in ENTRIES.items():
