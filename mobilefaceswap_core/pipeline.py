@@ -128,7 +128,7 @@ class Pipeline:
         self.detector = detector
         self._lock = threading.Lock()
         self._occlusion = occlusion
-        self.network = StageNetworks(device=self._device(), backend=backend)
+        self.network = StageNetworks(where=self._device, backend=backend)
 
     @classmethod
     def load(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -95,12 +96,12 @@ class StageNetworks:
     """Published networks by name, each loaded when it is first asked for; safe to share between threads.
 
     Args:
-        device: see :func:`load_stage_network`.
-        backend: likewise.
+        where: gives the device, when a network is loaded.
+        backend: see :func:`load_stage_network`.
     """
 
-    def __init__(self, *, device: str = "cpu", backend: str = "auto") -> None:
-        self._device, self._backend = device, backend
+    def __init__(self, *, where: Callable[[], str] = lambda: "cpu", backend: str = "auto") -> None:
+        self._where, self._backend = where, backend
         self._lock = threading.Lock()
         self._loaded: dict[str, StageNetwork] = {}
 
@@ -108,5 +109,5 @@ class StageNetworks:
         """The network; raises as :func:`load_stage_network`."""
         with self._lock:
             if name not in self._loaded:
-                self._loaded[name] = load_stage_network(name, device=self._device, backend=self._backend)
+                self._loaded[name] = load_stage_network(name, device=self._where(), backend=self._backend)
             return self._loaded[name]

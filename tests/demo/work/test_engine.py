@@ -15,6 +15,7 @@ from demo.work import engine as engine_module
 from demo.work.engine import output_folder
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError, RefusedError
 from mobilefaceswap_core.marking.metadata import read_metadata
+from tests.fakes.foreign import write_published
 from tests.fakes.painted import GREY, SIDE, colour_of, is_near, painted_engine, squares
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
@@ -114,3 +115,16 @@ def test_a_visitor_names_models_of_the_list_and_neither_code_nor_files(name: str
     for load in (engine.pipeline, engine.video_pipeline):
         with pytest.raises(OptionError, match="not available here; choose student"):
             load(name)
+
+
+def test_a_fetched_swapper_of_others_is_offered_and_loaded_by_its_contract(tmp_path: Path, monkeypatch) -> None:
+    from demo.work.engine import Engine
+
+    for name in ("HOME", "MOBILEFACESWAP_HOME", "INSIGHTFACE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    monkeypatch.setenv("MOBILEFACESWAP_MODELS", str(tmp_path / "models"))
+    engine = Engine(Settings())
+    assert "ghost_1_256" not in engine.model_names()
+    write_published(tmp_path / "models", "ghost_1_256", side=256, batch="n")
+    assert "ghost_1_256" in engine.model_names()  # what the lists of Photo, Clip, Compare and Evaluate are made of
+    assert engine.pipeline("ghost_1_256").swapper.info.crop.template == "arcface_frontal"
