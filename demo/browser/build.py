@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 from markdown_it import MarkdownIt
 
 from mobilefaceswap_core import __version__
@@ -77,10 +78,14 @@ def build(out: Path, *, identity: bool = True) -> Path:
 
 def _add_networks(folder: Path, *, identity: bool) -> None:
     folder.mkdir()
-    write_bytes(folder / f"{_BOXES}.onnx", of_any_size(weights_path(_BOXES)).SerializeToString())
-    shutil.copy(weights_path(_POINTS), folder / f"{_POINTS}.onnx")
-    write_bytes(folder / "watermark.onnx", halve(watermark_graph("student")).SerializeToString())
-    write_bytes(folder / "occlusion.onnx", halve(occlusion_graph(load_arrays(OCCLUSION))).SerializeToString())
+    graphs = {
+        _BOXES: of_any_size(weights_path(_BOXES)),
+        _POINTS: onnx.load(weights_path(_POINTS)),
+        "watermark": watermark_graph("student"),
+        "occlusion": occlusion_graph(load_arrays(OCCLUSION)),
+    }
+    for name, graph in graphs.items():
+        write_bytes(folder / f"{name}.onnx", halve(graph).SerializeToString())
     if identity:
         student = load_student(backend="torch")
         export_pair(student, folder)
