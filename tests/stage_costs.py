@@ -1,7 +1,7 @@
 """What one live picture and one evaluated pair cost in processor time and memory: the measured inputs of ``docs/scale.md``.
 
     python -m tests.stage_costs           # measures all parts, some minutes, and writes docs/stage_costs.json
-    python -m tests.stage_costs live      # one part, printed: live, page, swap, judge or driver
+    python -m tests.stage_costs live      # some parts alone: live, page, swap, judge, driver; the others stay as they were
 
 Times are processor times with one thread a network, so that other work on the machine moves them little. Each part has a process
 of its own, whose peak memory is its own. ``page`` needs Chromium, ``driver`` Ray; what is missing stays as it was.
@@ -81,7 +81,7 @@ def live() -> dict[str, Any]:
 
 def page() -> dict[str, Any]:
     """One visitor's camera through the whole page: the server's processor time for a picture, and its memory."""
-    from tests.fakes.built_page import chromium, write_camera
+    from tests.fakes.built_page import PORTRAITS, chromium, write_camera
     from tests.trust.visitors import served
 
     with tempfile.TemporaryDirectory() as place:
@@ -95,7 +95,10 @@ def page() -> dict[str, Any]:
             view.set_default_timeout(60_000)
             view.on("request", lambda asked: sent.append(asked.url) if "/gradio_api/stream/" in asked.url else None)
             view.goto(f"{server.url}?tab=live")
-            view.locator("#live-portraits img, #live-portraits button").first.click()
+            view.set_input_files("#live-source input[type=file]", str(PORTRAITS[1]))
+            view.wait_for_selector("#live-source img")
+            view.click("#live-ready")
+            view.click("#agree-live")
             view.get_by_text(re.compile("Ready")).first.wait_for()
             view.get_by_text("Click to Access Webcam").click()
             view.get_by_role("button", name="capture photo").click()
@@ -233,15 +236,18 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
 
 def main() -> None:
     """Command line."""
-    if len(sys.argv) > 1:
-        print(json.dumps(PARTS[sys.argv[1]]()))
-        return
+    match sys.argv[1:]:
+        case ["--print", part]:  # in a process of its own
+            print(json.dumps(PARTS[part]()))
+            return
+        case names:
+            wanted = names or list(PARTS)
     from eval.cost.report import describe_machine
 
     kept = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
-    for name in PARTS:
+    for name in wanted:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.stage_costs", name], cwd=ROOT, capture_output=True, text=True
+            [sys.executable, "-m", "tests.stage_costs", "--print", name], cwd=ROOT, capture_output=True, text=True
         )
         if done.returncode:
             print(f"{name} was not measured: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)

@@ -19,6 +19,8 @@ from .baked import baked_graph
 from .quantise import calibrate, calibration_batch, quantised_onnx
 from .runners import onnx_runner
 
+NAME = "student-int8"  # of the swapper, and of its row where costs are told
+
 
 class EightBitStudent(Student):
     """A :class:`~mobilefaceswap_core.student.swapper.Student` whose conditions run in 8 bits, on the CPU.
@@ -29,7 +31,7 @@ class EightBitStudent(Student):
     """
 
     def __init__(self, whole: Student, *, threads: int | None = None) -> None:
-        info = replace(whole.info, name="student-int8", title=f"{whole.info.title}, in 8 bits")
+        info = replace(whole.info, name=NAME, title=f"{whole.info.title}, in 8 bits")
         super().__init__(whole.network, whole.encoder, info, backend="torch", device=whole.device, threads=threads)
         self._info = replace(self._info, device="cpu / onnxruntime int8")
         self._threads = threads
