@@ -28,9 +28,8 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "docs" / "stage_costs.json"
-CAMERA_PX = (640, 480)  # what the page asks of a camera
 FRAMES, SESSIONS, PAIRS, MESSAGES = 120, 12, 12, 3000
-WATCHED_S = 20.0
+PASSES, WINDOWS, WINDOW_S = 4, 5, 4
 METHODS = ("target", "target-jpeg", "student", "teacher", "graphics")  # those of `python -m eval run`
 
 
@@ -54,7 +53,7 @@ def live() -> dict[str, Any]:
     from mobilefaceswap_core.video import LiveSwapper
     from tests.fakes.built_page import PORTRAITS, swaying
 
-    frames = [cv2.resize(frame, CAMERA_PX) for frame in swaying(FRAMES)]
+    frames = swaying(FRAMES)  # what the fake camera of `page` shows
     pipeline = Pipeline.load("student", "lite", "cpu", threads=1, video=True)
     photo = read_image(PORTRAITS[1]).image
 
@@ -65,7 +64,9 @@ def live() -> dict[str, Any]:
     swapper = session()
     for frame in frames[:20]:
         swapper.process(frame)
-    times = [timed(lambda frame=frame: swapper.process(frame)) for frame in frames]  # type: ignore[misc]
+    # The same pictures several times: what other work added to one passes by the next time.
+    passes = [[timed(lambda frame=frame: swapper.process(frame)) for frame in frames] for _ in range(PASSES)]  # type: ignore[misc]
+    times = np.min(passes, axis=0).tolist()
     source = statistics.median(timed(lambda: pipeline.prepare_source([photo])) for _ in range(5))
     jpeg = cv2.imencode(".jpg", frames[0])[1].tobytes()
     read = statistics.median(timed(lambda: read_image(jpeg)) for _ in range(20))
@@ -75,7 +76,7 @@ def live() -> dict[str, Any]:
         kept[-1].process(frames[0])
     return {
         "frame_ms": tenths(times), "source_ms": round(source, 1), "read_jpeg_ms": round(read, 2),
-        "session_mb": round((resident_mb() - before) / SESSIONS, 1), "pixels": list(CAMERA_PX), "network": pipeline.swapper.info.device,
+        "session_mb": round((resident_mb() - before) / SESSIONS, 1), "pixels": list(frames[0].shape[1::-1]), "network": pipeline.swapper.info.device,
     }  # fmt: skip
 
 
@@ -90,9 +91,9 @@ def page() -> dict[str, Any]:
         flags = ["--disable-gpu", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
                  f"--use-file-for-fake-video-capture={write_camera(Path(place) / 'camera.mjpeg')}"]  # fmt: skip
         with served(temporary, request_rate=1000) as server, chromium(*flags) as browser:
-            sent: list[str] = []
             view = browser.new_page()
             view.set_default_timeout(60_000)
+            sent: list[str] = []
             view.on("request", lambda asked: sent.append(asked.url) if "/gradio_api/stream/" in asked.url else None)
             view.goto(f"{server.url}?tab=live")
             view.set_input_files("#live-source input[type=file]", str(PORTRAITS[1]))
@@ -103,13 +104,18 @@ def page() -> dict[str, Any]:
             view.get_by_text("Click to Access Webcam").click()
             view.get_by_role("button", name="capture photo").click()
             view.get_by_text(re.compile(r"[1-9]\d*\.\d pictures a second")).wait_for()
-            pid = server.process.pid
-            begun, before = len(sent), processor_s(pid)
-            view.wait_for_timeout(1e3 * WATCHED_S)
-            count, spent = len(sent) - begun, processor_s(pid) - before
+            pid, taken = server.process.pid, []
+            # The browser sends pictures that are not worked on, for newer ones came: the read-out counts the others.
+            for _ in range(WINDOWS):
+                before, rates, begun = processor_s(pid), [], len(sent)
+                for _ in range(WINDOW_S):
+                    view.wait_for_timeout(1000)
+                    rates.append(float(re.search(r"([\d.]+) pictures", view.inner_text("#live-stats"))[1]))  # type: ignore[index]
+                spent = 1e3 * (processor_s(pid) - before)
+                taken.append((spent / sum(rates), statistics.fmean(rates), (len(sent) - begun) / WINDOW_S))
+            picture_ms, rate, came = min(taken)
             return {
-                "picture_ms": round(1e3 * spent / count, 1), "pictures": count, "per_second": round(count / WATCHED_S, 1),
-                "server_mb": round(resident_mb(pid)),
+                "picture_ms": round(picture_ms, 1), "per_second": round(rate, 1), "sent": round(came, 1), "server_mb": round(resident_mb(pid)),
             }  # fmt: skip
 
 
