@@ -183,7 +183,22 @@ def _check_any_made(run: Path, methods: list[str], pairs: int) -> None:
 def judge_stage(run: Path, options: RunOptions, progress: Progress | None = None) -> int:
     """Measure the images that no record holds yet."""
     meta = read_run(run)
-    judging = JudgeOptions(
+    return run_judge(
+        run,
+        meta["methods"],
+        judges_of(options),
+        root=Path(meta["root"]),
+        limit=options.limit,
+        shard=options.shard,
+        executor=options.executor,
+        workers=options.workers,
+        progress=progress,
+    )
+
+
+def judges_of(options: RunOptions) -> JudgeOptions:
+    """Who judges a run with these options, and how."""
+    return JudgeOptions(
         judges=options.judges,
         detector=options.judge_detector,
         device=options.device,
@@ -192,17 +207,6 @@ def judge_stage(run: Path, options: RunOptions, progress: Progress | None = None
         fid_features=options.fid_features,
         metrics=options.metrics,
         threads=options.threads,
-    )
-    return run_judge(
-        run,
-        meta["methods"],
-        judging,
-        root=Path(meta["root"]),
-        limit=options.limit,
-        shard=options.shard,
-        executor=options.executor,
-        workers=options.workers,
-        progress=progress,
     )
 
 

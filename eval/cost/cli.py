@@ -148,6 +148,8 @@ def _candidates(
 
     batches = (1, 4) if quick or device == "cpu" else (1, 4, 16)
     made = list(networks.idn_candidates(device=device, batches=(*batches, 8), threads=threads))
+    if device == "cpu":
+        made += networks.exported_candidates(threads=threads, folder=folder)
     for timed in networks.generators():
         if timed.heavy and quick:
             continue

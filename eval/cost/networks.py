@@ -83,6 +83,29 @@ def idn_candidates(*, device: str, batches: tuple[int, ...], threads: int) -> It
             yield Candidate("student", "pytorch float32" if label == "torch" else label, device, batch, call)
 
 
+def exported_candidates(*, threads: int, folder: Path) -> Iterator[Candidate]:
+    """The student as exported files, in every runtime of phones that is installed; 8 bits are a method of their own.
+
+    What ONNX Runtime and OpenVINO compute in 32 and 16 bits is left out: :func:`idn_candidates` times it.
+
+    Args:
+        threads: of each runtime.
+        folder: the files are written to.
+    """
+    from mobilefaceswap_core.diagnose.bench import aligned_target
+    from mobilefaceswap_core.diagnose.mobile import exported_networks
+    from mobilefaceswap_core.student.mobile.eight_bits import NAME
+    from mobilefaceswap_core.student.swapper import load_student
+
+    student, face = load_student(backend="torch"), aligned_target()
+    crop = np.random.default_rng(0).random((1, 3, 224, 224), dtype=np.float32)
+    for network in exported_networks(student, student.condition([face]), face, folder)[0]:
+        small = network.precision == "int8"
+        if small or network.format != "ONNX":
+            label, runner = f"{network.runtime} {network.precision}", network.opened(threads)
+            yield Candidate(NAME if small else "student", label, "cpu", 1, partial(runner, crop))
+
+
 def generator_candidates(
     timed: Timed, *, device: str, batches: tuple[int, ...], precisions: tuple[torch.dtype, ...], compiled: bool = False
 ) -> Iterator[Candidate]:

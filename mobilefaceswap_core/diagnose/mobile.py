@@ -24,7 +24,8 @@ from ..student.export import wanted_outputs
 from ..student.mobile.export import export_as
 from ..student.mobile.formats import FORMATS, Format, Precision
 from ..student.mobile.runners import open_runner
-from ..student.swapper import load_student
+from ..student.swapper import Student, StudentCondition, load_student
+from ..types import AlignedFace
 from .bench import aligned_target, measure
 
 Array = NDArray[np.float32]
@@ -57,6 +58,59 @@ class MobileRow:
     spread_ms: dict[int, tuple[float, float]]
 
 
+@dataclass(frozen=True, slots=True)
+class MobileNetwork:
+    """One exported file in one runtime that is installed here.
+
+    Attributes:
+        runtime: its name; version: of its package, empty where that is not known.
+        format: of the file.
+        precision: of the file, and of what computes it where that is a choice.
+        size_bytes: of the file, with those beside it.
+        opened: the network as a function of crops, with so many threads.
+    """
+
+    runtime: str
+    version: str
+    format: str
+    precision: str
+    size_bytes: int
+    opened: Callable[[int], IdnRunner]
+
+
+def exported_networks(
+    student: Student, condition: StudentCondition, face: AlignedFace, folder: Path
+) -> tuple[list[MobileNetwork], dict[str, list[str]]]:
+    """Write every format that can be written and run here.
+
+    Args:
+        student: whose network it is.
+        condition: of the source that is baked in.
+        face: what ranges of 8 bits are measured on.
+        folder: to write into; the networks need it until they are opened.
+
+    Returns:
+        The networks, and by title of a format what is not installed for it.
+    """
+    missing: dict[str, list[str]] = {}
+    networks: list[MobileNetwork] = []
+    for entry in FORMATS:
+        if not entry.runs:
+            continue
+        if lacking := entry.missing((*entry.writes, *entry.runs)):
+            missing[entry.title] = lacking
+            continue
+        for precision in entry.precisions:
+            path = folder / f"{precision}{entry.suffix}"
+            report = export_as(student, condition, path, precision=precision, faces=[face.image])
+            size = sum(part.stat().st_size for part in report.paths)
+            for runtime, package, computed, opened in _runtimes(entry, path, precision):
+                networks.append(MobileNetwork(runtime, _version(package), entry.title, computed, size, opened))
+    if find_spec("openvino") is None:
+        missing["OpenVINO"] = ["openvino"]
+    return networks, missing
+
+
 def bench_mobile(*, runs: int = 40, threads: Sequence[int] = THREADS) -> dict[str, Any]:
     """Write every format that can be written here, and time every runtime that is installed.
 
@@ -78,40 +132,25 @@ def bench_mobile(*, runs: int = 40, threads: Sequence[int] = THREADS) -> dict[st
     condition = student.condition([face])
     crop: Array = face.image.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
     wanted = wanted_outputs(student, condition, crop)["face"]
-    missing: dict[str, list[str]] = {}
-    networks: list[tuple[str, Format, str, int, dict[int, IdnRunner]]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for entry in FORMATS:
-            if not entry.runs:
-                continue
-            if lacking := entry.missing((*entry.writes, *entry.runs)):
-                missing[entry.title] = lacking
-                continue
-            for precision in entry.precisions:
-                path = Path(folder) / f"{precision}{entry.suffix}"
-                report = export_as(student, condition, path, precision=precision, faces=[face.image])
-                size = sum(part.stat().st_size for part in report.paths)
-                for runtime, computed, opened in _runtimes(entry, path, precision):
-                    runners = {count: opened(count) for count in threads}
-                    networks.append((runtime, entry, computed, size, runners))
-        if find_spec("openvino") is None:
-            missing["OpenVINO"] = ["openvino"]
+        networks, missing = exported_networks(student, condition, face, Path(folder))
+        opened = [{count: network.opened(count) for count in threads} for network in networks]
         tasks = {
-            f"{number}/{count}": (runtime, partial(runner, crop))
-            for number, (runtime, _, _, _, runners) in enumerate(networks)
+            f"{number}/{count}": (networks[number].runtime, partial(runner, crop))
+            for number, runners in enumerate(opened)
             for count, runner in runners.items()
         }
         timings = measure(tasks, runs=runs)
         rows = []
-        for number, (runtime, entry, computed, size, runners) in enumerate(networks):
+        for number, (network, runners) in enumerate(zip(networks, opened, strict=True)):
             apart = np.abs(runners[threads[0]](crop)[0] - wanted) * _LEVELS
             taken = {count: timings[f"{number}/{count}"] for count in threads}
             rows.append(
                 MobileRow(
-                    runtime,
-                    entry.title,
-                    computed,
-                    size,
+                    f"{network.runtime} {network.version}".strip(),
+                    network.format,
+                    network.precision,
+                    network.size_bytes,
                     round(float(apart.max()), 3),
                     round(float(apart.mean()), 4),
                     {count: timing.median for count, timing in taken.items()},
@@ -121,14 +160,16 @@ def bench_mobile(*, runs: int = 40, threads: Sequence[int] = THREADS) -> dict[st
     return {"runs": runs, "threads": list(threads), "rows": [asdict(row) for row in rows], "missing": missing}
 
 
-def _runtimes(entry: Format, path: Path, precision: Precision) -> Iterator[tuple[str, str, Callable[[int], IdnRunner]]]:
-    """What runs a file here: name with version, precision it computes in, and how to open it with some threads."""
+def _runtimes(
+    entry: Format, path: Path, precision: Precision
+) -> Iterator[tuple[str, str, str, Callable[[int], IdnRunner]]]:
+    """What runs a file here: name, package, precision it computes in, and how to open it with some threads."""
     package = {"onnx": "onnxruntime", "tflite": "ai-edge-litert", "ncnn": "ncnn"}[entry.name]
     title = {"onnx": "ONNX Runtime"}.get(entry.name, entry.title)
-    yield _with_version(title, package), precision, lambda count: open_runner(path, threads=count)
+    yield title, package, precision, lambda count: open_runner(path, threads=count)
     if entry.name == "onnx" and precision != "float16" and find_spec("openvino") is not None:
         for computed, hint in _openvino_hints(precision):
-            yield _with_version("OpenVINO", "openvino"), computed, partial(_openvino, path, hint)
+            yield "OpenVINO", "openvino", computed, partial(_openvino, path, hint)
 
 
 def _openvino_hints(precision: Precision) -> list[tuple[str, str]]:
@@ -155,8 +196,8 @@ def _openvino(path: Path, hint: str, threads: int) -> IdnRunner:
     return run
 
 
-def _with_version(title: str, package: str) -> str:
+def _version(package: str) -> str:
     try:
-        return f"{title} {version(package)}"
+        return version(package)
     except PackageNotFoundError:  # onnxruntime-gpu and others that are called otherwise
-        return title
+        return ""

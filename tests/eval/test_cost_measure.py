@@ -153,6 +153,7 @@ def test_the_student_is_timed_in_every_installed_backend():
     assert all(c.method == "student" for c in made)
 
 
+<<<<<<< HEAD
 def test_foreign_swappers_that_are_here_are_timed_in_every_backend_and_batch_that_their_graphs_allow(
     tmp_path, monkeypatch
 ) -> None:
@@ -177,6 +178,16 @@ def test_foreign_swappers_that_are_here_are_timed_in_every_backend_and_batch_tha
         assert np.shape(each.run()) == (each.batch, 3, 256, 256)
     (note,) = made_of.notes
     assert note.startswith("hyperswap_1a_256 was not timed: ") and "does not fit its contract" in note
+=======
+def test_the_student_is_timed_as_the_files_that_phones_run_and_8_bits_are_a_method_of_their_own(tmp_path, monkeypatch):
+    from mobilefaceswap_core.diagnose import mobile
+
+    monkeypatch.setattr(mobile, "FORMATS", tuple(entry for entry in mobile.FORMATS if entry.name == "onnx"))
+    made = {(c.method, c.backend): c for c in networks.exported_candidates(threads=1, folder=tmp_path)}
+    assert ("student-int8", "ONNX Runtime int8") in made and all(method == "student-int8" for method, _ in made)
+    (face, mask) = made["student-int8", "ONNX Runtime int8"].run()
+    assert face.shape == (1, 3, 224, 224) and mask.shape[-2:] == (224, 224)
+>>>>>>> scale
 
 
 def test_memory_is_measured_in_a_process_of_its_own():
@@ -276,7 +287,24 @@ def test_a_report_is_written_whole_and_reads_back(full_report, tmp_path):
     value = json.loads((tmp_path / "out" / "report.json").read_text())
     assert value["claims"][0]["verdict"] == "confirmed" and len(value["methods"]) == len(full_report.methods)
     joined = json.loads((tmp_path / "out" / "cost.json").read_text())
-    assert joined["simswap"] == {"parameters (M)": 55.052, "multiply-adds (G)": 48.121, "ms per face": 500.0}
+    assert joined["simswap"] == {
+        "parameters (M)": 55.052, "multiply-adds (G)": 48.121, "ms per face": 500.0, "ms in b": 500.0,
+    }  # fmt: skip
+
+
+def test_a_run_shows_a_column_for_every_runtime_a_method_was_timed_in(rows):
+    times = [
+        latency("student", 1, 10.0, backend="pytorch float32"), latency("student", 1, 4.0, backend="ncnn float16"),
+        latency("student", 4, 1.0, backend="onnxruntime"), latency("student", 1, 2.0, backend="onnxruntime", device="cuda"),
+        latency("student-int8", 1, 3.0, backend="LiteRT int8"),
+    ]  # fmt: skip
+    columns = report.run_columns(report.CostReport(rows, latencies=times))
+    student, small = columns["student"], columns["student-int8"]
+    assert student["ms per face"] == 2 and {key: value for key, value in student.items() if key.startswith("ms in")} == {
+        "ms in ncnn float16": 4, "ms in pytorch float32": 10, "ms in onnxruntime on cuda": 2,
+    }  # fmt: skip
+    assert small == {**small, "parameters (M)": student["parameters (M)"], "ms per face": 3, "ms in LiteRT int8": 3}
+    assert "ms per face" not in columns["simswap"]
 
 
 # ---------------------------------------------------------------- figures

@@ -14,7 +14,7 @@ from demo.messages import Visit
 from demo.work.evaluate import example_run
 from demo.work.services import Services
 from mobilefaceswap_core.errors import Cancelled, OptionError, OutputError
-from mobilefaceswap_core.marking import verify_file
+from mobilefaceswap_core.marking.metadata import read_metadata
 from tests.fakes.painted import painted_engine
 
 VISIT = Visit(session="me")
@@ -104,7 +104,7 @@ def test_the_report_that_ships_shows_faces_first_and_says_that_they_were_swapped
     example = example_run()
     assert [path.stem for path in example.sheets] == ["pairs_graphics", "pairs_student", "pairs_teacher"]
     assert example.figures[:3] == example.sheets and len(example.plots) >= 4
-    assert all(verify_file(path).metadata.found for path in example.sheets)
+    assert all(read_metadata(path).get("source_type") for path in example.sheets)
     report = example.report.read_text(encoding="utf-8")
     assert report.count("data:image/webp") == len(example.figures) and "data:image/png" not in report
     assert sum(path.stat().st_size for path in example.folder.rglob("*") if path.is_file()) < 2 << 20
