@@ -94,7 +94,7 @@ def exported_candidates(*, threads: int, folder: Path) -> Iterator[Candidate]:
     """
     from mobilefaceswap_core.diagnose.bench import aligned_target
     from mobilefaceswap_core.diagnose.mobile import exported_networks
-    from mobilefaceswap_core.student.mobile.eight_bits import NAME
+    from mobilefaceswap_core.student.mobile.stored import name_of
     from mobilefaceswap_core.student.swapper import load_student
 
     student, face = load_student(backend="torch"), aligned_target()
@@ -103,7 +103,7 @@ def exported_candidates(*, threads: int, folder: Path) -> Iterator[Candidate]:
         small = network.precision == "int8"
         if small or network.format != "ONNX":
             label, runner = f"{network.runtime} {network.precision}", network.opened(threads)
-            yield Candidate(NAME if small else "student", label, "cpu", 1, partial(runner, crop))
+            yield Candidate(name_of("int8") if small else "student", label, "cpu", 1, partial(runner, crop))
 
 
 def generator_candidates(

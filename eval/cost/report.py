@@ -218,7 +218,7 @@ def run_columns(report: CostReport) -> dict[str, dict[str, float]]:
 
     A method that was timed has its fastest runtime as ``ms per face``, and a column for every one that it was timed in.
     """
-    from mobilefaceswap_core.student.mobile.eight_bits import NAME as EIGHT_BITS
+    from mobilefaceswap_core.student.mobile.stored import name_of
 
     columns: dict[str, dict[str, float]] = {}
     for m in report.methods:
@@ -228,7 +228,7 @@ def run_columns(report: CostReport) -> dict[str, dict[str, float]]:
                 "multiply-adds (G)": round(m.frame.multiply_adds / 1e9, 3),
             }
     if "student" in columns:
-        columns[EIGHT_BITS] = dict(columns["student"])  # the same network with other numbers
+        columns[name_of("int8")] = dict(columns["student"])  # the same network with other numbers
     single = sorted((r for r in report.latencies if r.batch == 1), key=lambda r: r.median_ms)
     for result in single:
         columns.setdefault(result.method, {}).setdefault("ms per face", round(result.median_ms, 2))

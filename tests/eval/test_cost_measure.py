@@ -153,7 +153,6 @@ def test_the_student_is_timed_in_every_installed_backend():
     assert all(c.method == "student" for c in made)
 
 
-<<<<<<< HEAD
 def test_foreign_swappers_that_are_here_are_timed_in_every_backend_and_batch_that_their_graphs_allow(
     tmp_path, monkeypatch
 ) -> None:
@@ -178,7 +177,8 @@ def test_foreign_swappers_that_are_here_are_timed_in_every_backend_and_batch_tha
         assert np.shape(each.run()) == (each.batch, 3, 256, 256)
     (note,) = made_of.notes
     assert note.startswith("hyperswap_1a_256 was not timed: ") and "does not fit its contract" in note
-=======
+
+
 def test_the_student_is_timed_as_the_files_that_phones_run_and_8_bits_are_a_method_of_their_own(tmp_path, monkeypatch):
     from mobilefaceswap_core.diagnose import mobile
 
@@ -187,7 +187,6 @@ def test_the_student_is_timed_as_the_files_that_phones_run_and_8_bits_are_a_meth
     assert ("student-int8", "ONNX Runtime int8") in made and all(method == "student-int8" for method, _ in made)
     (face, mask) = made["student-int8", "ONNX Runtime int8"].run()
     assert face.shape == (1, 3, 224, 224) and mask.shape[-2:] == (224, 224)
->>>>>>> scale
 
 
 def test_memory_is_measured_in_a_process_of_its_own():

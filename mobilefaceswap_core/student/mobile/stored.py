@@ -25,6 +25,11 @@ from .runners import onnx_runner
 _BITS = {"float16": "16", "int8": "8"}
 
 
+def name_of(precision: str) -> str:
+    """Of the swapper, and of its row where costs are told."""
+    return f"student-{precision}"
+
+
 class StoredStudent(Student):
     """A :class:`~mobilefaceswap_core.student.swapper.Student` whose conditions are networks of fewer bits, on the CPU.
 
@@ -36,7 +41,7 @@ class StoredStudent(Student):
 
     def __init__(self, whole: Student, precision: Literal["float16", "int8"], *, threads: int | None = None) -> None:
         title = f"{whole.info.title}, in {_BITS[precision]} bits"
-        info = replace(whole.info, name=f"student-{precision}", title=title)
+        info = replace(whole.info, name=name_of(precision), title=title)
         super().__init__(whole.network, whole.encoder, info, backend="torch", device=whole.device, threads=threads)
         self._info = replace(self._info, device=f"cpu / onnxruntime {precision}")
         self._precision, self._threads = precision, threads
