@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { bounds, fiveFrom68 } from '../page/align.js';
+import { PageError, Stopped } from '../page/errors.js';
+import { DEFAULTS } from '../page/finish.js';
+import { Swapper } from '../page/swap.js';
+import { Thread, answer } from '../page/thread.js';
+import { faceLandmarks, frame, roundMask, softFace } from './inputs.js';
+import { toChannels } from '../page/picture.js';
+
+const AREA = 224 * 224;
+
+/** A swapper whose networks answer at once, but for the student, which waits to be told. @param {string[]} said what happened */
+function swapper(said) {
+  const landmarks = faceLandmarks();
+  const face = { box: bounds(landmarks), score: 1, landmarks, five: fiveFrom68(landmarks) };
+  /** @type {((fails?: boolean) => void)[]} */
+  const tell = [];
+  const student = {
+    open: async () => ({ place: /** @type {const} */ ('wasm'), threads: 1 }),
+    swap: () => {
+      const number = tell.length;
+      said.push(`asked ${number}`);
+      return new Promise((resolve, reject) => {
+        const swapped = { face: toChannels(softFace(), 0, 255), mask: roundMask() };
+        tell.push((fails = false) => (fails ? reject(new Error('lost')) : resolve(swapped)));
+      });
+    },
+  };
+  const made = new Swapper(
+    /** @type {any} */ ({ where: {}, run: async () => ({ hidden: new Float32Array(AREA) }) }),
+    /** @type {any} */ ({ detect: async () => [face] }),
+    /** @type {any} */ ({ track: async () => ({ landmarks, doubt: 0 }) }),
+    /** @type {any} */ ({ watermark: {}, occlusion: {} }),
+    /** @type {any} */ (student),
+  );
+  const swap = (/** @type {number} */ number) =>
+    made.swapFrame(frame(), 1000 + 40 * number, DEFAULTS).then(
+      ({ swapped }) => said.push(`done ${number}: ${swapped}`),
+      () => said.push(`failed ${number}`),
+    );
+  return { swap, tell };
+}
+
+/** Until everything that can happen has happened. */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+test("the next frame's face is looked for while the student swaps this one, and frames come in order", async () => {
+  /** @type {string[]} */
+  const said = [];
+  const { swap, tell } = swapper(said);
+  const both = [swap(0), swap(1)];
+  await settled();
+  assert.deepEqual(said, ['asked 0', 'asked 1']);
+  tell[0]();
+  tell[1]();
+  await Promise.all(both);
+  assert.deepEqual(said.slice(2), ['done 0: 1', 'done 1: 1']);
+});
+
+test('a frame that failed does not stop those after it', async () => {
+  /** @type {string[]} */
+  const said = [];
+  const { swap, tell } = swapper(said);
+  const both = [swap(0), swap(1)];
+  await settled();
+  tell[0](true);
+  tell[1]();
+  await Promise.all(both);
+  assert.deepEqual(said.slice(2), ['failed 0', 'done 1: 1']);
+});
+
+test('a thread answers in promises, with words where something failed, and refuses when it is ended', async () => {
+  const worker = /** @type {any} */ ({
+    postMessage: (/** @type {{id: number, action: string}} */ { id, action }) =>
+      void answer(
+        (said) => worker.onmessage({ data: said }),
+        id,
+        async () => {
+          if (action === 'never') return new Promise(() => {});
+          if (action === 'fail') throw new PageError('no_face', { number: 3 });
+          return { action };
+        },
+      ),
+    terminate: () => {},
+  });
+  const thread = new Thread(worker);
+  const { action, ms } = await thread.ask('swap', {});
+  assert.ok(action === 'swap' && ms >= 0);
+  await assert.rejects(
+    thread.ask('fail', {}),
+    (error) => error instanceof PageError && error.key === 'no_face' && error.values.number === 3,
+  );
+  const waiting = assert.rejects(thread.ask('never', {}), Stopped);
+  thread.close();
+  await waiting;
+});
