@@ -64,8 +64,8 @@ CHOICES: tuple[Choice, ...] = (
     ),
     Choice("lids", "switch", "Let the swapped eyes close when the target's do.", True),
     Choice(
-        "mouth", "number", "The target's own mouth as it opens, with its teeth. 1 for clips, 0 for photos unless given: there it "
-        "costs likeness.", None, 0, 1, photos=0, clips=1,
+        "mouth", "number", "The target's own mouth as it opens: 0.5 its teeth, 1 its lips as well, which costs likeness. 1 for clips, "
+        "0.5 for photos unless given.", None, 0, 1, photos=0.5, clips=1,
     ),
     Choice(
         "texture", "number", "Skin texture of the target on large faces: pores, stubble, grain. 1 for photos, 0 for clips "

@@ -165,8 +165,12 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
             ),
         },
         "MOUTH": {
-            **_named(mouth, "_BEGINS", "_ENDS"),
+            **_named(mouth, "INSIDE_ALONE", "_BEGINS", "_ENDS"),
             **_soft(mouth),
+            "INNER": {
+                "GROWTH_PX": round(mouth._INNER_GROWTH * outline.WEIGHT_PX),
+                "BLUR_PX": mouth._INNER_BLUR * outline.WEIGHT_PX,
+            },
         },
         "STEADY": _named(steady, "HALF_LIFE_S", "LONGEST_GAP_S"),
         "REGIONS": _named(limits, "_BROW_HEIGHT", "_EYE_GROWTH"),

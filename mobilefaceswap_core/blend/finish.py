@@ -110,7 +110,8 @@ class FinishOptions:
         match_detail: strengthen its fine detail to the target's; ``None`` leaves it to the swapper.
         gaze: strength of the light and shade of the target's eyes; ``None`` is 1 for clips, 0 for photos.
         lids: bring the target's lids back as its eyes close.
-        mouth: strength of the target's mouth as it opens; ``None`` is 1 for clips, 0 for photos.
+        mouth: how much of the target's mouth comes as it opens, see :func:`~.mouth.mouth_weight`; ``None`` is 1 for clips, 0.5 for
+            photos.
         mask: how a network's mask becomes a weight.
         limits: where a swap may show besides that.
         occlusion: keep what hides the face: glasses, hands, hair.
@@ -233,10 +234,10 @@ def _mouth(setting: Setting) -> Run | None:
         there = _of_target(face)
         if there is None:
             return face
-        share = strength * mouth_share(there[1])
+        share = mouth_share(there[1])
         if face.memory is not None:
             (share,) = face.memory.mouth((share,), time_s=face.time_s)
-        return replace(face, pixels=bring_back_mouth(face.pixels, *there, share))
+        return replace(face, pixels=bring_back_mouth(face.pixels, *there, share, strength=strength))
 
     return run
 

@@ -124,6 +124,7 @@ def _around_the_swap() -> dict[str, Any]:
         "mouth_share": mouth_share(face),
         "mouth_weight": _plane(mouth_weight(face, 0.7, SIDE)),
         "with_mouth": _pixels(bring_back_mouth(soft_face(), sharp_face(), face, 0.7)),
+        "with_teeth": _pixels(bring_back_mouth(soft_face(), sharp_face(), face, 0.7, strength=0.4)),
         "blinks": [list(blink) for blink in blinks],
         "native_side": [native_side_px(crop_from_frame / scale, SIDE) for scale in (0.2, 0.5, 1.0, 4.0)],
         "native_pixels": _pixels(wide[0]),
@@ -158,7 +159,7 @@ def _detection() -> dict[str, Any]:
     return {
         "looks": shown,
         "search_px": [search_px(*size) for size in [*sizes, (1000, 20000), (3000, 60000), (4000, 3000), (20000, 8)]],
-        "anchors": [[len(own), own.sum(0).tolist(), own[-1].tolist()] for own in anchors],
+        "anchors": [[float(len(own)), *own.sum(0).tolist(), *own[-1].tolist()] for own in anchors],
         "averaged": averaged(frame(), (70, 57))[::7, ::7].ravel().tolist(),
         "cut_view": _pixels(view),
     }

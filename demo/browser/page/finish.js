@@ -22,7 +22,7 @@
  * @property {boolean} occlusion keep what hides the face: glasses, hands, hair
  * @property {number | null} gaze strength of the light and shade of the target's eyes; null leaves it to the page
  * @property {boolean} lids let the swapped eyes close when the target's do
- * @property {number | null} mouth strength of the target's mouth as it opens; null leaves it to the page
+ * @property {number | null} mouth how much of the target's mouth comes as it opens: first its teeth, then its lips; null leaves it to the page
  * @property {number | null} texture strength of the target's skin texture on large faces of photos; null leaves it to the page
  * @property {number} strength how far the swapped face shows at all; 1 is whole
  *
@@ -141,9 +141,10 @@ function lids(face) {
 /** @param {Finishing} face @param {FinishOptions} options @returns {Finishing} */
 function mouth(face, options) {
   const { pixels, native, target, landmarks, moment } = face;
-  let share = unlessChosen('mouth', options.mouth, moment !== null) * mouthShare(landmarks);
+  const strength = unlessChosen('mouth', options.mouth, moment !== null);
+  let share = mouthShare(landmarks);
   if (moment !== null) [share] = moment.memory.mouth.next([share], moment.timeS);
-  return { ...face, pixels: bringBackMouth(pixels, native ?? target, landmarks, share) };
+  return { ...face, pixels: bringBackMouth(pixels, native ?? target, landmarks, share, strength) };
 }
 
 /** A face that is larger in the photo than its crop is enlarged here once; what follows works at its own size. @param {Finishing} face */

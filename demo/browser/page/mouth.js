@@ -22,11 +22,17 @@ export function mouthShare(landmarks) {
  * Where and how far the target's mouth shows.
  *
  * @param {readonly Point[]} landmarks 68, in pixels of a crop of 224
- * @param {number} share
+ * @param {number} share see `mouthShare`
+ * @param {number} [strength] up to `MOUTH.INSIDE_ALONE` what lies between the lips comes, above that the lips as well
  * @returns {Float32Array<ArrayBuffer>} (224 * 224) in [0, 1]
  */
-export function mouthWeight(landmarks, share) {
-  return softHull(landmarks.slice(...LANDMARKS_68.OUTER_LIPS), MOUTH).map((own) => share * Math.min(2 * own, 1));
+export function mouthWeight(landmarks, share, strength = 1) {
+  const inside = softHull(landmarks.slice(...LANDMARKS_68.INNER_LIPS), MOUTH.INNER);
+  const within = inside.map((own) => own * share * Math.min(strength / MOUTH.INSIDE_ALONE, 1));
+  if (strength <= MOUTH.INSIDE_ALONE) return within;
+  const ofLips = (share * (strength - MOUTH.INSIDE_ALONE)) / (1 - MOUTH.INSIDE_ALONE);
+  const lips = softHull(landmarks.slice(...LANDMARKS_68.OUTER_LIPS), MOUTH);
+  return lips.map((own, i) => Math.max(within[i], Math.min(2 * own, 1) * ofLips));
 }
 
 /**
@@ -35,9 +41,11 @@ export function mouthWeight(landmarks, share) {
  * @param {Picture} swapped colours matched
  * @param {Picture} target of the same size
  * @param {readonly Point[]} landmarks 68 of the target, in pixels of a crop of 224
- * @param {number} share
+ * @param {number} share see `mouthShare`
+ * @param {number} [strength] see `mouthWeight`
  * @returns {Picture} the input itself while the mouth is closed
  */
-export function bringBackMouth(swapped, target, landmarks, share) {
-  return share <= 0 ? swapped : broughtBack(swapped, target, atSide(mouthWeight(landmarks, share), swapped.width));
+export function bringBackMouth(swapped, target, landmarks, share, strength = 1) {
+  if (share * strength <= 0) return swapped;
+  return broughtBack(swapped, target, atSide(mouthWeight(landmarks, share, strength), swapped.width));
 }

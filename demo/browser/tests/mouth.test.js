@@ -19,6 +19,7 @@ test('a mouth comes back as in the core', () => {
   const weight = { width: SIDE, height: SIDE, data: new Float32Array(mouthWeight(faceLandmarks(), 0.7)) };
   assertClose(sampledPlane(weight), golden.mouth_weight, 0.02);
   assertClose(sampled(bringBackMouth(softFace(), sharpFace(), faceLandmarks(), 0.7)), golden.with_mouth, 3);
+  assertClose(sampled(bringBackMouth(softFace(), sharpFace(), faceLandmarks(), 0.7, 0.4)), golden.with_teeth, 3);
   assertSamePixels(bringBackMouth(softFace(), sharpFace(), faceLandmarks(), 0), softFace());
 });
 

@@ -65,7 +65,7 @@ def test_a_stage_with_nothing_to_do_is_left_out_and_an_option_overrules_the_swap
     assert names(SOFT, everything, **offered) == [name for name, _ in STAGES]
     assert "enhance" not in names(SOFT, replace(everything, enhancement=0), **offered)
     assert "enhance" not in names(SOFT, replace(everything, enhancer="none"), **offered)
-    # A clip has no time for texture, a photo keeps its mouth and gaze, and no network is loaded where none is offered.
+    # A clip has no time for texture, a photo keeps its gaze, and no network is loaded where none is offered.
     assert names(SHARP, FinishOptions(), moving=True) == ["mask", "gaze", "lids", "mouth"]
 
 

@@ -45,6 +45,10 @@ def test_lips_and_what_lies_between_come_back_and_nose_eyes_and_chin_do_not() ->
     assert (result[round(y), round(x)] > 190).all(), "the edge of the weight, at most"
     half = bring_back_mouth(SWAPPED, TARGET, points, 0.5)
     assert {int(half.min()), int(half.max())} == {145, 200}
+    teeth = bring_back_mouth(SWAPPED, TARGET, points, 1.0, strength=0.5)
+    (x, y), (lip_x, lip_y) = points[INNER_LIPS].mean(0), points[OUTER_LIPS][3]
+    assert (teeth[round(y), round(x)] == 90).all() and (teeth[round(lip_y), round(lip_x)] == 200).all()
+    assert (bring_back_mouth(SWAPPED, TARGET, points, 1.0, strength=0.25)[round(y), round(x)] == 145).all()
     assert (SWAPPED == 200).all()
 
 
