@@ -181,7 +181,7 @@ def _asked(context: Context) -> dict[str, Any]:
 def _result(context: Context) -> dict[str, Any]:
     words = context.words
     with gr.Row(equal_height=False):
-        with gr.Column(min_width=260):
+        with gr.Column(min_width=260, elem_id="close-up"):
             near = gr.ImageSlider(label=words("near"), format="webp", interactive=False, elem_id="near", visible=False,
                                   slider_position=_SLIDER, buttons=["fullscreen"])  # fmt: skip
             strip = gr.Gallery(label=words("strip"), columns=6, height=96, visible=False, format="webp", elem_id="strip",

@@ -104,6 +104,9 @@ def test_a_clip_with_sound_is_recorded_from_both_cameras_and_says_what_it_is(pho
 
     phone.set_viewport_size(ACROSS)
     assert is_whole(phone)
+    phone.wait_for_function(  # the picture comes into view by itself
+        "() => { const {top, bottom} = document.querySelector('#result').getBoundingClientRect(); return top >= 0 && bottom <= innerHeight; }"
+    )
     phone.click("#record")
     phone.wait_for_selector("#clip:visible")
     with phone.expect_download() as download:

@@ -83,6 +83,11 @@ class Page {
     record.onclick = () =>
       this.#guarded(() => (this.recording.isRunning ? this.recording.stop() : this.recording.start()));
     this.#document.addEventListener('visibilitychange', () => this.#guarded(() => this.#rest()));
+    // A turned phone scrolls to wherever the page's new height puts it; what matters is the picture.
+    const { result } = this.elements;
+    window.matchMedia('(orientation: landscape)').addEventListener('change', () => {
+      if (this.#camera) result.scrollIntoView({ block: 'nearest' });
+    });
     photo.onchange = () => takeFiles(photo, ([file]) => this.#withConsent(() => this.#openPhoto(file)));
     save.onclick = () => this.#guarded(() => this.#save());
     agree.onclick = () => this.#agree();
