@@ -342,10 +342,17 @@ def _strength(setting: Setting) -> Run | None:
     return None if strength == 1 else lambda face: replace(face, weight=face.weight * strength)
 
 
+<<<<<<< HEAD
 # In the order they run. Colour and detail compare the faces under the swapper's own mask, so they come before it is refined.
 # What comes back of the target comes at the face's own size; an enhancer sees the face as it will be pasted, with what hides it;
 # texture shows where the face does, so it comes after everything that takes from the mask. The hidden mark comes last, over all
 # of these; it is the pipeline that adds it (``marking`` knows how).
+=======
+# In the order they run. Colour and detail compare the faces under the swapper's own mask, so they come before it is refined;
+# an enhancer sees the face as it will be pasted, with what hides it; texture shows where the face does, so it comes after
+# everything that takes from the mask. The hidden mark comes last, over all of these; it is the pipeline that adds it
+# (``marking`` knows how).
+>>>>>>> methods
 STAGES: tuple[tuple[str, Callable[[Setting], Run | None]], ...] = (
     ("colour", _colour),
     ("detail", _detail),
