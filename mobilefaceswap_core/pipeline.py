@@ -23,7 +23,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .blend.finish import FaceMemory, Finishing, Setting, Stage, finish, stages
+from .blend.finish import Finishing, Setting, Stage, finish, stages
+from .blend.memory import FaceMemory
 from .blend.occlusion import OcclusionModel, load_occlusion
 from .blend.paste import paste_back
 from .blend.stage_network import StageNetworks

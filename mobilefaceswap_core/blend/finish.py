@@ -7,7 +7,7 @@ clips, live frames and the training's measurements all run the same tuple, or th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -23,46 +23,15 @@ from .detail import match_detail
 from .enhance import enhance
 from .foreign_masks import ForeignOccluder, ForeignParts
 from .gaze import bring_back_gaze
-from .lids import SteadyLids, bring_back_lids, closing
+from .lids import bring_back_lids, closing
 from .limits import MaskLimits, limit_weight
 from .mask import MaskOptions, refine_mask
+from .memory import FaceMemory
 from .mouth import bring_back_mouth, mouth_share
 from .native import enlarge, native_side_px
-from .occlusion import Occluder, OcclusionModel, SteadyOcclusion, guided, hidden_in, visible_weight
+from .occlusion import Occluder, OcclusionModel, guided, hidden_in, visible_weight
 from .stage_network import StageNetwork
-from .steady import SteadyShares
 from .texture import add_texture
-
-
-@dataclass(slots=True, eq=False)
-class FaceMemory:
-    """What the stages keep of one face from frame to frame of a clip; its tracker makes one and forgets it with the face.
-
-    Attributes:
-        occlusion: what hides the face, averaged over time.
-        lids: how far its eyes are closed and usually open.
-        mouth: how far its mouth shows.
-    """
-
-    occlusion: SteadyOcclusion = field(default_factory=SteadyOcclusion)
-    lids: SteadyLids = field(default_factory=SteadyLids)
-    mouth: SteadyShares = field(default_factory=SteadyShares)
-
-
-class FaceMemories:
-    """The memories of the faces of one clip, by number of their track. Used by one thread."""
-
-    def __init__(self) -> None:
-        self._by_track: dict[int, FaceMemory] = {}
-
-    def of(self, track: int) -> FaceMemory:
-        """The memory of a face; made when the face is new."""
-        return self._by_track.setdefault(track, FaceMemory())
-
-    def keep(self, tracks: Collection[int]) -> None:
-        """Forget the faces that are in view no more."""
-        for gone in self._by_track.keys() - set(tracks):
-            del self._by_track[gone]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -342,17 +311,10 @@ def _strength(setting: Setting) -> Run | None:
     return None if strength == 1 else lambda face: replace(face, weight=face.weight * strength)
 
 
-<<<<<<< HEAD
 # In the order they run. Colour and detail compare the faces under the swapper's own mask, so they come before it is refined.
 # What comes back of the target comes at the face's own size; an enhancer sees the face as it will be pasted, with what hides it;
 # texture shows where the face does, so it comes after everything that takes from the mask. The hidden mark comes last, over all
 # of these; it is the pipeline that adds it (``marking`` knows how).
-=======
-# In the order they run. Colour and detail compare the faces under the swapper's own mask, so they come before it is refined;
-# an enhancer sees the face as it will be pasted, with what hides it; texture shows where the face does, so it comes after
-# everything that takes from the mask. The hidden mark comes last, over all of these; it is the pipeline that adds it
-# (``marking`` knows how).
->>>>>>> methods
 STAGES: tuple[tuple[str, Callable[[Setting], Run | None]], ...] = (
     ("colour", _colour),
     ("detail", _detail),

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..blend.finish import FaceMemories, finish
+from ..blend.finish import finish
+from ..blend.memory import FaceMemories
 from ..detect.few import LargestFaces
 from ..errors import Cancelled, OptionError, OutputError
 from ..faces.numbers import PEOPLE_COUNT, number_of

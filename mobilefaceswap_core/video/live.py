@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..blend.finish import FaceMemories
+from ..blend.memory import FaceMemories
 from ..detect.few import LargestFaces
 from ..errors import OptionError
 from ..files.images import check_image

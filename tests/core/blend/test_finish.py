@@ -12,7 +12,6 @@ from mobilefaceswap_core.blend.detail import match_detail
 from mobilefaceswap_core.blend.finish import (
     APPEARANCE,
     STAGES,
-    FaceMemories,
     FinishOptions,
     Setting,
     finish,
@@ -21,6 +20,7 @@ from mobilefaceswap_core.blend.finish import (
 )
 from mobilefaceswap_core.blend.limits import MaskLimits, limit_weight
 from mobilefaceswap_core.blend.mask import refine_mask
+from mobilefaceswap_core.blend.memory import FaceMemories
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.swapper import SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mobilefaceswap_core.blend import mouth
-from mobilefaceswap_core.blend.finish import FaceMemory
+from mobilefaceswap_core.blend.memory import FaceMemory
 from mobilefaceswap_core.blend.mouth import bring_back_mouth, mouth_share, mouth_weight
 from mobilefaceswap_core.faces.landmarks68 import BROWS, CHIN, INNER_LIPS, LEFT_EYE, NOSE, OUTER_LIPS, mouth_opening
 from tests.fakes.training_faces import schematic_face

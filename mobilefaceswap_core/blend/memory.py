@@ -1,0 +1,41 @@
+"""What the finish keeps of a face from frame to frame of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from .lids import SteadyLids
+from .occlusion import SteadyOcclusion
+from .steady import SteadyShares
+
+
+@dataclass(slots=True, eq=False)
+class FaceMemory:
+    """What the stages keep of one face from frame to frame of a clip; its tracker makes one and forgets it with the face.
+
+    Attributes:
+        occlusion: what hides the face, averaged over time.
+        lids: how far its eyes are closed and usually open.
+        mouth: how far its mouth shows.
+    """
+
+    occlusion: SteadyOcclusion = field(default_factory=SteadyOcclusion)
+    lids: SteadyLids = field(default_factory=SteadyLids)
+    mouth: SteadyShares = field(default_factory=SteadyShares)
+
+
+class FaceMemories:
+    """The memories of the faces of one clip, by number of their track. Used by one thread."""
+
+    def __init__(self) -> None:
+        self._by_track: dict[int, FaceMemory] = {}
+
+    def of(self, track: int) -> FaceMemory:
+        """The memory of a face; made when the face is new."""
+        return self._by_track.setdefault(track, FaceMemory())
+
+    def keep(self, tracks: Collection[int]) -> None:
+        """Forget the faces that are in view no more."""
+        for gone in self._by_track.keys() - set(tracks):
+            del self._by_track[gone]
