@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 
 from mobilefaceswap_core.detect import Detector
-from mobilefaceswap_core.errors import ImageError
 from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix, five_from_68, side_in_frame
 from mobilefaceswap_core.types import CropSpec, Image, Points
 
 from .datasets import Dataset
 from .images import TARGET, ImageReader, through_jpeg, write_png
-from .made_targets import distinct_targets, forget_made, landmarks_of_target
+from .made_targets import forget_made, make_each
+from .pairs import Pair
 
 JPEG_QUALITY = 75  # Pillow's and libjpeg's default: what most small pictures were saved with
 _SPEC = CropSpec(112)  # any size: only how much of the frame it covers is asked
@@ -50,26 +50,15 @@ def lower_targets(
     Returns:
         The number of targets that were lowered, and a sentence for each of the others, which are swapped as they are.
     """
-    reader, problems, count = ImageReader(dataset.root, drawn=folder, follow_links=follow_links), [], 0
+    reader = ImageReader(dataset.root, drawn=folder, follow_links=follow_links)
     if not drawn:
         forget_made(folder)
-    targets = list(distinct_targets(dataset))
-    for number, pair in enumerate(targets, 1):
-        try:
-            # What lies over a face may hide it from the detector, so it is found in the picture of before.
-            landmarks = landmarks_of_target(reader, pair.target, reader.read(pair.target), detector)
-            image = reader.read_target(pair.target)
-        except ImageError as error:
-            problems.append(f"{pair.target}: {error}; it was not lowered")
-            continue
-        if landmarks is None:
-            problems.append(f"{pair.target}: shows no face; it was not lowered")
-            continue
-        write_png(reader.drawn_at(pair.target) / TARGET, lower(image, landmarks, side_px))
-        count += 1
-        if number % 50 == 0:
-            say(f"low resolution: {number} of {len(targets)} targets")
-    return count, problems
+
+    def make(pair: Pair, _: Image, landmarks: Points) -> None:
+        # What lies over a face may hide it from the detector, so it was found in the picture of before.
+        write_png(reader.drawn_at(pair.target) / TARGET, lower(reader.read_target(pair.target), landmarks, side_px))
+
+    return make_each(dataset, reader, detector, make, what="low resolution", without="it was not lowered", say=say)
 
 
 def lower(image: Image, landmarks: Points, side_px: int) -> Image:

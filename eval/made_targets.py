@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mobilefaceswap_core.detect import Detector
+from mobilefaceswap_core.errors import ImageError
 from mobilefaceswap_core.types import Image, Points
 
 from .datasets import Dataset
@@ -33,6 +34,48 @@ def distinct_targets(dataset: Dataset) -> Iterator[Pair]:
         if pair.target not in seen:
             seen.add(pair.target)
             yield pair
+
+
+def make_each(
+    dataset: Dataset,
+    reader: ImageReader,
+    detector: Detector,
+    make: Callable[[Pair, Image, Points], str | None],
+    *,
+    what: str,
+    without: str,
+    say: Callable[[str], None],
+) -> tuple[int, list[str]]:
+    """Make every distinct target that shows a face.
+
+    Args:
+        dataset: whose targets.
+        reader: of its pictures.
+        detector: finds the faces that the data set does not know.
+        make: writes one target, given a pair, the picture as the data set has it, and the landmarks of its face. It returns why
+            it wrote nothing, or ``None``.
+        what: is done, for the progress.
+        without: what is said of targets that are left as they are, such as ``"it was not lowered"``.
+        say: where progress is told.
+
+    Returns:
+        How many were made, and a sentence for each of the others.
+    """
+    problems, count, targets = [], 0, list(distinct_targets(dataset))
+    for number, pair in enumerate(targets, 1):
+        try:
+            image = reader.read(pair.target)
+            landmarks = landmarks_of_target(reader, pair.target, image, detector)
+            reason = "shows no face" if landmarks is None else make(pair, image, landmarks)
+        except ImageError as error:
+            reason = str(error)
+        if reason is None:
+            count += 1
+        else:
+            problems.append(f"{pair.target}: {reason}; {without}")
+        if number % 50 == 0:
+            say(f"{what}: {number} of {len(targets)} targets")
+    return count, problems
 
 
 def landmarks_of_target(reader: ImageReader, reference: str, image: Image, detector: Detector) -> Points | None:

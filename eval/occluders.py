@@ -37,7 +37,8 @@ from mobilefaceswap_core.types import CropSpec, Image, Mask, Points
 from .datasets import Dataset
 from .face_region import face_region
 from .images import MASK, TARGET, ImageReader, write_png
-from .made_targets import distinct_targets, forget_made, landmarks_of_target
+from .made_targets import distinct_targets, forget_made, make_each
+from .pairs import Pair
 
 # How much of the face region must be hidden. Less says nothing; with more, judges find no face to speak of.
 _LEAST_HIDDEN, _MOST_HIDDEN = 0.04, 0.45
@@ -101,38 +102,25 @@ def draw_occluders(
         The number of targets that were drawn on, and a sentence for each of the others, which are swapped as they are and
         not measured.
     """
-    reader, problems, count = ImageReader(dataset.root, drawn=folder, follow_links=follow_links), [], 0
-    targets = list(distinct_targets(dataset))
-    pictures = sorted({pair.target for pair in targets})
+    reader = ImageReader(dataset.root, drawn=folder, follow_links=follow_links)
+    pictures = sorted({pair.target for pair in distinct_targets(dataset)})
     clips: dict[str, Drawing] = {}
     forget_made(folder)
-    for number, pair in enumerate(targets, 1):
-        try:
-            image = reader.read(pair.target)
-            landmarks = landmarks_of_target(reader, pair.target, image, detector)
-        except ImageError as error:
-            problems.append(f"{pair.target}: {error}; nothing was drawn on it")
-            continue
-        if landmarks is None:
-            problems.append(f"{pair.target}: shows no face; nothing was drawn on it")
-            continue
+
+    def make(pair: Pair, image: Image, landmarks: Points) -> str | None:
         name = pair.clip or pair.target
         texture = _texture(reader, pictures, pair.target, seed_of(seed, name), image)
         drawing = clips.get(name) or choose_drawing(image, landmarks, seed_of(seed, name), texture)
         if drawing is None:
-            problems.append(
-                f"{pair.target}: no drawing of {_TRIES} hides a fair part of its face; nothing was drawn on it"
-            )
-            continue
+            return f"no drawing of {_TRIES} hides a fair part of its face"
         clips[name] = drawing
         made = draw(image, landmarks, drawing, texture)
         place = reader.drawn_at(pair.target)
         write_png(place / MASK, np.round(made.hidden * 255).astype(np.uint8))
         write_png(place / TARGET, made.image)  # last: a target that is there has its mask
-        count += 1
-        if number % 50 == 0:
-            say(f"occluders: {number} of {len(targets)} targets")
-    return count, problems
+        return None
+
+    return make_each(dataset, reader, detector, make, what="occluders", without="nothing was drawn on it", say=say)
 
 
 def seed_of(seed: int, name: str) -> tuple[int, ...]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import time
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ import numpy as np
 from ..detect.detector import Detector
 from ..detect.load import load_detector
 from ..errors import ImageError, SwapError
-from ..faces.geometry import five_from_68, similarity_from_points, transform_points
+from ..faces.geometry import similarity_from_points, transform_points
 from ..files.images import read_image
 from ..types import Face, Image, Points
 from .collages import (
@@ -39,6 +38,7 @@ from .collages import (
     read_crops,
 )
 from .layouts import measure_layouts, with_close_looks
+from .tally import Tally, median
 
 SIZES_PX = (24, 32, 48, 96, 200, 400)  # width of the landmarks' extent
 TILTS_DEG = (0, 15, 30, 45)
@@ -78,16 +78,11 @@ class Cell:
 
 
 @dataclass(slots=True)
-class _Tally:
-    """One detector's results over the canvases of one cell."""
+class _CropTally(Tally):
+    """With what crops tell besides: distances of all landmarks, to the reference and to what the detector itself says."""
 
-    faces: int = 0
-    found: int = 0
-    false: int = 0
     errors: list[float] = field(default_factory=list)
-    errors_five: list[float] = field(default_factory=list)
     drifts: list[float] = field(default_factory=list)
-    times_ms: list[float] = field(default_factory=list)
 
 
 def measure_crops(
@@ -100,13 +95,13 @@ def measure_crops(
     for size, tilt, blur in settings:
         # Large faces need a canvas each: fewer of them keep the time in bounds.
         chosen = crops if size < _SELF_PX else crops[: max(1, len(crops) // 2)]
-        tallies = [_Tally() for _ in detectors]
+        tallies = [_CropTally() for _ in detectors]
         for canvas, truths, indices in collages(chosen, size_px=size, tilt_deg=tilt, blur=blur, seed=seed):
             for detector, tally, reference in zip(detectors, tallies, own, strict=True):
-                start = time.perf_counter()
-                faces = detector.detect(canvas)
-                tally.times_ms.append((time.perf_counter() - start) * 1e3)
-                _count(tally, faces, truths, [(crops[index], reference.get(index)) for index in indices])
+                faces, found = tally.look(detector, canvas, truths)
+                for place, number in found.items():
+                    index = indices[place]
+                    _count(tally, faces[number], truths[place], crops[index], reference.get(index))
         for detector, tally in zip(detectors, tallies, strict=True):
             cells.append(_cell(detector.info.name, size, tilt, blur, tally))
     return cells
@@ -125,28 +120,17 @@ def _own_landmarks(detector: Detector, crops: Sequence[Crop], *, seed: int) -> d
     return own
 
 
-def _count(
-    tally: _Tally, faces: Sequence[Face], truths: Sequence[Points], crops: Sequence[tuple[Crop, Points | None]]
-) -> None:
-    found = match(faces, truths)
-    tally.faces += len(truths)
-    tally.found += len(found)
-    tally.false += len(faces) - len(found)
-    for place, chosen in found.items():
-        face, truth, (crop, own) = faces[chosen], truths[place], crops[place]
-        eyes_px = eye_distance(truth)
-        tally.errors_five.append(landmark_error(face.five, five_from_68(truth), eyes_px=eyes_px))
-        if face.landmarks is not None:
-            tally.errors.append(landmark_error(face.landmarks, truth, eyes_px=eyes_px))
-            if own is not None:
-                here = transform_points(similarity_from_points(crop.landmarks, truth), own)
-                tally.drifts.append(landmark_error(face.landmarks, here, eyes_px=eyes_px))
+def _count(tally: _CropTally, face: Face, truth: Points, crop: Crop, own: Points | None) -> None:
+    if face.landmarks is None:
+        return
+    eyes_px = eye_distance(truth)
+    tally.errors.append(landmark_error(face.landmarks, truth, eyes_px=eyes_px))
+    if own is not None:
+        here = transform_points(similarity_from_points(crop.landmarks, truth), own)
+        tally.drifts.append(landmark_error(face.landmarks, here, eyes_px=eyes_px))
 
 
-def _cell(name: str, size_px: int, tilt_deg: int, blur: float, tally: _Tally) -> Cell:
-    def median(values: list[float]) -> float:
-        return statistics.median(values) if values else float("nan")
-
+def _cell(name: str, size_px: int, tilt_deg: int, blur: float, tally: _CropTally) -> Cell:
     return Cell(
         detector=name,
         size_px=size_px,
@@ -185,7 +169,7 @@ def measure_photo(detectors: Sequence[Detector], name: str, image: Image) -> lis
                 "detector": detector.info.name,
                 "faces": len(faces),
                 "shared": len(distances),
-                "distance": statistics.median(distances) if distances else float("nan"),
+                "distance": median(distances),
                 "scores": [round(face.score, 3) for face in faces],
                 "detect_ms": took_ms,
             }

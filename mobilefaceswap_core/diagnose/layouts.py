@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from ..detect.detector import Close, Detector, DetectorInfo, Order
-from ..faces.geometry import five_from_68
 from ..types import Face, Image, Points
-from .collages import Crop, background, eye_distance, landmark_error, match, paste
+from .collages import Crop, background, paste
+from .tally import Tally, median
 
 SIZES_PX = (16, 24, 32, 37, 48, 64, 96, 160, 250, 400)  # width of the landmarks' extent
 FULL_HD = (1920, 1080)
@@ -54,15 +52,6 @@ class Row:
     false: int
     error_five: float
     detect_ms: float
-
-
-@dataclass(slots=True)
-class _Tally:
-    faces: int = 0
-    found: int = 0
-    false: int = 0
-    errors: list[float] = field(default_factory=list)
-    times_ms: list[float] = field(default_factory=list)
 
 
 class Closely:
@@ -113,24 +102,14 @@ def measure_layouts(detectors: Sequence[Detector], crops: Sequence[Crop], *, see
 def _measured(
     name: str, detectors: Sequence[Detector], pictures: Iterator[tuple[Image, list[Points]]]
 ) -> Iterator[Row]:
-    tallies = [_Tally() for _ in detectors]
+    tallies = [Tally() for _ in detectors]
     for canvas, truths in pictures:
         for detector, tally in zip(detectors, tallies, strict=True):
-            started = time.perf_counter()
-            faces = detector.detect(canvas)
-            tally.times_ms.append((time.perf_counter() - started) * 1e3)
-            found = match(faces, truths)
-            tally.faces += len(truths)
-            tally.found += len(found)
-            tally.false += len(faces) - len(found)
-            for place, chosen in found.items():
-                truth = truths[place]
-                error = landmark_error(faces[chosen].five, five_from_68(truth), eyes_px=eye_distance(truth))
-                tally.errors.append(error)
+            tally.look(detector, canvas, truths)
     for detector, tally in zip(detectors, tallies, strict=True):
-        error_five = statistics.median(tally.errors) if tally.errors else float("nan")
-        times_ms = statistics.median(tally.times_ms)
-        yield Row(name, detector.info.name, tally.faces, tally.found, tally.false, error_five, times_ms)
+        yield Row(
+            name, detector.info.name, tally.faces, tally.found, tally.false, median(tally.errors_five), median(tally.times_ms)
+        )  # fmt: skip
 
 
 def grids(

@@ -13,6 +13,7 @@ from typing import Any
 _ROOT = Path(__file__).parents[2]
 _TESTS = (
     "tests/trust/test_faults_kill.py",
+    "tests/trust/test_faults_disk.py",
     "tests/trust/test_faults_memory.py",
     "tests/eval/test_run.py::test_killed_in_either_stage_and_resumed_gives_the_same_numbers_bit_for_bit",
     "tests/core/video/test_jobs.py::test_what_a_killed_job_leaves_is_hidden_and_removed_by_the_next_one",

@@ -4,38 +4,20 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.detect import DETECTORS, Detector, available_detectors, load_detector, sort_faces
-from mobilefaceswap_core.detect.detector import Lenient, enlarge_points, keep_best, shrink
+from mobilefaceswap_core.detect import Detector, load_detector, sort_faces
+from mobilefaceswap_core.detect.detector import Lenient
 from mobilefaceswap_core.detect.landmarks import crop_from_landmarks
-from mobilefaceswap_core.errors import BackendError, ImageError, OptionError
+from mobilefaceswap_core.errors import ImageError, OptionError
 from mobilefaceswap_core.faces.geometry import five_from_68, invert, transform_points
 from mobilefaceswap_core.faces.landmarks68 import MIRROR_68
-from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import Face
-from mobilefaceswap_core.weights import weights_path
 
 OFFLINE = ("lite", "dlib")
-
-
-@pytest.fixture(scope="module")
-def detectors() -> dict[str, Detector]:
-    return {name: load_detector(name, device="cpu") for name in OFFLINE}
-
-
-@pytest.fixture(scope="module")
-def lite(detectors) -> Detector:
-    return detectors["lite"]
-
-
-@pytest.fixture(scope="module")
-def group_faces(detectors, group) -> dict[str, list[Face]]:
-    return {name: detector.detect(group) for name, detector in detectors.items()}
 
 
 def one_face(detector: Detector, image: np.ndarray) -> Face:
@@ -270,82 +252,6 @@ def test_the_fast_setting_finds_the_same_large_faces(group, group_faces):
         assert off(a.landmarks, b.landmarks, b) < 0.03
 
 
-@pytest.mark.parametrize("name", OFFLINE)
-def test_the_info_says_what_is_in_use(name, detectors):
-    info = detectors[name].info
-    assert isinstance(detectors[name], Detector)
-    assert info.name == name and info.device.startswith("cpu / ") and "asked for" in info.reason
-    assert info.files and all(len(digest) == 64 for digest in info.files.values())
-    assert ("iBUG 300-W" in info.licence and "commercial" in info.licence) == (name == "dlib")
-
-
-def test_the_shipped_networks_are_the_registered_ones(lite):
-    for name in ("detector_ultraface_rfb320", "landmarks_68"):
-        path = weights_path(name)
-        assert lite.info.files[path.name] == file_sha256(path)
-
-
-def test_automatic_choice_takes_lite_without_a_pack_and_says_why(tmp_path, monkeypatch):
-    monkeypatch.setenv("INSIGHTFACE_HOME", str(tmp_path))
-    assert str(tmp_path) in available_detectors()["insightface"]
-    info = load_detector("auto").info
-    assert info.name == "lite"
-    assert "measurements" in info.reason and "insightface passed over (no model pack in" in info.reason
-
-
-def test_automatic_choice_passes_over_what_is_not_installed(tmp_path, monkeypatch):
-    monkeypatch.setenv("INSIGHTFACE_HOME", str(tmp_path))
-    real = __import__("importlib.util").util.find_spec
-    gone = {"onnxruntime"}
-    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name in gone else real(name, *rest))
-    info = load_detector("auto").info
-    assert info.name == "dlib" and "lite passed over (not installed: onnxruntime)" in info.reason
-    gone |= {"dlib", "insightface"}
-    with pytest.raises(BackendError, match="No detector can be used"):
-        load_detector("auto")
-
-
-def test_a_missing_package_is_named_with_its_remedy(monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "dlib", None)
-    with pytest.raises(BackendError, match="pip install dlib-bin"):
-        load_detector("dlib")
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(BackendError, match="pip install onnxruntime"):
-        load_detector("lite")
-
-
-def test_unknown_names_and_devices_are_refused():
-    with pytest.raises(OptionError, match="auto, insightface, dlib, lite"):
-        load_detector("mtcnn")
-    with pytest.raises(OptionError, match="auto, cpu, cuda, mps"):
-        load_detector("lite", device="tpu")
-    assert DETECTORS == ("insightface", "dlib", "lite")
-
-
-def test_a_device_that_cannot_be_used_shows_in_the_info():
-    info = load_detector("dlib", device="cuda").info
-    assert info.device == "cpu / dlib" and "cannot use cuda" in info.reason
-
-
-def test_suppression_keeps_the_best_of_overlapping_boxes():
-    boxes = np.array([[0, 0, 10, 10], [1, 1, 11, 11], [20, 20, 30, 30], [22, 22, 26, 26], [20, 20, 30, 30]], float)
-    scores = np.array([0.8, 0.9, 0.7, 0.6, 0.7])
-    assert keep_best(boxes, scores, overlap=0.35) == [1, 2, 3]
-    assert keep_best(boxes, scores, overlap=0.35, inside=0.65) == [1, 2]
-    assert keep_best(np.zeros((0, 4)), np.zeros(0), overlap=0.35) == []
-
-
-def test_points_of_a_shrunk_picture_map_back_to_pixel_centres():
-    image = np.zeros((300, 400, 3), np.uint8)
-    image[90:100, 200:210] = 255
-    small, ratio = shrink(image, 40)
-    y, x = np.argwhere(small[..., 0] == 255)[0]
-    np.testing.assert_allclose(enlarge_points(np.array([[x, y]], float), ratio), [[204.5, 94.5]])
-    assert shrink(image, 400)[0] is image
-
-
 def test_the_landmark_crop_is_upright_and_holds_all_landmarks(group_faces):
     for face in group_faces["lite"]:
         crop_from_frame = crop_from_landmarks(face.landmarks)
@@ -354,17 +260,6 @@ def test_the_landmark_crop_is_upright_and_holds_all_landmarks(group_faces):
         eyes = five_from_68(points)[:2]
         assert abs(eyes[0, 1] - eyes[1, 1]) < 1e-6 and eyes[0, 0] < eyes[1, 0]
         np.testing.assert_allclose(transform_points(invert(crop_from_frame), points), face.landmarks)
-
-
-def test_nothing_is_loaded_when_the_package_is_imported():
-    import subprocess
-    import sys
-
-    heavy = ("onnxruntime", "dlib", "insightface", "torch")
-    code = f"import sys, mobilefaceswap_core.detect; print([name for name in {heavy} if name in sys.modules])"
-    root = Path(__file__).parents[3]
-    output = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True).stdout
-    assert output.strip() == "[]"
 
 
 def test_a_lower_threshold_finds_no_fewer_faces_and_the_usual_one_finds_the_usual_ones(lite, group, astronaut):
@@ -381,29 +276,3 @@ def test_a_lower_threshold_finds_no_fewer_faces_and_the_usual_one_finds_the_usua
 def test_a_threshold_that_is_none_is_refused(lite, astronaut, least):
     with pytest.raises(OptionError, match="at most 1"):
         lite.search(astronaut, least=least)
-
-
-def test_the_network_of_any_size_is_the_file_that_ships_at_its_own_size(group):
-    import onnxruntime
-
-    from mobilefaceswap_core.detect.ultraface import HEIGHT, WIDTH, UltraFace
-
-    path = weights_path("detector_ultraface_rfb320")
-    picture = cv2.resize(group, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    tensor = ((picture.astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None]
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    scores, boxes = session.run(["scores", "boxes"], {"input": tensor})
-    own_boxes, own_scores = UltraFace(path).find(picture)
-    np.testing.assert_allclose(own_scores, scores[0, :, 1], atol=1e-5)
-    np.testing.assert_allclose(own_boxes, boxes[0] * [WIDTH, HEIGHT, WIDTH, HEIGHT], atol=1e-2)
-
-
-@pytest.mark.parametrize("size", [(1280, 960), (4000, 3000), (300, 200)])
-def test_each_look_shows_the_whole_picture_as_large_as_a_window_of_its_level_shows_a_part(size):
-    from mobilefaceswap_core.detect.windows import looks
-
-    shown = list(looks(*size, 2))
-    assert {look.window for look in shown} == {(0, 0, *size)}
-    whole = min(320 / size[0], 240 / size[1])
-    shares = [share for share in (1, 0.58, 0.58 * 0.55) if share == 1 or share * max(size) >= 480]
-    assert [look.size_px[0] / size[0] for look in shown] == pytest.approx([whole / share for share in shares], abs=2e-3)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from mobilefaceswap_core.errors import OptionError, VideoError
+from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.runtime.threads import real_time_threads
 from mobilefaceswap_core.video import EncodeOptions, VideoOptions, VideoReport, run_to_end, swap_video
-from mobilefaceswap_core.video.picture import RgbPicture, Stamp, paste_planes, picture_of, planes_of, smaller
+from mobilefaceswap_core.video.picture import planes_of
 from mobilefaceswap_core.video.reader import open_clip
 from mobilefaceswap_core.video.stills import image_files
 from tests.fakes import clips
@@ -26,12 +26,6 @@ LOSSLESS = EncodeOptions(crf=0, preset="ultrafast")
 def swapped(target: Path, output: Path, encode: EncodeOptions = LOSSLESS) -> VideoReport:
     options = VideoOptions(encode=encode, swap=PLAIN)
     return run_to_end(swap_video(painter(), target, output, painted(RED), options=options))
-
-
-@pytest.fixture(scope="module")
-def with_sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clips") / "sound.mp4"
-    return clips.write_clip(path, clips.portrait_frames(20), rate=Fraction(30000, 1001), sound=True)
 
 
 def test_every_frame_is_swapped_at_its_exact_time(with_sound: Path, tmp_path: Path) -> None:
@@ -84,16 +78,6 @@ def swapped_frame(clip: Path, folder: Path) -> np.ndarray:
     """The sixth frame of the clip, swapped at its own size."""
     swapped(clip, folder / "whole.mp4")
     return clips.read_frames(folder / "whole.mp4")[5]
-
-
-def test_a_picture_that_is_small_enough_is_left_alone_and_one_with_alpha_keeps_it() -> None:
-    pixels = np.zeros((90, 160, 3), np.uint8)
-    pixels[:, 80:] = 255
-    picture = RgbPicture(Stamp(0, 0, Fraction(1, 25)), pixels, np.full((90, 160), 128, np.uint8))
-    assert smaller(picture, 90) is picture and smaller(picture, 400) is picture
-    small = smaller(picture, 44)
-    assert small.size_px == (78, 44) and small.alpha is not None and small.alpha.shape == (44, 78)
-    assert set(np.unique(small.alpha)) == {128} and small.rgb()[20, 10].max() == 0 and small.rgb()[20, 70].min() == 255
 
 
 @pytest.mark.parametrize("pixels", [-1, 0, 63])
@@ -213,50 +197,6 @@ def test_full_range_stays_full_range(tmp_path: Path) -> None:
     assert np.array_equal(before[:, :100], after[:, :100])
 
 
-@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le"])
-@pytest.mark.parametrize("colourspace", [1, 5, 9])
-def test_pasting_into_planes_equals_pasting_into_rgb(pixel_format: str, colourspace: int) -> None:
-    from mobilefaceswap_core.blend.paste import paste_back
-
-    frame = av.VideoFrame.from_ndarray(clips.textured((96, 64)), format="rgb24").reformat(
-        format=pixel_format, dst_colorspace=colourspace, src_color_range=2, dst_color_range=1
-    )
-    frame.colorspace, frame.color_range = {1: 1, 5: 6, 9: 9}[colourspace], 1
-    picture = picture_of(frame, Stamp(0, 0, Fraction(1, 25)))
-    crop, weight = clips.textured((32, 32), seed=1), np.zeros((32, 32), np.float32)
-    weight[4:28, 4:28] = 0.7
-    crop_from_frame = np.array([[0.7, 0.1, -20.0], [-0.1, 0.7, -5.0]])
-    expected = paste_back(picture.rgb(), crop, weight, crop_from_frame)
-    picture.paste(crop, weight, crop_from_frame)
-    assert np.abs(picture.rgb().astype(int) - expected).mean() < 1.0  # chroma is shared between pixels
-
-
-def test_a_paste_leaves_the_decoders_own_frame_alone(with_sound: Path) -> None:
-    clip = open_clip(with_sound)
-    pictures = clip.pictures()
-    picture = next(pictures)
-    original = picture.frame  # type: ignore[attr-defined]
-    before = [plane.copy() for plane in planes_of(original)]
-    weight = np.zeros((32, 32), np.float32)
-    weight[8:24, 8:24] = 1.0
-    picture.paste(np.zeros((32, 32, 3), np.uint8), weight, np.array([[1.0, 0, -20], [0, 1.0, -20]]))
-    rest = [p.rgb() for p in pictures]
-    clip.close()
-    assert not np.array_equal(planes_of(picture.frame)[0], before[0])  # type: ignore[attr-defined]
-    for after, untouched in zip(rest, clips.read_frames(with_sound)[1:], strict=True):
-        assert np.abs(after.astype(int) - untouched).mean() < 1.5  # only swscale's default matrix differs
-
-
-def test_weight_zero_leaves_planes_as_they_are() -> None:
-    frame = av.VideoFrame.from_ndarray(clips.textured((64, 48)), format="rgb24").reformat(format="yuv420p")
-    before = [plane.copy() for plane in planes_of(frame)]
-    weight = np.zeros((16, 16), np.float32)
-    picture = picture_of(frame, Stamp(0, 0, Fraction(1, 25)))
-    matrix = np.array([[1.0, 0, -10], [0, 1.0, -10]])
-    paste_planes(planes_of(frame), np.zeros((16, 16, 3), np.uint8), weight, matrix, picture.colourspace)  # type: ignore[union-attr]
-    assert all(np.array_equal(a, b) for a, b in zip(before, planes_of(frame), strict=True))
-
-
 def test_animations_keep_durations_loop_and_transparency(tmp_path: Path) -> None:
     frames = [np.dstack([f, np.full(f.shape[:2], 255, np.uint8)]) for f in clips.portrait_frames(5)]
     for frame in frames:
@@ -316,72 +256,6 @@ def test_rgb_clips_with_transparency_keep_it_where_the_codec_can(tmp_path: Path)
     assert (clips.read_frames(tmp_path / "out.mov", "rgba")[0][:50, :50, 3] == 7).all()
     report = swapped(clip, tmp_path / "out.mp4")
     assert [note for note in report.notes if "transparency" in note]
-
-
-@pytest.mark.parametrize("name", ["cut.mp4", "cut.mkv"])
-def test_a_clip_that_was_cut_off_gives_what_could_be_read_and_says_so(name: str, tmp_path: Path) -> None:
-    whole = clips.write_clip(
-        tmp_path / f"whole-{name}", clips.portrait_frames(24), sound=True,
-        options={"crf": "12", "preset": "ultrafast", "g": "6"},
-    )  # fmt: skip
-    if name.endswith("mp4"):
-        with (
-            av.open(str(whole)) as source,
-            av.open(str(tmp_path / "fast.mp4"), "w", options={"movflags": "+faststart"}) as out,
-        ):
-            copies = {s.index: out.add_stream_from_template(s) for s in source.streams}
-            for packet in source.demux():
-                if packet.size:
-                    packet.stream = copies[packet.stream.index]
-                    out.mux_one(packet)
-        whole = tmp_path / "fast.mp4"
-    data = whole.read_bytes()
-    (tmp_path / name).write_bytes(data[: int(len(data) * 0.6)])
-    report = swapped(tmp_path / name, tmp_path / f"out-{name}")
-    assert report.truncated
-    assert 5 < report.frames < 24
-    assert len(clips.read_frames(tmp_path / f"out-{name}")) == report.frames
-    assert [note for note in report.notes if "cut off" in note and str(report.frames) in note]
-
-
-def test_a_whole_clip_is_not_called_truncated(with_sound: Path, tmp_path: Path) -> None:
-    assert not swapped(with_sound, tmp_path / "out.mp4").truncated
-
-
-def test_damage_in_the_middle_is_survived_and_counted(tmp_path: Path) -> None:
-    clip = clips.write_clip(
-        tmp_path / "in.mkv", clips.portrait_frames(24), options={"crf": "12", "preset": "ultrafast", "g": "4"}
-    )
-    data = bytearray(clip.read_bytes())
-    middle = len(data) // 2
-    data[middle : middle + 3000] = bytes(3000)
-    clip.write_bytes(bytes(data))
-    report = swapped(clip, tmp_path / "out.mp4")
-    assert report.frames >= 10
-    assert report.damaged_packets > 0 or report.truncated or report.frames == 24
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "word"),
-    [("none.mp4", None, "does not exist"), ("empty.mp4", b"", "0 bytes"), ("noise.mp4", bytes(range(256)) * 40, "cannot be opened"),
-     ("noise.gif", b"GIF89a nothing", "cannot be opened")],
-)  # fmt: skip
-def test_files_that_are_no_clip_are_refused_with_a_reason(
-    name: str, content: bytes | None, word: str, tmp_path: Path
-) -> None:
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-    with pytest.raises(VideoError, match=word):
-        swapped(tmp_path / name, tmp_path / "out.mp4")
-    assert [p.name for p in tmp_path.iterdir()] == ([] if content is None else [name])
-
-
-def test_sound_without_pictures_is_refused(tmp_path: Path) -> None:
-    container = av.open(str(tmp_path / "song.m4a"), "w")
-    clips._write_tone(container, container.add_stream("aac", rate=16000, layout="mono"), seconds=0.5)
-    container.close()
-    with pytest.raises(VideoError, match="no pictures"):
-        swapped(tmp_path / "song.m4a", tmp_path / "out.mp4")
 
 
 def test_unknown_encoders_formats_and_extensions_are_refused(with_sound: Path, tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""Where a detector looks, and how places in smaller pictures lead back."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from mobilefaceswap_core.detect.detector import enlarge_points, keep_best, shrink
+from mobilefaceswap_core.detect.windows import looks
+from mobilefaceswap_core.weights import weights_path
+
+
+def test_suppression_keeps_the_best_of_overlapping_boxes():
+    boxes = np.array([[0, 0, 10, 10], [1, 1, 11, 11], [20, 20, 30, 30], [22, 22, 26, 26], [20, 20, 30, 30]], float)
+    scores = np.array([0.8, 0.9, 0.7, 0.6, 0.7])
+    assert keep_best(boxes, scores, overlap=0.35) == [1, 2, 3]
+    assert keep_best(boxes, scores, overlap=0.35, inside=0.65) == [1, 2]
+    assert keep_best(np.zeros((0, 4)), np.zeros(0), overlap=0.35) == []
+
+
+def test_points_of_a_shrunk_picture_map_back_to_pixel_centres():
+    image = np.zeros((300, 400, 3), np.uint8)
+    image[90:100, 200:210] = 255
+    small, ratio = shrink(image, 40)
+    y, x = np.argwhere(small[..., 0] == 255)[0]
+    np.testing.assert_allclose(enlarge_points(np.array([[x, y]], float), ratio), [[204.5, 94.5]])
+    assert shrink(image, 400)[0] is image
+
+
+def test_the_network_of_any_size_is_the_file_that_ships_at_its_own_size(group):
+    import onnxruntime
+
+    from mobilefaceswap_core.detect.ultraface import HEIGHT, WIDTH, UltraFace
+
+    path = weights_path("detector_ultraface_rfb320")
+    picture = cv2.resize(group, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    tensor = ((picture.astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None]
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    scores, boxes = session.run(["scores", "boxes"], {"input": tensor})
+    own_boxes, own_scores = UltraFace(path).find(picture)
+    np.testing.assert_allclose(own_scores, scores[0, :, 1], atol=1e-5)
+    np.testing.assert_allclose(own_boxes, boxes[0] * [WIDTH, HEIGHT, WIDTH, HEIGHT], atol=1e-2)
+
+
+@pytest.mark.parametrize("size", [(1280, 960), (4000, 3000), (300, 200)])
+def test_each_look_shows_the_whole_picture_as_large_as_a_window_of_its_level_shows_a_part(size):
+    shown = list(looks(*size, 2))
+    assert {look.window for look in shown} == {(0, 0, *size)}
+    whole = min(320 / size[0], 240 / size[1])
+    shares = [share for share in (1, 0.58, 0.58 * 0.55) if share == 1 or share * max(size) >= 480]
+    assert [look.size_px[0] / size[0] for look in shown] == pytest.approx([whole / share for share in shares], abs=2e-3)
