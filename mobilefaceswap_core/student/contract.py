@@ -7,7 +7,7 @@ file beside it where it has none.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,17 +16,19 @@ from ..swapper import SwapperInfo
 from ..types import CropSpec
 
 if TYPE_CHECKING:
+    from ..weights.registry import WeightsSpec
     from .swapper import Student
 
 _FAMILY = "mobilefaceswap-idn-"
 FORMAT = f"{_FAMILY}1"  # of the properties below; a reader refuses others
 KINDS_WITH_SOURCE = ("baked", "dynamic")  # those that swap in one person; the others are halves of a pair
+PART_FORMAT = "mobilefaceswap-part-1"  # of the networks around the per-frame one, which swap nobody by themselves
 # What the pipeline does to every result here, a program around the bare network has to do itself: docs/marking.md.
-MARKING_DUTY = (
-    "The file holds a person's identity: use it only for what that person agreed to. Every picture, clip or frame made with "
-    "it must say that its faces were swapped, for people and for programs: IPTC DigitalSourceType "
-    "compositeWithTrainedAlgorithmicMedia in its metadata, and a label where it is shown."
+RESULTS_ARE_MARKED = (
+    "Every picture, clip or frame made with it must say that its faces were swapped, for people and for programs: IPTC "
+    "DigitalSourceType compositeWithTrainedAlgorithmicMedia in its metadata, and a label where it is shown."
 )
+MARKING_DUTY = f"The file holds a person's identity: use it only for what that person agreed to. {RESULTS_ARE_MARKED}"
 _FITS = ("similarity", "affine")
 _CROP_LIMIT = 1024  # px; the largest crop of a known swapper has 512
 
@@ -63,6 +65,35 @@ def properties_of(student: Student, *, kind: str, contract: str) -> dict[str, st
     }
 
 
+def properties_of_part(name: str, specs: Sequence[WeightsSpec], *, reads: str, gives: str) -> dict[str, str]:
+    """What a network around the per-frame one is, and which weights it was made of.
+
+    Args:
+        name: such as ``detector``.
+        specs: of its weights.
+        reads: its input, in words.
+        gives: its outputs, in words.
+    """
+    from .. import __version__
+
+    crop = next((spec.crop for spec in specs if spec.crop is not None), None)
+    return {
+        "format": PART_FORMAT,
+        "kind": name,
+        "version": __version__,
+        "crop": json.dumps(crop and {"size_px": crop.size_px, "template": crop.template, "fit": crop.fit}),
+        "input": reads,
+        "output": gives,
+        # The graph itself scales what it reads.
+        "mean": "0 0 0",
+        "std": "1 1 1",
+        "licence": " ".join(dict.fromkeys(spec.licence for spec in specs)),
+        "source": "; ".join(spec.origin for spec in specs),
+        "weights_sha256": json.dumps({file.name: file.sha256 for spec in specs for file in spec.files}),
+        "marking": RESULTS_ARE_MARKED,
+    }
+
+
 def is_export(properties: Mapping[str, str]) -> bool:
     """Whether properties say that this package's export wrote the file, in this version's format or another."""
     return properties.get("format", "").startswith(_FAMILY)
@@ -74,6 +105,11 @@ def check_format(properties: Mapping[str, str], path: Path) -> None:
     Raises:
         WeightsError: it is one.
     """
+    if properties.get("format") == PART_FORMAT:
+        raise WeightsError(
+            f"{path} is the {properties.get('kind')} network, which swaps nothing by itself. Name a file that was exported "
+            "with --source."
+        )
     if properties.get("format") != FORMAT:
         raise WeightsError(
             f"{path} was not written by this package's export (format {properties.get('format')!r}, wanted {FORMAT!r}). "

@@ -112,8 +112,8 @@ def export_dynamic(
     from .graph import graph_input, idn_graph
 
     path = _onnx_path(path)
-    if weights_path is not None and Path(weights_path).suffix.lower() != ".npz":
-        raise OutputError(f"{weights_path}: the inputs of a source are written as .npz; change the extension.")
+    if weights_path is not None:
+        weights_place(weights_path)
     feed = {name: graph_input(name, kernel) for name, kernel in condition.weights.tensors().items()}
     model = idn_graph(cpu_idn(student), None)
     complete_graph(model, student, kind="dynamic")
@@ -133,6 +133,17 @@ def _onnx_path(path: str | os.PathLike[str]) -> Path:
     if path.suffix.lower() != ".onnx":
         raise OutputError(f"{path}: an exported network is an .onnx file; change the extension.")
     return path
+
+
+def weights_place(path: str | os.PathLike[str]) -> Path:
+    """Where the inputs of a source go.
+
+    Raises:
+        OutputError: the path does not end in ``.npz``.
+    """
+    if Path(path).suffix.lower() != ".npz":
+        raise OutputError(f"{path}: the inputs of a source are written as .npz; change the extension.")
+    return Path(path)
 
 
 def cpu_idn(student: Student) -> Any:

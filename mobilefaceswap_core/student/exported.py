@@ -152,13 +152,24 @@ def read_bounded(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _read_inputs(path: Path, session: Any, graph: Path) -> dict[str, Array]:
-    wanted = {i.name: tuple(i.shape) for i in session.get_inputs() if i.name != "crop"}
+def beside_dynamic(graph: Path, path: Path | None = None) -> Path:
+    """The file of the source that belongs to a network without one: ``path``, or the ``.npz`` of the same name.
+
+    Raises:
+        WeightsError: it is not there.
+    """
+    path = graph.with_suffix(".npz") if path is None else path
     if not path.is_file():
         raise WeightsError(
             f"{graph} takes the source's kernels as inputs, and {path} is not there. Write it with "
             f"`python -m mobilefaceswap_core export --dynamic --weights-out {path.name}`."
         )
+    return path
+
+
+def _read_inputs(path: Path, session: Any, graph: Path) -> dict[str, Array]:
+    wanted = {i.name: tuple(i.shape) for i in session.get_inputs() if i.name != "crop"}
+    beside_dynamic(graph, path)
     arrays = read_npz(path, error=WeightsError, what="file of a source's inputs")
     try:
         feed = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}

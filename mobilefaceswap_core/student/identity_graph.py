@@ -143,10 +143,12 @@ def _injection(graph: Graph, embedding: str, feature_map: str, net: Arrays) -> N
     stages = len(ENCODER_CHANNELS) - 1
     depthwise = [_depthwise(graph, code, i, net) for i in range(len(KERNEL_SHAPES))]
     pointwise = [_pointwise(graph, code, i, net) for i in range(len(KERNEL_SHAPES))]
-    # The first pair is one dense convolution: (32, 3, 1) times (1, 3, 16).
-    thin = graph.add("Unsqueeze", [pointwise[0], graph.integers("last_axis", 2)], "first_pointwise")
-    wide = graph.add("Unsqueeze", [depthwise[0], graph.integers("first_axis", 0)], "first_depthwise")
-    dense = graph.add("Mul", [thin, wide], "encoder_dense.0")
+    # The first pair is one dense convolution, (32, 3) times (3, 16): each column repeated for its 16 places, and what belongs there.
+    channels, places = ENCODER_CHANNELS[0], KERNEL_SHAPES[0][1] ** 2
+    spread = graph.constant("spread", np.repeat(np.eye(channels, dtype=np.float32), places, axis=1))
+    repeated = graph.add("MatMul", [pointwise[0], spread], "first_pointwise")
+    wide = graph.add("Reshape", [depthwise[0], graph.integers("row", 1, channels * places)], "first_depthwise")
+    dense = graph.add("Mul", [repeated, wide], "encoder_dense.0")
     order = [dense, *depthwise[1:stages], *pointwise[1:stages], *depthwise[stages:], *pointwise[stages:]]
     flat = graph.integers("flat", -1)
     parts = [graph.add("Reshape", [part, flat], f"{part}.flat") for part in order]

@@ -1,24 +1,22 @@
-"""The graph that every phone format is written from: one source inside, one crop at a time, two outputs."""
+"""The per-frame graph that every phone format is written from: one crop at a time, two outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from ..export import cpu_idn
-from ..graph import idn_graph
+from ..graph import constant_shapes, idn_graph
+from .steps import with_sizes
 
 if TYPE_CHECKING:
     from ..swapper import Student, StudentCondition
 
-Array = NDArray[np.float32]
 OUTPUTS = ("face", "mask")
+KERNELS = "kernels"  # input of a graph with its source outside: the answer of the identity network
 
 
 def baked_graph(student: Student, condition: StudentCondition) -> onnx.ModelProto:
@@ -30,50 +28,29 @@ def baked_graph(student: Student, condition: StudentCondition) -> onnx.ModelProt
     """
     model = idn_graph(cpu_idn(student), condition.weights.to("cpu"), output="face", phases=False)
     side = student.info.crop.size_px
-    for value in (*model.graph.input, *model.graph.output):
-        sizes = value.type.tensor_type.shape.dim
-        for dimension, size in ((0, 1), (2, side), (3, side)):
-            sizes[dimension].dim_value = size
-    return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    return with_sizes(model, {"crop": (1, 3, side, side)})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
-    """One operator of the graph.
+def source_outside(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph of :func:`baked_graph` for all sources.
 
-    Attributes:
-        operator: its ONNX name.
-        inputs: names of the values it reads, without constants.
-        constants: the constants it reads, in order.
-        output: name of its result.
-        attributes: of the operator.
+    Returns:
+        It reads ``kernels (K,)`` besides ``crop``: the constants of a source, flattened and joined as
+        :func:`~mobilefaceswap_core.student.identity_graph.flat_kernels` has them.
     """
-
-    operator: str
-    inputs: tuple[str, ...]
-    constants: tuple[Array, ...]
-    output: str
-    attributes: dict[str, Any]
-
-    @property
-    def depthwise(self) -> bool:
-        return self.operator == "Conv" and self.attributes["group"] > 1
-
-
-def steps(model: onnx.ModelProto) -> Iterator[Step]:
-    """The operators of a graph in their order."""
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    for node in model.graph.node:
-        yield Step(
-            node.op_type,
-            tuple(name for name in node.input if name and name not in constants),
-            tuple(constants[name] for name in node.input if name in constants),
-            node.output[0],
-            {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute},
-        )
-
-
-def shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
-    """Sizes of all values by name."""
-    values = (*model.graph.input, *model.graph.value_info, *model.graph.output)
-    return {value.name: tuple(d.dim_value for d in value.type.tensor_type.shape.dim) for value in values}
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    shapes = constant_shapes()
+    counts = [int(np.prod(shape)) for shape in shapes.values()]
+    graph = changed.graph
+    kept = [tensor for tensor in graph.initializer if tensor.name not in shapes]
+    lists = {"kernels.counts": counts, **{f"{name}.size": shape for name, shape in shapes.items()}}
+    kept += [numpy_helper.from_array(np.array(values, np.int64), name) for name, values in lists.items()]
+    nodes = [helper.make_node("Split", [KERNELS, "kernels.counts"], [f"{name}.flat" for name in shapes], axis=0)]
+    nodes += [helper.make_node("Reshape", [f"{name}.flat", f"{name}.size"], [name]) for name in shapes]
+    body = helper.make_graph([*nodes, *graph.node], graph.name, graph.input, graph.output, kept)
+    body.input.append(helper.make_tensor_value_info(KERNELS, onnx.TensorProto.FLOAT, [sum(counts)]))
+    result = helper.make_model(body, opset_imports=changed.opset_import, producer_name=changed.producer_name)
+    result.ir_version = changed.ir_version
+    sizes = {value.name: tuple(d.dim_value for d in value.type.tensor_type.shape.dim) for value in body.input}
+    return with_sizes(result, sizes)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ...errors import BackendError, OptionError, OutputError
 
-FormatName = Literal["onnx", "tflite", "ncnn", "coreml"]
+FormatName = Literal["onnx", "tflite", "ncnn", "coreml", "executorch"]
 Precision = Literal["float32", "float16", "int8"]
 EXTRA = "phone"  # of pyproject.toml; holds what writes and runs LiteRT, ncnn and Core ML
 
@@ -27,6 +27,7 @@ class Format:
         writes: modules that must be there to write it.
         runs: modules that must be there to run it; empty where it does not run on this kind of machine.
         get: how to install both, as a command.
+        no_dynamic: why kernels cannot be inputs; empty where they can.
     """
 
     name: FormatName
@@ -37,6 +38,7 @@ class Format:
     writes: tuple[str, ...]
     runs: tuple[str, ...]
     get: str
+    no_dynamic: str = ""
 
     def paths(self, path: Path) -> tuple[Path, ...]:
         """Everything that is written for a path."""
@@ -67,7 +69,11 @@ FORMATS: tuple[Format, ...] = (
     Format("onnx", "ONNX", ".onnx", (), ("float32", "float16", "int8"), (), ("onnxruntime",), "pip install onnxruntime"),
     Format("tflite", "LiteRT", ".tflite", (), ("float32", "float16", "int8"), ("ai_edge_litert",), ("ai_edge_litert",), _GET),
     Format("ncnn", "ncnn", ".param", (".bin", ".json"), ("float32", "float16"), ("pnnx", "ncnn"), ("ncnn",), _GET),
-    Format("coreml", "Core ML", ".mlpackage", (), ("float32", "float16"), ("coremltools",), (), _GET),
+    Format("coreml", "Core ML", ".mlpackage", (), ("float32", "float16"), ("coremltools",), (), _GET,
+           "its convolutions with kernels from outside run on Apple's systems alone, and were not tried there"),
+    Format("executorch", "ExecuTorch", ".pte", (), ("float32",), ("executorch",), ("executorch",),
+           'pip install "mobilefaceswap[executorch]"',
+           "XNNPACK takes constant kernels only, and ExecuTorch's own convolutions take seconds a frame"),
 )  # fmt: skip
 # Extensions that name a model besides .onnx, whose readers know files of others too.
 RUNNABLE_SUFFIXES = tuple(entry.suffix for entry in FORMATS if entry.runs and entry.name != "onnx")
@@ -108,6 +114,25 @@ def choose_format(path: Path, name: str | None) -> Format:
         hint = f"a file for {wanted.title} ends in {wanted.suffix}" if wanted else f"choose one of {listed}"
         raise OutputError(f"{path}: {hint}; change the extension.")
     return wanted
+
+
+def check_dynamic(entry: Format, precision: str) -> None:
+    """Refuse kernels as inputs where a format or precision has none.
+
+    Raises:
+        OptionError: it is one.
+    """
+    if entry.no_dynamic:
+        able = ", ".join(other.suffix for other in FORMATS if not other.no_dynamic)
+        raise OptionError(
+            f"{entry.title} has no file with kernels as inputs: {entry.no_dynamic}. Write one that ends in {able}, or leave "
+            "--dynamic out."
+        )
+    if precision != "float32":
+        raise OptionError(
+            f"With --dynamic the kernels come from outside in 32 bits and little else would be stored in {precision}; leave "
+            "--precision or --dynamic out."
+        )
 
 
 def check_precision(entry: Format, precision: str) -> None:

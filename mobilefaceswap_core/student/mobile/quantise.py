@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from ...types import Image
-from .baked import Array, Step, shapes, steps
+from .steps import Array, Step, shapes, steps
 
 # These stay in 32 bits: the arithmetic at both ends, which costs little and would lose half a grey level; the sigmoid, because a
 # weight below 1/256 still counts as face (blend/mask.py); and from the last stage of the decoder on what draws the face. On one

@@ -6,27 +6,29 @@ What runs here is what runs on the phone, the same library on another processor.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import OptionError, WeightsError
+from ...files.npz import read_npz
 from ...runtime.threads import default_threads
 from ..backends import IdnRunner
-from ..contract import check_format, stated_info
-from ..exported import ExportedSwapper, check_ends, load_conditioned_onnx, read_bounded
+from ..contract import PART_FORMAT, check_format, stated_info
+from ..exported import ExportedSwapper, beside_dynamic, load_conditioned_onnx, read_bounded
+from ..graph import constant_shapes
+from .baked import KERNELS, OUTPUTS
 from .formats import RUNNABLE_SUFFIXES, Format, format_of_path
-
-Array = NDArray[np.float32]
+from .steps import Array, Call, Shape
 
 
 def load_exported(path: Path, *, threads: int | None = None) -> ExportedSwapper:
     """A swapper from an exported file of any format that runs here.
 
     Args:
-        path: as given to ``export --out``.
+        path: as given to ``export --out``; of a network with its source outside, that source lies beside it as ``.npz``.
         threads: CPU threads; all processors this process may use if not given.
 
     Raises:
@@ -37,16 +39,40 @@ def load_exported(path: Path, *, threads: int | None = None) -> ExportedSwapper:
     entry = _runnable(path)
     if entry.name == "onnx":
         return load_conditioned_onnx(path, threads=threads)
-    properties, run = _opened(path, entry, threads or default_threads())
-    return ExportedSwapper(run, stated_info(properties, path, device=f"cpu / {entry.title}"))
+    properties, call = _opened(path, entry, threads or default_threads())
+    check_format(properties, path)
+    info = stated_info(properties, path, device=f"cpu / {entry.title}")
+    return ExportedSwapper(_idn_runner(call, properties, path), info)
 
 
 def open_runner(path: Path, *, threads: int) -> IdnRunner:
-    """The network in an exported file, as a function of crops; see :func:`load_exported`."""
+    """The per-frame network in an exported file, as a function of crops; see :func:`load_exported`."""
     entry = _runnable(path)
     if entry.name == "onnx":
         return onnx_runner(read_bounded(path), path, threads=threads)
-    return _opened(path, entry, threads)[1]
+    properties, call = _opened(path, entry, threads)
+    check_format(properties, path)
+    return _idn_runner(call, properties, path)
+
+
+def open_part(path: Path, *, threads: int | None = None) -> tuple[dict[str, str], Call]:
+    """One of the networks around the per-frame one (:mod:`.around`), read back.
+
+    Args:
+        path: as given to ``export --part NAME --out``.
+        threads: CPU threads; all processors this process may use if not given.
+
+    Returns:
+        What the file says of itself, and the network; its arrays are in ONNX's order whatever the format is.
+
+    Raises:
+        OptionError, BackendError, WeightsError: as :func:`load_exported`.
+    """
+    entry = _runnable(path)
+    properties, call = _opened(path, entry, threads or default_threads())
+    if properties.get("format") != PART_FORMAT:
+        raise WeightsError(f"{path} is none of the networks around the per-frame one. Export it with `--part NAME`.")
+    return properties, call
 
 
 def onnx_runner(data: bytes, path: Path, *, threads: int | None) -> IdnRunner:
@@ -57,20 +83,24 @@ def onnx_runner(data: bytes, path: Path, *, threads: int | None) -> IdnRunner:
         path: its name, for messages.
         threads: CPU threads; all processors this process may use if not given.
     """
+    return crop_by_crop(onnx_call(data, path, threads=threads)[1])
+
+
+def onnx_call(data: bytes, path: Path, *, threads: int | None) -> tuple[dict[str, str], Call]:
+    """What an ONNX file says of itself, and its network."""
     from ...runtime.sessions import open_session
 
     session = open_session(data, name=str(path), threads=threads, spinning=False, remedy="Export it again.")
+    names = [value.name for value in session.get_outputs()]
 
-    def run(crops: Array) -> tuple[Array, Array]:
-        found = [session.run(["face", "mask"], {"crop": crop[None]}) for crop in crops]
-        face, mask = (np.concatenate(outputs) for outputs in zip(*found, strict=True))
-        return face, mask
+    def call(given: Mapping[str, Array]) -> dict[str, Array]:
+        return dict(zip(names, session.run(names, dict(given)), strict=True))
 
-    return run
+    return session.get_modelmeta().custom_metadata_map, call
 
 
-def tflite_runner(data: bytes, path: Path, *, threads: int) -> IdnRunner:
-    """A LiteRT file's content as a function of crops.
+def tflite_call(data: bytes, path: Path, *, threads: int) -> Call:
+    """A LiteRT file's content; pictures are turned round on the way in and out.
 
     Args:
         data: of the file.
@@ -78,7 +108,7 @@ def tflite_runner(data: bytes, path: Path, *, threads: int) -> IdnRunner:
         threads: CPU threads.
 
     Raises:
-        WeightsError: LiteRT cannot load it, or it has other inputs and outputs.
+        WeightsError: LiteRT cannot load it.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -86,42 +116,81 @@ def tflite_runner(data: bytes, path: Path, *, threads: int) -> IdnRunner:
         interpreter = Interpreter(model_content=data, num_threads=threads)
         interpreter.allocate_tensors()
         (signature,) = interpreter.get_signature_list().values()
+        run = interpreter.get_signature_runner()
+        outputs = {name: len(found["shape"]) for name, found in run.get_output_details().items()}
     except Exception as error:  # whatever a damaged file makes the library raise
         raise WeightsError(f"{path} is not a network that LiteRT can load ({error}). Export it again.") from error
-    check_ends(path, set(signature["inputs"]), set(signature["outputs"]))
-    call, lock = interpreter.get_signature_runner(), threading.Lock()
+    lock, inputs = threading.Lock(), set(signature["inputs"])
 
-    def run(crops: Array) -> tuple[Array, Array]:
-        found = []
-        for crop in crops:
-            with lock:  # an interpreter has one set of buffers
-                found.append(call(crop=np.ascontiguousarray(crop.transpose(1, 2, 0)[None])))
-        face, mask = (np.concatenate([result[name] for result in found]) for name in ("face", "mask"))
-        return face.transpose(0, 3, 1, 2), mask.transpose(0, 3, 1, 2)
+    def call(given: Mapping[str, Array]) -> dict[str, Array]:
+        if set(given) != inputs:
+            raise WeightsError(f"{path} reads {sorted(inputs)}, got {sorted(given)}. Export it again.")
+        turned = {name: x.transpose(0, 2, 3, 1) if x.ndim == 4 else x for name, x in given.items()}
+        with lock:  # an interpreter has one set of buffers
+            found = run(**{name: np.ascontiguousarray(x) for name, x in turned.items()})
+        return {name: x.transpose(0, 3, 1, 2) if outputs[name] == 4 else x for name, x in found.items()}
 
-    return run
+    return call
 
 
-def ncnn_runner(net: Any) -> IdnRunner:
-    """A network of ncnn as a function of crops."""
+def ncnn_call(net: Any, outputs: Mapping[str, Shape]) -> Call:
+    """A network of ncnn, one crop at a time.
+
+    Args:
+        net: of :func:`~.ncnn.load_net`.
+        outputs: their sizes by name, as ONNX has them.
+    """
     import ncnn
 
-    def run(crops: Array) -> tuple[Array, Array]:
-        faces: list[Array] = []
-        masks: list[Array] = []
-        for crop in crops:
-            extractor = net.create_extractor()
-            planes = np.ascontiguousarray(crop)  # named, since ncnn reads its memory and does not keep it
+    def call(given: Mapping[str, Array]) -> dict[str, Array]:
+        extractor = net.create_extractor()
+        kept = []
+        for name, value in given.items():
+            planes = np.ascontiguousarray(value[0] if value.ndim > 1 else value)
+            kept.append(planes)  # ncnn reads its memory and does not keep it
             # A copy of its own: the first layer works in place, and frees what it has worked on.
-            extractor.input("crop", ncnn.Mat(planes).clone())
-            for name, into in (("face", faces), ("mask", masks)):
-                state, value = extractor.extract(name)
-                if state != 0:
-                    raise WeightsError(f"The network of ncnn has no output {name}. Export it again.")
-                into.append(np.array(value, np.float32).reshape(-1, *crop.shape[1:]))
-        return np.stack(faces), np.stack(masks)
+            extractor.input(name, ncnn.Mat(planes).clone())
+        found = {}
+        for name, shape in outputs.items():
+            state, value = extractor.extract(name)
+            if state != 0:
+                raise WeightsError(f"The network of ncnn has no output {name}. Export it again.")
+            found[name] = np.array(value, np.float32).reshape(shape)
+        return found
+
+    return call
+
+
+def crop_by_crop(call: Call, feed: Mapping[str, Array] | None = None) -> IdnRunner:
+    """A per-frame network as a function of any number of crops.
+
+    Args:
+        call: reads one crop.
+        feed: what it reads besides.
+    """
+
+    def run(crops: Array) -> tuple[Array, Array]:
+        found = [call({"crop": crop[None], **(feed or {})}) for crop in crops]
+        if missing := [name for name in OUTPUTS if name not in found[0]]:
+            raise WeightsError(f"The network gives {sorted(found[0])}, wanted {missing} too. Export it again.")
+        face, mask = (np.concatenate([result[name] for result in found]) for name in OUTPUTS)
+        return face, mask
 
     return run
+
+
+def _idn_runner(call: Call, properties: Mapping[str, str], path: Path) -> IdnRunner:
+    """The per-frame network, with the source that lies beside it where it has none inside."""
+    if properties.get("kind") != "dynamic":
+        return crop_by_crop(call)
+    arrays = read_npz(beside_dynamic(path), error=WeightsError, what="file of a source's inputs")
+    count = sum(int(np.prod(shape)) for shape in constant_shapes().values())
+    if set(arrays) != {KERNELS} or arrays[KERNELS].shape != (count,):
+        raise WeightsError(
+            f"{path.with_suffix('.npz')} does not hold the input that {path.name} wants, {KERNELS} ({count},). Export both again, "
+            "together."
+        )
+    return crop_by_crop(call, {KERNELS: np.ascontiguousarray(arrays[KERNELS], np.float32)})
 
 
 def _runnable(path: Path) -> Format:
@@ -135,17 +204,21 @@ def _runnable(path: Path) -> Format:
     return entry
 
 
-def _opened(path: Path, entry: Format, threads: int) -> tuple[dict[str, str], IdnRunner]:
-    """Properties and network of a LiteRT or ncnn file."""
+def _opened(path: Path, entry: Format, threads: int) -> tuple[dict[str, str], Call]:
+    """What a file says of itself, and its network."""
+    if entry.name == "onnx":
+        return onnx_call(read_bounded(path), path, threads=threads)
     if entry.name == "tflite":
         from .tflite import read_properties
 
         data = read_bounded(path)
-        properties = read_properties(data, path)
-        check_format(properties, path)
-        return properties, tflite_runner(data, path, threads=threads)
+        return read_properties(data, path), tflite_call(data, path, threads=threads)
+    if entry.name == "executorch":
+        from .executorch import executorch_call
+
+        return executorch_call(read_bounded(path), path)
     from . import ncnn
 
     properties = ncnn.read_properties(path)
-    check_format(properties, path)
-    return properties, ncnn_runner(ncnn.load_net(path, threads=threads))
+    shapes = ncnn.stated_outputs(properties, path)
+    return properties, ncnn_call(ncnn.load_net(path, threads=threads), shapes)

@@ -1,11 +1,10 @@
-"""A LiteRT (TensorFlow Lite) file, written operator by operator from the baked graph.
+"""A LiteRT (TensorFlow Lite) file, written operator by operator from a graph (:mod:`.tflite_operators`).
 
-Written and not converted, so that it needs nothing but the schema that comes with the runtime, and channels stand last from
-the start: no transposition is left in the file. Convolutions pad as LiteRT's ``SAME`` does, since every one of them has a
-padding of one at both sides.
+Written and not converted, so that it needs nothing but the schema that comes with the runtime, and channels of pictures stand
+last from the start.
 
-Input ``crop (1, S, S, 3)`` float32 RGB in [0, 1], outputs ``face (1, S, S, 3)`` and ``mask (1, S, S, 1)``, also in the 8-bit
-file, where they are quantised inside.
+Of the per-frame network: input ``crop (1, S, S, 3)`` float32 RGB in [0, 1], outputs ``face (1, S, S, 3)`` and ``mask (1, S, S,
+1)``, also in the 8-bit file, where they are quantised inside.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from numpy.typing import NDArray
 
 from ...errors import WeightsError
 from ..identity_graph import LEAST_HALVED
-from .baked import OUTPUTS, Step, shapes, steps
-from .quantise import Ints, Quantisation, quantised_kernel
+from .quantise import Ints, Quantisation
+from .steps import Shape, Step, inputs_of, outputs_of, shapes, steps
 
 METADATA = "mobilefaceswap"  # name of the buffer that holds the properties
 SIGNATURE = "serving_default"  # the one that LiteRT's tools expect
@@ -51,7 +50,7 @@ def tflite_bytes(
         half: store the large constants in 16 bits; what runs it decides whether it computes with them.
         quantisation: compute in 8 bits where it says so.
     """
-    return _Writer(model, half=half, quantisation=quantisation).finish(properties)
+    return Writer(model, half=half, quantisation=quantisation).finish(properties)
 
 
 def read_properties(data: bytes, path: Path) -> dict[str, str]:
@@ -76,40 +75,55 @@ def read_properties(data: bytes, path: Path) -> dict[str, str]:
         raise WeightsError(f"{path} is not a LiteRT file ({error}). Export it again.") from error
 
 
-class _Writer:
-    """Collects tensors, buffers and operators of one file."""
+class Writer:
+    """Collects tensors, buffers and operators of one file.
+
+    Attributes:
+        schema: the module that describes the format.
+        quantisation: what computes in 8 bits.
+        sizes: of all values, in this format's order.
+        plain: names of values whose numbers lie as ONNX has them; in all others with four sizes channels stand last.
+    """
 
     def __init__(self, model: onnx.ModelProto, *, half: bool, quantisation: Quantisation | None) -> None:
         from ai_edge_litert import schema_py_generated as schema
 
-        self._schema: Any = schema
+        from .tflite_operators import add_step
+
+        self.schema: Any = schema
+        self.quantisation = quantisation
+        self.plain: set[str] = set()
         self._half = half
-        self._quantisation = quantisation
-        self._shapes = {name: _channels_last(shape) for name, shape in shapes(model).items()}
+        self._known = shapes(model)
         self._buffers: list[Any] = [schema.BufferT()]  # the first one is empty by convention: tensors without content
         self._tensors: list[Any] = []
         self._operators: list[Any] = []
         self._codes: dict[str, int] = {}
+        self._versions: dict[str, int] = {}
         self._floats: dict[str, int] = {}  # tensors by the graph's names: as they are, and in 8 bits
         self._bytes: dict[str, int] = {}
-        self._floats["crop"] = self._tensor("crop", self._shapes["crop"], np.float32)
+        self._inputs, self._outputs = inputs_of(model), outputs_of(model)
+        for name in self._inputs:
+            self._floats[name] = self.tensor(name, self.shape(name), np.float32)
         for step in steps(model):
-            self._add(step)
-        self._outputs = [self._as_float(name) for name in OUTPUTS]
+            add_step(self, step)
+        self._ends = {name: self.as_float(name) for name in (*self._inputs, *self._outputs)}
 
     def finish(self, properties: Mapping[str, str]) -> bytes:
         """The file's bytes."""
         import flatbuffers
 
-        schema = self._schema
-        names = {"crop": self._floats["crop"], **dict(zip(OUTPUTS, self._outputs, strict=True))}
-        maps = {name: schema.TensorMapT(name=name, tensorIndex=index) for name, index in names.items()}
-        signature = schema.SignatureDefT(
-            inputs=[maps["crop"]], outputs=[maps[name] for name in OUTPUTS], signatureKey=SIGNATURE
-        )
+        schema = self.schema
+        maps = {name: schema.TensorMapT(name=name, tensorIndex=index) for name, index in self._ends.items()}
+        inputs, outputs = ([maps[name] for name in names] for names in (self._inputs, self._outputs))
+        signature = schema.SignatureDefT(inputs=inputs, outputs=outputs, signatureKey=SIGNATURE)
         about = schema.MetadataT(name=METADATA, buffer=self._buffer(json.dumps(dict(properties)).encode()))
         graph = schema.SubGraphT(
-            tensors=self._tensors, inputs=[names["crop"]], outputs=self._outputs, operators=self._operators, name="main"
+            tensors=self._tensors,
+            inputs=[self._ends[name] for name in self._inputs],
+            outputs=[self._ends[name] for name in self._outputs],
+            operators=self._operators,
+            name="main",
         )
         content = schema.ModelT(
             version=3,
@@ -124,110 +138,98 @@ class _Writer:
         builder.Finish(content.Pack(builder), file_identifier=_IDENTIFIER)
         return bytes(builder.Output())
 
-    def _add(self, step: Step) -> None:
-        """One operator of the graph."""
-        schema, operator = self._schema, step.operator
-        if operator == "Conv":
-            self._add_convolution(step)
-        elif operator == "LeakyRelu":
-            self._put(step, "LEAKY_RELU", schema.LeakyReluOptionsT(alpha=step.attributes["alpha"]))
-        elif operator == "Resize":
-            size = np.array(self._shapes[step.output][1:3], np.int32)
-            self._put(
-                step,
-                "RESIZE_BILINEAR",
-                schema.ResizeBilinearOptionsT(alignCorners=True),
-                [self._constant("size", size)],
-            )
-        elif operator == "Concat":
-            self._put(step, "CONCATENATION", schema.ConcatenationOptionsT(axis=3))
-        elif operator in ("Sigmoid", "Tanh"):
-            self._put(step, {"Sigmoid": "LOGISTIC", "Tanh": "TANH"}[operator], None)
-        elif operator in ("Mul", "Sub", "Add"):
-            numbers = [self._constant("number", np.asarray(value, np.float32)) for value in step.constants]
-            self._put(step, operator.upper(), getattr(schema, f"{operator}OptionsT")(), numbers)
-        else:
-            raise ValueError(f"No LiteRT operator for {operator} ({step.output}).")
+    def shape(self, name: str) -> Shape:
+        """Sizes of a value in this format's order."""
+        known = self._known[name]
+        return known if name in self.plain or len(known) != 4 else (known[0], *known[2:], known[1])
 
-    def _add_convolution(self, step: Step) -> None:
-        schema = self._schema
-        stride, depthwise = step.attributes["strides"][0], step.depthwise
-        options = {"padding": schema.Padding.SAME, "strideW": stride, "strideH": stride}
-        if depthwise:
-            options["depthMultiplier"] = 1
-        kernel = step.constants[0].transpose(
-            (1, 2, 3, 0) if depthwise else (0, 2, 3, 1)
-        )  # (1, k, k, C) or (O, k, k, I)
-        bias = step.constants[1] if len(step.constants) > 1 else np.zeros(len(step.constants[0]), np.float32)
-        place = self._quantisation.of_step(step) if self._quantisation else None
-        if place is None:
-            constants = [self._weights(step.output, kernel), self._constant(f"{step.output}.bias", bias)]
-        else:
-            axis = 3 if depthwise else 0
-            ints = quantised_kernel(kernel, bias, axis, place.scale)
-            constants = [
-                self._constant(f"{step.output}.weight", ints.kernel, scales=ints.scales, axis=axis),
-                self._constant(f"{step.output}.bias", ints.bias, scales=ints.scales * place.scale),
-            ]
-        code, kind = ("DEPTHWISE_CONV_2D", "DepthwiseConv2D") if depthwise else ("CONV_2D", "Conv2D")
-        self._put(step, code, getattr(schema, f"{kind}OptionsT")(**options), constants)
+    def last(self, name: str) -> bool:
+        """Whether channels stand last in a value."""
+        return len(self._known[name]) == 4 and name not in self.plain
 
-    def _weights(self, name: str, kernel: Tensor) -> int:
+    def known_shape(self, name: str) -> Shape:
+        """Sizes of a value as ONNX has them."""
+        return self._known[name]
+
+    def alias(self, name: str, other: str) -> None:
+        """Let a name stand for the tensor of another one."""
+        self._floats[name] = self.as_float(other)
+
+    def weights(self, name: str, kernel: Tensor) -> int:
         """A kernel in 32 bits, or in 16 with the operator that widens it when the file is loaded."""
         kernel = np.ascontiguousarray(kernel, np.float32)
         if not self._half or kernel.size < LEAST_HALVED:
-            return self._constant(f"{name}.weight", kernel)
-        stored = self._constant(f"{name}.half", kernel.astype(np.float16))
-        widened = self._tensor(f"{name}.weight", kernel.shape, np.float32)
-        self._operate("DEQUANTIZE", [stored], widened, self._schema.DequantizeOptionsT())
+            return self.constant(f"{name}.weight", kernel)
+        stored = self.constant(f"{name}.half", kernel.astype(np.float16))
+        widened = self.tensor(f"{name}.weight", kernel.shape, np.float32)
+        self.operate("DEQUANTIZE", [stored], [widened], self.schema.DequantizeOptionsT())
         return widened
 
-    def _put(self, step: Step, code: str, options: Any, constants: Sequence[int] = ()) -> None:
+    def put(self, step: Step, code: str, options: Any, constants: Sequence[int] = (), *, version: int = 1) -> None:
         """An operator whose inputs and result are in 8 bits or not, as the quantisation says."""
-        if self._quantisation is None or self._quantisation.of_step(step) is None:
-            inputs = [self._as_float(name) for name in step.inputs]
-            result = self._floats[step.output] = self._tensor(step.output, self._shapes[step.output], np.float32)
-        else:
-            inputs = [self._as_bytes(name) for name in step.inputs]
-            result = self._bytes[step.output] = self._int8_tensor(step.output)
-        self._operate(code, [*inputs, *constants], result, options)
+        if self.quantisation is None or self.quantisation.of_step(step) is None:
+            inputs = [self.as_float(name) for name in step.inputs]
+            self.put_of(step, code, options, [*inputs, *constants], version=version)
+            return
+        inputs = [self._as_bytes(name) for name in step.inputs]
+        result = self._bytes[step.output] = self._int8_tensor(step.output)
+        self.operate(code, [*inputs, *constants], [result], options, version=version)
 
-    def _as_float(self, name: str) -> int:
+    def put_of(self, step: Step, code: str, options: Any, inputs: Sequence[int], *, version: int = 1) -> None:
+        """An operator in 32 bits of these tensors; its results get the step's names."""
+        results = []
+        for name in step.outputs:
+            self._floats[name] = self.tensor(name, self.shape(name), np.float32)
+            results.append(self._floats[name])
+        self.operate(code, list(inputs), results, options, version=version)
+
+    def as_float(self, name: str) -> int:
+        """The tensor of a value in 32 bits."""
         if name not in self._floats:
-            self._floats[name] = self._tensor(f"{name}.float", self._shapes[name], np.float32)
-            self._operate("DEQUANTIZE", [self._bytes[name]], self._floats[name], self._schema.DequantizeOptionsT())
+            self._floats[name] = self.tensor(f"{name}.float", self.shape(name), np.float32)
+            self.operate("DEQUANTIZE", [self._bytes[name]], [self._floats[name]], self.schema.DequantizeOptionsT())
         return self._floats[name]
 
     def _as_bytes(self, name: str) -> int:
         if name not in self._bytes:
             self._bytes[name] = self._int8_tensor(name)
-            self._operate("QUANTIZE", [self._floats[name]], self._bytes[name], self._schema.QuantizeOptionsT())
+            self.operate("QUANTIZE", [self._floats[name]], [self._bytes[name]], self.schema.QuantizeOptionsT())
         return self._bytes[name]
 
     def _int8_tensor(self, name: str) -> int:
-        assert self._quantisation is not None
-        ints: Ints = self._quantisation.ints[name]
-        return self._tensor(f"{name}.int8", self._shapes[name], np.int8, scales=np.array([ints.scale]), zero=ints.zero)
+        assert self.quantisation is not None
+        ints: Ints = self.quantisation.ints[name]
+        return self.tensor(f"{name}.int8", self.shape(name), np.int8, scales=np.array([ints.scale]), zero=ints.zero)
 
-    def _operate(self, name: str, inputs: list[int], output: int, options: Any) -> None:
+    def operate(self, name: str, inputs: list[int], outputs: list[int], options: Any, *, version: int = 1) -> None:
+        """Add an operator of these tensors.
+
+        Args:
+            name: as the schema has it.
+            version: the first one that knows what the options say, in 32 bits.
+        """
         index = self._codes.setdefault(name, len(self._codes))
-        kind = 0 if options is None else getattr(self._schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+        self._versions[name] = max(version, self._versions.get(name, 1))
+        kind = 0 if options is None else getattr(self.schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
         self._operators.append(
-            self._schema.OperatorT(
-                opcodeIndex=index, inputs=inputs, outputs=[output], builtinOptionsType=kind, builtinOptions=options
+            self.schema.OperatorT(
+                opcodeIndex=index, inputs=inputs, outputs=outputs, builtinOptionsType=kind, builtinOptions=options
             )
         )
 
     def _code(self, name: str) -> Any:
-        version = _VERSIONS.get(name, _VERSION) if self._half or self._quantisation else 1
-        number = getattr(self._schema.BuiltinOperator, name)
-        return self._schema.OperatorCodeT(builtinCode=number, deprecatedBuiltinCode=min(number, 127), version=version)
+        version = self._versions[name]
+        if self.quantisation or (self._half and name == "DEQUANTIZE"):
+            version = max(version, _VERSIONS.get(name, _VERSION))
+        number = getattr(self.schema.BuiltinOperator, name)
+        return self.schema.OperatorCodeT(builtinCode=number, deprecatedBuiltinCode=min(number, 127), version=version)
 
-    def _constant(self, name: str, value: Tensor, *, scales: Tensor | None = None, axis: int = 0) -> int:
+    def constant(self, name: str, value: Tensor, *, scales: Tensor | None = None, axis: int = 0) -> int:
+        """A tensor of known numbers; in 8 bits with the scale of each place along an axis."""
         value = np.ascontiguousarray(value)
-        return self._tensor(name, value.shape, value.dtype.type, content=value, scales=scales, axis=axis)
+        return self.tensor(name, value.shape, value.dtype.type, content=value, scales=scales, axis=axis)
 
-    def _tensor(
+    def tensor(
         self,
         name: str,
         shape: tuple[int, ...],
@@ -238,7 +240,8 @@ class _Writer:
         zero: int = 0,
         axis: int = 0,
     ) -> int:
-        schema = self._schema
+        """A tensor; without content what an operator gives."""
+        schema = self.schema
         quantisation = None
         if scales is not None:
             zeros = [zero] * len(scales)
@@ -259,7 +262,7 @@ class _Writer:
         return len(self._tensors) - 1
 
     def _buffer(self, data: bytes) -> int:
-        self._buffers.append(_AlignedBuffer(self._schema, data))
+        self._buffers.append(_AlignedBuffer(self.schema, data))
         return len(self._buffers) - 1
 
 
@@ -267,17 +270,13 @@ class _AlignedBuffer:
     """A buffer whose content begins at a multiple of :data:`_ALIGNMENT`; the generated writer of the schema forgets that."""
 
     def __init__(self, schema: Any, data: bytes) -> None:
-        self._schema, self._data = schema, data
+        self.schema, self._data = schema, data
 
     def Pack(self, builder: Any) -> int:  # the name that the schema's code calls
         builder.StartVector(1, len(self._data), _ALIGNMENT)
         head = builder.head = builder.Head() - len(self._data)
         builder.Bytes[head : head + len(self._data)] = self._data
         content = builder.EndVector()
-        self._schema.BufferStart(builder)
-        self._schema.BufferAddData(builder, content)
-        return int(self._schema.BufferEnd(builder))
-
-
-def _channels_last(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (shape[0], *shape[2:], shape[1]) if len(shape) == 4 else shape
+        self.schema.BufferStart(builder)
+        self.schema.BufferAddData(builder, content)
+        return int(self.schema.BufferEnd(builder))

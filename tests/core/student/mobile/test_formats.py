@@ -171,8 +171,8 @@ def test_a_folder_that_is_no_package_is_not_replaced_by_one(student, condition, 
 
     monkeypatch.setattr(formats, "find_spec", lambda module: True)
     monkeypatch.setattr(coreml, "coreml_package", lambda *_, **__: Package())
-    monkeypatch.setattr(coreml, "coreml_runner", lambda _: None)
-    monkeypatch.setattr(export._Writing, "_checked", lambda *_: export.Differences(0.0, None, TOLERANCE))
+    monkeypatch.setattr(coreml, "coreml_call", lambda *_: None)
+    monkeypatch.setattr(export, "_differences", lambda *_: export.Differences(0.0, None, TOLERANCE))
     out = tmp_path / "me.mlpackage"
     for _ in range(2):  # the second replaces the first
         export_as(student, condition, out)

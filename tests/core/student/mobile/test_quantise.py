@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobilefaceswap_core.student.mobile.baked import baked_graph, steps
+from mobilefaceswap_core.student.mobile.baked import baked_graph
 from mobilefaceswap_core.student.mobile.quantise import (
     FLOAT_STEPS,
     _ints,
@@ -15,6 +15,7 @@ from mobilefaceswap_core.student.mobile.quantise import (
     calibration_batch,
     quantised_kernel,
 )
+from mobilefaceswap_core.student.mobile.steps import steps
 
 
 @given(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4))
