@@ -47,7 +47,7 @@ def frame_network(
         BackendError: the backend is missing, or is none for such files.
     """
     side = (3, contract.size_px, contract.size_px)
-    inputs = {"target": side, "source": source_shape(contract)}
+    inputs: dict[str | None, tuple[int, ...]] = {"target": side, "source": source_shape(contract)}
     return Network(path, inputs, side, device=device, backend=backend, threads=threads)
 
 
