@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,7 +86,9 @@ def test_a_clip_with_sound_is_recorded_from_both_cameras_and_says_what_it_is(pho
     phone.wait_for_selector("#result[data-swapped='1']")
     assert is_whole(phone) and phone.is_checked("#mirror")
     phone.click("#record")
-    phone.get_by_text("Recording: 1 s of at most 300 s").wait_for()
+    phone.get_by_text(
+        re.compile(r"Recording: [1-9]\d* s of at most 300 s")
+    ).wait_for()  # a busy machine may leave one out
     phone.click("#other-camera")
     phone.wait_for_selector("#other-camera:enabled")
     assert not phone.is_checked("#mirror")

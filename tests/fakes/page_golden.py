@@ -159,7 +159,7 @@ def _detection() -> dict[str, Any]:
     return {
         "looks": shown,
         "search_px": [search_px(*size) for size in [*sizes, (1000, 20000), (3000, 60000), (4000, 3000), (20000, 8)]],
-        "anchors": [[float(len(own)), *own.sum(0).tolist(), *own[-1].tolist()] for own in anchors],
+        "anchors": [[len(own), *own.sum(0).tolist(), *own[-1].tolist()] for own in anchors],
         "averaged": averaged(frame(), (70, 57))[::7, ::7].ravel().tolist(),
         "cut_view": _pixels(view),
     }

@@ -58,9 +58,8 @@ test('anchors lie where those of the core do, at the size the network was traine
   const sizes = [[320, 240], [320, 250], [160, 160]]; // prettier-ignore
   sizes.forEach(([width, height], number) => {
     const anchors = anchorsOf(width, height);
-    const count = golden.anchors[number][0];
-    const sums = golden.anchors[number].slice(1, 5);
-    const last = golden.anchors[number].slice(5);
+    const [count, ...rest] = golden.anchors[number];
+    const [sums, last] = [rest.slice(0, 4), rest.slice(4)];
     assert.equal(anchors.length, 4 * count);
     assertClose(anchors.slice(-4), last, 1e-9);
     const own = [0, 1, 2, 3].map((side) => anchors.filter((_, i) => i % 4 === side).reduce((sum, one) => sum + one, 0));
