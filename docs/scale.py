@@ -38,7 +38,7 @@ class Assumed:
     least_share: float = 0.8  # of the pictures a second that a visitor alone on the host gets
     most_ms: float = _HOST.live_budget_ms  # 95 % of the answers come within
     away_ms: float = 60.0  # on the way between browser and host, there and back
-    looks_every_ms: float = 33.0  # the browser, whether its picture is back (demo/ui/live.py)
+    looks_every_ms: float = 33.0  # the browser sends a newer picture after so long (demo/ui/live.py)
     turn_s: float = _HOST.live_seconds  # everybody stays that long
     methods: int = 5  # of the evaluation
     sources: int = 10_000  # distinct ones among a million pairs
