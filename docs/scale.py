@@ -38,7 +38,7 @@ class Assumed:
     least_share: float = 0.8  # of the pictures a second that a visitor alone on the host gets
     most_ms: float = _HOST.live_budget_ms  # 95 % of the answers come within
     away_ms: float = 60.0  # on the way between browser and host, there and back
-    looks_every_ms: float = 33.0  # the browser, whether its picture is back (demo/ui/live.py)
+    looks_every_ms: float = 33.0  # the browser sends a newer picture after so long (demo/ui/live.py)
     turn_s: float = _HOST.live_seconds  # everybody stays that long
     methods: int = 5  # of the evaluation
     sources: int = 10_000  # distinct ones among a million pairs
@@ -98,14 +98,15 @@ def serve(
         core = _core(free, starts)
         starts = max(starts, free[core])
         done = free[core] = starts + takes
-        core_busy += takes
+        worked = min(done, end) - min(starts, end)  # what comes later is nothing of this time
+        core_busy += worked
         if step != 1:
-            loop_free, loop_busy = done, loop_busy + takes
+            loop_free, loop_busy = done, loop_busy + worked
         number += 1
         if step < 2:
             heapq.heappush(events, (done, number, step + 1, now if step == 0 else arrived))
             continue
-        if done >= begin:
+        if begin <= done < end:
             latencies.append(done - arrived)
         back = done + assumed.away_ms + draw.uniform(0, assumed.looks_every_ms)
         heapq.heappush(events, (back, number, 0, 0.0))
@@ -183,19 +184,20 @@ def judged(workers: int, pair_ms: float, driver_ms: float, *, rounds: int = 40, 
         rounds: pairs that each worker does.
         seed: of everything drawn.
     """
-    draw, driver_free, busy, done, total = random.Random(seed), 0.0, 0.0, 0, workers * rounds
+    draw, driver_free, total = random.Random(seed), 0.0, workers * rounds
     free = [0.0] * workers
     answers: list[tuple[float, int]] = [(0.0, worker) for _ in range(2) for worker in range(workers)]
-    while done < total:
+    begun, first = 0.0, total // 4  # by then the first pairs, handed out all at once, are past
+    for number in range(total):
         at, worker = heapq.heappop(answers)
         driver_free = max(at, driver_free) + driver_ms
-        busy += driver_ms
-        done += 1
+        if number == first:
+            begun = driver_free
         takes = pair_ms / 2 + draw.expovariate(2 / pair_ms)
         free[worker] = max(driver_free, free[worker]) + takes
         heapq.heappush(answers, (free[worker], worker))
-    last = max(driver_free, max(free))
-    return 1000 * total / last, busy / last
+    pairs, lasted = total - 1 - first, driver_free - begun
+    return 1000 * pairs / lasted, pairs * driver_ms / lasted
 
 
 def loop_ms(costs: Any = COSTS) -> float:
