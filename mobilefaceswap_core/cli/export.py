@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,12 +18,16 @@ from .targets import check_run
 if TYPE_CHECKING:
     from ..pipeline import Pipeline, Source
     from ..student.export import ExportReport
-    from ..types import Image
+    from ..types import Face, Image
 
 # Written out so that --help needs no import of networks; tests compare them with the table of formats.
 FormatOption = Annotated[
-    Literal["onnx", "tflite", "ncnn", "coreml"] | None,
+    Literal["onnx", "tflite", "ncnn", "coreml", "executorch"] | None,
     typer.Option("--format", help="Whose file it is; if not given, the extension of --out says it."),
+]
+PartOption = Annotated[
+    Literal["detector", "landmarks", "occlusion", "identity"] | None,
+    typer.Option("--part", help="Not the network that swaps but one that works around it; needs no --source."),
 ]
 PrecisionOption = Annotated[
     Literal["float32", "float16", "int8"],
@@ -32,18 +36,20 @@ PrecisionOption = Annotated[
 
 
 def export(
-    source: Annotated[
-        list[Path],
-        typer.Option("--source", metavar="PHOTO", help="Who appears. Repeat for more photos of the same person."),
-    ],
     out: Annotated[
         Path,
         typer.Option(
             "--out",
             metavar="FILE",
-            help="Where to write: .onnx, .tflite (LiteRT), .param (ncnn; .bin and .json beside it) or .mlpackage (Core ML).",
+            help="Where to write: .onnx, .tflite (LiteRT), .param (ncnn; .bin and .json beside it), .mlpackage (Core ML) or .pte "
+            "(ExecuTorch).",
         ),
     ],
+    source: Annotated[
+        list[Path] | None,
+        typer.Option("--source", metavar="PHOTO", help="Who appears. Repeat for more photos of the same person."),
+    ] = None,
+    part: PartOption = None,
     format: FormatOption = None,
     precision: PrecisionOption = "float32",
     calibrate: Annotated[
@@ -55,7 +61,9 @@ def export(
     dynamic: Annotated[
         bool,
         typer.Option(
-            "--dynamic", help="ONNX: one graph for all sources, with their kernels as inputs.", show_default=False
+            "--dynamic",
+            help="One network for all sources, with their kernels as inputs: ONNX, LiteRT, ncnn.",
+            show_default=False,
         ),
     ] = False,
     weights_out: Annotated[
@@ -81,23 +89,30 @@ def export(
     audit_log: AuditLogOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the per-frame network with a source's kernels inside; refused if it differs from PyTorch.
+    """Write the per-frame network with a source's kernels inside, or one that works around it; refused if it differs from ours.
 
     The file swaps this person into any aligned face, with `image --model FILE` or in another program, on a phone for example.
     """
+    source = source or []
     check_run(
         {"--source": source, "--calibrate": calibrate, "--target": target},
         {"--out": _places(out), "--weights-out": weights_out, "--vectors": vectors, "--audit-log": audit_log},
         model=model, blocklist=blocklist,
     )  # fmt: skip
     _check(out, format, precision, calibrate, dynamic, weights_out, vectors, target)
+    if part is not None:
+        _export_part(part, out, format, precision, vectors, target, source, dynamic, detector, as_json)
+        return
+    if not source:
+        raise OptionError("Name who appears with --source PHOTO, or one of the networks around with --part.")
     check_consent(consent, as_json=as_json)
     with library_output_on_stderr():
         from ..files.images import read_image
         from ..pipeline import Pipeline
         from ..rules.host import HostRules
         from ..student.export import export_dynamic
-        from ..student.mobile.export import export_as
+        from ..student.mobile.export import export_as, export_source_outside
+        from ..student.mobile.formats import choose_format
         from ..student.swapper import Student
 
         photos = [read_image(path).image for path in source]
@@ -111,14 +126,47 @@ def export(
         check = rules.checker(source, model=student.info.name)
         face = "largest" if source_face is None else source_face
         person = pipeline.prepare_source(photos, face=face, check=check)  # type: ignore[arg-type]
-        if dynamic:
+        if dynamic and choose_format(out, format).name == "onnx":
             report = export_dynamic(student, person.condition, out, weights_path=weights_out)
+        elif dynamic:
+            report = export_source_outside(student, person.condition, out, format=format, weights_path=weights_out)
         else:
             faces = [*person.thumbnails, *_faces_of(pipeline, calibrate or ())] if precision == "int8" else []
             report = export_as(student, person.condition, out, format=format, precision=precision, faces=faces)
         beside = _vectors(pipeline, person, vectors, target) if vectors is not None else ()
         rules.note("export", sources=source, output=weights_out or out, model=student.info.name)
     _tell(report, beside, student.info.name, as_json=as_json)
+
+
+def _export_part(
+    name: str,
+    out: Path,
+    format: str | None,
+    precision: Any,
+    vectors: Path | None,
+    target: Path | None,
+    source: Sequence[Path],
+    dynamic: bool,
+    detector: str,
+    as_json: bool,
+) -> None:
+    """Write one of the networks around; nobody is in it, so nobody is asked."""
+    if source or dynamic:
+        raise OptionError(f"The {name} network holds nobody; leave {'--source' if source else '--dynamic'} out.")
+    with library_output_on_stderr():
+        from ..student.mobile.export import export_part
+
+        report = export_part(name, out, format=format, precision=precision)
+        beside: tuple[Path, ...] = ()
+        if vectors is not None:
+            from ..detect import load_detector
+            from ..student.mobile.around import part_named
+            from ..student.mobile.vectors import make_part_vectors, write_part_vectors
+
+            frame, face = _target_of(load_detector(detector, device="cpu").detect, target)
+            part = part_named(name)
+            beside = write_part_vectors(vectors, make_part_vectors(part, frame, face), part)
+    _tell(report, beside, name, as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:
@@ -145,7 +193,7 @@ def _check(
     target: Path | None,
 ) -> None:
     """Refuse what cannot be done before anything is loaded."""
-    from ..student.mobile.formats import check_precision, choose_format
+    from ..student.mobile.formats import check_dynamic, check_precision, choose_format
 
     if out.is_dir() and not out.suffix:
         check_file_place(out)  # says that a folder was named
@@ -153,8 +201,8 @@ def _check(
     check_precision(entry, precision)
     if weights_out is not None and not dynamic:
         raise OptionError("--weights-out needs --dynamic: a file with a source inside has no other inputs.")
-    if dynamic and (entry.name != "onnx" or precision != "float32"):
-        raise OptionError(f"--dynamic writes ONNX in float32, got {entry.title} in {precision}; leave one of them out.")
+    if dynamic:
+        check_dynamic(entry, precision)
     if calibrate and precision != "int8":
         raise OptionError("--calibrate measures ranges for --precision int8; leave it out, or add that.")
     if target is not None and vectors is None:
@@ -188,21 +236,30 @@ def _faces_of(pipeline: Pipeline, places: Sequence[Path]) -> list[Image]:
 
 def _vectors(pipeline: Pipeline, person: Source, folder: Path, target: Path | None) -> tuple[Path, ...]:
     """Write the test vectors; the files."""
+    from ..student.mobile.vectors import make_vectors, write_vectors
+
+    frame, face = _target_of(pipeline.detect, target)
+    student: Any = pipeline.swapper
+    return write_vectors(folder, make_vectors(student, person.condition, frame, face), student)
+
+
+def _target_of(detect: Callable[[Image], Sequence[Face]], target: Path | None) -> tuple[Image, Face]:
+    """What vectors are made of: a photo, or NASA's astronaut, and the largest face in it."""
     from ..diagnose.bench import source_photo
     from ..errors import NoFaceError
     from ..faces.choose import largest
     from ..files.images import read_image
-    from ..student.mobile.vectors import make_vectors, write_vectors
 
     frame = source_photo() if target is None else read_image(target).image
-    faces = pipeline.detect(frame)
+    faces = detect(frame)
     if not faces:
         raise NoFaceError(f"{target} shows no face that vectors could be made of. Use a photo that shows one.")
-    student: Any = pipeline.swapper
-    return write_vectors(folder, make_vectors(student, person.condition, frame, faces[largest(faces)]), student)
+    return frame, faces[largest(faces)]
 
 
 def _tell(report: ExportReport, vectors: tuple[Path, ...], model: str, *, as_json: bool) -> None:
+    from ..student.contract import KINDS_WITH_SOURCE
+
     sizes = {path: _bytes_in(path) for path in report.paths}
     payload = {
         "kind": report.kind,
@@ -217,7 +274,8 @@ def _tell(report: ExportReport, vectors: tuple[Path, ...], model: str, *, as_jso
     }
     lines = [f"{path} ({size / 1e6:.1f} MB)" for path, size in sizes.items()]
     if report.mean_difference is None:
-        lines.append(f"Largest difference from PyTorch: {report.max_difference:.1e} (tolerance {report.tolerance:g})")
+        whose = "PyTorch" if report.kind in KINDS_WITH_SOURCE else "the network that runs here"
+        lines.append(f"Largest difference from {whose}: {report.max_difference:.1e} (tolerance {report.tolerance:g})")
     else:
         lines.append(
             f"Mean difference from PyTorch on faces: {report.mean_difference:.1e} (tolerance {report.tolerance:g}), "

@@ -96,7 +96,7 @@ def properties_of_part(name: str, specs: Sequence[WeightsSpec], *, reads: str, g
 
 def is_export(properties: Mapping[str, str]) -> bool:
     """Whether properties say that this package's export wrote the file, in this version's format or another."""
-    return properties.get("format", "").startswith(_FAMILY)
+    return properties.get("format", "").startswith((_FAMILY, PART_FORMAT))
 
 
 def check_format(properties: Mapping[str, str], path: Path) -> None:

@@ -30,7 +30,7 @@ from ..files.digest import file_sha256
 from ..identity.contract import MOBILEFACENET_CONTRACT
 from ..identity.encoder import load_identity_encoder
 from ..runtime.sessions import device_of, open_session
-from ..student.contract import KINDS_WITH_SOURCE, is_export, stated_crop
+from ..student.contract import KINDS_WITH_SOURCE, check_format, is_export, stated_crop
 from ..student.exported import load_conditioned_onnx
 from ..swapper import Swapper, SwapperInfo
 from ..types import AlignedFace, CropSpec, SwappedCrop
@@ -132,6 +132,7 @@ def load_onnx_swapper(
         return load_contract_swapper(replace(stated, name=path.stem), path, device=device, backend=backend)
     if exported:
         if (kind := card.properties.get("kind")) not in KINDS_WITH_SOURCE:
+            check_format(card.properties, path)
             raise WeightsError(
                 f"{path} is one of two files of an exported pair ({kind}), which only works together with the other and is "
                 "meant for browsers. Use the model it was exported from, or `export` a person into one file."

@@ -91,7 +91,7 @@ def coreml_call(package: Any, model: onnx.ModelProto) -> Call:
                 return None if value is None else values[value.name]
             known = value.val
             floating = isinstance(known, (np.ndarray, np.floating)) and np.issubdtype(known.dtype, np.floating)
-            return torch.as_tensor(np.asarray(known, np.float32)) if floating else known
+            return torch.from_numpy(np.array(known, np.float32)) if floating else known
 
         with torch.inference_mode():
             for operation in operations:

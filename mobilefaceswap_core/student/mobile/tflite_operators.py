@@ -7,16 +7,14 @@ picture is flattened, and when a source's kernels come from outside.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .quantise import quantised_kernel
 from .steps import Shape, Step
-
-if TYPE_CHECKING:
-    from .tflite import Writer
+from .tflite_writer import Writer
 
 _TO_CHANNELS_LAST, _TO_CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 

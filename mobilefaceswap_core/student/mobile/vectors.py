@@ -14,20 +14,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ...blend.mask import MaskOptions, refine_mask
 from ...blend.paste import paste_back
+from ...detect.landmarks import crop_from_region
 from ...errors import WeightsError
-from ...faces.geometry import align_face, template_points
+from ...faces.geometry import align_face, template_points, warp
 from ...files.atomic import write_bytes, written_whole
-from ...types import Face, Image
+from ...types import CropSpec, Face, Image, Matrix
 from ..contract import MARKING_DUTY
 from ..export import wanted_outputs
 
 if TYPE_CHECKING:
     from ..swapper import Student, StudentCondition
+    from .around import Part
 
 INDEX = "vectors.json"
 _MEANING = {
@@ -41,6 +44,11 @@ _MEANING = {
     "pasted": "the frame with round(face * 255) pasted by the weight through the inverse matrix; RGB",
 }
 ARRAYS = tuple(_MEANING)
+_PART_MEANING = {
+    "frame": "a picture, RGB",
+    "input_from_frame": "acts on columns (x, y, 1) of frame pixels, origin at the centre of the top left one",
+}
+_LANDMARK_MARGIN = 1.1  # of the longer side of a face's box; what the landmark network is first shown
 
 
 def make_vectors(student: Student, condition: StudentCondition, frame: Image, face: Face) -> dict[str, NDArray[Any]]:
@@ -81,15 +89,71 @@ def write_vectors(folder: Path, arrays: Mapping[str, NDArray[Any]], student: Stu
         OutputError: it cannot be written, or holds other files.
     """
     crop, options = student.info.crop, MaskOptions()
-    about = {
-        "arrays": {
-            name: {"file": f"{name}.npy", "type": str(array.dtype), "shape": list(array.shape), "is": _MEANING[name]}
-            for name, array in arrays.items()
-        },
+    more = {
         "crop": asdict(crop),
         "template": template_points(crop).tolist(),
         "mask": {"threshold": options.threshold, **options.in_pixels(crop.size_px)._asdict()},
         "marking": MARKING_DUTY,
+    }
+    return _written(folder, arrays, _MEANING, more)
+
+
+def make_part_vectors(part: Part, frame: Image, face: Face) -> dict[str, NDArray[Any]]:
+    """What one of the networks around reads from a frame, and what ours makes of it.
+
+    Args:
+        part: the network.
+        frame: ``(H, W, 3)`` RGB uint8.
+        face: of the frame.
+
+    Returns:
+        ``frame``, ``input_from_frame (2, 3)``, and the network's input and outputs by their names.
+    """
+    matrix = _input_from_frame(part, frame, face)
+    height, width = part.shape[2:]
+    seen = warp(frame, matrix, (width, height), border=cv2.BORDER_REPLICATE)
+    seen = cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY)[..., None] if part.shape[1] == 1 else seen
+    given = np.ascontiguousarray(seen.transpose(2, 0, 1)[None]).astype(np.float32) / np.float32(255)
+    outputs = part.ours()({part.input: given})
+    return {"frame": frame, "input_from_frame": matrix, part.input: given, **outputs}
+
+
+def write_part_vectors(folder: Path, arrays: Mapping[str, NDArray[Any]], part: Part) -> tuple[Path, ...]:
+    """Write the folder as :func:`write_vectors` does.
+
+    Args:
+        folder: as there.
+        arrays: of :func:`make_part_vectors`.
+        part: the network they belong to.
+    """
+    properties = part.properties()
+    meaning = _PART_MEANING | dict.fromkeys(arrays.keys() - _PART_MEANING.keys(), properties["output"])
+    meaning[part.input] = f"the frame through input_from_frame, bilinear, border repeated: {properties['input']}"
+    return _written(folder, arrays, meaning, {"part": part.name, "marking": properties["marking"]})
+
+
+def _input_from_frame(part: Part, frame: Image, face: Face) -> Matrix:
+    """How a network's input lies in a frame: all of it for a detector, the face for the others."""
+    height, width = part.shape[2:]
+    if part.name == "detector":
+        scale = min(width / frame.shape[1], height / frame.shape[0])
+        return np.array([[scale, 0.0, (scale - 1) / 2], [0.0, scale, (scale - 1) / 2]])
+    if part.name == "landmarks":
+        low, high = face.box[:2], face.box[2:]
+        side = _LANDMARK_MARGIN * float((high - low).max())
+        return crop_from_region((low + high) / 2, np.array([side, side]), 0.0, width)
+    return align_face(frame, face, CropSpec(width)).crop_from_frame
+
+
+def _written(
+    folder: Path, arrays: Mapping[str, NDArray[Any]], meaning: Mapping[str, str], more: Mapping[str, Any]
+) -> tuple[Path, ...]:
+    about = {
+        "arrays": {
+            name: {"file": f"{name}.npy", "type": str(array.dtype), "shape": list(array.shape), "is": meaning[name]}
+            for name, array in arrays.items()
+        },
+        **more,
     }
     with written_whole(folder) as part:
         part.mkdir()

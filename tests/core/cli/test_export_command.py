@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from mobilefaceswap_core.cli.app import app
 from mobilefaceswap_core.files.images import write_image
+from mobilefaceswap_core.student.mobile.around import PARTS
 from mobilefaceswap_core.student.mobile.formats import FORMATS, FormatName, Precision
 from mobilefaceswap_core.student.mobile.vectors import ARRAYS
 
@@ -33,7 +34,9 @@ def photo(astronaut, tmp_path) -> Path:
         (("--out", "me.onnx", "--format", "tflite"), 7, "ends in .tflite"),
         (("--out", "me.onnx", "--calibrate", "faces"), 2, "--precision int8"),
         (("--out", "me.onnx", "--target", "group.png"), 2, "--vectors"),
-        (("--out", "me.onnx", "--dynamic", "--precision", "float16"), 2, "ONNX in float32"),
+        (("--out", "me.onnx", "--dynamic", "--precision", "float16"), 2, "from outside in 32 bits"),
+        (("--out", "me.mlpackage", "--dynamic"), 2, "no file with kernels as inputs"),
+        (("--out", "d.tflite", "--part", "detector"), 2, "holds nobody"),
         (("--out", "me.onnx", "--weights-out", "me.npz"), 2, "needs --dynamic"),
         (("--out", "me.param", "--precision", "int8"), 2, "float32, float16"),
         (("--out", "me.param", "--source", "me.json"), 2, "one of the inputs"),
@@ -80,8 +83,21 @@ def test_a_network_and_its_vectors_are_written_and_run(photo, tmp_path) -> None:
     assert "watermark" in report["marks"]
 
 
+def test_a_part_is_written_with_its_vectors_and_needs_neither_photo_nor_consent(photo, tmp_path) -> None:
+    out, vectors = tmp_path / "landmarks.onnx", tmp_path / "vectors"
+    words = ("export", "--part", "landmarks", "--out", out)
+    code, report = run_json(*words, "--vectors", vectors, "--target", photo, "--detector", "lite")
+    assert code == 0, report
+    assert report["kind"] == report["model"] == "landmarks" and report["max_difference"] <= report["tolerance"]
+    assert {Path(path).name for path in report["vectors"]} >= {"crop.npy", "points.npy", "vectors.json"}
+    code, report = run_json("export", "--out", tmp_path / "me.onnx")
+    assert code == 2 and "--source PHOTO" in report["error"]["message"]
+
+
 def test_choices_are_those_of_the_table() -> None:
-    from mobilefaceswap_core.cli.export import FormatOption, PrecisionOption
+    from mobilefaceswap_core.cli.export import FormatOption, PartOption, PrecisionOption
+
+    assert set(get_args(get_args(get_args(PartOption)[0])[0])) == {part.name for part in PARTS}
 
     names = get_args(get_args(FormatOption)[0])[0]
     assert set(get_args(names)) == set(get_args(FormatName)) == {entry.name for entry in FORMATS}

@@ -8,10 +8,15 @@ import pytest
 from mobilefaceswap_core.student.mobile.stored import StoredStudent
 
 
-@pytest.mark.parametrize(("precision", "levels"), [("float16", 0.1), ("int8", 4)])
-def test_it_swaps_like_the_student_and_says_what_it_is(precision, levels, student, condition, face) -> None:
-    small = StoredStudent(student, precision, threads=1)
-    assert small.info.name == f"student-{precision}" and small.info.device == f"cpu / onnxruntime {precision}"
+@pytest.mark.parametrize(
+    ("precision", "litert", "levels"), [("float16", False, 0.1), ("int8", False, 4), ("int8", True, 4)]
+)
+def test_it_swaps_like_the_student_and_says_what_it_is(precision, litert, levels, student, condition, face) -> None:
+    if litert:
+        pytest.importorskip("ai_edge_litert")
+    small = StoredStudent(student, precision, litert=litert, threads=1)
+    where = "LiteRT" if litert else "onnxruntime"
+    assert small.info.name == f"student-{precision}" and small.info.device == f"cpu / {where} {precision}"
     person = small.condition([face])
     assert np.array_equal(person.embedding, condition.embedding)
     (got,), (want,) = small.swap([face], [person]), student.swap([face], [condition])

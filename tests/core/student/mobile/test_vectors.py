@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from mobilefaceswap_core.blend.mask import refine_mask
+from mobilefaceswap_core.blend.occlusion import CERTAINLY_HIDDEN, CERTAINLY_VISIBLE
+from mobilefaceswap_core.blend.occlusion_graph import RIM_PX
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.errors import OutputError, WeightsError
 from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix, template_points
@@ -121,3 +124,14 @@ def test_the_samples_hold_the_numbers_of_the_core(folder) -> None:
             lengths = {key: int(re.search(rf"\b{key.upper()} = (\d+)", text)[1]) for key in names}  # type: ignore[index]
             assert lengths == {key: about["mask"][key] for key in names}
         assert float(re.search(r"threshold\w*(?:: Float)? = ([\d.]+)", text, re.I)[1]) == about["mask"]["threshold"]  # type: ignore[index]
+    spec = importlib.util.spec_from_file_location("whole_litert", SAMPLES / "whole_litert.py")
+    assert spec is not None and spec.loader is not None
+    pytest.importorskip("ai_edge_litert")
+    whole = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(SAMPLES))
+    try:
+        spec.loader.exec_module(whole)
+    finally:
+        sys.path.remove(str(SAMPLES))
+    assert np.allclose(whole.TEMPLATE, about["template"], atol=1e-3) and about["mask"] == whole.MASK
+    assert (whole.VISIBLE, whole.HIDDEN, whole.RIM) == (CERTAINLY_VISIBLE, CERTAINLY_HIDDEN, RIM_PX)
