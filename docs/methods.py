@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from eval.cost.methods import MethodCost, ghost, official, simswap, student, teacher
-from mobilefaceswap_core.blend.contracts import StageContract, stage_contracts
+from mobilefaceswap_core.blend.stage_contracts import StageContract, stage_contracts
 from mobilefaceswap_core.teachers.contracts import Contract, contracts
 from mobilefaceswap_core.weights.published import PUBLISHED, Published, with_needs
 

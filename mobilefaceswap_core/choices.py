@@ -13,7 +13,7 @@ from .types import REGIONS
 
 Kind = Literal["parts", "box", "number", "switch", "name"]
 
-# Who does a step of the finish: ours, or a published network (`blend/contracts.toml`). Written out, since every command's
+# Who does a step of the finish: ours, or a published network (`blend/stage_contracts.toml`). Written out, since every command's
 # --help reads them; a test compares them with that table.
 OWN, NONE = "own", "none"
 _BISENETS = ("bisenet_resnet_18", "bisenet_resnet_34")

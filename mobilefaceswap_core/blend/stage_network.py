@@ -1,4 +1,4 @@
-"""A published network that takes part in the finish, run by its contract (:mod:`.contracts`)."""
+"""A published network that takes part in the finish, run by its contract (:mod:`.stage_contracts`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..runtime.tensors import to_pixels, to_planes
 from ..types import Image
 from ..weights.fetch import present_file
 from ..weights.published import PUBLISHED
-from .contracts import StageContract, stage_contracts
+from .stage_contracts import StageContract, stage_contracts
 
 LABELS = 19  # classes of CelebAMask-HQ, background included
 _CHANNELS = {"visible": 1, "labels": LABELS, "face": 3}
@@ -79,7 +79,7 @@ def load_stage_network(name: str, *, device: str = "cpu", backend: str = "auto")
     """A published network by its name, from where it was fetched to; nothing is downloaded.
 
     Args:
-        name: one of :func:`~.contracts.stage_contracts`.
+        name: one of :func:`~.stage_contracts.stage_contracts`.
         device: ``cpu`` or ``cuda``.
         backend: ``auto``, ``onnxruntime`` or ``openvino``.
 

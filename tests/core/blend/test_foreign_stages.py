@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.blend.contracts import stage_contracts
 from mobilefaceswap_core.blend.finish import FinishOptions, Setting, finish, stages
 from mobilefaceswap_core.blend.foreign_masks import FACE, ForeignOccluder, ForeignParts
 from mobilefaceswap_core.blend.limits import MaskLimits
 from mobilefaceswap_core.blend.occlusion import visible_weight
+from mobilefaceswap_core.blend.stage_contracts import stage_contracts
 from mobilefaceswap_core.blend.stage_network import StageNetwork, StageNetworks, load_stage_network
 from mobilefaceswap_core.choices import CHOICES, ENHANCERS, OCCLUDERS, PARSERS
 from mobilefaceswap_core.errors import BackendError, OptionError, WeightsError

@@ -19,7 +19,7 @@ from ..weights.published import PUBLISHED
 Role = Literal["occluder", "parser", "enhancer"]
 Triple = tuple[float, float, float]
 
-TABLE = Path(__file__).with_name("contracts.toml")
+TABLE = Path(__file__).with_name("stage_contracts.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
