@@ -70,14 +70,21 @@ def executorch_call(data: bytes, path: Path) -> tuple[dict[str, str], Call]:
         raise WeightsError(
             f"{path} is not a program of ExecuTorch made by export ({error}). Export it again."
         ) from error
-    lock = threading.Lock()
+    return properties, _Method(data, program, method, inputs, outputs)
 
-    def call(given: Mapping[str, Array]) -> dict[str, Array]:
-        with lock:  # a method has one set of buffers
-            found = method.execute([torch.from_numpy(np.ascontiguousarray(given[name])) for name in inputs])
-            return {name: value.numpy().copy() for name, value in zip(outputs, found, strict=True)}
 
-    return properties, call
+class _Method:
+    """A method of a program as a function. It reads bytes and program as long as it lives, and keeps neither itself."""
+
+    def __init__(self, data: bytes, program: Any, method: Any, inputs: list[str], outputs: list[str]) -> None:
+        self._kept = data, program
+        self._method, self._inputs, self._outputs = method, inputs, outputs
+        self._lock = threading.Lock()
+
+    def __call__(self, given: Mapping[str, Array]) -> dict[str, Array]:
+        with self._lock:  # a method has one set of buffers
+            found = self._method.execute([torch.from_numpy(np.ascontiguousarray(given[name])) for name in self._inputs])
+            return {name: value.numpy().copy() for name, value in zip(self._outputs, found, strict=True)}
 
 
 @contextlib.contextmanager

@@ -18,7 +18,12 @@ from mobilefaceswap_core.student.mobile.export import INT8_TOLERANCE, export_as
 from mobilefaceswap_core.student.mobile.formats import EXTRA, FORMATS, check_precision, choose_format
 from mobilefaceswap_core.types import AlignedFace
 
-RUNNABLE = [(entry.name, precision) for entry in FORMATS if entry.runs for precision in entry.precisions]
+RUNNABLE = [
+    pytest.param(entry.name, precision, marks=[pytest.mark.slow] if entry.name == "executorch" else [])
+    for entry in FORMATS
+    if entry.runs
+    for precision in entry.precisions
+]
 LEVELS = {"float32": 1, "float16": 2, "int8": 40}  # of 255, of any pixel of a face
 
 
