@@ -143,6 +143,10 @@ def test_ncnn_files_that_do_not_belong_together_are_refused(exported, tmp_path) 
     about.write_text(json.dumps(known | {"format": "other"}))
     with pytest.raises(WeightsError, match="not written by this package"):
         load_swapper(str(param))
+    for stated in ("[]", '{"face": [1e9]}', "{"):
+        about.write_text(json.dumps(known | {"outputs": stated}))
+        with pytest.raises(WeightsError, match="does not say what the network gives"):
+            load_swapper(str(param))
     about.write_text("[1]")
     with pytest.raises(WeightsError, match="does not describe"):
         load_swapper(str(param))
