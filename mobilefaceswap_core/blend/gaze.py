@@ -7,7 +7,7 @@ import numpy as np
 
 from ..faces.landmarks68 import LEFT_EYE, RIGHT_EYE
 from ..types import Image, Mask, Points
-from .outline import WEIGHT_PX, at_side, soft_hull
+from .outline import at_side, on_weight, soft_hull
 
 _GROWTH, _BLUR = 1 / 75, 1 / 190  # of the crop's side: the rims of the lids move with the gaze
 
@@ -18,7 +18,7 @@ def gaze_weight(landmarks: Points, size_px: int) -> Mask:
     Args:
         landmarks: ``(68, 2)`` px of the crop.
     """
-    own = landmarks * (WEIGHT_PX / size_px)
+    own = on_weight(landmarks, size_px)
     left, right = (soft_hull(own[eye], growth=_GROWTH, blur=_BLUR) for eye in (LEFT_EYE, RIGHT_EYE))
     return at_side(np.maximum(left, right), size_px)
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import OptionError
 from ..faces.landmarks68 import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE, eye_opening
 from ..types import Image, Mask, Points
-from .outline import WEIGHT_PX, at_side, soft_hull
+from .outline import WEIGHT_PX, at_side, on_weight, soft_hull
 from .steady import SteadyShares, brought_back
 
 Closing = tuple[float, float]  # left and right eye of the image: 0 open, 1 closed
@@ -49,7 +49,7 @@ def lids_weight(landmarks: Points, closed: Closing, size_px: int) -> Mask:
         closed: see :func:`closing`.
     """
     small = np.zeros((WEIGHT_PX, WEIGHT_PX), np.float32)
-    own_landmarks = landmarks * (WEIGHT_PX / size_px)
+    own_landmarks = on_weight(landmarks, size_px)
     for eye, share in zip((LEFT_EYE, RIGHT_EYE), closed, strict=True):
         if share > 0:
             small = np.maximum(small, np.float32(share) * _lids_of(own_landmarks, eye))

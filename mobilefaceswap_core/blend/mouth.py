@@ -9,7 +9,7 @@ import numpy as np
 
 from ..faces.landmarks68 import INNER_LIPS, OUTER_LIPS, mouth_opening
 from ..types import Image, Mask, Points
-from .outline import WEIGHT_PX, at_side, soft_hull
+from .outline import at_side, on_weight, soft_hull
 from .steady import brought_back
 
 # Of the distance between the outer corners of the eyes: at the first the target's mouth begins to come, at the second it is there.
@@ -32,11 +32,11 @@ def mouth_weight(landmarks: Points, share: float, size_px: int, *, strength: flo
         share: see :func:`mouth_share`.
         strength: up to :data:`INSIDE_ALONE` what lies between the lips comes, above that the lips as well.
     """
-    scale = WEIGHT_PX / size_px
-    inside = soft_hull(landmarks[INNER_LIPS] * scale, growth=_INNER_GROWTH, blur=_INNER_BLUR)
+    own = on_weight(landmarks, size_px)
+    inside = soft_hull(own[INNER_LIPS], growth=_INNER_GROWTH, blur=_INNER_BLUR)
     weight = inside * np.float32(share * min(strength / INSIDE_ALONE, 1))
     if strength > INSIDE_ALONE:
-        lips = soft_hull(landmarks[OUTER_LIPS] * scale, growth=_GROWTH, blur=_BLUR)
+        lips = soft_hull(own[OUTER_LIPS], growth=_GROWTH, blur=_BLUR)
         # Whole up to the lips' edge and soft beyond it, as the lids are.
         weight = np.maximum(
             weight, np.minimum(2 * lips, 1) * np.float32(share * (strength - INSIDE_ALONE) / (1 - INSIDE_ALONE))

@@ -13,6 +13,11 @@ from ..types import Mask, Points
 WEIGHT_PX = 224  # such a weight is smooth; drawn at this size it costs the same for every face
 
 
+def on_weight(points: Points, size_px: int) -> Points:
+    """Points of a crop of any side on that of a weight; a pixel's centre stays one."""
+    return (points + 0.5) * (WEIGHT_PX / size_px) - 0.5
+
+
 def soft_hull(points: Points, *, growth: float, blur: float) -> Mask:
     """The convex hull of points, grown and softened.
 
