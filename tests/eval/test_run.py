@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -122,7 +123,8 @@ def test_all_outputs_are_there_and_hold_together(known):
     tex = (known / "table.tex").read_text()
     assert tex.count(r"\toprule") == 1 and r"\bottomrule" in tex and "_" not in tex.split("%")[2].replace(r"\_", "")[:0]
     report = (known / "report.html").read_text()
-    assert "src='data:image/png" in report and "http" not in report.replace("http-equiv", "")
+    words = re.sub(r"data:image/\w+;base64,[\w+/=]+", "picture", report)  # a picture's letters may spell anything
+    assert "src='picture'" in words and "http" not in words.replace("http-equiv", "")
     pngs = {p.name for p in (known / "figures").glob("*.png")}
     assert {"retrieval_pose.png", "cumulative_match.png", "distributions.png", "pairs_nothing.png"} <= pngs
 
