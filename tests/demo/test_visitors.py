@@ -127,5 +127,7 @@ def test_the_endpoints_and_their_parameters_are_the_documented_ones(url: str) ->
         "/swap_video": [*pair, "model", *choices, "quality", "size", "sound", "deinterlace"],
         "/compare": [*pair, "models"],
         "/evaluate": ["archive", "consent", "models", "pairs"],
+        "/study": ["archive", "consent", "models", "pairs", "questions"],
+        "/study_score": ["answers", "key"],
         "/verify": ["file"],
     }

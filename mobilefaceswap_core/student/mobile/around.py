@@ -28,7 +28,7 @@ _GREY_LEVELS = 256  # what the landmark network's authors divide by
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PhonePart:
     """One network.
 
     Attributes:
@@ -71,7 +71,7 @@ class Part:
         return [{self.input: noise}, {self.input: np.ascontiguousarray(ramp)}]
 
 
-def part_named(name: str) -> Part:
+def part_named(name: str) -> PhonePart:
     """The network of that name.
 
     Raises:
@@ -181,24 +181,24 @@ def _renamed(model: onnx.ModelProto, names: Mapping[str, str]) -> onnx.ModelProt
 
 _CROP = "float32 RGB in [0, 1], not normalised, a face aligned as `crop` says"
 PARTS = (
-    Part(
+    PhonePart(
         "detector", "finds faces", "picture", (1, 3, HEIGHT, WIDTH), "float32 RGB in [0, 1], not normalised",
         "scores: (1, 4420, 2), the second that of a face; boxes: (1, 4420, 4) left, top, right, bottom as fractions of the "
         "picture, overlapping ones too", (_DETECTOR,), _detector_graph,
         lambda: _shipped(_DETECTOR, 255 / STD, MEAN / STD, {"scores": "scores", "boxes": "boxes"}),
     ),
-    Part(
+    PhonePart(
         "landmarks", "finds 68 points of a face", "crop", (1, 1, 64, 64),
         "float32 grey in [0, 1] (0.299 R + 0.587 G + 0.114 B), a square a tenth larger than the longer side of the box",
         "points: (1, 136), x and y of 68 landmarks in iBUG order as fractions of the crop, 0 at its edge", (_LANDMARKS,),
         _landmarks_graph, lambda: _shipped(_LANDMARKS, 255 / _GREY_LEVELS, 0.0, {"output": "points"}),
     ),
-    Part(
+    PhonePart(
         "occlusion", "sees what hides a face", "crop", (1, 3, 224, 224), _CROP,
         f"hidden: (1, 1, 224, 224), how likely each pixel shows no visible face; repeat the {RIM_PX + 1}th pixel over the "
         f"{RIM_PX} outermost", (OCCLUSION,), _occlusion_graph, _our_occlusion, RIM_PX,
     ),
-    Part(
+    PhonePart(
         "identity", "reads a source's photo", "photos", (1, 3, 224, 224), _CROP,
         "kernels: (K,), what the network with kernels outside reads; embedding: (1, 512), of unit length",
         (_ENCODER, _STUDENT), _identity_graph, _our_identity,

@@ -27,7 +27,7 @@ from ..export import (
     weights_place,
 )
 from ..identity_graph import flat_kernels, halve
-from .around import Part, part_named
+from .around import PhonePart, part_named
 from .baked import KERNELS, baked_graph, source_outside
 from .formats import Format, Precision, check_dynamic, check_precision, choose_format
 from .quantise import Quantisation, calibrate, calibration_batch, quantised_onnx
@@ -302,7 +302,7 @@ def _differences(
     return Differences(max(float(values.max()) for values in apart), mean, INT8_TOLERANCE)
 
 
-def _part_differences(part: Part, call: Call, entry: Format, precision: Precision) -> Differences:
+def _part_differences(part: PhonePart, call: Call, entry: Format, precision: Precision) -> Differences:
     """How far a network is from the one that runs here; of numbers above 1, as a share of the largest.
 
     Raises:

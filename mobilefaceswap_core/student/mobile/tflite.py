@@ -19,7 +19,7 @@ from ...errors import WeightsError
 from .quantise import Quantisation
 from .steps import steps
 from .tflite_operators import add_step
-from .tflite_writer import IDENTIFIER, METADATA, Writer
+from .tflite_writer import IDENTIFIER, METADATA, TfliteWriter
 
 _MOST_METADATA = 100  # entries that are looked at; a damaged file may claim billions
 
@@ -39,7 +39,7 @@ def tflite_bytes(
         half: store the large constants in 16 bits; what runs it decides whether it computes with them.
         quantisation: compute in 8 bits where it says so.
     """
-    writer = Writer(model, half=half, quantisation=quantisation)
+    writer = TfliteWriter(model, half=half, quantisation=quantisation)
     for step in steps(model):
         add_step(writer, step)
     return writer.finish(properties)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from .quantise import quantised_kernel
 from .steps import Shape, Step
-from .tflite_writer import Writer
+from .tflite_writer import TfliteWriter
 
 _TO_CHANNELS_LAST, _TO_CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
-def add_step(writer: Writer, step: Step) -> None:
+def add_step(writer: TfliteWriter, step: Step) -> None:
     """Add one operator of the graph to a file.
 
     Raises:
@@ -30,7 +30,7 @@ def add_step(writer: Writer, step: Step) -> None:
     _OPERATORS[step.operator](writer, step)
 
 
-def _convolution(writer: Writer, step: Step) -> None:
+def _convolution(writer: TfliteWriter, step: Step) -> None:
     schema, attributes = writer.schema, step.attributes
     source, kernel, *bias = step.operands
     assert isinstance(source, str)
@@ -63,7 +63,7 @@ def _convolution(writer: Writer, step: Step) -> None:
     writer.put_of(step, code, made, inputs, version=version)
 
 
-def _ints_of(writer: Writer, step: Step, input_scale: float) -> list[int]:
+def _ints_of(writer: TfliteWriter, step: Step, input_scale: float) -> list[int]:
     """Kernel and bias in 8 bits."""
     kernel, *bias = step.constants
     axis = 3 if step.depthwise else 0
@@ -85,20 +85,20 @@ def _same(size: int, side: int, stride: int, dilation: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def _padded(writer: Writer, x: int, shape: Shape, pad: int, name: str) -> int:
+def _padded(writer: TfliteWriter, x: int, shape: Shape, pad: int, name: str) -> int:
     margins = writer.constant(f"{name}.margins", np.array([[0, 0], [pad, pad], [pad, pad], [0, 0]], np.int32))
     wider = writer.tensor(f"{name}.padded", (shape[0], shape[1] + 2 * pad, shape[2] + 2 * pad, shape[3]), np.float32)
     writer.operate("PAD", [x, margins], [wider], writer.schema.PadOptionsT())
     return wider
 
 
-def _kernel_from_outside(writer: Writer, name: str, *, depthwise: bool) -> int:
+def _kernel_from_outside(writer: TfliteWriter, name: str, *, depthwise: bool) -> int:
     """A kernel that another operator gives, ``(O, I, k, k)``, in the order that convolutions read."""
     order = _kernel_order(depthwise)
     return _moved(writer, writer.as_float(name), writer.known_shape(name), order, f"{name}.moved")
 
 
-def _moved(writer: Writer, x: int, shape: Shape, order: Sequence[int], name: str) -> int:
+def _moved(writer: TfliteWriter, x: int, shape: Shape, order: Sequence[int], name: str) -> int:
     """A transposition; without moving numbers where only axes of one place change theirs."""
     target = tuple(shape[axis] for axis in order)
     moved = writer.tensor(name, target, np.float32)
@@ -112,25 +112,25 @@ def _moved(writer: Writer, x: int, shape: Shape, order: Sequence[int], name: str
     return moved
 
 
-def _as_onnx_has_it(writer: Writer, name: str) -> int:
+def _as_onnx_has_it(writer: TfliteWriter, name: str) -> int:
     """A value's tensor with its numbers in ONNX's order."""
     if not writer.last(name):
         return writer.as_float(name)
     return _moved(writer, writer.as_float(name), writer.shape(name), _TO_CHANNELS_FIRST, f"{name}.planes")
 
 
-def _leaky(writer: Writer, step: Step) -> None:
+def _leaky(writer: TfliteWriter, step: Step) -> None:
     writer.put(step, "LEAKY_RELU", writer.schema.LeakyReluOptionsT(alpha=step.attributes["alpha"]))
 
 
-def _resize(writer: Writer, step: Step) -> None:
+def _resize(writer: TfliteWriter, step: Step) -> None:
     size = writer.constant("size", np.array(writer.shape(step.output)[1:3], np.int32))
     corners = step.attributes["coordinate_transformation_mode"] == b"align_corners"
     options = writer.schema.ResizeBilinearOptionsT(alignCorners=corners, halfPixelCenters=not corners)
     writer.put(step, "RESIZE_BILINEAR", options, [size], version=1 if corners else 3)
 
 
-def _concat(writer: Writer, step: Step) -> None:
+def _concat(writer: TfliteWriter, step: Step) -> None:
     axis = step.attributes["axis"]
     if writer.last(step.inputs[0]):
         axis = {0: 0, 1: 3, 2: 1, 3: 2}[axis]
@@ -139,7 +139,7 @@ def _concat(writer: Writer, step: Step) -> None:
     writer.put(step, "CONCATENATION", writer.schema.ConcatenationOptionsT(axis=axis))
 
 
-def _arithmetic(writer: Writer, step: Step) -> None:
+def _arithmetic(writer: TfliteWriter, step: Step) -> None:
     """Two operands, one of them a constant or none; constants are turned round with the pictures they belong to."""
     last = any(writer.last(name) for name in step.inputs)
     if not last:
@@ -163,12 +163,12 @@ def _spread(value: NDArray[Any], last: bool) -> NDArray[np.float32]:
     return np.moveaxis(value, -3, -1)
 
 
-def _slopes(writer: Writer, step: Step) -> None:
+def _slopes(writer: TfliteWriter, step: Step) -> None:
     slopes = writer.constant(f"{step.output}.slopes", _spread(step.constants[0], True))
     writer.put(step, "PRELU", None, [slopes])
 
 
-def _pool(writer: Writer, step: Step) -> None:
+def _pool(writer: TfliteWriter, step: Step) -> None:
     height, width = step.attributes["kernel_shape"]
     options = writer.schema.Pool2DOptionsT(
         padding=writer.schema.Padding.VALID, strideH=height, strideW=width, filterHeight=height, filterWidth=width
@@ -176,7 +176,7 @@ def _pool(writer: Writer, step: Step) -> None:
     writer.put(step, "AVERAGE_POOL_2D", options)
 
 
-def _dense(writer: Writer, step: Step) -> None:
+def _dense(writer: TfliteWriter, step: Step) -> None:
     """A product with a constant matrix: ``Gemm`` holds it transposed, as LiteRT does, ``MatMul`` does not."""
     matrix, *bias = step.constants
     weights = writer.weights(step.output, matrix if step.operator == "Gemm" else matrix.T)
@@ -185,7 +185,7 @@ def _dense(writer: Writer, step: Step) -> None:
     writer.put_of(step, "FULLY_CONNECTED", writer.schema.FullyConnectedOptionsT(), inputs)
 
 
-def _reshape(writer: Writer, step: Step) -> None:
+def _reshape(writer: TfliteWriter, step: Step) -> None:
     x = _as_onnx_has_it(writer, step.inputs[0])
     writer.plain.add(step.output)
     target = writer.known_shape(step.output)
@@ -193,7 +193,7 @@ def _reshape(writer: Writer, step: Step) -> None:
     writer.put_of(step, "RESHAPE", writer.schema.ReshapeOptionsT(newShape=list(target)), [x, sizes])
 
 
-def _transpose(writer: Writer, step: Step) -> None:
+def _transpose(writer: TfliteWriter, step: Step) -> None:
     name = step.inputs[0]
     if writer.last(name) and tuple(step.attributes["perm"]) == _TO_CHANNELS_LAST:
         writer.plain.add(step.output)
@@ -202,7 +202,7 @@ def _transpose(writer: Writer, step: Step) -> None:
     raise ValueError(f"No LiteRT operator for Transpose {step.attributes['perm']} ({step.output}).")
 
 
-def _slice(writer: Writer, step: Step) -> None:
+def _slice(writer: TfliteWriter, step: Step) -> None:
     """Of values in ONNX's order."""
     writer.plain.add(step.output)
     starts, _, axes = step.constants[:3]
@@ -213,7 +213,7 @@ def _slice(writer: Writer, step: Step) -> None:
     writer.put_of(step, "SLICE", writer.schema.SliceOptionsT(), [writer.as_float(step.inputs[0]), *numbers])
 
 
-def _split(writer: Writer, step: Step) -> None:
+def _split(writer: TfliteWriter, step: Step) -> None:
     """Of a list."""
     counts = writer.constant("counts", np.asarray(step.constants[0], np.int32))
     axis = writer.constant("axis", np.array(0, np.int32))
@@ -221,7 +221,7 @@ def _split(writer: Writer, step: Step) -> None:
     writer.put_of(step, "SPLIT_V", options, [writer.as_float(step.inputs[0]), counts, axis])
 
 
-def _reduced(writer: Writer, step: Step) -> None:
+def _reduced(writer: TfliteWriter, step: Step) -> None:
     """Sums and means over the last axis of a matrix, which stays as one place."""
     axes = writer.constant("axes", np.array([1], np.int32))
     code = {"ReduceSum": "SUM", "ReduceMean": "MEAN"}[step.operator]
@@ -229,18 +229,18 @@ def _reduced(writer: Writer, step: Step) -> None:
     writer.put_of(step, code, options, [writer.as_float(step.inputs[0]), axes])
 
 
-def _softmax(writer: Writer, step: Step) -> None:
+def _softmax(writer: TfliteWriter, step: Step) -> None:
     writer.plain.add(step.output)
     writer.put(step, "SOFTMAX", writer.schema.SoftmaxOptionsT(beta=1.0))
 
 
-def _depth_to_space(writer: Writer, step: Step) -> None:
+def _depth_to_space(writer: TfliteWriter, step: Step) -> None:
     block = step.attributes["blocksize"]
     writer.put(step, "DEPTH_TO_SPACE", writer.schema.DepthToSpaceOptionsT(blockSize=block))
 
 
-def _unary(code: str) -> Callable[[Writer, Step], None]:
-    def add(writer: Writer, step: Step) -> None:
+def _unary(code: str) -> Callable[[TfliteWriter, Step], None]:
+    def add(writer: TfliteWriter, step: Step) -> None:
         if step.inputs[0] in writer.plain:
             writer.plain.add(step.output)
         writer.put(step, code, None)
@@ -248,7 +248,7 @@ def _unary(code: str) -> Callable[[Writer, Step], None]:
     return add
 
 
-_OPERATORS: dict[str, Callable[[Writer, Step], None]] = {
+_OPERATORS: dict[str, Callable[[TfliteWriter, Step], None]] = {
     "Conv": _convolution,
     "LeakyRelu": _leaky,
     "Resize": _resize,

@@ -25,7 +25,7 @@ _VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "DEQUANTIZE": 3, "QUANTIZE": 
 Tensor = NDArray[Any]
 
 
-class Writer:
+class TfliteWriter:
     """Collects tensors, buffers and operators of one file.
 
     Attributes:

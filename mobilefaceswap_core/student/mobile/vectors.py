@@ -30,7 +30,7 @@ from ..export import wanted_outputs
 
 if TYPE_CHECKING:
     from ..swapper import Student, StudentCondition
-    from .around import Part
+    from .around import PhonePart
 
 INDEX = "vectors.json"
 _MEANING = {
@@ -98,7 +98,7 @@ def write_vectors(folder: Path, arrays: Mapping[str, NDArray[Any]], student: Stu
     return _written(folder, arrays, _MEANING, more)
 
 
-def make_part_vectors(part: Part, frame: Image, face: Face) -> dict[str, NDArray[Any]]:
+def make_part_vectors(part: PhonePart, frame: Image, face: Face) -> dict[str, NDArray[Any]]:
     """What one of the networks around reads from a frame, and what ours makes of it.
 
     Args:
@@ -118,7 +118,7 @@ def make_part_vectors(part: Part, frame: Image, face: Face) -> dict[str, NDArray
     return {"frame": frame, "input_from_frame": matrix, part.input: given, **outputs}
 
 
-def write_part_vectors(folder: Path, arrays: Mapping[str, NDArray[Any]], part: Part) -> tuple[Path, ...]:
+def write_part_vectors(folder: Path, arrays: Mapping[str, NDArray[Any]], part: PhonePart) -> tuple[Path, ...]:
     """Write the folder as :func:`write_vectors` does.
 
     Args:
@@ -132,7 +132,7 @@ def write_part_vectors(folder: Path, arrays: Mapping[str, NDArray[Any]], part: P
     return _written(folder, arrays, meaning, {"part": part.name, "marking": properties["marking"]})
 
 
-def _input_from_frame(part: Part, frame: Image, face: Face) -> Matrix:
+def _input_from_frame(part: PhonePart, frame: Image, face: Face) -> Matrix:
     """How a network's input lies in a frame: all of it for a detector, the face for the others."""
     height, width = part.shape[2:]
     if part.name == "detector":

@@ -178,7 +178,9 @@ def test_a_part_that_computes_something_else_is_not_written(tmp_path, monkeypatc
 
     part = part_named("landmarks")
     monkeypatch.setattr(
-        around, "PARTS", (around.Part(**{**{n: getattr(part, n) for n in part.__dataclass_fields__}, "graph": wrong}),)
+        around,
+        "PARTS",
+        (around.PhonePart(**{**{n: getattr(part, n) for n in part.__dataclass_fields__}, "graph": wrong}),),
     )
     with pytest.raises(BackendError, match="landmarks network differs from ours"):
         export_part("landmarks", tmp_path / "l.onnx")
