@@ -111,20 +111,26 @@ def places(page: Any) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [360, 390, 768, 1280, 1920])
+@pytest.mark.parametrize("widths", [(360, 390), (768, 1280, 1920)], ids=["phone", "desk"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_page_has_one_width_and_every_tab_is_reached(visit: Any, language: str, width: int) -> None:
-    page = visit(width, locale=language)
+def test_the_page_has_one_width_and_every_tab_is_reached(visit: Any, language: str, widths: tuple[int, ...]) -> None:
+    page = visit(widths[0], locale=language)
     names = load_texts(language)
     page.get_by_text(names["examples"], exact=True).first.wait_for()
-    first = places(page)
-    assert first["sideways"] == 0 and first["wide"] == []
-    swap_an_example(page)
-    assert places(page) == first, "after a swap"
-    for tab, shows in TABS.items():
-        go_to(page, names[f"tab_{tab}"])
-        page.wait_for_selector(shows, state="visible")
-        assert places(page) == first, tab
+    swapped: dict[str, Any] = {}
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": 844})
+        first = places(page)
+        assert first["sideways"] == 0 and first["wide"] == [], width
+        if not swapped:
+            swap_an_example(page)
+            swapped = places(page)
+            assert swapped == first, "after a swap"
+        for tab, shows in TABS.items():
+            go_to(page, names[f"tab_{tab}"])
+            page.wait_for_selector(shows, state="visible")
+            assert places(page) == first, (width, tab)
+        go_to(page, names["tab_image"])
 
 
 @pytest.fixture(scope="module")
