@@ -7,6 +7,7 @@ needed for other things as well.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -17,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 
 from mobilefaceswap_core.errors import SwapError
@@ -57,8 +57,10 @@ SEEDS: dict[str, Callable[[Path], object]] = {
 
 def mutations(data: bytes, seed: str, count: int) -> Iterator[bytes]:
     """The file with bytes turned over, an end missing, or two pieces changed for each other; never the file itself."""
-    chance = random.Random(seed)
-    for number in range(count):
+    chance, made = random.Random(seed), 0
+    for number in itertools.count():
+        if made == count:
+            return
         changed = bytearray(data)
         kind = number % 3
         if kind == 0:
@@ -70,7 +72,8 @@ def mutations(data: bytes, seed: str, count: int) -> Iterator[bytes]:
             size = chance.choice((4, 8, 64, 512))
             a, b = (chance.randrange(max(1, len(changed) - size)) // 4 * 4 for _ in range(2))
             changed[a : a + size], changed[b : b + size] = changed[b : b + size], changed[a : a + size]
-        if bytes(changed) != data:
+        if bytes(changed) != data:  # two pieces of a plain picture may be one
+            made += 1
             yield bytes(changed)
 
 
@@ -155,7 +158,7 @@ def attack(name: str, count: int, folder: Path, *, first: int = 0) -> dict[str, 
             read(seed)
     seed.write_bytes(data)  # one of them marks it
     tried, slowest, escaped = 0, 0.0, []
-    for number, changed in islice(enumerate(mutations(data, name, count)), first, None):
+    for number, changed in itertools.islice(enumerate(mutations(data, name, count)), first, None):
         for entry, read in ENTRIES.items():
             path = folder / f"changed{seed.suffix}"
             path.write_bytes(changed)
