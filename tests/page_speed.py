@@ -92,11 +92,13 @@ def main() -> None:
         try:
             with sync_api.sync_playwright() as playwright:
                 chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-                new = [seconds_to_ready(chromium.new_context().new_page(), address) for _ in range(given.visits + 1)][
-                    1:
-                ]
-                context = chromium.new_context()
-                again = [seconds_to_ready(context.new_page(), address) for _ in range(given.visits + 1)][1:]
+                new, again = [], []
+                for _ in range(given.visits + 1):  # the first one warms the server
+                    context = chromium.new_context()
+                    new.append(seconds_to_ready(context.new_page(), address))
+                    again.append(seconds_to_ready(context.new_page(), address))
+                    context.close()
+                new, again = new[1:], again[1:]
                 print(
                     f"ready after {statistics.median(new):.2f} s for a new visitor, {statistics.median(again):.2f} s again"
                 )
