@@ -8,6 +8,7 @@ import numpy as np
 from ..faces.landmarks68 import LEFT_EYE, RIGHT_EYE
 from ..types import Image, Mask, Points
 from .outline import at_side, on_weight, soft_hull
+from .steady import shown_part
 
 _GROWTH, _BLUR = 1 / 75, 1 / 190  # of the crop's side: the rims of the lids move with the gaze
 
@@ -39,10 +40,9 @@ def bring_back_gaze(swapped: Image, target: Image, landmarks: Points, *, strengt
         ``(S, S, 3)`` uint8; the input itself where no eye is in the crop.
     """
     weight = gaze_weight(landmarks, len(swapped))
-    left, top, width, height = cv2.boundingRect((weight > 0).view(np.uint8))
-    if not width:
+    part = shown_part(weight)
+    if part is None:
         return swapped
-    part = np.s_[top : top + height, left : left + width]
     own = swapped[part].astype(np.float32)
     before, wanted = (cv2.cvtColor(face[part], cv2.COLOR_RGB2GRAY).astype(np.float32) for face in (swapped, target))
     change = (wanted - before) * (weight[part] * np.float32(strength))

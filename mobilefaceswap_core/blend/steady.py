@@ -13,6 +13,12 @@ HALF_LIFE_S = 0.02  # a blink or a syllable takes 0.1 to 0.3 s and must not be a
 LONGEST_GAP_S = 0.5
 
 
+def shown_part(weight: Mask) -> tuple[slice, slice] | None:
+    """The rectangle in which a weight is not 0, as rows and columns; ``None`` where it is 0 everywhere."""
+    left, top, width, height = cv2.boundingRect((weight > 0).view(np.uint8))
+    return np.s_[top : top + height, left : left + width] if width else None
+
+
 def brought_back(swapped: Image, target: Image, weight: Mask) -> Image:
     """Blend the target into the swapped face.
 
@@ -24,10 +30,9 @@ def brought_back(swapped: Image, target: Image, weight: Mask) -> Image:
     Returns:
         ``(S, S, 3)`` uint8; the input itself where the target shows nowhere.
     """
-    left, top, width, height = cv2.boundingRect((weight > 0).view(np.uint8))
-    if not width:
+    part = shown_part(weight)
+    if part is None:
         return swapped
-    part = np.s_[top : top + height, left : left + width]
     out, share = swapped.copy(), weight[part]
     out[part] = cv2.blendLinear(swapped[part], target[part], 1 - share, share)
     return out
