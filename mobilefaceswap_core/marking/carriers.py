@@ -8,6 +8,7 @@ blocks do not outshout smooth skin. Bands, window and strength were chosen by me
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -23,10 +24,34 @@ GRID_PX = 112
 BITS = 14
 CARRIERS = 128
 _WORDS = CARRIERS // 64  # each 64-carrier word is a row of a Hadamard matrix or its negative: 7 bits
-# The key is public on purpose: anyone may look for the mark. It also means that anyone may attack it.
-_KEY = b"mobilefaceswap watermark 1"
-# Band limits in cycles per crop side. Below 15 the face itself is too strong, above 33 half-size faces have nothing left.
-BANDS = ((15.0, 22.0), (22.0, 33.0))
+
+Bands = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MarkFormat:
+    """One way to spell a payload.
+
+    Attributes:
+        version: two bits of the payload.
+        bands: limits in cycles per crop side.
+    """
+
+    version: int
+    bands: Bands
+
+    @property
+    def key(self) -> bytes:
+        """What the carriers are drawn from; public on purpose: anyone may look for the mark, and so may attack it."""
+        return f"mobilefaceswap watermark {self.version}".encode()
+
+
+# Below 15 cycles the face itself is too strong, above 33 a small face that was halved has nothing left.
+COARSE = MarkFormat(1, ((15.0, 22.0), (22.0, 33.0)))
+# A large face has less of its own at finer scales and keeps them when it is handled: the same score takes two thirds of
+# the grey levels, and the pattern looks like skin rather than like stains (docs/marking.md).
+FINE = MarkFormat(2, ((20.0, 29.0), (29.0, 42.0)))
+FORMATS = (COARSE, FINE)
 _SLOPE = 12  # of the band edges, as an exponent: steep enough to separate bands, without ringing over the window
 _FLOOR = 0.7  # grey levels; a band flatter than this is rounding noise and must not be blown up
 _SPREAD_PX = 11  # side of the square that local deviations are taken over
@@ -62,8 +87,22 @@ def support() -> NDArray[np.intp]:
     return indices
 
 
-@lru_cache(maxsize=1)
-def band_filters() -> tuple[Floats, ...]:
+def format_of_version(version: int) -> MarkFormat:
+    """The format whose version a payload's first two bits give.
+
+    Raises:
+        ValueError: none has it.
+    """
+    for form in FORMATS:
+        if form.version == version:
+            return form
+    raise ValueError(
+        f"No format of the hidden mark has version {version}; wanted one of {[f.version for f in FORMATS]}."
+    )
+
+
+@lru_cache(maxsize=len(FORMATS))
+def band_filters(form: MarkFormat) -> tuple[Floats, ...]:
     """One real transfer function per band, laid out as ``numpy.fft.rfft2`` lays out a grid."""
     cycles_y = np.fft.fftfreq(GRID_PX)[:, None] * GRID_PX
     cycles_x = np.fft.rfftfreq(GRID_PX)[None] * GRID_PX
@@ -72,11 +111,11 @@ def band_filters() -> tuple[Floats, ...]:
     def below(limit: float) -> NDArray[np.float64]:
         return np.exp(-np.log(2) * (cycles / limit) ** _SLOPE)
 
-    return tuple(_frozen(below(high) * (1 - below(low))) for low, high in BANDS)
+    return tuple(_frozen(below(high) * (1 - below(low))) for low, high in form.bands)
 
 
-@lru_cache(maxsize=1)
-def _packed_filters() -> tuple[Floats, ...]:
+@lru_cache(maxsize=len(FORMATS))
+def _packed_filters(form: MarkFormat) -> tuple[Floats, ...]:
     """:func:`band_filters` as OpenCV packs the spectrum of a real picture into as many real numbers.
 
     Real and imaginary parts of a frequency lie side by side along x; in the first and the last column, whose frequencies
@@ -84,7 +123,7 @@ def _packed_filters() -> tuple[Floats, ...]:
     """
     pairs = (np.arange(GRID_PX) + 1) // 2
     packed = []
-    for band_filter in band_filters():
+    for band_filter in band_filters(form):
         columns = [
             band_filter[pairs, 0][:, None],
             np.repeat(band_filter[:, 1:-1], 2, axis=1),
@@ -94,33 +133,34 @@ def _packed_filters() -> tuple[Floats, ...]:
     return tuple(packed)
 
 
-@lru_cache(maxsize=1)
-def carriers() -> Floats:
+@lru_cache(maxsize=len(FORMATS))
+def carriers(form: MarkFormat) -> Floats:
     """``(128, P)`` orthonormal carriers on the support; the same on every machine.
 
     SHAKE-256 gives the noise, because NumPy promises no stable stream of normal numbers. Symmetric orthonormalisation
     has no order and no sign to choose, so a different LAPACK gives the same carriers.
     """
-    noise = np.frombuffer(hashlib.shake_256(_KEY).digest(CARRIERS * GRID_PX**2), np.uint8)
+    noise = np.frombuffer(hashlib.shake_256(form.key).digest(CARRIERS * GRID_PX**2), np.uint8)
     spectrum = np.fft.rfft2(noise.reshape(CARRIERS, GRID_PX, GRID_PX) - 127.5)
-    shaped = np.fft.irfft2(spectrum * sum(band_filters()), s=(GRID_PX, GRID_PX)) * window()
+    shaped = np.fft.irfft2(spectrum * sum(band_filters(form)), s=(GRID_PX, GRID_PX)) * window()
     flat = shaped.reshape(CARRIERS, -1)[:, support()]
     values, vectors = np.linalg.eigh(flat @ flat.T)
     return _frozen((vectors / np.sqrt(values)) @ vectors.T @ flat)
 
 
-def residual(luma: Floats) -> tuple[Floats, Floats]:
+def residual(luma: Floats, form: MarkFormat) -> tuple[Floats, Floats]:
     """What the reader correlates with.
 
     Args:
         luma: ``(112, 112)`` in grey levels.
+        form: whose bands it looks at.
 
     Returns:
         The normalised residual, and the local deviation of both bands together in grey levels.
     """
     spectrum = cv2.dft(luma)  # in half the time of NumPy's transform, which a clip takes ten times a frame
     total, variance = np.zeros_like(luma), np.zeros_like(luma)
-    for band_filter in _packed_filters():
+    for band_filter in _packed_filters(form):
         band = np.asarray(cv2.idft(spectrum * band_filter, flags=cv2.DFT_SCALE), np.float32)
         local = cv2.blur(band * band, (_SPREAD_PX, _SPREAD_PX))
         variance += local

@@ -16,9 +16,9 @@ from ..files.formats import format_of
 from ..files.images import LoadedImage, check_image, write_image
 from ..types import Image, Mask, Matrix
 from .badge import draw_badge
-from .carriers import MARK_CROP
+from .carriers import MARK_CROP, MarkFormat
 from .metadata import append_xmp_box, clip_tags, embed_metadata, is_tagged, metadata_text, read_metadata, tag_clip
-from .watermark import embed_crop, embed_frame, payload_for, video_strength
+from .watermark import embed_crop, embed_frame, format_for, payload_for, video_strength
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +54,22 @@ class MarkReport:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def mark_crop(crop: Image, mask: Mask, side_px: float, *, model: str, moving: bool = False) -> Image:
+def mark_crop(
+    crop: Image, mask: Mask, side_px: float, *, model: str, moving: bool = False, form: MarkFormat | None = None
+) -> Image:
     """Hide the mark in a swapped crop before paste back; what the last stage of finishing a crop calls.
 
     Args:
         crop: ``(S, S, 3)`` RGB uint8, aligned by a similarity to the ``arcface`` template.
         mask: ``(S, S)``, the weight it will be pasted with.
-        side_px: of the crop in the frame; matters to clips only.
+        side_px: of the crop in the frame: small faces are marked more coarsely, and louder in clips.
         model: name of the swapper.
         moving: a higher strength without a search: faster, and video codecs take more away than JPEG does.
+        form: of the mark; by default the one for that side.
     """
-    return embed_crop(crop, mask, payload=payload_for(model), strength=video_strength(side_px) if moving else None)
+    form = format_for(side_px, moving=moving) if form is None else form
+    strength = video_strength(side_px, form) if moving else None
+    return embed_crop(crop, mask, payload=payload_for(model, form), strength=strength, side_px=side_px)
 
 
 def apply_pixels(
@@ -92,10 +97,11 @@ def apply_pixels(
     """
     image = check_image(image)
     if options.watermark and faces:
-        payload = payload_for(model)
         for number, crop_from_frame in enumerate(faces):
             mask = None if masks is None else masks[number]
-            strength = video_strength(side_in_frame(crop_from_frame, MARK_CROP.size_px)) if moving else None
+            side_px = side_in_frame(crop_from_frame, MARK_CROP.size_px)
+            form = format_for(side_px, moving=moving)
+            payload, strength = payload_for(model, form), video_strength(side_px, form) if moving else None
             image = embed_frame(image, crop_from_frame, payload=payload, mask=mask, strength=strength)
     return draw_badge(image) if options.badge else image
 

@@ -17,9 +17,10 @@ from .carriers import (
     _CLIP,
     _FLOOR,
     _SPREAD_PX,
-    CARRIERS,
+    COARSE,
     GRID_PX,
     MARK_CROP,
+    MarkFormat,
     band_filters,
     carriers,
     codeword,
@@ -28,23 +29,25 @@ from .carriers import (
 )
 from .watermark import (
     _BAND_FLOOR,
-    _LOUDEST,
     _MASKING,
     _PEAK,
     _ROUNDS,
     _SMOOTH,
     _STEP,
-    VIDEO_STRENGTH,
+    LOUDNESS,
     _unit_pattern,
     payload_for,
 )
 
+_BANDS = len(COARSE.bands)  # of every format
 
-def watermark_graph(model: str) -> onnx.ModelProto:
+
+def watermark_graph(model: str, form: MarkFormat = COARSE) -> onnx.ModelProto:
     """Build the graph.
 
     Args:
         model: name of the swapper, which the mark spells.
+        form: of the mark.
 
     Returns:
         A model with inputs ``luma (1, 1, 112, 112)``, the crop's luminance in grey levels averaged to the grid, and
@@ -52,20 +55,20 @@ def watermark_graph(model: str) -> onnx.ModelProto:
         224)``: grey levels to add to every channel.
     """
     graph = Graph()
-    payload = payload_for(model)
-    _transforms(graph)
+    payload, loudness = payload_for(model, form), LOUDNESS[form]
+    _transforms(graph, form)
     _, deviation = _residual(graph, "luma", "first")
     level = graph.add("Sub", [deviation, _value(graph, "smooth", _SMOOTH)], "roughness")
     level = graph.add("Mul", [level, _value(graph, "masking", _MASKING)], "masked")
     level = graph.add("Add", [level, _value(graph, "one", 1)], "louder")
-    level = graph.add("Clip", [level, "one", _value(graph, "loudest", _LOUDEST)], "loudness")
-    strength = graph.add("Mul", [level, _value(graph, "video_strength", VIDEO_STRENGTH)], "strength")
+    level = graph.add("Clip", [level, "one", _value(graph, "loudest", loudness.textured)], "loudness")
+    strength = graph.add("Mul", [level, _value(graph, "video_strength", loudness.moving)], "strength")
     pattern = graph.add("Mul", [strength, graph.constant("unit", _grid(_unit_pattern(payload)))], "pattern.0")
     limit = graph.add("Mul", [strength, graph.constant("peak", _grid(_PEAK * np.sqrt(window())))], "limit")
     floor = graph.add("Mul", [deviation, _value(graph, "step", _STEP / 2)], "half_deviation")
     floor = graph.add("Add", [floor, _value(graph, "step_floor", _STEP * _BAND_FLOOR)], "step_size")
     graph.constant("word", codeword(payload)[:, None])  # (128, 1)
-    graph.constant("carriers", carriers())  # (128, P)
+    graph.constant("carriers", carriers(form))  # (128, P)
     for number in range(_ROUNDS):
         drawn = _unwanted(graph, pattern, f"round{number}")
         drawn = graph.add("Mul", [drawn, floor], f"round{number}.scaled")
@@ -109,7 +112,7 @@ def _residual(graph: Graph, x: str, name: str) -> tuple[str, str]:
     """:func:`~mobilefaceswap_core.marking.carriers.residual`: names of the residual and of the deviation."""
     real, imaginary = _forward(graph, x, name)
     total = variance = ""
-    for i in range(len(band_filters())):
+    for i in range(_BANDS):
         band = _band(graph, real, imaginary, i, f"{name}.band{i}")
         pads = [0, 0, _SPREAD_PX // 2, _SPREAD_PX // 2] * 2
         power = graph.add("Mul", [band, band], f"{name}.power{i}")
@@ -125,12 +128,12 @@ def _residual(graph: Graph, x: str, name: str) -> tuple[str, str]:
     return total, graph.add("Sqrt", [variance], f"{name}.deviation")
 
 
-def _transforms(graph: Graph) -> None:
+def _transforms(graph: Graph, form: MarkFormat) -> None:
     """Matrices of the discrete Fourier transform, both symmetric, and each band's transfer function on the full grid."""
     angles = 2 * np.pi * np.outer(np.arange(GRID_PX), np.arange(GRID_PX)) / GRID_PX
     graph.constant("cos", np.cos(angles).astype(np.float32))
     graph.constant("sin", np.sin(angles).astype(np.float32))
-    for i, half in enumerate(band_filters()):
+    for i, half in enumerate(band_filters(form)):
         # The transfer function depends on the distance from zero alone, so the missing half is a mirror image.
         full = np.concatenate([half, half[:, GRID_PX - half.shape[1] : 0 : -1]], 1)
         graph.constant(f"filter{i}", (full / GRID_PX**2).astype(np.float32))
@@ -180,7 +183,6 @@ def _model(graph: Graph) -> onnx.ModelProto:
     def tensor(name: str, side: int) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, side, side])
 
-    assert carriers().shape[0] == CARRIERS
     inputs = [tensor("luma", GRID_PX), tensor("weight", GRID_PX)]
     body = helper.make_graph(graph.nodes, "mobilefaceswap_watermark", inputs, [tensor("pattern", MARK_CROP.size_px)],
                              graph.constants)  # fmt: skip

@@ -16,9 +16,11 @@ from ..types import Face, Image, Matrix
 from .carriers import (
     BITS,
     CARRIERS,
+    FORMATS,
     GRID_PX,
     MARK_CROP,
     Floats,
+    MarkFormat,
     carriers,
     decode,
     luma_grid,
@@ -26,7 +28,6 @@ from .carriers import (
     residual,
     support,
 )
-from .watermark import FORMAT_VERSION
 
 # A swapped face's landmarks are not the target's, and detectors differ. With one detector 90 % stay within 2.3 px of 224,
 # 2 degrees and 4.4 % of size (docs/marking.md); the search reaches 8 px, 4 degrees and 8 %.
@@ -36,9 +37,9 @@ _REACH_PX = 4  # grid pixels, whole steps
 _REFINE_STEPS = (1.0, 0.5)
 _REFINE_BEST = 2
 _REFINE_TRIALS = _REFINE_BEST * len(_REFINE_STEPS) * 8
-# Alignments looked at for one face, mirrored ones included, times codewords: what a chance match has to choose from.
-# For a clip the frames' sum takes the place of the mirrored search.
-TRIALS = 2 * (len(_SCALES) * len(_TURNS) * (2 * _REACH_PX + 1) ** 2 + _REFINE_TRIALS) * 2**BITS
+# Alignments looked at for one face, mirrored ones included, in every format, times codewords: what a chance match has to
+# choose from. For a clip the frames' sum takes the place of the mirrored search.
+TRIALS = len(FORMATS) * 2 * (len(_SCALES) * len(_TURNS) * (2 * _REACH_PX + 1) ** 2 + _REFINE_TRIALS) * 2**BITS
 FALSE_POSITIVE = 1e-6  # wanted bound per face
 
 
@@ -59,7 +60,7 @@ def score_for(chance: float, trials: int = TRIALS) -> float:
     return float(np.sqrt(1 - (2 * chance / trials) ** (2 / (CARRIERS - 1))))
 
 
-THRESHOLD = score_for(FALSE_POSITIVE)  # 0.627
+THRESHOLD = score_for(FALSE_POSITIVE)  # 0.632
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,16 +71,18 @@ class Reading:
         score: cosine with the best codeword; marked above :data:`THRESHOLD`.
         payload: the most likely 14 bits, meaningful only when marked.
         responses: ``(128,)`` unit-norm carrier responses at the best alignment.
+        form: the format that was looked for.
     """
 
     score: float
     payload: int
     responses: NDArray[np.float32]
+    form: MarkFormat
 
     @property
     def marked(self) -> bool:
-        """Whether the face carries a mark of a format version this reader knows."""
-        return self.score >= THRESHOLD and self.payload >> 12 == FORMAT_VERSION
+        """Whether the face carries a mark of the format that was looked for."""
+        return self.score >= THRESHOLD and self.payload >> 12 == self.form.version
 
     @property
     def chance(self) -> float:
@@ -92,12 +95,17 @@ class Reading:
 
 
 def read_crop(crop: Image) -> Reading:
-    """Look for a mark in an aligned crop of :data:`~.carriers.MARK_CROP`; mirrored too when it is not found upright."""
-    best = _read_grid(luma_grid(crop))
-    if best.marked:
-        return best
-    mirrored = _read_grid(luma_grid(np.ascontiguousarray(crop[:, ::-1])))
-    return max(best, mirrored, key=lambda reading: reading.score)
+    """Look for a mark in an aligned crop of :data:`~.carriers.MARK_CROP`, in each format; mirrored too when it is not found
+    upright.
+    """
+    readings: list[Reading] = []
+    for seen in (crop, np.ascontiguousarray(crop[:, ::-1])):
+        luma = luma_grid(seen)
+        for form in FORMATS:
+            readings.append(_read_grid(luma, form))
+            if readings[-1].marked:
+                return readings[-1]
+    return surest(readings)
 
 
 def read_faces(image: Image, faces: Sequence[Face]) -> list[Reading]:
@@ -112,13 +120,17 @@ def vote(readings: Iterable[Reading]) -> Reading | None:
         readings: the best reading of each frame.
 
     Returns:
-        The combined reading, or the best single one if that is surer; ``None`` without frames.
+        The combined reading, of the frames of one format, or the best single one if that is surer; ``None`` without frames.
     """
     frames = list(readings)
     if not frames:
         return None
-    summed = np.asarray(np.sum([frame.responses for frame in frames], axis=0), np.float32)
-    return max([_reading(summed), *frames], key=lambda reading: reading.score)
+    summed = []
+    for form in FORMATS:
+        of_form = [frame.responses for frame in frames if frame.form == form]
+        if of_form:
+            summed.append(_reading(np.asarray(np.sum(of_form, axis=0), np.float32), form))
+    return surest([*summed, *frames])
 
 
 def read_together(crops: Sequence[Image]) -> Reading | None:
@@ -129,20 +141,43 @@ def read_together(crops: Sequence[Image]) -> Reading | None:
     """
     if not crops:
         return None
-    matrix, places = carriers(), list(product(_SCALES, _TURNS))
-    total: Floats = np.zeros((len(places) * len(_shifted_support()), CARRIERS), np.float32)
-    frames = []
+    searches = [_Together(form) for form in FORMATS]
     for crop in crops:
         luma = luma_grid(crop)
-        table = np.concatenate([_shifted_responses(luma, scale, turn) @ matrix.T for scale, turn in places])
+        for search in searches:
+            search.add(luma)
+            found = vote(search.frames)
+            if found is not None and found.marked:
+                return found
+    return surest([reading for search in searches for reading in (search.summed(), *search.frames)])
+
+
+def surest(readings: Sequence[Reading]) -> Reading:
+    """What is marked goes before a higher score of another format's chance."""
+    return max(readings, key=lambda reading: (reading.marked, reading.score))
+
+
+class _Together:
+    """The frames of a clip, searched for one format."""
+
+    def __init__(self, form: MarkFormat) -> None:
+        self._form, self._places = form, list(product(_SCALES, _TURNS))
+        self._total: Floats = np.zeros((len(self._places) * len(_shifted_support()), CARRIERS), np.float32)
+        self.frames: list[Reading] = []
+
+    def add(self, luma: Floats) -> None:
+        """Search one more frame, ``(112, 112)`` in grey levels."""
+        matrix, form = carriers(self._form), self._form
+        table = np.concatenate([_shifted_responses(luma, scale, turn, form) @ matrix.T for scale, turn in self._places])
         scores, _ = decode(table)
         best = int(scores.argmax())
-        frames.append(_refine(luma, float(scores[best]), _place(best, places), table[best]))
-        total += table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-6)
-        voted = vote(frames)
-        if voted is not None and voted.marked:
-            return voted
-    return max([_reading(total[int(decode(total)[0].argmax())]), *frames], key=lambda reading: reading.score)
+        place = _place(best, self._places)
+        self.frames.append(_refine(luma, float(scores[best]), place, table[best], form))
+        self._total += table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-6)
+
+    def summed(self) -> Reading:
+        """What all frames say together at the alignment that is best for all."""
+        return _reading(self._total[int(decode(self._total)[0].argmax())], self._form)
 
 
 def _place(index: int, places: Sequence[tuple[float, float]]) -> tuple[float, float, float, float]:
@@ -152,16 +187,16 @@ def _place(index: int, places: Sequence[tuple[float, float]]) -> tuple[float, fl
     return (*places[place], float(dx - _REACH_PX), float(dy - _REACH_PX))
 
 
-def _shifted_responses(luma: Floats, scale: float, turn_deg: float) -> Floats:
+def _shifted_responses(luma: Floats, scale: float, turn_deg: float, form: MarkFormat) -> Floats:
     """``(81, P)`` residual on the support, for every shift."""
-    padded = np.pad(_residual_at(luma, _alignment(scale, turn_deg)), _REACH_PX)
+    padded = np.pad(_residual_at(luma, _alignment(scale, turn_deg), form), _REACH_PX)
     return np.take(padded.ravel(), _shifted_support())
 
 
-def _reading(responses: Floats) -> Reading:
+def _reading(responses: Floats, form: MarkFormat) -> Reading:
     score, payload = decode(responses[None])
     unit = responses / max(float(np.linalg.norm(responses)), 1e-6)
-    return Reading(float(score[0]), int(payload[0]), unit.astype(np.float32))
+    return Reading(float(score[0]), int(payload[0]), unit.astype(np.float32), form)
 
 
 @lru_cache(maxsize=1)
@@ -173,41 +208,43 @@ def _shifted_support() -> NDArray[np.intp]:
     return np.stack([(row + dy) * side + column + dx for dy, dx in product(steps, steps)])
 
 
-def _read_grid(luma: Floats) -> Reading:
+def _read_grid(luma: Floats, form: MarkFormat) -> Reading:
     """Coarse search over size, turn and shift, nearest alignments first; then refinement of the best."""
-    matrix, shifts = carriers(), list(product(range(-_REACH_PX, _REACH_PX + 1), repeat=2))
+    matrix, shifts = carriers(form), list(product(range(-_REACH_PX, _REACH_PX + 1), repeat=2))
     found: list[tuple[float, tuple[float, float, float, float], Floats]] = []
     near = [(s, t) for s in _SCALES[:3] for t in _TURNS[:3]]
     far = [(s, t) for s in _SCALES for t in _TURNS if (s, t) not in near]
     for group in (near, far):
         for scale, turn in group:
-            responses = _shifted_responses(luma, scale, turn) @ matrix.T
+            responses = _shifted_responses(luma, scale, turn, form) @ matrix.T
             scores, _ = decode(responses)
             best = int(scores.argmax())
             dy, dx = shifts[best]
             found.append((float(scores[best]), (scale, turn, float(dx), float(dy)), responses[best]))
         found.sort(key=lambda item: -item[0])
-        refined = [_refine(luma, *item) for item in found[:_REFINE_BEST]]
+        refined = [_refine(luma, *item, form) for item in found[:_REFINE_BEST]]
         top = max(refined, key=lambda reading: reading.score)
         if top.marked:
             break
     return top
 
 
-def _refine(luma: Floats, score: float, place: tuple[float, float, float, float], responses: Floats) -> Reading:
+def _refine(
+    luma: Floats, score: float, place: tuple[float, float, float, float], responses: Floats, form: MarkFormat
+) -> Reading:
     """Coordinate steps of half a coarse step, then a quarter."""
-    matrix = carriers()
+    matrix = carriers(form)
     best, best_responses = score, responses
     for step in _REFINE_STEPS:
         for axis, size in enumerate((0.01, 1.0, 0.5, 0.5)):
             for sign in (-step, step):
                 trial = list(place)
                 trial[axis] += sign * size
-                response = matrix @ _residual_at(luma, _alignment(*trial)).ravel()[support()]
+                response = matrix @ _residual_at(luma, _alignment(*trial), form).ravel()[support()]
                 trial_score = float(decode(response[None])[0][0])
                 if trial_score > best:
                     best, best_responses, place = trial_score, response, (trial[0], trial[1], trial[2], trial[3])
-    return _reading(best_responses)
+    return _reading(best_responses, form)
 
 
 def _alignment(scale: float, turn_deg: float, dx: float = 0.0, dy: float = 0.0) -> Matrix:
@@ -217,7 +254,7 @@ def _alignment(scale: float, turn_deg: float, dx: float = 0.0, dy: float = 0.0) 
     return np.hstack([linear, (centre + linear @ (np.array([dx, dy]) - centre))[:, None]])
 
 
-def _residual_at(luma: Floats, grid_from_trial: Matrix) -> Floats:
+def _residual_at(luma: Floats, grid_from_trial: Matrix, form: MarkFormat) -> Floats:
     moved = cv2.warpAffine(
         luma,
         grid_from_trial,
@@ -225,4 +262,4 @@ def _residual_at(luma: Floats, grid_from_trial: Matrix) -> Floats:
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return residual(moved)[0]  # type: ignore[arg-type]
+    return residual(moved, form)[0]  # type: ignore[arg-type]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import cv2
 import numpy as np
@@ -23,8 +22,9 @@ from ..faces.geometry import (
 )
 from ..swapper import SwapperInfo
 from ..types import CropSpec, Image, Mask, Matrix
-from .carriers import MARK_CROP
+from .carriers import MARK_CROP, format_of_version
 from .mark import MarkOptions, mark_crop
+from .watermark import format_for
 
 
 def marking_stage(info: SwapperInfo, options: MarkOptions, *, moving: bool = False) -> Stage | None:
@@ -37,9 +37,16 @@ def marking_stage(info: SwapperInfo, options: MarkOptions, *, moving: bool = Fal
     """
     if not options.watermark:
         return None
-    mark = partial(mark_crop, model=info.name, moving=moving)
 
     def run(face: Finishing) -> Finishing:
+        def mark(crop: Image, weight: Mask, side_px: float) -> Image:
+            form, memory = None, face.memory
+            if memory is not None:
+                before = None if memory.mark is None else format_of_version(memory.mark)
+                form = format_for(side_px, moving=moving, before=before)
+                memory.mark = form.version
+            return mark_crop(crop, weight, side_px, model=info.name, moving=moving, form=form)
+
         place = face.crop_from_frame
         return replace(face, pixels=mark_aligned(mark, face.pixels, face.weight, spec=info.crop, crop_from_frame=place))
 

@@ -21,7 +21,7 @@ from ..types import Face, Image
 from .carriers import MARK_CROP, codeword
 from .credentials import read_credentials
 from .metadata import read_metadata
-from .reading import Reading, read_faces, read_together
+from .reading import Reading, read_faces, read_together, surest
 from .watermark import payload_for
 
 _FRAMES = 12  # of a clip, spread evenly: enough for a vote, and bounded in time for any length
@@ -192,7 +192,7 @@ def read_still(image: Image, detector: Detector, *, spent: Spending | None = Non
     for face in look.choose(image, detector, spent):
         spent.check()
         readings += read_faces(image, [face])
-    look.reading = max(readings, key=lambda reading: reading.score, default=None)
+    look.reading = surest(readings) if readings else None
     return look
 
 
@@ -215,8 +215,10 @@ def read_frames(frames: Iterable[Image], detector: Detector, *, spent: Spending 
     readings = []
     for person in crops.values():
         spent.check()
-        readings.append(read_together(person))
-    look.reading = max((r for r in readings if r is not None), key=lambda r: r.score, default=None)
+        reading = read_together(person)
+        if reading is not None:
+            readings.append(reading)
+    look.reading = surest(readings) if readings else None
     return look
 
 
@@ -239,7 +241,7 @@ def _watermark(path: Path, clip: bool, detector: Detector | None, spent: Spendin
     confidence, score = round(1 - reading.chance, 9), round(reading.score, 4)
     if not reading.marked:
         return WatermarkFinding(False, faces, frames, confidence, score, faces_left=left)
-    model = next((name for name in KNOWN_MODELS if payload_for(name) == reading.payload), None)
+    model = next((name for name in KNOWN_MODELS if payload_for(name, reading.form) == reading.payload), None)
     accuracy = round(reading.bit_accuracy(codeword(reading.payload)), 4)
     return WatermarkFinding(True, faces, frames, confidence, score, reading.payload, model, accuracy, faces_left=left)
 

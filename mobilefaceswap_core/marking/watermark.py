@@ -7,67 +7,110 @@ The mark lives in the aligned crop, so any detector that aligns the face again u
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from ..errors import ImageError
-from ..faces.geometry import compose, invert, transform_points, warp_to_crop
+from ..faces.geometry import compose, invert, side_in_frame, transform_points, warp_to_crop
 from ..types import Image, Mask, Matrix
 from .carriers import (
+    COARSE,
+    FINE,
     GRID_PX,
     MARK_CROP,
     Floats,
+    MarkFormat,
     band_filters,
     carriers,
     codeword,
+    format_of_version,
     luma_grid,
     residual,
     support,
     window,
 )
 
-FORMAT_VERSION = 1  # two bits of the payload
-# Root mean square of the pattern in grey levels on smooth skin. Measured: docs/marking.md.
-WEAKEST, STRONGEST = 1.1, 2.2
-VIDEO_STRENGTH = 1.6  # no search, so that neighbouring frames get the same pattern
+
+@dataclass(frozen=True, slots=True)
+class Loudness:
+    """How strong a format's pattern is, in grey levels, root mean square on smooth skin. Measured: docs/marking.md.
+
+    Attributes:
+        weakest, strongest: what is searched for a still.
+        moving: for clips, without a search, so that neighbouring frames get the same pattern.
+        textured: textured skin, brows and beards hide more; the pattern grows there up to so many times.
+    """
+
+    weakest: float
+    strongest: float
+    moving: float
+    textured: float
+
+
+LOUDNESS = {COARSE: Loudness(1.1, 2.2, 1.6, 1.8), FINE: Loudness(0.3, 2.2, 1.8, 1.2)}
+# Side of the face's 224 crop in the frame from which the fine pattern survives what the coarse one does; video codecs take
+# more of it than JPEG and WebP do.
+FINE_FROM_PX, FINE_FROM_MOVING_PX = 200.0, 300.0
+_LEAVE_SHARE = 0.85  # of that: a face of a clip keeps its pattern until it is so much smaller, else it would flicker
 # A small face loses much of the pattern where the crop is scaled down into the frame, and the codec takes the rest: up to
 # half as much again. Measured on clips of 100 and 130 px crops: docs/marking.md.
 _FULL_PX, _LOUDER = 224.0, 1.5
-_WANTED_SCORE = 0.90  # stop raising the strength when the reader's score before any attack reaches this
+# Stop raising the strength when the reader's score before any attack reaches this; a large face loses less on its way.
+_WANTED_SCORE, _WANTED_LARGE, _LARGE_PX = 0.90, 0.84, 320.0
 _ROUNDS, _STEP, _BAND_FLOOR = 2, 0.5, 0.7  # of taking the face's own noise off the carriers
 _PEAK = 2.5  # of the pattern, in its own deviations
-# Textured skin, brows and beards hide more: the pattern grows by this much per grey level of local deviation above
-# _SMOOTH, up to _LOUDEST times.
-_MASKING, _SMOOTH, _LOUDEST = 0.1, 3.0, 1.8
+_MASKING, _SMOOTH = 0.1, 3.0  # how it grows: by so much for each grey level of local deviation above that
 
 
-def payload_for(model: str) -> int:
+def format_for(side_px: float, *, moving: bool = False, before: MarkFormat | None = None) -> MarkFormat:
+    """The format for a face.
+
+    Args:
+        side_px: of the face's 224 crop in the frame.
+        moving: in a clip.
+        before: what the same face had in the frame before.
+    """
+    least = FINE_FROM_MOVING_PX if moving else FINE_FROM_PX
+    return FINE if side_px >= least * (_LEAVE_SHARE if before is FINE else 1) else COARSE
+
+
+def payload_for(model: str, form: MarkFormat = COARSE) -> int:
     """The 14 bits hidden in a face: 2 bits of format version, 12 bits of the model name's SHA-256."""
     digest = int.from_bytes(hashlib.sha256(model.encode()).digest()[:2], "big")
-    return FORMAT_VERSION << 12 | digest & 0xFFF
+    return form.version << 12 | digest & 0xFFF
 
 
-def video_strength(side_px: float) -> float:
+def video_strength(side_px: float, form: MarkFormat = COARSE) -> float:
     """Strength of the mark in a clip, in grey levels on smooth skin.
 
     Args:
         side_px: of the face's 224 crop in the frame. The strength changes slowly with it, so it does not flicker.
+        form: of the mark.
     """
-    return VIDEO_STRENGTH * float(np.clip(np.sqrt(_FULL_PX / max(side_px, 1.0)), 1.0, _LOUDER))
+    return LOUDNESS[form].moving * float(np.clip(np.sqrt(_FULL_PX / max(side_px, 1.0)), 1.0, _LOUDER))
 
 
-def embed_crop(crop: Image, mask: Mask | None = None, *, payload: int, strength: float | None = None) -> Image:
+def embed_crop(
+    crop: Image,
+    mask: Mask | None = None,
+    *,
+    payload: int,
+    strength: float | None = None,
+    side_px: float = MARK_CROP.size_px,
+) -> Image:
     """Hide a payload in a swapped crop before it is pasted back.
 
     Args:
         crop: ``(S, S, 3)`` RGB uint8, aligned by a similarity to the ``arcface`` template.
         mask: ``(S, S)`` in [0, 1]: the weight the crop will be pasted with. The pattern adapts to it; it does not scale
             the pattern, pasting does.
-        payload: see :func:`payload_for`.
+        payload: see :func:`payload_for`; its version says in which format it is spelt.
         strength: in grey levels on smooth skin; ``None`` searches the weakest that can be read safely. For video see
             :func:`video_strength`.
+        side_px: of the crop in the frame, which says how safely it must be read before it is handled.
 
     Returns:
         A new crop. The change is the same in all three channels.
@@ -75,7 +118,7 @@ def embed_crop(crop: Image, mask: Mask | None = None, *, payload: int, strength:
     _check_square(crop)
     luma = luma_grid(crop)
     weight = None if mask is None else _on_grid(mask)
-    pattern = _pattern(luma, weight, payload, strength)
+    pattern = _pattern(luma, weight, payload, strength, _wanted_score(side_px))
     if len(crop) != GRID_PX:
         size = (len(crop), len(crop))
         pattern = np.asarray(cv2.resize(pattern, size, interpolation=cv2.INTER_CUBIC), np.float32)
@@ -97,7 +140,8 @@ def embed_frame(
     """
     crop = warp_to_crop(frame, crop_from_frame, MARK_CROP.size_px)
     weight = None if mask is None else _on_grid(mask)
-    pattern = _pattern(luma_grid(crop), weight, payload, strength)
+    wanted = _wanted_score(side_in_frame(crop_from_frame, MARK_CROP.size_px))
+    pattern = _pattern(luma_grid(crop), weight, payload, strength, wanted)
     if weight is not None:
         pattern = pattern * weight
     ratio = MARK_CROP.size_px / GRID_PX
@@ -132,38 +176,45 @@ def add_to_channels(image: Image, pattern: Floats) -> Image:
 def _unit_pattern(payload: int) -> Floats:
     """The codeword drawn on the grid with a root mean square of one grey level inside the window."""
     flat = np.zeros(GRID_PX**2, np.float32)
-    flat[support()] = codeword(payload) @ carriers()
+    form = format_of_version(payload >> 12)
+    flat[support()] = codeword(payload) @ carriers(form)
     spectrum = np.fft.rfft2(flat.reshape(GRID_PX, GRID_PX))
-    drawn = np.fft.irfft2(spectrum * sum(band_filters()), s=(GRID_PX, GRID_PX)) * np.sqrt(window())
+    drawn = np.fft.irfft2(spectrum * sum(band_filters(form)), s=(GRID_PX, GRID_PX)) * np.sqrt(window())
     drawn /= np.sqrt((drawn**2 * window()).sum() / window().sum())
     unit = np.clip(drawn, -_PEAK, _PEAK).astype(np.float32)
     unit.flags.writeable = False
     return unit
 
 
-def _pattern(luma: Floats, weight: Floats | None, payload: int, strength: float | None) -> Floats:
+def _wanted_score(side_px: float) -> float:
+    return float(np.interp(side_px, (FINE_FROM_PX, _LARGE_PX), (_WANTED_SCORE, _WANTED_LARGE)))
+
+
+def _pattern(luma: Floats, weight: Floats | None, payload: int, strength: float | None, wanted: float) -> Floats:
     """``(112, 112)`` change in grey levels before the paste mask scales it."""
-    _, deviation = residual(luma)
-    loudness = np.clip(1 + _MASKING * (deviation - _SMOOTH), 1, _LOUDEST)
+    form = format_of_version(payload >> 12)
+    loud = LOUDNESS[form]
+    _, deviation = residual(luma, form)
+    more = np.clip(1 + _MASKING * (deviation - _SMOOTH), 1, loud.textured)
 
     def drawn(level: float) -> tuple[Floats, float]:
-        pattern = _informed(luma, weight, payload, level * loudness, deviation)
-        response = _responses(luma, pattern, weight)
+        pattern = _informed(luma, weight, payload, level * more, deviation)
+        response = _responses(luma, pattern, weight, form)
         return pattern, float(codeword(payload) @ response / max(float(np.linalg.norm(response)), 1e-6))
 
     if strength is not None:
-        return _informed(luma, weight, payload, strength * loudness, deviation)
-    low, high = WEAKEST, STRONGEST
+        return _informed(luma, weight, payload, strength * more, deviation)
+    low, high = loud.weakest, loud.strongest
     pattern, score = drawn(low)
-    if score >= _WANTED_SCORE:
+    if score >= wanted:
         return pattern
     pattern, score = drawn(high)
-    if score < _WANTED_SCORE:
+    if score < wanted:
         return pattern
     for _ in range(2):  # bisection to a quarter of the range
         middle = (low + high) / 2
         trial, score = drawn(middle)
-        if score >= _WANTED_SCORE:
+        if score >= wanted:
             high, pattern = middle, trial
         else:
             low = middle
@@ -176,11 +227,12 @@ def _informed(luma: Floats, weight: Floats | None, payload: int, strength: Float
     The writer knows the picture the reader will see. A cosine is raised more cheaply by lowering what is not the
     codeword than by adding to the codeword alone: 0.80 became 0.88 with 1.5 dB less change (docs/marking.md).
     """
-    word, matrix = codeword(payload), carriers()
+    form = format_of_version(payload >> 12)
+    word, matrix = codeword(payload), carriers(form)
     pattern = strength * _unit_pattern(payload)
     limit = _PEAK * strength * np.sqrt(window())
     for _ in range(_ROUNDS):
-        response = _responses(luma, pattern, weight)
+        response = _responses(luma, pattern, weight, form)
         unwanted = response - (word @ response) * word
         drawn = np.zeros(GRID_PX**2, np.float32)
         drawn[support()] = np.einsum("i,ij->j", unwanted, matrix)
@@ -190,12 +242,12 @@ def _informed(luma: Floats, weight: Floats | None, payload: int, strength: Float
     return pattern
 
 
-def _responses(luma: Floats, pattern: Floats, weight: Floats | None) -> Floats:
+def _responses(luma: Floats, pattern: Floats, weight: Floats | None, form: MarkFormat) -> Floats:
     """What the reader's carriers say of the picture with a pattern."""
     seen = luma + (pattern if weight is None else pattern * weight)
     # einsum, not @: for products as small as this BLAS wakes its threads, which then spin and took half of all the
     # processor time of a clip.
-    return np.einsum("ij,j->i", carriers(), residual(seen)[0].ravel()[support()])
+    return np.einsum("ij,j->i", carriers(form), residual(seen, form)[0].ravel()[support()])
 
 
 def _on_grid(mask: Mask) -> Floats:
@@ -208,13 +260,3 @@ def _check_square(crop: Image) -> None:
             f"A watermark is hidden in a square RGB uint8 crop; got {crop.dtype} of shape {crop.shape}. "
             "Align the face first with geometry.align_face()."
         )
-
-
-__all__ = [
-    "STRONGEST",
-    "VIDEO_STRENGTH",
-    "WEAKEST",
-    "embed_crop",
-    "embed_frame",
-    "payload_for",
-]

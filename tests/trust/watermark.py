@@ -17,9 +17,9 @@ from mobilefaceswap_core.errors import NoFaceError
 from mobilefaceswap_core.faces.choose import choose_faces
 from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.marking import UNMARKED, MarkOptions
-from mobilefaceswap_core.marking.carriers import MARK_CROP, codeword
+from mobilefaceswap_core.marking.carriers import FINE, MARK_CROP, codeword
 from mobilefaceswap_core.marking.reading import THRESHOLD, Reading, chance_of, read_crop, read_faces, read_together
-from mobilefaceswap_core.marking.watermark import VIDEO_STRENGTH, embed_crop, payload_for
+from mobilefaceswap_core.marking.watermark import LOUDNESS, embed_crop, payload_for
 from mobilefaceswap_core.options import SwapOptions
 from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.swapper import Swapper
@@ -71,7 +71,7 @@ def survival(
     quality: dict[int, list[tuple[float, float, float]]] = {}
     for number in range(count):
         pipeline = pipelines[number % len(pipelines)]
-        payload = payload_for(pipeline.swapper.info.name)
+        model = pipeline.swapper.info.name
         for side in sides_px:
             target = scene(crop_224(chosen[number]), side, turn_deg=float(random.uniform(-10, 10)))
             try:
@@ -93,9 +93,9 @@ def survival(
             for name, attack in ATTACKS.items():
                 attacked = attack(marked)
                 best = _surest(read_faces(attacked, pipeline.detector.detect(attacked)))
-                accuracy = 0.5 if best is None else best.bit_accuracy(codeword(payload))
+                accuracy = 0.5 if best is None else best.bit_accuracy(codeword(payload_for(model, best.form)))
                 hit = best is not None and best.marked
-                right = hit and best is not None and best.payload == payload
+                right = hit and best is not None and best.payload == payload_for(model, best.form)
                 outcomes.setdefault((side, name), []).append(
                     (best is not None, hit, right, accuracy, best.score if best else 0.0)
                 )
@@ -163,10 +163,10 @@ def speed(photos: Sequence[Path]) -> list[Row]:
     """Median milliseconds of processor time of one thread."""
     cv2.setNumThreads(1)
     crop, mask = crop_224(photos[0]), np.ones((224, 224), np.float32)
-    payload = payload_for("student")
+    payload, loud = payload_for("student", FINE), LOUDNESS[FINE].moving
     timed: dict[str, Callable[[], object]] = {
         "embed a still": lambda: embed_crop(crop, mask, payload=payload),
-        "embed a video frame": lambda: embed_crop(crop, mask, payload=payload, strength=VIDEO_STRENGTH),
+        "embed a video frame": lambda: embed_crop(crop, mask, payload=payload, strength=loud),
         "read an unmarked face": lambda: read_crop(crop),
     }
     rows = []
@@ -184,7 +184,7 @@ def speed(photos: Sequence[Path]) -> list[Row]:
 def video(pipeline: Pipeline, photos: Sequence[Path], clips: int) -> list[Row]:
     """A face moving through 720p, swapped, marked, encoded; frames alone and their vote."""
     chosen = spread(photos, 2 * clips)
-    payload = payload_for(pipeline.swapper.info.name)
+    model = pipeline.swapper.info.name
     collected: dict[str, list[tuple[int, int, bool, float, float]]] = {}
     for number in range(clips):
         face = scene(crop_224(chosen[number]), 300)
@@ -207,7 +207,7 @@ def video(pipeline: Pipeline, photos: Sequence[Path], clips: int) -> list[Row]:
             crops = [align_face(f, face, MARK_CROP).image for f, face in found]
             alone = [reading for crop in crops if (reading := read_together([crop])) is not None]
             together = read_together(crops)
-            hit = together is not None and together.marked and together.payload == payload
+            hit = together is not None and together.marked and together.payload == payload_for(model, together.form)
             collected.setdefault(name, []).append(
                 (len(alone), sum(r.marked for r in alone), hit, together.score if together else 0.0, difference)
             )

@@ -12,7 +12,18 @@ from PIL import Image as PillowImage
 from mobilefaceswap_core.blend.paste import paste_back
 from mobilefaceswap_core.errors import ImageError
 from mobilefaceswap_core.faces.geometry import align_face, invert
-from mobilefaceswap_core.marking.carriers import BITS, CARRIERS, carriers, codeword, decode
+from mobilefaceswap_core.marking.carriers import (
+    BITS,
+    CARRIERS,
+    COARSE,
+    FINE,
+    FORMATS,
+    MarkFormat,
+    carriers,
+    codeword,
+    decode,
+    format_of_version,
+)
 from mobilefaceswap_core.marking.reading import (
     FALSE_POSITIVE,
     THRESHOLD,
@@ -23,9 +34,18 @@ from mobilefaceswap_core.marking.reading import (
     score_for,
     vote,
 )
-from mobilefaceswap_core.marking.watermark import VIDEO_STRENGTH, embed_crop, embed_frame, payload_for, video_strength
+from mobilefaceswap_core.marking.watermark import (
+    FINE_FROM_PX,
+    LOUDNESS,
+    embed_crop,
+    embed_frame,
+    format_for,
+    payload_for,
+    video_strength,
+)
 
 PAYLOAD = payload_for("student")
+PAYLOADS = [payload_for("student", form) for form in FORMATS]
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +70,14 @@ def marked(skin: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return embed_crop(skin, mask, payload=PAYLOAD)
 
 
-def test_carriers_are_orthonormal() -> None:
-    matrix = carriers().astype(np.float64)
+@pytest.fixture(scope="module")
+def finely_marked(skin: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return embed_crop(skin, mask, payload=payload_for("student", FINE))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_carriers_are_orthonormal(form: MarkFormat) -> None:
+    matrix = carriers(form).astype(np.float64)
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(CARRIERS), atol=2e-5)
 
 
@@ -103,6 +129,34 @@ def test_a_marked_crop_reads_back_its_payload(marked: np.ndarray) -> None:
     assert reading.marked and reading.payload == PAYLOAD
     assert reading.bit_accuracy(codeword(PAYLOAD)) > 0.8
     assert reading.chance < FALSE_POSITIVE
+
+
+def test_a_large_face_is_marked_in_a_finer_and_weaker_pattern(
+    skin: np.ndarray, marked: np.ndarray, finely_marked: np.ndarray
+) -> None:
+    assert format_for(FINE_FROM_PX - 1) is COARSE and format_for(FINE_FROM_PX) is FINE
+    reading = read_crop(finely_marked)
+    assert reading.marked and reading.form is FINE and reading.payload == payload_for("student", FINE)
+    change, finer = (np.abs(picture.astype(int) - skin) for picture in (marked, finely_marked))
+    assert (finer**2).mean() < 0.75 * (change**2).mean()
+    assert finer.max() < change.max()
+    buffer = io.BytesIO()
+    PillowImage.fromarray(finely_marked).save(buffer, "JPEG", quality=75)
+    assert read_crop(np.array(PillowImage.open(buffer))).payload == payload_for("student", FINE)
+
+
+def test_a_face_of_a_clip_keeps_its_format_while_its_size_wavers() -> None:
+    forms, form = [], None
+    for side_px in (280, 301, 299, 301, 270, 256, 254, 290, 299, 300):
+        form = format_for(side_px, moving=True, before=form)
+        forms.append(form.version)
+    assert forms == [1, 2, 2, 2, 2, 2, 1, 1, 1, 2]
+
+
+def test_every_version_has_its_format() -> None:
+    assert [format_of_version(payload >> 12) for payload in PAYLOADS] == list(FORMATS)
+    with pytest.raises(ValueError, match="version 3"):
+        format_of_version(3)
 
 
 def test_the_change_is_small_grey_and_inside_the_ellipse(skin: np.ndarray, marked: np.ndarray) -> None:
@@ -166,17 +220,19 @@ def test_a_face_outside_the_frame_changes_nothing() -> None:
     np.testing.assert_array_equal(embed_frame(frame, far, payload=PAYLOAD), frame)
 
 
+@pytest.mark.parametrize("payload", PAYLOADS)
 @pytest.mark.parametrize("side", [112, 224, 256, 512])
-def test_any_crop_size_carries_the_mark(skin: np.ndarray, side: int) -> None:
+def test_any_crop_size_carries_the_mark(skin: np.ndarray, side: int, payload: int) -> None:
     crop = cv2.resize(skin, (side, side), interpolation=cv2.INTER_CUBIC)
-    marked = embed_crop(crop, payload=PAYLOAD, strength=VIDEO_STRENGTH)
-    assert read_crop(marked).payload == PAYLOAD
+    loud = LOUDNESS[format_of_version(payload >> 12)].moving
+    assert read_crop(embed_crop(crop, payload=payload, strength=loud)).payload == payload
 
 
 def test_small_faces_of_a_clip_carry_a_stronger_mark() -> None:
-    assert video_strength(300) == video_strength(224) == VIDEO_STRENGTH
-    assert video_strength(224 / 1.44) == pytest.approx(1.2 * VIDEO_STRENGTH)
-    assert video_strength(50) == video_strength(90) == 1.5 * VIDEO_STRENGTH
+    usual = LOUDNESS[COARSE].moving
+    assert video_strength(300) == video_strength(224) == usual
+    assert video_strength(224 / 1.44) == pytest.approx(1.2 * usual)
+    assert video_strength(50) == video_strength(90) == 1.5 * usual
 
 
 def test_a_crop_that_is_no_crop_is_refused() -> None:
@@ -192,7 +248,7 @@ def test_voting_finds_what_no_frame_shows_alone() -> None:
         response = (random.standard_normal(CARRIERS) + strength * word).astype(np.float32)
         response /= np.linalg.norm(response)
         score, payload = decode(response[None])
-        return Reading(float(score[0]), int(payload[0]), response)
+        return Reading(float(score[0]), int(payload[0]), response, COARSE)
 
     weak = [frame(6.0) for _ in range(12)]
     assert not any(reading.marked for reading in weak)
