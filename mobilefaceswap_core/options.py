@@ -41,6 +41,7 @@ class SwapOptions(FinishOptions):
             or self.max_yaw_deg is not None
             or self.gaze != 0
             or self.lids
+            or self.brows
             or self.mouth != 0
             or self.texture != 0
         )
@@ -66,6 +67,7 @@ def swap_options(chosen: Mapping[str, Any]) -> SwapOptions:
     limits = MaskLimits(values["region"], values["keep"], values["box"], values["feather"])
     return SwapOptions(
         limits=limits,
+        brows=values["brows"],
         gaze=values["gaze"],
         lids=values["lids"],
         mouth=values["mouth"],

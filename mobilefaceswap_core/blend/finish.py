@@ -18,6 +18,7 @@ from ..errors import OptionError
 from ..faces.geometry import compose, invert
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, Image, Mask, Matrix, Points, SwappedCrop
+from .brows import BrowShift, brow_shifts, move_brows
 from .colour import match_colours
 from .detail import match_detail
 from .enhance import enhance
@@ -77,6 +78,7 @@ class FinishOptions:
     Attributes:
         match_colours: bring the swapped face to the target's colours; ``None`` leaves it to the swapper.
         match_detail: strengthen its fine detail to the target's; ``None`` leaves it to the swapper.
+        brows: move the swapped brows to where the target's are.
         gaze: strength of the light and shade of the target's eyes; ``None`` is 1 for clips, 0 for photos.
         lids: bring the target's lids back as its eyes close.
         mouth: how much of the target's mouth comes as it opens, see :func:`~.mouth.mouth_weight`; ``None`` is 1 for clips, 0.5 for
@@ -95,6 +97,7 @@ class FinishOptions:
 
     match_colours: bool | None = None
     match_detail: bool | None = None
+    brows: bool = True
     gaze: float | None = None
     lids: bool = True
     mouth: float | None = None
@@ -166,6 +169,24 @@ def _of_target(face: Finishing) -> tuple[Image, Points] | None:
     if landmarks is None or face.native is None:
         return None if landmarks is None else (face.target.image, landmarks)
     return face.native, (landmarks + 0.5) * (len(face.native) / len(face.target.image)) - 0.5
+
+
+def _brows(setting: Setting) -> Run | None:
+    if not setting.options.brows:
+        return None
+
+    def run(face: Finishing) -> Finishing:
+        landmarks = face.target.landmarks
+        if landmarks is None:
+            return face
+        shifts = brow_shifts(face.pixels, face.target.image, landmarks)
+        if face.memory is not None:
+            one, two, three, four = face.memory.brows((*shifts[0], *shifts[1]), time_s=face.time_s)
+            shifts = BrowShift(one, two), BrowShift(three, four)
+        pixels, weight = move_brows(face.pixels, face.weight, landmarks, shifts)
+        return replace(face, pixels=pixels, weight=weight)
+
+    return run
 
 
 def _gaze(setting: Setting) -> Run | None:
@@ -319,6 +340,7 @@ STAGES: tuple[tuple[str, Callable[[Setting], Run | None]], ...] = (
     ("colour", _colour),
     ("detail", _detail),
     ("mask", _mask),
+    ("brows", _brows),
     ("limits", _limits),
     ("native", _native),
     ("gaze", _gaze),

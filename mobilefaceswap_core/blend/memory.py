@@ -18,12 +18,14 @@ class FaceMemory:
         occlusion: what hides the face, averaged over time.
         lids: how far its eyes are closed and usually open.
         mouth: how far its mouth shows.
+        brows: how far its brows are moved.
         mark: version of the format of the hidden mark that it had last.
     """
 
     occlusion: SteadyOcclusion = field(default_factory=SteadyOcclusion)
     lids: SteadyLids = field(default_factory=SteadyLids)
     mouth: SteadyShares = field(default_factory=SteadyShares)
+    brows: SteadyShares = field(default_factory=SteadyShares)
     mark: int | None = None
 
 

@@ -53,7 +53,7 @@ class Loudness:
 LOUDNESS = {COARSE: Loudness(1.1, 2.2, 1.6, 1.8), FINE: Loudness(0.3, 2.2, 1.8, 1.2)}
 # Side of the face's 224 crop in the frame from which the fine pattern survives what the coarse one does; video codecs take
 # more of it than JPEG and WebP do.
-FINE_FROM_PX, FINE_FROM_MOVING_PX = 200.0, 300.0
+FINE_FROM_PX, FINE_FROM_MOVING_PX = 250.0, 300.0
 _LEAVE_SHARE = 0.85  # of that: a face of a clip keeps its pattern until it is so much smaller, else it would flicker
 # A small face loses much of the pattern where the crop is scaled down into the frame, and the codec takes the rest: up to
 # half as much again. Measured on clips of 100 and 130 px crops: docs/marking.md.

@@ -256,7 +256,7 @@ def test_all_stages_of_a_photo_agree(
 ) -> None:
     photo, target = glasses_at(side, astronaut)
     (swapped,) = student.swap([target], [person])
-    options = FinishOptions(match_colours=True, match_detail=True, **chosen)
+    options = FinishOptions(match_colours=True, match_detail=True, brows=False, **chosen)
     steps = stages(Setting(student.info, options, occlusion=load_occlusion))
     wanted = finish_crop(target, swapped, steps, frame=photo)
     code = """async ([given, chosen]) => {

@@ -26,7 +26,7 @@ from mobilefaceswap_core.swapper import SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 
 SOFT = SwapperInfo("soft", "a soft network", CropSpec(), "none", "tests", match_detail=True)
-PLAIN = FinishOptions(gaze=0, lids=False, mouth=0, occlusion=False, texture=0)
+PLAIN = FinishOptions(brows=False, gaze=0, lids=False, mouth=0, occlusion=False, texture=0)
 SHARP = replace(SOFT, name="sharp", match_colours=False, match_detail=False)
 BOX = replace(PLAIN, limits=MaskLimits(box=(0.2, 0.0, 0.0, 0.0)))
 
@@ -66,7 +66,7 @@ def test_a_stage_with_nothing_to_do_is_left_out_and_an_option_overrules_the_swap
     assert "enhance" not in names(SOFT, replace(everything, enhancement=0), **offered)
     assert "enhance" not in names(SOFT, replace(everything, enhancer="none"), **offered)
     # A clip has no time for texture, a photo keeps its gaze, and no network is loaded where none is offered.
-    assert names(SHARP, FinishOptions(), moving=True) == ["mask", "gaze", "lids", "mouth"]
+    assert names(SHARP, FinishOptions(), moving=True) == ["mask", "brows", "gaze", "lids", "mouth"]
 
 
 def test_nothing_that_is_given_to_a_stage_is_written_to(pair) -> None:
