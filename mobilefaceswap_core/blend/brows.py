@@ -27,10 +27,11 @@ _BOX = 7  # a brow's thickness
 # 7.30 to 7.26; without the skin below, shaded lids were taken for brows.
 _DARKER, _FAINTEST = 12.0, 0.5
 _LEAST, _WHOLE = 2.0, 4.0  # px: nearer brows stay as they are, so that nothing trembles; from there on the whole way
-_HIGHEST, _LOWEST = 0.55, 0.35  # of the way to the eye: further, and the skin between would fold
+_HIGHEST, _LOWEST = 0.6, 0.35  # of the skin between brow and eye: further, and that would fold
 _FADE = 14  # px beside a brow over which the movement ends
 _STRETCH, _ROOM = 1.7, 12  # above a brow it ends over so many times its length, and over so many px at least
-_HALF, _SOFT = 7, 5  # above that distance from a brow's middle the target's skin shows, over so many px
+_HALF = 6  # of a brow's thickness, which is moved as it is; above that the target's skin shows,
+_SOFT = 4  # over so many px
 
 
 class BrowShift(NamedTuple):
@@ -57,8 +58,8 @@ def brow_shifts(swapped: Image, target: Image, landmarks: Points) -> tuple[BrowS
         The left and the right brow of the image.
     """
     unit = len(swapped) * _UNIT
-    greys = [cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in (swapped, target)]
-    left, right = (_shift(*greys, _line(landmarks, brow), _gap(landmarks, brow, eye), unit) for brow, eye in _SIDES)
+    ours, theirs = (cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in (swapped, target))
+    left, right = (_shift(ours, theirs, _line(landmarks, brow), _gap(landmarks, brow, eye), unit) for brow, eye in _SIDES)
     return left, right
 
 
@@ -103,7 +104,8 @@ def _shift(swapped: NDArray[Any], target: NDArray[Any], line: Points, gap: float
     theirs, own_clear = _darkest(target, line, _ABOVE_OWN * unit, _BELOW_OWN * gap, unit)
     if min(clear, own_clear) < _DARKER or own_clear < _FAINTEST * clear:
         return BrowShift(0.0, theirs)
-    return BrowShift(float(np.clip(ours - theirs, -_LOWEST * gap, _HIGHEST * gap)), theirs)
+    skin = max(gap - theirs - _HALF * unit, 0.0)
+    return BrowShift(float(np.clip(ours - theirs, -_LOWEST * skin, _HIGHEST * skin)), theirs)
 
 
 def _darkest(grey: NDArray[Any], line: Points, above: float, below: float, unit: float) -> tuple[float, float]:
@@ -124,7 +126,7 @@ def _darkest(grey: NDArray[Any], line: Points, above: float, below: float, unit:
 
 
 def _reach_above(shift: BrowShift, unit: float) -> float:
-    return max(_STRETCH * abs(shift.down), _ROOM * unit)
+    return max(_STRETCH * abs(shift.down), _ROOM * unit) + _HALF * unit
 
 
 def _part(line: Points, gap: float, shift: BrowShift, unit: float, size: int) -> tuple[slice, slice] | None:
@@ -153,7 +155,8 @@ def _moved(
     below = ys - middle  # of the middle of the target's brow
     above, beside = _reach_above(shift, unit), np.maximum(np.maximum(line[0, 0] - xs, xs - line[-1, 0]), 0)
     across = _falling(beside / (_FADE * unit))
-    along = np.where(below < 0, _falling(-below / above), _falling(below / max(gap - shift.middle, unit)))
+    reach = np.where(below < 0, above, max(gap - shift.middle, 2 * _HALF * unit)) - _HALF * unit
+    along = _falling((np.abs(below) - _HALF * unit) / reach)
     rows = ys + np.float32(share * shift.down) * along * across
     moved, weighs = swapped.copy(), weight.copy()
     moved[part] = cv2.remap(swapped, xs, rows.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
