@@ -7,13 +7,24 @@ import os
 # Before anything reads them: several test workers share few cores, no window opens, and nothing is reported anywhere.
 os.environ |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "GRADIO_ANALYTICS_ENABLED": "False"}
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.fakes import once
+from tests.fakes.once import MadeOnce
+
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Makes a folder once for all workers that share these tests: ``made_once(name, make)``; see ``tests/fakes/once.py``."""
+    own = tmp_path_factory.getbasetemp()
+    return partial(once.made_once, own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import contextlib
 import json
 import reprlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Set
 from pathlib import Path
 
 from mobilefaceswap_core.errors import OptionError, SwapError
@@ -52,8 +52,13 @@ def cost_stage(run: Path, methods: tuple[str, ...], mode: str) -> None:
     missing = [label for label in specs if untimed or label not in known]
     if not missing:
         return
-    by_model = _measured(run) if mode == "measure" else _counted()
-    found = {label: _of_method(run, label, specs[label], by_model) for label in missing}
+    files = {label: specs[label] for label in missing if specs[label].endswith(".onnx")}
+    models = {label: read_card(run, label)["details"].get("model", "") for label in missing if label not in files}
+    by_model = _measured(run) if mode == "measure" else _counted(set(models.values()))
+    found = {
+        label: _counted_file(Path(files[label])) if label in files else dict(by_model.get(models[label], {}))
+        for label in missing
+    }
     write_json(path, {**known, **found})
 
 
@@ -81,18 +86,15 @@ def read_costs(path: Path) -> Costs:
     return value
 
 
-def _of_method(run: Path, label: str, spec: str, by_model: Mapping[str, dict[str, float]]) -> dict[str, float]:
-    if spec.endswith(".onnx"):
-        return _counted_file(Path(spec))
-    card = read_card(run, label)
-    return dict(by_model.get(card["details"].get("model", ""), {}))
+def _counted(models: Set[str]) -> Costs:
+    """Columns of these models alone: a run waits for no network that it does not show."""
+    from mobilefaceswap_core.student.mobile.stored import name_of
 
-
-def _counted() -> Costs:
     from .methods import all_methods
     from .report import CostReport, run_columns
 
-    return run_columns(CostReport(all_methods()))
+    same = {"student"} if name_of("int8") in models else set()  # the same network with other numbers
+    return run_columns(CostReport(all_methods(names=models | same)))
 
 
 def _counted_file(path: Path) -> dict[str, float]:

@@ -5,7 +5,7 @@ Counting needs no weights. Every network is built on the ``meta`` device, where 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -188,14 +188,18 @@ def inswapper() -> MethodCost:
     return MethodCost("inswapper", "inswapper 128", 128, "counted", frame, recogniser, parts)
 
 
-def published() -> list[MethodCost]:
-    """Foreign swappers whose files are here, counted from them; closed networks have no other count."""
+def published(names: Collection[str] | None = None) -> list[MethodCost]:
+    """Foreign swappers whose files are here, counted from them; closed networks have no other count.
+
+    Args:
+        names: only these; all of them if not given.
+    """
     from mobilefaceswap_core.teachers.contracts import contracts
     from mobilefaceswap_core.weights.published import PUBLISHED, find
 
     rows = []
     for name, contract in contracts().items():
-        path = find(PUBLISHED[name])
+        path = find(PUBLISHED[name]) if names is None or name in names else None
         if path is None:
             continue
         frame, parts = _one_face(path), {}
@@ -247,22 +251,29 @@ def _weights_note(files: tuple[Checkpoint, ...]) -> str:
     return f"weights not present, so cost only; {remedies}"
 
 
-def all_methods(size_px: int = 224) -> list[MethodCost]:
+# Rows whose networks are built here, by name, from the side of the crop; that of the last ones is fixed.
+_BUILT: dict[str, Callable[[int], MethodCost]] = {
+    "student": student, "official": official, "teacher": teacher, "simswap": simswap,
+    "ghost-1": lambda _: ghost(1), "ghost": lambda _: ghost(2), "ghost-3": lambda _: ghost(3),
+    "faceshifter": lambda _: faceshifter()[0], "faceshifter-2": lambda _: faceshifter()[1],
+}  # fmt: skip
+
+
+def all_methods(size_px: int = 224, *, names: Collection[str] | None = None) -> list[MethodCost]:
     """Every row, cheapest counted first, quoted rows last.
 
     Args:
         size_px: crop of the methods whose size is free (student, teacher, SimSwap); a multiple of 32.
+        names: only these rows; the networks of others are neither built nor counted. All of them if not given.
 
     Raises:
         OptionError: a size these networks cannot take.
     """
     if size_px % 32 or size_px < 64:
         raise OptionError(f"the crop's side must be a multiple of 32 and at least 64, got {size_px}")
-    counted = [
-        student(size_px), official(size_px), teacher(size_px), simswap(size_px),
-        *(ghost(blocks) for blocks in (1, 2, 3)), *faceshifter(),
-    ]  # fmt: skip
+    counted = [build(size_px) for name, build in _BUILT.items() if names is None or name in names]
     counted.sort(key=lambda row: row.frame.multiply_adds)
     files = {"simswap": simswap_module.FILES, "ghost": ghost_module.FILES}
     rows = [replace(row, note=_weights_note(files[row.name])) if row.name in files else row for row in counted]
-    return [*rows, inswapper(), *published(), graphics(), *quoted()]
+    rest = [*([inswapper()] if names is None or "inswapper" in names else []), *published(names), graphics(), *quoted()]
+    return [*rows, *(row for row in rest if names is None or row.name in names)]

@@ -44,16 +44,25 @@ def bench(
         str | None,
         typer.Option("--against", metavar="REVISION", help="Instead: this tree and another revision of git in turns."),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="PART",
+            help="against: network, still, cold, clips, evaluation or page; repeat for several.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure speed: medians and the 10th to 90th percentile of runs that take turns.
 
     `idn` times the per-frame network in every installed backend, `image` the steps of swapping a 1280-px photo, `all` both,
-    `video` clips from file to file, `mobile` the network in every runtime of phones that is installed. Needs no download. `--against REVISION` measures that revision beside this tree, in turns
-    (`--runs` rounds, 3), and prints ratios.
+    `video` clips from file to file, `mobile` the network in every runtime of phones that is installed. Needs no download.
+    `--against REVISION` measures that revision beside this tree, in turns (`--runs` rounds, 3), and prints ratios: of all
+    parts, or of those that `--only` names.
     """
     if against is not None:
-        _against(against, photo, runs or 3, frames, as_json)
+        _against(against, photo, runs or 3, frames, only or [], as_json)
         return
     if what == "mobile":
         _mobile(threads, runs or 40, as_json)
@@ -92,13 +101,13 @@ def register(app: typer.Typer) -> None:
     app.command("bench")(bench)
 
 
-def _against(revision: str, photo: Path | None, rounds: int, frames: int, as_json: bool) -> None:
+def _against(revision: str, photo: Path | None, rounds: int, frames: int, only: list[str], as_json: bool) -> None:
     if photo is None:
         raise OptionError("bench --against swaps a photo that shows a face; give one with --photo.")
     from ..diagnose.against import compare
 
     with library_output_on_stderr():
-        rows = compare(revision, photo.resolve(), rounds=rounds, frames=frames, told=note)
+        rows = compare(revision, photo.resolve(), rounds=rounds, frames=frames, only=only, told=note)
     table = Table("what", revision, "this tree", "", "times", "of each round")
     for row in rows:
         low, high = row.spread

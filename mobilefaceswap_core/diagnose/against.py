@@ -16,14 +16,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import BackendError, OptionError
+from .against_page import page_readings
 
 Readings = dict[str, float]  # milliseconds or MB by what was measured; less is better in all of them
 _ROOT = Path(__file__).parents[2]
 _SECONDS = 900.0  # of one command; nothing measured here takes a tenth
+_METHODS = ("target", "source-paste", "graphics", "student", "teacher")  # that ship with every revision
+_PAIRS = 16  # of an evaluation, whose start counts as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ def checked_out(revision: str, *, root: Path = _ROOT) -> Iterator[Path]:
 
 def compare(
     revision: str, photo: Path, *, rounds: int = 3, frames: int = 125, told: Callable[[str], None] = lambda text: None,
-    measure: Callable[[Path, Path, Mapping[str, Path]], Readings] | None = None, root: Path = _ROOT,
+    only: Sequence[str] = (), measure: Callable[[Path, Path, Mapping[str, Path]], Readings] | None = None,
+    root: Path = _ROOT,
 ) -> list[Ratio]:  # fmt: skip
     """Measure both trees in turns.
 
@@ -75,6 +80,7 @@ def compare(
         rounds: each tree is measured so often, alternately.
         frames: of the clips.
         told: is given a line of progress now and then.
+        only: names of :data:`PARTS` to measure; all of them if empty.
         measure: readings of one tree; :func:`readings` if not given.
         root: of this tree.
 
@@ -82,13 +88,15 @@ def compare(
         What both trees could measure, in order.
 
     Raises:
-        OptionError: no such revision.
+        OptionError: no such revision, or no such part.
         BackendError: a tree's command failed.
     """
-    run = measure or readings
+    if unknown := [name for name in only if name not in PARTS]:
+        raise OptionError(f"Nothing is measured as {unknown[0]}; known are: {', '.join(PARTS)}.")
+    run = measure or partial(readings, only=only)
     kept: tuple[list[Readings], list[Readings]] = ([], [])
     with checked_out(revision, root=root) as other, tempfile.TemporaryDirectory() as place:
-        clips = written_clips(photo, Path(place), frames)
+        clips = written_clips(photo, Path(place), frames) if not only or "clips" in only else {}
         for number in range(rounds):
             # Who is first changes each time: what the first run warms up helps the second.
             for which in (0, 1) if number % 2 == 0 else (1, 0):
@@ -122,28 +130,53 @@ def ratios(before: Sequence[Readings], now: Sequence[Readings]) -> list[Ratio]:
     return rows
 
 
-def readings(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
-    """What one tree measures: the per-frame network, a still, a cold command, clips from file to file.
+def readings(tree: Path, photo: Path, clips: Mapping[str, Path], *, only: Sequence[str] = ()) -> Readings:
+    """What one tree measures.
 
     Args:
         tree: root of a checkout.
         photo: as for :func:`compare`.
         clips: by name of their size.
+        only: as for :func:`compare`.
 
     Raises:
         BackendError: a command of it failed.
     """
     found: Readings = {}
+    for name, part in PARTS.items():
+        if not only or name in only:
+            found |= part(tree, photo, clips)
+    return found
+
+
+def _network(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
     idn = _json(tree, "bench", "idn", "--threads", "1", "--runs", "15")
-    found["per-frame network, best backend, one thread"] = min(one["median"] for one in idn["idn_backends"].values())
+    best = min(one["median"] for one in idn["idn_backends"].values())
+    return {"per-frame network, best backend, one thread": best}
+
+
+def _still(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
     image = _json(tree, "bench", "image", "--runs", "7")
-    found["still of 1,280 px, one face, warm"] = image["image_ms"]["median"]
-    found["still of 1,280 px, six faces, warm"] = image["image_six_faces_ms"]["median"]
+    return {
+        "still of 1,280 px, one face, warm": image["image_ms"]["median"],
+        "still of 1,280 px, six faces, warm": image["image_six_faces_ms"]["median"],
+    }
+
+
+def _cold(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / "out.png"
         cold = _timed(tree, "image", "--source", photo, "--target", photo, "--out", out, "--i-have-consent")
-        found["first swap from a cold process"] = 1e3 * cold.seconds
-        found["its processor time"], found["its memory"] = 1e3 * cold.cpu_s, cold.memory_mb
+    return {
+        "first swap from a cold process": 1e3 * cold.seconds,
+        "its processor time": 1e3 * cold.cpu_s,
+        "its memory": cold.memory_mb,
+    }
+
+
+def _clips(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
+    found: Readings = {}
+    with tempfile.TemporaryDirectory() as place:
         for size, clip in clips.items():
             report = Path(place) / "report.json"
             done = _timed(
@@ -158,12 +191,37 @@ def readings(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
     return found
 
 
+def _evaluation(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
+    """Swapping, judging and the report of pairs that ship; by the judges that are every tree's defaults."""
+    with tempfile.TemporaryDirectory() as place:
+        done = _timed(
+            tree, "run", "--out", Path(place) / "run", "--dataset", "builtin", "--pairs", _PAIRS, "--cost", "none",
+            "--methods", ",".join(_METHODS), program="eval",
+        )  # fmt: skip
+    return {
+        f"{len(_METHODS)} methods on {_PAIRS} pairs, per pair": 1e3 * done.seconds / _PAIRS,
+        f"{len(_METHODS)} methods, processor time per pair": 1e3 * done.cpu_s / _PAIRS,
+        "memory of the evaluation": done.memory_mb,
+    }
+
+
+def _page(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
+    # Its memory is read from /proc, and visitors have addresses of 127.0.0.0/8.
+    return page_readings(tree, photo, _environment(tree)) if sys.platform == "linux" else {}
+
+
+# What can be measured, by the name that ``--only`` takes.
+PARTS: dict[str, Callable[[Path, Path, Mapping[str, Path]], Readings]] = {
+    "network": _network, "still": _still, "cold": _cold, "clips": _clips, "evaluation": _evaluation, "page": _page,
+}  # fmt: skip
+
+
 def _environment(tree: Path) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
 
 
-def _command(arguments: Sequence[object]) -> list[str]:
-    return [sys.executable, "-m", "mobilefaceswap_core", *map(str, arguments)]
+def _command(arguments: Sequence[object], program: str = "mobilefaceswap_core") -> list[str]:
+    return [sys.executable, "-m", program, *map(str, arguments)]
 
 
 def _json(tree: Path, *arguments: object) -> Any:
@@ -184,11 +242,11 @@ class _Taken(NamedTuple):
     memory_mb: float
 
 
-def _timed(tree: Path, *arguments: object) -> _Taken:
+def _timed(tree: Path, *arguments: object, program: str = "mobilefaceswap_core") -> _Taken:
     started = time.perf_counter()
     with open(os.devnull, "w") as nowhere:
         process = subprocess.Popen(
-            _command(arguments), cwd=tree, env=_environment(tree), stdout=nowhere, stderr=nowhere
+            _command(arguments, program), cwd=tree, env=_environment(tree), stdout=nowhere, stderr=nowhere
         )  # fmt: skip
         _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started

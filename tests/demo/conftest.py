@@ -17,24 +17,25 @@ from mobilefaceswap_core.student.swapper import Student, load_student
 from mobilefaceswap_core.types import CropSpec
 from tests.fakes.built_page import CHROMIUM, PORTRAITS, served
 from tests.fakes.npm import install_packages
+from tests.fakes.once import MadeOnce
 
 
 @pytest.fixture(scope="session")
-def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def node_modules(made_once: MadeOnce) -> Path:
     """What ``package-lock.json`` pins: the runtime, and the tools that check the page."""
-    installed = install_packages(tmp_path_factory.mktemp("packages"))
-    if installed is None:
+    installed = made_once("packages", install_packages) / "node_modules"
+    if not installed.is_dir():
         pytest.skip("npm is missing, or the page's packages cannot be fetched")
     return installed
 
 
 @pytest.fixture(scope="session")
-def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def page_folder(made_once: MadeOnce) -> Path:
     """The built page."""
     pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
     if not CHROMIUM:
         pytest.skip("no Chromium: install the package or set MOBILEFACESWAP_CHROMIUM")
-    return build(tmp_path_factory.mktemp("page") / "site")
+    return made_once("page", lambda folder: build(folder / "site")) / "site"
 
 
 @pytest.fixture(scope="session")

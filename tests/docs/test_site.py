@@ -32,13 +32,12 @@ def run(*words: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
+def site(made_once, tmp_path_factory) -> Path:
     if any(importlib.util.find_spec(name) is None for name in ("sphinx", "myst_parser", "furo")):
         pytest.skip("needs sphinx, myst-parser and furo: pip install -r requirements-dev.txt")
-    out = tmp_path_factory.mktemp("site")
-    trees = tmp_path_factory.mktemp("doctrees")
-    run("sphinx", "-q", "-W", "--keep-going", "-b", "html", "-d", str(trees), "docs", str(out))
-    return out
+    trees = str(tmp_path_factory.mktemp("doctrees"))
+    build = ("sphinx", "-q", "-W", "--keep-going", "-b", "html", "-d", trees, "docs")
+    return made_once("site", lambda folder: run(*build, str(folder)))
 
 
 def text_of(page: Path) -> str:

@@ -148,6 +148,12 @@ def test_every_claim_of_the_paper_has_a_verdict(rows):
     assert Claim("x", 100, 104, "").verdict == "corrected"
 
 
+@pytest.mark.parametrize("names", [{"ghost"}, {"student", "graphics", "hififace"}, set()])
+def test_chosen_rows_are_those_of_the_whole_table(rows, names):
+    chosen = methods.all_methods(names=names)
+    assert chosen == [row for name, row in rows.items() if name in names] and len(chosen) == len(names)
+
+
 def test_rows_keep_quoted_and_missing_apart_from_counted(rows):
     assert rows["fsgan"].status == rows["hififace"].status == "quoted"
     assert rows["graphics"].status == "no network"

@@ -41,23 +41,21 @@ def go(out: Path, **values) -> object:
 
 
 @pytest.fixture(scope="module")
-def known(tmp_path_factory):
+def known(made_once):
     """One run with every kind of method whose outcome is known."""
-    out = tmp_path_factory.mktemp("known")
-    sys.path.insert(0, str(HERE))
-    try:
-        methods = (
-            "target",
-            "source-paste",
-            "nothing=tests.fakes.fake_swappers:nothing",
-            "grey=tests.fakes.fake_swappers:grey",
-            "refuses=tests.fakes.fake_swappers:refuses",
-        )
+    methods = (
+        "target",
+        "source-paste",
+        "nothing=tests.fakes.fake_swappers:nothing",
+        "grey=tests.fakes.fake_swappers:grey",
+        "refuses=tests.fakes.fake_swappers:refuses",
+    )
+
+    def make(out: Path) -> None:
         go(out, methods=methods, pairs=8)
         render(out)
-    finally:
-        sys.path.remove(str(HERE))
-    return out
+
+    return made_once("known-run", make)
 
 
 def test_a_swapper_that_returns_the_target_keeps_pose_and_expression_and_finds_no_source(known):

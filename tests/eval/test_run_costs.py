@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from eval.cost import methods
 from eval.cost.columns import cost_stage, read_costs
 from eval.records import write_json
 from mobilefaceswap_core.errors import OptionError
@@ -30,6 +31,21 @@ def test_labels_take_the_cost_of_their_network_and_entries_made_by_hand_stay(tmp
     before = (tmp_path / "cost.json").read_bytes()
     cost_stage(tmp_path, ("mine=student",), "count")
     assert (tmp_path / "cost.json").read_bytes() == before
+
+
+def test_networks_that_a_run_does_not_show_are_not_counted(tmp_path, monkeypatch):
+    counted = []
+    count = methods.count
+    monkeypatch.setattr(
+        methods, "count", lambda call, *inputs, **given: counted.append(call) or count(call, *inputs, **given)
+    )
+    methods.teacher.cache_clear()
+    methods._mobilefacenet.cache_clear()
+    card(tmp_path, "mine", "teacher")
+    card(tmp_path, "drawn", "graphics")
+    cost_stage(tmp_path, ("mine=teacher", "drawn=graphics"), "count")
+    assert read_costs(tmp_path / "cost.json").keys() == {"mine", "drawn"}
+    assert [type(call).__name__ for call in counted] == ["TeacherGenerator", "MobileFaceNet"]
 
 
 def test_a_cost_file_is_joined_and_nonsense_is_refused(tmp_path):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from mobilefaceswap_core.diagnose import against
 from mobilefaceswap_core.diagnose.against import checked_out, compare, ratios, readings
+from mobilefaceswap_core.diagnose.against_page import page_readings
 from mobilefaceswap_core.errors import BackendError, OptionError
 
 # A tree whose command line answers as ours does, at its own speed.
@@ -27,11 +30,47 @@ elif "--report" in words:
     pathlib.Path(words[words.index("--report") + 1]).write_text(json.dumps(report))
 """
 
+# A page that swaps by handing back what it was sent, and that remembers who asked for what.
+_APP = """import http.server, json, os, pathlib, sys
+if "fails" == {ms!r}:
+    sys.exit("no port")
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/gradio_api/info":
+            names = [("source", None), ("target", None), ("consent", None), ("badge", False)]
+            takes = [dict(parameter_name=name, parameter_default=value) for name, value in names]
+            self.say(json.dumps({{"named_endpoints": {{"/swap_image": {{"parameters": takes}}}}}}))
+        elif self.path.startswith("/gradio_api/call/"):
+            self.say('event: complete\\ndata: [{{"path": "a.png"}}]\\n\\n' if self.path.endswith("1") else "event: error\\ndata: null")
+        else:
+            self.say("a picture")
+    def do_POST(self):
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.endswith("upload"):
+            return self.say(json.dumps(["up.png"]))
+        data = json.loads(sent)["data"]
+        right = [one if not isinstance(one, dict) else one["path"] for one in data] == ["up.png", "up.png", True, False]
+        with open("visits.txt", "a") as log:
+            log.write(self.client_address[0] + chr(10))
+        self.say(json.dumps({{"event_id": str(int(right and {ms!r} != "refuses"))}}))
+    def say(self, text):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(text.encode())
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer((sys.argv[2], int(sys.argv[4])), Page).serve_forever()
+"""
+_PAGES = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc, addresses are 127.0.0.0/8")
+
 
 def tree(folder: Path, ms: str) -> Path:
     (folder / "mobilefaceswap_core").mkdir(parents=True, exist_ok=True)
     (folder / "mobilefaceswap_core" / "__init__.py").touch()
     (folder / "mobilefaceswap_core" / "__main__.py").write_text(_COMMAND.format(ms=ms))
+    (folder / "eval").mkdir(exist_ok=True)
+    (folder / "eval" / "__main__.py").write_text("import sys; assert '--methods' in sys.argv")
+    (folder / "app.py").write_text(_APP.format(ms=ms))
     return folder
 
 
@@ -58,6 +97,7 @@ def no_clips(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_clips")
 def test_both_trees_are_asked_by_their_own_command_line(clone: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"a photo")
     rows = {row.what: row for row in compare("slow", tmp_path / "a.png", rounds=1, root=clone)}
     clip = rows["720p clip, one face, per frame"]
     assert (clip.before, clip.now, clip.times, clip.unit) == pytest.approx((30, 10, 3, "ms"))
@@ -65,6 +105,7 @@ def test_both_trees_are_asked_by_their_own_command_line(clone: Path, tmp_path: P
     assert rows["its memory"].unit == "MB" and rows["first swap from a cold process"].now > 0
     spent = rows["720p clip, processor time per frame"].now, rows["its processor time"].now / 2
     assert all(0 < ms < 1e4 for ms in spent), "of a command that imports nothing"
+    assert rows["5 methods on 16 pairs, per pair"].now > 0 and rows["memory of the evaluation"].unit == "MB"
     left = subprocess.run(["git", "worktree", "list"], cwd=clone, capture_output=True, text=True, check=True).stdout
     assert len(left.splitlines()) == 1, "the other tree is gone"
 
@@ -92,6 +133,34 @@ def test_a_revision_that_is_not_there_and_a_folder_that_is_no_clone_are_refused(
     for root, revision in ((clone, "nowhere"), (tmp_path, "slow")):
         with pytest.raises(OptionError, match="git worktree add"), checked_out(revision, root=root):
             raise AssertionError
+
+
+def test_only_what_is_asked_for_is_measured(clone: Path, tmp_path: Path) -> None:
+    found = readings(clone, tmp_path / "a.png", {}, only=["cold", "network"])
+    assert [what for what in found if "memory" not in what and "processor" not in what] == [
+        "per-frame network, best backend, one thread", "first swap from a cold process",
+    ]  # fmt: skip
+    with pytest.raises(OptionError, match="known are: network, still, cold, clips, evaluation, page"):
+        compare("slow", tmp_path / "a.png", only=["pages"], root=clone)
+
+
+@_PAGES
+def test_the_page_is_visited_by_so_many_at_once_each_from_an_address_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"a photo")
+    root = tree(tmp_path / "tree", "10")
+    found = page_readings(root, tmp_path / "a.png", os.environ, visitors=3)
+    assert set((root / "visits.txt").read_text().split()) == {"127.0.1.1", "127.0.1.2", "127.0.1.3"}
+    after, most = found["memory of the page after one swap"], found["most memory of the page with 3 visitors"]
+    assert 5 < after <= most < 500 and 0 < found["3 visitors at once, per swap"] < 1e4
+    assert found["3 visitors, processor time per swap"] >= 0
+
+
+@_PAGES
+@pytest.mark.parametrize(("ms", "said"), [("fails", "did not start: no port"), ("refuses", "did not swap: error")])
+def test_a_page_that_does_not_start_or_swap_says_so(tmp_path: Path, ms: str, said: str) -> None:
+    (tmp_path / "a.png").write_bytes(b"a photo")
+    with pytest.raises(BackendError, match=said):
+        page_readings(tree(tmp_path / "tree", ms), tmp_path / "a.png", os.environ, visitors=1)
 
 
 def test_a_command_that_fails_names_its_tree(tmp_path: Path) -> None:
