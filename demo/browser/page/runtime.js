@@ -1,12 +1,10 @@
 /** ONNX Runtime Web: which build of it, on what, and one function per network. */
 
-import { CROP_PX } from './align.js';
 import { PageError } from './errors.js';
 
-const FOLDER = './runtime';
+export const FOLDER = './runtime';
 export const MODELS = './models';
 const MOST_THREADS = 4; // more bring nothing to networks of this size
-const AGREES = 2 / 255; // what the GPU may differ by from the processor; more and it is not used
 
 /**
  * @typedef {'auto' | 'webgpu' | 'wasm'} Wish
@@ -60,41 +58,14 @@ export class Runtime {
   }
 
   /**
-   * A session of the student: on the GPU if it computes the same there, and faster or by the visitor's choice.
+   * A session of the student.
    *
+   * @param {'webgpu' | 'wasm'} place
    * @param {Uint8Array} bytes
-   * @param {SessionOptions} [options]
+   * @param {SessionOptions} options
    */
-  async openStudent(bytes, options = {}) {
-    /** @param {'webgpu' | 'wasm'} place */
-    const create = (place) => this.ort.InferenceSession.create(bytes, { executionProviders: [place], ...options });
-    const onProcessor = await create('wasm');
-    if (this.place === 'wasm') return onProcessor;
-    try {
-      const onGpu = await create('webgpu');
-      const [a, b] = [await this.#trial(onProcessor), await this.#trial(onGpu)];
-      const difference = a.swapped.reduce((most, value, i) => Math.max(most, Math.abs(value - b.swapped[i])), 0);
-      if (difference < AGREES && (this.isChosen || b.ms < a.ms)) {
-        await onProcessor.release();
-        return onGpu;
-      }
-      await onGpu.release();
-    } catch (error) {
-      console.warn('WebGPU cannot be used', error);
-    }
-    this.place = 'wasm';
-    return onProcessor;
-  }
-
-  /** What a session makes of a smooth crop, and how fast once it is warm. @param {Session} session */
-  async #trial(session) {
-    const side = CROP_PX;
-    const ramp = Float32Array.from({ length: 3 * side * side }, (_, i) => (i % side) / side);
-    const swap = () => this.run(session, { crop: [ramp, [1, 3, side, side]] }, ['swapped']);
-    await swap();
-    const started = performance.now();
-    const { swapped } = await swap();
-    return { swapped, ms: performance.now() - started };
+  async openIn(place, bytes, options) {
+    return this.ort.InferenceSession.create(bytes, { executionProviders: [place], ...options });
   }
 
   /**
