@@ -32,7 +32,7 @@ from mobilefaceswap_core.weights import weights_path
 from mobilefaceswap_core.weights.load import load_arrays
 
 from ..texts import LANGUAGES, consent_words
-from . import layers, packing, runtime
+from . import packing, runtime, webassembly
 from .constants import write_constants
 from .icons import ICON, write_icons
 from .offline import write_service_worker
@@ -65,8 +65,8 @@ def build(out: Path, *, identity: bool = True) -> Path:
             shutil.copytree(HERE / "page", page)
             write_constants(page / "constants.js")
             runtime.unpack(page / "runtime")
-            for name in layers.BUILDS:
-                packing.write(page / "runtime" / name, (layers.FOLDER / name).read_bytes())
+            for name in webassembly.BUILDS:
+                packing.write(page / "runtime" / name, (webassembly.FOLDER / name).read_bytes())
             _add_networks(page / "models", identity=identity)
             _add_texts(page / "data")
             shutil.copytree(_PORTRAITS, page / "portraits")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import lzma
 import re
 import shutil
 from pathlib import Path
@@ -148,8 +149,8 @@ def test_what_ships_of_the_runtime_is_whole_and_a_damaged_file_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime.unpack(tmp_path / "runtime")
-    binaries = sorted((tmp_path / "runtime").glob("*.wasm.gz"))
-    assert [gzip.decompress(path.read_bytes())[:4] for path in binaries] == [b"\0asm"] * 2
+    binaries = sorted((tmp_path / "runtime").glob("*.wasm.xz"))
+    assert [lzma.decompress(path.read_bytes())[:4] for path in binaries] == [b"\0asm"] * 2
     assert sum(path.stat().st_size for path in runtime.FOLDER.iterdir()) < 7 << 20
     copy = shutil.copytree(runtime.FOLDER, tmp_path / "ships")
     (copy / f"{runtime.NAMES[1]}.xz").write_bytes(b"cut off")

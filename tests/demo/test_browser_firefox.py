@@ -22,7 +22,7 @@ pytestmark = [
 ]
 SWAPPED = """async (text) => {
     const {StudentHere} = await import('./student.js');
-    const {Runtime, fetchBytes} = await import('./runtime.js');
+    const {Runtime} = await import('./runtime.js');
     const {Swapper} = await import('./swap.js');
     const runtime = await Runtime.load('wasm');
     const student = new StudentHere(runtime);

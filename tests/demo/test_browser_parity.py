@@ -50,7 +50,7 @@ def modules(browser: Any, page_url: str) -> Iterator[Any]:
     page.goto(page_url)
     page.evaluate(
         """async () => {
-            const names = ['align', 'picture', 'finish', 'paste', 'smooth', 'swap', 'camera', 'runtime'];
+            const names = ['align', 'picture', 'finish', 'paste', 'smooth', 'swap', 'camera', 'runtime', 'fetching'];
             for (const name of names) window[name] = await import(`./${name}.js`);
             window.bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
             window.floats = (text) => new Float32Array(window.bytes(text).buffer);
@@ -199,7 +199,7 @@ def test_exported_files_run_in_the_pages_own_layers_of_either_build(
         if (constants === null) return null;
         const swapped = [];
         for (const build of ['layers', 'layers.relaxed']) {
-            const module = await WebAssembly.compile(await runtime.fetchBytes(`./runtime/${build}.wasm`));
+            const module = await WebAssembly.compile(await fetching.fetchBytes(`./runtime/${build}.wasm`));
             swapped.push(text(new PerFrame(new Layers(module), constants).swap(asPicture(crop)).face.data));
         }
         return swapped;

@@ -10,7 +10,7 @@
  * @property {(...given: number[]) => void} draw
  * @property {(...given: number[]) => void} mask
  */
-import { FOLDER, fetchBytes } from './runtime.js';
+import { FOLDER, fetchBytes } from './fetching.js';
 
 const PAGE_BYTES = 65536; // what WebAssembly's memory grows by
 const ALIGNED = 16; // bytes of four numbers

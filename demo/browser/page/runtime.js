@@ -1,9 +1,8 @@
 /** ONNX Runtime Web: which build of it, on what, and one function per network. */
 
-import { PageError } from './errors.js';
+import { FOLDER, MODELS, fetchBytes } from './fetching.js';
+import { fetchXz } from './unxz.js';
 
-export const FOLDER = './runtime';
-export const MODELS = './models';
 const MOST_THREADS = 4; // more bring nothing to networks of this size
 
 /**
@@ -91,7 +90,7 @@ export class Runtime {
 export async function fetchParts(wish) {
   const hasGpu = wish !== 'wasm' && (await hasAdapter(wish === 'webgpu'));
   // The build with WebGPU is twice as large, so only browsers that use it fetch it.
-  const binary = await fetchBytes(`${FOLDER}/ort-wasm-simd-threaded.${hasGpu ? 'asyncify.wasm' : 'wasm'}`);
+  const binary = await fetchXz(`${FOLDER}/ort-wasm-simd-threaded.${hasGpu ? 'asyncify.wasm' : 'wasm'}`);
   return { loader: hasGpu ? 'webgpu' : 'wasm', binary, isChosen: wish === 'webgpu' };
 }
 
@@ -114,19 +113,4 @@ async function hasAdapter(isChosen) {
   } catch {
     return false;
   }
-}
-
-/**
- * A file of the page that its build compressed.
- *
- * @param {string} url its own name, without the suffix of compressed files
- */
-export async function fetchBytes(url) {
-  const response = await fetch(new URL(`${url}.gz`, import.meta.url)).catch(() => Response.error());
-  if (!response.ok || !response.body) throw new PageError('not_fetched', { file: url.replace(/.*\//, '') });
-  const packed = await response.arrayBuffer();
-  const [first, second] = new Uint8Array(packed);
-  if (first !== 0x1f || second !== 0x8b) return new Uint8Array(packed); // the host said that it is compressed: it was unpacked
-  const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return new Uint8Array(await new Response(unpacked).arrayBuffer());
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { Layers, channelsLast, filledUp, packed, wholeGroups } from '../page/layers.js';
 
-const module = await WebAssembly.compile(readFileSync(new URL('../layers/layers.wasm', import.meta.url)));
+const module = await WebAssembly.compile(readFileSync(new URL('../webassembly/layers.wasm', import.meta.url)));
 const SLOPE = 0.1;
 
 /** Numbers in [-1, 1] that look random. @param {number} count @param {number} seed */

@@ -3,7 +3,7 @@
 // Values lie row by row, pixel by pixel, their channels together. Kernels of `pointwise` are packed: of every eight output
 // channels, for each input channel, the eight weights. `slope` is that of the leaky ReLU behind a layer; 1 is none. Every
 // function writes all of its output, and `scratch` needs no more than its comment says, in floats.
-// `python -m demo.browser.layers` compiles this file.
+// `python -m demo.browser.webassembly` compiles this file.
 #include <stdint.h>
 #include <wasm_simd128.h>
 

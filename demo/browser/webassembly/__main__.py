@@ -1,6 +1,6 @@
-"""Compile the layers: ``python -m demo.browser.layers`` writes both builds beside ``layers.c``.
+"""Compile the page's WebAssembly: ``python -m demo.browser.webassembly`` writes all builds beside their sources.
 
-The compiler is Clang as Zig ships it, from the package ``ziglang``; only who changes the file needs it. What is written
+The compiler is Clang as Zig ships it, from the package ``ziglang``; only who changes a source needs it. What is written
 says which text it was made from, and a test compares that.
 """
 
@@ -9,13 +9,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from mobilefaceswap_core.errors import BackendError
 from mobilefaceswap_core.files.atomic import write_bytes
 
-from . import BUILDS, FOLDER, SOURCE, digest
+from . import BUILDS, FOLDER, Build
 
 _COMPILER = "0.13.0"  # of ziglang, the version that wrote what ships
 _FLAGS = ["-target", "wasm32-freestanding", "-O3", "-nostdlib", "-Wl,--no-entry", "-Wl,--export=__heap_base",
@@ -23,21 +22,22 @@ _FLAGS = ["-target", "wasm32-freestanding", "-O3", "-nostdlib", "-Wl,--no-entry"
 _SECTION = b"made-from"
 
 
-def compiled(flags: Sequence[str]) -> bytes:
-    """One build, with the SHA-256 of the source at its end.
+def compiled(build: Build) -> bytes:
+    """One build, with the SHA-256 of its source at its end.
 
     Raises:
         BackendError: the compiler is missing or refuses.
     """
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "layers.wasm"
-        command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS, *flags, str(SOURCE), "-o", str(out)]
+        out = Path(folder) / "out.wasm"
+        command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS, *build.flags, str(build.source), "-o", str(out)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
+            said = done.stderr.strip()[-300:]
             raise BackendError(
-                f"layers.c was not compiled ({done.stderr.strip()[-300:]}). Install ziglang=={_COMPILER} and try again."
+                f"{build.source.name} was not compiled ({said}). Install ziglang=={_COMPILER} and try again."
             )
-        return out.read_bytes() + _custom_section(digest())
+        return out.read_bytes() + _custom_section(build.digest())
 
 
 def _custom_section(content: bytes) -> bytes:
@@ -46,5 +46,5 @@ def _custom_section(content: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    for name, own in BUILDS.items():
-        write_bytes(FOLDER / name, compiled(own))
+    for name, build in BUILDS.items():
+        write_bytes(FOLDER / name, compiled(build))
