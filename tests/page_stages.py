@@ -129,7 +129,7 @@ def live_rate(browser: Any, address: str, seconds: float) -> tuple[float, str]:
     page.goto(address)
     page.click("#camera")
     page.click("#agree")
-    page.wait_for_function("document.querySelector('#result').dataset.swapped === '1'")
+    page.wait_for_selector("#result[data-swapped='1']")
     page.evaluate(
         """() => {
             window.shown = 0;

@@ -25,8 +25,8 @@ from mobilefaceswap_core.files.atomic import remove_leftovers, write_bytes, writ
 from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.marking.metadata import clip_tags, metadata_text, xmp_packet
 from mobilefaceswap_core.marking.onnx_watermark import watermark_graph
-from mobilefaceswap_core.student.export_pair import export_pair, source_file
-from mobilefaceswap_core.student.identity_graph import halve
+from mobilefaceswap_core.student.export_pair import IDENTITY_FILE, export_pair, source_file
+from mobilefaceswap_core.student.identity_graph import halve, roughen
 from mobilefaceswap_core.student.swapper import Student, load_student
 from mobilefaceswap_core.weights import weights_path
 from mobilefaceswap_core.weights.load import load_arrays
@@ -91,6 +91,8 @@ def _add_networks(folder: Path, *, identity: bool) -> None:
     if identity:
         student = load_student(backend="torch")
         export_pair(student, folder)
+        exact = onnx.load(folder / IDENTITY_FILE)
+        write_bytes(folder / IDENTITY_FILE, roughen(exact).SerializeToString())
         _add_portraits(student, folder)
     for path in list(folder.iterdir()):
         packing.replace(path)
