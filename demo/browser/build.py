@@ -25,14 +25,14 @@ from mobilefaceswap_core.files.atomic import remove_leftovers, write_bytes, writ
 from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.marking.metadata import clip_tags, metadata_text, xmp_packet
 from mobilefaceswap_core.marking.onnx_watermark import watermark_graph
-from mobilefaceswap_core.student.export_pair import export_pair, source_file
-from mobilefaceswap_core.student.identity_graph import halve
+from mobilefaceswap_core.student.export_pair import IDENTITY_FILE, export_pair, source_file
+from mobilefaceswap_core.student.identity_graph import halve, roughen
 from mobilefaceswap_core.student.swapper import Student, load_student
 from mobilefaceswap_core.weights import weights_path
 from mobilefaceswap_core.weights.load import load_arrays
 
 from ..texts import LANGUAGES, consent_words
-from . import packing, runtime
+from . import packing, runtime, webassembly
 from .constants import write_constants
 from .icons import ICON, write_icons
 from .offline import write_service_worker
@@ -65,6 +65,8 @@ def build(out: Path, *, identity: bool = True) -> Path:
             shutil.copytree(HERE / "page", page)
             write_constants(page / "constants.js")
             runtime.unpack(page / "runtime")
+            for name in webassembly.BUILDS:
+                packing.write(page / "runtime" / name, (webassembly.FOLDER / name).read_bytes())
             _add_networks(page / "models", identity=identity)
             _add_texts(page / "data")
             shutil.copytree(_PORTRAITS, page / "portraits")
@@ -89,6 +91,8 @@ def _add_networks(folder: Path, *, identity: bool) -> None:
     if identity:
         student = load_student(backend="torch")
         export_pair(student, folder)
+        exact = onnx.load(folder / IDENTITY_FILE)
+        write_bytes(folder / IDENTITY_FILE, roughen(exact).SerializeToString())
         _add_portraits(student, folder)
     for path in list(folder.iterdir()):
         packing.replace(path)

@@ -7,8 +7,12 @@ built, so that a number is changed in one place. Names stay those of the Python 
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mobilefaceswap_core.blend import (
     colour,
@@ -31,8 +35,11 @@ from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.files.atomic import write_bytes
 from mobilefaceswap_core.marking import badge
 from mobilefaceswap_core.marking.carriers import GRID_PX
+from mobilefaceswap_core.student import layout
 from mobilefaceswap_core.student.contract import FORMAT
 from mobilefaceswap_core.student.export_pair import IDENTITY_FILE, SOURCE_FILE, STUDENT_FILE
+from mobilefaceswap_core.student.graph import constant_shapes, idn_graph
+from mobilefaceswap_core.student.idn import Idn
 from mobilefaceswap_core.types import CropSpec
 from mobilefaceswap_core.video import smoothing
 
@@ -91,9 +98,22 @@ def constants() -> dict[str, dict[str, Value]]:
             **{f"{name.upper()}_PX": length for name, length in options.in_pixels(spec.size_px)._asdict().items()},
         },
         "MARK": {"GRID_PX": GRID_PX, "LABEL": badge.TEXT},
+        "PER_FRAME": {
+            **_named(
+                layout, "ENCODER_CHANNELS", "DECODER_IN_CHANNELS", "DECODER_OUT_CHANNELS", "MASK_CHANNELS", "SLOPE"
+            ),
+            "NODES": operators_checksum(),
+        },
         "SMOOTHING": _named(smoothing, "MIN_CUTOFF_HZ", "BETA_HZ", "SPEED_CUTOFF_HZ"),
         "FILES": {"FORMAT": FORMAT, "IDENTITY": IDENTITY_FILE, "STUDENT": STUDENT_FILE, "SOURCE": SOURCE_FILE},
     }
+
+
+def operators_checksum() -> int:
+    """By which the page knows a file of the per-frame network as export writes it: the CRC of its operators' CRCs."""
+    constants = {name: np.zeros(shape, np.float32) for name, shape in constant_shapes().items()}
+    graph = idn_graph(Idn(), constants).graph
+    return zlib.crc32(b"".join(struct.pack("<I", zlib.crc32(node.SerializeToString())) for node in graph.node))
 
 
 def _detection() -> dict[str, dict[str, Value]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import lzma
 import re
 import shutil
 from pathlib import Path
@@ -148,8 +149,8 @@ def test_what_ships_of_the_runtime_is_whole_and_a_damaged_file_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime.unpack(tmp_path / "runtime")
-    binaries = sorted((tmp_path / "runtime").glob("*.wasm.gz"))
-    assert [gzip.decompress(path.read_bytes())[:4] for path in binaries] == [b"\0asm"] * 2
+    binaries = sorted((tmp_path / "runtime").glob("*.wasm.xz"))
+    assert [lzma.decompress(path.read_bytes())[:4] for path in binaries] == [b"\0asm"] * 2
     assert sum(path.stat().st_size for path in runtime.FOLDER.iterdir()) < 7 << 20
     copy = shutil.copytree(runtime.FOLDER, tmp_path / "ships")
     (copy / f"{runtime.NAMES[1]}.xz").write_bytes(b"cut off")
@@ -206,3 +207,10 @@ def test_a_host_that_must_see_sources_hands_out_no_identity_network(rule: dict[s
     assert answer.status_code == 200
     assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
     assert client.get("/browser/").text == "page"
+
+
+def test_a_first_visit_with_a_photo_of_ones_own_fetches_less_than_12_mb(page_folder: Path) -> None:
+    # One of the portraits is the source until the photo is chosen; nothing of it is fetched before the first swap.
+    others = ("*.kernels.gz", "*asyncify*", "*webgpu*", "layers.wasm.gz")  # for portraits, and for other browsers
+    fetched = [p for p in page_folder.rglob("*") if p.is_file() and not any(p.match(other) for other in others)]
+    assert sum(path.stat().st_size for path in fetched) < 12e6

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import json
+import lzma
 import os
 import re
 import shutil
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demo.browser import runtime
+from demo.browser import runtime, webassembly
 from demo.browser.build import HERE
 from demo.browser.constants import constants, constants_js, write_constants
 from mobilefaceswap_core.blend import colour, mask, occlusion, outline
@@ -23,7 +23,7 @@ from mobilefaceswap_core.types import CropSpec
 from mobilefaceswap_core.weights.load import spec_of
 from tests.fakes import page_golden
 
-OWN = ("page", "tests", "jsconfig.json", ".prettierignore", "package.json", "package-lock.json")
+OWN = ("page", "tests", "webassembly", "jsconfig.json", ".prettierignore", "package.json", "package-lock.json")
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,17 @@ def test_the_runtime_that_ships_is_the_one_that_the_lock_file_pins(node_modules:
     for name in runtime.NAMES:
         pinned = node_modules / "onnxruntime-web" / "dist" / name
         written = tmp_path / "runtime" / name
-        data = written.read_bytes() if written.is_file() else gzip.decompress(Path(f"{written}.gz").read_bytes())
+        data = written.read_bytes() if written.is_file() else lzma.decompress(Path(f"{written}.xz").read_bytes())
         assert data == pinned.read_bytes(), name
+
+
+@pytest.mark.parametrize("name", webassembly.BUILDS)
+def test_the_webassembly_that_ships_was_made_from_its_source(name: str) -> None:
+    data, build = (webassembly.FOLDER / name).read_bytes(), webassembly.BUILDS[name]
+    changed = f"{build.source.name} was changed: run `python -m demo.browser.webassembly`"
+    assert data.endswith(build.digest()), changed
+    relaxed_madd = bytes([0xFD, 0x85, 0x02])
+    assert (relaxed_madd in data) == ("relaxed" in name)
 
 
 def test_no_complaint_is_silenced() -> None:

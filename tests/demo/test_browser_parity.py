@@ -50,7 +50,7 @@ def modules(browser: Any, page_url: str) -> Iterator[Any]:
     page.goto(page_url)
     page.evaluate(
         """async () => {
-            const names = ['align', 'picture', 'finish', 'paste', 'smooth', 'swap', 'camera', 'runtime'];
+            const names = ['align', 'picture', 'finish', 'paste', 'smooth', 'swap', 'camera', 'runtime', 'fetching'];
             for (const name of names) window[name] = await import(`./${name}.js`);
             window.bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
             window.floats = (text) => new Float32Array(window.bytes(text).buffer);
@@ -187,6 +187,31 @@ def test_the_same_crop_is_swapped_as_python_swaps_it(
         assert levels(rgb(face, crop.shape), want.image) <= 2
         assert np.abs(floats(mask).reshape(224, 224) - want.mask).max() < TWO_LEVELS
         assert levels(want.image, crop) > 40  # something was swapped
+
+
+def test_exported_files_run_in_the_pages_own_layers_of_either_build(
+    modules: Any, student: Student, person: Any, astronaut: np.ndarray, tmp_path: Path
+) -> None:
+    code = """async ([file, crop]) => {
+        const {PerFrame, constantsOf} = await import('./per_frame.js');
+        const {Layers} = await import('./layers.js');
+        const constants = constantsOf(bytes(file), null);
+        if (constants === null) return null;
+        const swapped = [];
+        for (const build of ['layers', 'layers.relaxed']) {
+            const module = await WebAssembly.compile(await fetching.fetchBytes(`./runtime/${build}.wasm`));
+            swapped.push(text(new PerFrame(new Layers(module), constants).swap(asPicture(crop)).face.data));
+        }
+        return swapped;
+    }"""
+    crop = crops(astronaut)[0]
+    export_baked(student, person, tmp_path / "face.onnx")
+    export_baked(student, person, tmp_path / "half.onnx", half=True)
+    whole, half = (base64.b64encode((tmp_path / f"{name}.onnx").read_bytes()).decode() for name in ("face", "half"))
+    assert modules.evaluate(code, [half, rgba(crop)]) is None, "its kernels are in 16 bits: ONNX Runtime reads it"
+    wanted = student.swap([AlignedFace(crop, np.eye(2, 3))], [person])[0].image
+    for face in modules.evaluate(code, [whole, rgba(crop)]):
+        assert levels(rgb(face, crop.shape), wanted) <= 1
 
 
 def test_colours_detail_mask_and_paste_agree(

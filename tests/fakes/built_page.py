@@ -34,10 +34,19 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Isolated(Quiet):
+    """A static host that sends the two headers with which WebAssembly may use threads."""
+
+    def end_headers(self) -> None:
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+
+
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path, host: type[http.server.SimpleHTTPRequestHandler] = Quiet) -> Iterator[str]:
     """The address of the page in a folder."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(host, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/index.html"
     server.shutdown()

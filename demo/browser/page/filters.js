@@ -89,18 +89,20 @@ export function gaussianMean(plane, sigma, side = 2 * Math.round(REACH_SIGMAS * 
     const row = y * width;
     for (let i = 0; i < line.length; i++) line[i] = plane.data[row + places[i]];
     for (let x = 0; x < width; x++) {
-      let sum = 0;
-      for (let k = 0; k < side; k++) sum += kernel[k] * line[x + k];
+      let sum = kernel[reach] * line[x + reach];
+      // Both halves of the kernel are the same.
+      for (let k = 0, end = x + side - 1; k < reach; k++) sum += kernel[k] * (line[x + k] + line[end - k]);
       across[row + x] = sum;
     }
   }
   const rows = mirroredPlaces(height, reach);
   const sums = new Float64Array(width);
   for (let y = 0; y < height; y++) {
-    sums.fill(0);
-    for (let k = 0; k < side; k++) {
-      const [row, share] = [rows[y + k] * width, kernel[k]];
-      for (let x = 0; x < width; x++) sums[x] += share * across[row + x];
+    const [middle, share] = [rows[y + reach] * width, kernel[reach]];
+    for (let x = 0; x < width; x++) sums[x] = share * across[middle + x];
+    for (let k = 0; k < reach; k++) {
+      const [above, below, share] = [rows[y + k] * width, rows[y + side - 1 - k] * width, kernel[k]];
+      for (let x = 0; x < width; x++) sums[x] += share * (across[above + x] + across[below + x]);
     }
     result.data.set(sums, y * width);
   }

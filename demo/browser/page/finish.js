@@ -120,7 +120,9 @@ export const STAGES = Object.freeze([
     name: 'mark',
     isWanted: (options) => options.drawPattern !== null,
     run: async (face, { drawPattern }) =>
-      drawPattern === null ? face : { ...face, pixels: await hideMark(face.pixels, face.weight, drawPattern) },
+      drawPattern === null
+        ? face
+        : { ...face, pixels: await hideMark(face.pixels, face.weight, drawPattern, face.moment) },
   },
 ]);
 

@@ -1,5 +1,6 @@
 /** Saying in a PNG, for people and machines, that its faces were swapped; the text is that of `marking/metadata.py`. */
 
+import { crc32 } from './checksum.js';
 import { MARK } from './constants.js';
 
 const SIGNATURE_BYTES = 8;
@@ -48,16 +49,6 @@ function chunk(kind, body) {
   result.set(body, 8);
   view.setUint32(8 + body.length, crc32(result.subarray(4, 8 + body.length)));
   return result;
-}
-
-/** The checksum of PNG chunks (ISO 3309). @param {Uint8Array} bytes */
-function crc32(bytes) {
-  let crc = ~0;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
 }
 
 /**

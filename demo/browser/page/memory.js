@@ -2,6 +2,7 @@
 import { SteadyLids } from './lids.js';
 import { SteadyOcclusion } from './occlusion.js';
 import { SteadyShares } from './steady.js';
+import { CarriedMark } from './watermark.js';
 
 export class FaceMemory {
   /** What hides the face, averaged over time. */
@@ -10,4 +11,6 @@ export class FaceMemory {
   lids = new SteadyLids();
   /** How far its mouth shows. */
   mouth = new SteadyShares();
+  /** The hidden mark's pattern of the frame before. */
+  mark = new CarriedMark();
 }

@@ -1,12 +1,9 @@
 /** ONNX Runtime Web: which build of it, on what, and one function per network. */
 
-import { CROP_PX } from './align.js';
-import { PageError } from './errors.js';
+import { FOLDER, MODELS, fetchBytes } from './fetching.js';
+import { fetchXz } from './unxz.js';
 
-const FOLDER = './runtime';
-export const MODELS = './models';
 const MOST_THREADS = 4; // more bring nothing to networks of this size
-const AGREES = 2 / 255; // what the GPU may differ by from the processor; more and it is not used
 
 /**
  * @typedef {'auto' | 'webgpu' | 'wasm'} Wish
@@ -60,41 +57,14 @@ export class Runtime {
   }
 
   /**
-   * A session of the student: on the GPU if it computes the same there, and faster or by the visitor's choice.
+   * A session of the student.
    *
+   * @param {'webgpu' | 'wasm'} place
    * @param {Uint8Array} bytes
-   * @param {SessionOptions} [options]
+   * @param {SessionOptions} options
    */
-  async openStudent(bytes, options = {}) {
-    /** @param {'webgpu' | 'wasm'} place */
-    const create = (place) => this.ort.InferenceSession.create(bytes, { executionProviders: [place], ...options });
-    const onProcessor = await create('wasm');
-    if (this.place === 'wasm') return onProcessor;
-    try {
-      const onGpu = await create('webgpu');
-      const [a, b] = [await this.#trial(onProcessor), await this.#trial(onGpu)];
-      const difference = a.swapped.reduce((most, value, i) => Math.max(most, Math.abs(value - b.swapped[i])), 0);
-      if (difference < AGREES && (this.isChosen || b.ms < a.ms)) {
-        await onProcessor.release();
-        return onGpu;
-      }
-      await onGpu.release();
-    } catch (error) {
-      console.warn('WebGPU cannot be used', error);
-    }
-    this.place = 'wasm';
-    return onProcessor;
-  }
-
-  /** What a session makes of a smooth crop, and how fast once it is warm. @param {Session} session */
-  async #trial(session) {
-    const side = CROP_PX;
-    const ramp = Float32Array.from({ length: 3 * side * side }, (_, i) => (i % side) / side);
-    const swap = () => this.run(session, { crop: [ramp, [1, 3, side, side]] }, ['swapped']);
-    await swap();
-    const started = performance.now();
-    const { swapped } = await swap();
-    return { swapped, ms: performance.now() - started };
+  async openIn(place, bytes, options) {
+    return this.ort.InferenceSession.create(bytes, { executionProviders: [place], ...options });
   }
 
   /**
@@ -120,7 +90,7 @@ export class Runtime {
 export async function fetchParts(wish) {
   const hasGpu = wish !== 'wasm' && (await hasAdapter(wish === 'webgpu'));
   // The build with WebGPU is twice as large, so only browsers that use it fetch it.
-  const binary = await fetchBytes(`${FOLDER}/ort-wasm-simd-threaded.${hasGpu ? 'asyncify.wasm' : 'wasm'}`);
+  const binary = await fetchXz(`${FOLDER}/ort-wasm-simd-threaded.${hasGpu ? 'asyncify.wasm' : 'wasm'}`);
   return { loader: hasGpu ? 'webgpu' : 'wasm', binary, isChosen: wish === 'webgpu' };
 }
 
@@ -143,19 +113,4 @@ async function hasAdapter(isChosen) {
   } catch {
     return false;
   }
-}
-
-/**
- * A file of the page that its build compressed.
- *
- * @param {string} url its own name, without the suffix of compressed files
- */
-export async function fetchBytes(url) {
-  const response = await fetch(new URL(`${url}.gz`, import.meta.url)).catch(() => Response.error());
-  if (!response.ok || !response.body) throw new PageError('not_fetched', { file: url.replace(/.*\//, '') });
-  const packed = await response.arrayBuffer();
-  const [first, second] = new Uint8Array(packed);
-  if (first !== 0x1f || second !== 0x8b) return new Uint8Array(packed); // the host said that it is compressed: it was unpacked
-  const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return new Uint8Array(await new Response(unpacked).arrayBuffer());
 }

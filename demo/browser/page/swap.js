@@ -16,8 +16,9 @@ import { DEFAULTS, finish } from './finish.js';
 import { LandmarkNetwork } from './landmarks.js';
 import { FORMAT, readMetadata } from './onnx_file.js';
 import { pasteBack } from './paste.js';
-import { newPicture, toChannels, warp } from './picture.js';
-import { MODELS, Runtime, fetchBytes, fetchParts, threadsFor } from './runtime.js';
+import { toChannels, warp } from './picture.js';
+import { MODELS, fetchBytes } from './fetching.js';
+import { Runtime, fetchParts, threadsFor } from './runtime.js';
 import { StudentHere } from './student.js';
 import { Follower } from './track.js';
 import { UltraFace } from './ultraface.js';
@@ -164,18 +165,8 @@ export class Swapper {
    * @param {Picture} crop RGBA, 224 x 224
    * @returns {Promise<{face: Picture, mask: Float32Array<ArrayBuffer>}>} before it is finished; mask in [0, 1]
    */
-  async swapCrop(crop) {
-    const { face: own, mask } = await this.student.swap(toChannels(crop, 0, 255));
-    const face = newPicture(CROP_PX, CROP_PX);
-    const area = CROP_PX * CROP_PX;
-    const { data } = face;
-    for (let i = 0, p = 0; i < area; i++, p += 4) {
-      data[p] = own[i] * 255; // a clamped array rounds
-      data[p + 1] = own[area + i] * 255;
-      data[p + 2] = own[2 * area + i] * 255;
-      data[p + 3] = 255;
-    }
-    return { face, mask };
+  swapCrop(crop) {
+    return this.student.swap(crop);
   }
 
   /**

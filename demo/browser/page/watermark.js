@@ -12,6 +12,7 @@ import { grey, resize } from './picture.js';
 
 /** @type {number} */
 export const GRID_PX = MARK.GRID_PX;
+const LONGEST_CARRY_S = 0.12; // of the pattern: a frame at nine a second
 export const MARKED_MODEL = 'student'; // the mark spells its model's name, and the file that ships spells this one
 
 /**
@@ -20,11 +21,40 @@ export const MARKED_MODEL = 'student'; // the mark spells its model's name, and 
  * @param {Picture} crop swapped, square
  * @param {Float32Array<ArrayBuffer>} weight one value a pixel in [0, 1], it will be pasted with
  * @param {DrawPattern} drawPattern
+ * @param {{memory: {mark: CarriedMark}, timeS: number} | null} [moment] of a camera's face
  */
-export async function hideMark(crop, weight, drawPattern) {
-  const plane = { width: crop.width, height: crop.height, data: weight };
-  const pattern = /** @type {Float32Array<ArrayBuffer>} */ (await drawPattern(lumaGrid(crop), onGrid(plane)));
+export async function hideMark(crop, weight, drawPattern, moment = null) {
+  let pattern = moment?.memory.mark.carried(moment.timeS) ?? null;
+  if (pattern === null) {
+    const plane = { width: crop.width, height: crop.height, data: weight };
+    pattern = /** @type {Float32Array<ArrayBuffer>} */ (await drawPattern(lumaGrid(crop), onGrid(plane)));
+    moment?.memory.mark.keep(pattern, moment.timeS);
+  }
   return addPattern(crop, resize({ width: CROP_PX, height: CROP_PX, data: pattern }, crop.width, crop.height).data);
+}
+
+/**
+ * The pattern of a camera's face, for every second frame: it lies in the crop's coordinates, and its strength follows the
+ * skin's roughness, which a face has as much of a moment later.
+ */
+export class CarriedMark {
+  /** @type {Float32Array<ArrayBuffer> | null} */
+  #pattern = null;
+  #keptS = 0;
+
+  /** What was worked out for the frame before, once. @param {number} timeS when the frame was taken */
+  carried(timeS) {
+    const age = timeS - this.#keptS;
+    const pattern = age > 0 && age < LONGEST_CARRY_S ? this.#pattern : null;
+    this.#pattern = null;
+    return pattern;
+  }
+
+  /** @param {Float32Array<ArrayBuffer>} pattern @param {number} timeS */
+  keep(pattern, timeS) {
+    this.#pattern = pattern;
+    this.#keptS = timeS;
+  }
 }
 
 /** Luminance averaged to the grid and rounded, as OpenCV does it. @param {Picture} crop square */

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { crc32, deflateSync } from 'node:zlib';
 import { markPng } from '../page/mark.js';
 import { SIDE, assertClose, golden, softFace } from './inputs.js';
-import { addPattern, lumaGrid, onGrid } from '../page/watermark.js';
+import { CarriedMark, addPattern, hideMark, lumaGrid, onGrid } from '../page/watermark.js';
 
 /** @param {string} kind @param {Buffer} body */
 function chunk(kind, body) {
@@ -67,4 +67,17 @@ test('a pattern of zeros changes nothing; one of two levels adds them to each co
   const { data } = addPattern(face, new Float32Array(SIDE * SIDE).fill(2));
   assert.deepEqual([...data.subarray(0, 4)], [255, 255, 255, 255]);
   assert.equal(data[4], face.data[4] + 2);
+});
+
+test("a camera's mark is worked out for every second frame, and again after a gap", async () => {
+  const memory = { mark: new CarriedMark() };
+  let asked = 0;
+  const draw = async () => new Float32Array(SIDE * SIDE).fill(++asked);
+  const [crop, weight] = [softFace(), new Float32Array(SIDE * SIDE).fill(1)];
+  const added = [];
+  for (const timeS of [0, 0.07, 0.14, 0.21, 1]) {
+    const { data } = await hideMark(crop, weight, draw, { memory, timeS });
+    added.push(data[0] - crop.data[0]);
+  }
+  assert.deepEqual(added, [1, 1, 2, 2, 3]);
 });

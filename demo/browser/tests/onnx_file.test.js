@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { readMetadata } from '../page/onnx_file.js';
+import { constantsOf } from '../page/per_frame.js';
+import { readGraph, readMetadata } from '../page/onnx_file.js';
 import { golden } from './inputs.js';
 
 const network = new Uint8Array(Buffer.from(golden.network, 'base64'));
@@ -21,4 +22,10 @@ test('a file that is cut short never throws and never says more than the whole o
       assert.equal(golden.network_says[key], value);
     }
   }
+});
+
+test('a graph that is not there is refused, and no network file but the per-frame one is computed here', () => {
+  for (const bytes of [new Uint8Array(), new Uint8Array(50).fill(255)])
+    assert.throws(() => readGraph(bytes, null), RangeError);
+  assert.equal(constantsOf(network, null), null);
 });

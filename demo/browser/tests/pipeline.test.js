@@ -6,7 +6,6 @@ import { DEFAULTS } from '../page/finish.js';
 import { Swapper } from '../page/swap.js';
 import { Thread, answer } from '../page/thread.js';
 import { faceLandmarks, frame, roundMask, softFace } from './inputs.js';
-import { toChannels } from '../page/picture.js';
 
 const AREA = 224 * 224;
 
@@ -22,7 +21,7 @@ function swapper(said) {
       const number = tell.length;
       said.push(`asked ${number}`);
       return new Promise((resolve, reject) => {
-        const swapped = { face: toChannels(softFace(), 0, 255), mask: roundMask() };
+        const swapped = { face: softFace(), mask: roundMask() };
         tell.push((fails = false) => (fails ? reject(new Error('lost')) : resolve(swapped)));
       });
     },

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import onnx
 import pytest
 
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.runtime.sessions import open_session
 from mobilefaceswap_core.student.export import HALF_TOLERANCE, TOLERANCE, export_baked
 from mobilefaceswap_core.student.export_pair import SOURCE_FILE, export_pair
 from mobilefaceswap_core.student.exported import load_conditioned_onnx
 from mobilefaceswap_core.student.graph import source_constants
-from mobilefaceswap_core.student.identity_graph import flat_kernels
+from mobilefaceswap_core.student.identity_graph import flat_kernels, roughen
 from mobilefaceswap_core.student.swapper import Student, load_student
 from mobilefaceswap_core.types import AlignedFace
 
@@ -56,6 +59,22 @@ def test_the_external_file_holds_every_source_constant_once_in_order(student, fo
     ends = np.cumsum([array.nbytes for array in wanted.values()])
     assert [int(p["offset"]) + int(p["length"]) for p in places] == ends.tolist()
     assert {p["location"] for p in places} == {SOURCE_FILE}
+
+
+def test_in_8_bits_the_identity_graph_is_a_third_smaller_and_swaps_within_two_levels(student, folder) -> None:
+    exact = onnx.load(folder / "identity.onnx")
+    rough = roughen(exact)
+    onnx.checker.check_model(rough)
+    sizes = [len(gzip.compress(model.SerializeToString(), 1)) for model in (rough, exact)]
+    assert sizes[0] < 0.66 * sizes[1]
+    batch = np.stack([face.image for face in photos(1)]).transpose(0, 3, 1, 2).astype(np.float32) / 255
+    swapped = []
+    for model in (rough, exact):
+        (kernels,) = open_session(model.SerializeToString(), threads=1).run(["kernels"], {"photos": batch})
+        data = {SOURCE_FILE: np.ascontiguousarray(kernels, "<f4").tobytes()}
+        network = open_session((folder / "student.onnx").read_bytes(), threads=1, external=data)
+        swapped.append(network.run(["swapped"], {"crop": batch})[0])
+    assert 0 < np.abs(swapped[0] - swapped[1]).max() < 2.5 / 255  # two levels once rounded
 
 
 def test_another_layout_is_refused(student, folder) -> None:
