@@ -40,7 +40,7 @@ from .marking import UNMARKED, MarkOptions, MarkReport, marking_stage, save_imag
 from .models import DEFAULT_MODEL, load_swapper
 from .options import MIN_FACE_PX, SwapOptions
 from .runtime.budget import Budget
-from .runtime.memory import memory_guard
+from .runtime.memory import FreedMemory, memory_guard
 from .runtime.networks import BACKENDS
 from .runtime.threads import network_threads, use_one_opencv_thread
 from .student.backends import clip_backend
@@ -127,7 +127,7 @@ class Pipeline:
     ) -> None:
         self.swapper = swapper
         self.detector = detector
-        self._lock = threading.Lock()
+        self._lock, self._freed = threading.Lock(), FreedMemory()
         self._occlusion = occlusion
         self.network = StageNetworks(where=self._device, backend=backend)
 
@@ -251,6 +251,7 @@ class Pipeline:
         aligned = [self.align(image, found) for image, found in zip(images, chosen, strict=True)]
         with memory_guard("Reading the source's identity"):
             condition = self.swapper.condition(aligned)
+        self._freed.give_back()
         return Source(condition, tuple(a.image for a in aligned), self.swapper.info.name)
 
     def align(self, image: Image, face: Face) -> AlignedFace:
@@ -297,6 +298,7 @@ class Pipeline:
             left = {number: reason for number in wanted if number not in taken}
             report = replace(report, skipped={**report.skipped, **left})
         seconds = {"detect": detected - started, **seconds}
+        self._freed.give_back()
         return SwapResult(image, tuple(found), report, crops, seconds, self.swapper.info.name, options.marks)
 
     def swap_faces(

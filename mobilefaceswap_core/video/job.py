@@ -21,6 +21,7 @@ from ..files.places import Place, check_places
 from ..marking import MarkReport, finish_file, tags_of_clip
 from ..pipeline import Pipeline, Source, unusable
 from ..runtime.budget import Budget, Spending
+from ..runtime.memory import FreedMemory
 from ..types import AlignedFace, FrameReport, Image, SwappedCrop
 from .clip import WHOLE, Clip, Part
 from .options import VideoOptions
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from ..identity.encoder import IdentityEncoder
 
 _EVENT_S = 0.2  # progress is told this often
-_DEPTH = 4  # frames that may wait between two stages: five queues of 4K frames stay under 1 GB
+_DEPTH = 2  # frames that may wait between two stages: on two processors as fast as four
 _GPU_BATCH = 16
 
 
@@ -183,11 +184,12 @@ class _Job:
         ]
         asked_to_stop, inner = stop, threading.Event()
         started = told = time.perf_counter()
-        total = self._clip.info.frames
+        total, freed = self._clip.info.frames, FreedMemory()
         with run_stages(stages, depth=max(_DEPTH, self._batch), stop=inner) as (works, self._times):
             for work in works:
                 self._count(work)
                 self._spent.check()
+                freed.give_back()
                 now = time.perf_counter()
                 if asked_to_stop.is_set():
                     raise Cancelled("Stopped; nothing was written.")
