@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ..errors import OptionError
 from ..faces.geometry import warp_to_crop
 from ..files.images import check_image
+from ..runtime.threads import picture_threads
 from ..types import Face, Image, Points
 from ..weights import WEIGHTS, weights_path
 from .detector import (
@@ -81,7 +82,9 @@ class LiteDetector:
     """
 
     def __init__(self, *, device: str = "auto", levels: int = _LEVELS, turn: bool = True, reason: str = "") -> None:
-        self._network = UltraFace(weights_path("detector_ultraface_rfb320"), device=device)
+        # Who looks at large pictures waits for each of them; of a clip they are few, and other stages need the processors.
+        large = {"threads": picture_threads(), "keeps_memory": True} if levels else {}
+        self._network = UltraFace(weights_path("detector_ultraface_rfb320"), device=device, **large)
         self._landmarks = LandmarkNetwork(weights_path("landmarks_68"), device=device)
         self._levels, self._turn = levels, turn
         files = [file for name in ("detector_ultraface_rfb320", "landmarks_68") for file in WEIGHTS[name].files]

@@ -19,9 +19,9 @@ from ..faces.numbers import PEOPLE_COUNT, number_of
 from ..files.atomic import check_file_place
 from ..files.places import Place, check_places
 from ..marking import MarkReport, finish_file, tags_of_clip
-from ..pipeline import Pipeline, Source, unusable
+from ..options import unusable
+from ..pipeline import Pipeline, Source
 from ..runtime.budget import Budget, Spending
-from ..runtime.memory import FreedMemory
 from ..types import AlignedFace, FrameReport, Image, SwappedCrop
 from .clip import WHOLE, Clip, Part
 from .options import VideoOptions
@@ -184,12 +184,11 @@ class _Job:
         ]
         asked_to_stop, inner = stop, threading.Event()
         started = told = time.perf_counter()
-        total, freed = self._clip.info.frames, FreedMemory()
+        total = self._clip.info.frames
         with run_stages(stages, depth=max(_DEPTH, self._batch), stop=inner) as (works, self._times):
             for work in works:
                 self._count(work)
                 self._spent.check()
-                freed.give_back()
                 now = time.perf_counter()
                 if asked_to_stop.is_set():
                     raise Cancelled("Stopped; nothing was written.")
