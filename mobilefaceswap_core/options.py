@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from .blend.finish import FinishOptions
 from .blend.limits import MaskLimits
 from .choices import CHOICES, OWN, Choice
 from .errors import OptionError
+from .faces.head_pose import head_pose
 from .marking.mark import MarkOptions
-from .types import REGIONS
+from .types import REGIONS, Face
 from .weights.fetch import check_here
 from .weights.published import PUBLISHED, find
 
@@ -118,3 +121,15 @@ def _checked(choice: Choice, value: Any) -> Any:
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not choice.low <= number <= choice.high:
             raise refusal
     return tuple(float(n) for n in numbers) if choice.kind == "box" else float(value)
+
+
+def unusable(face: Face, options: SwapOptions) -> str | None:
+    """Why a face is left alone, or ``None``."""
+    if not np.isfinite(face.five).all():
+        return "no alignment points"
+    if face.size_px < options.min_face_px:
+        return f"smaller than {options.min_face_px:.0f} px"
+    limit = options.max_yaw_deg
+    if limit is not None and face.landmarks is not None and abs(head_pose(face.landmarks).yaw_deg) > limit:
+        return f"turned by more than {limit:.0f} degrees"
+    return None

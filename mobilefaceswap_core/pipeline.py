@@ -26,23 +26,22 @@ import numpy as np
 from .blend.finish import Finishing, Setting, Stage, finish, stages
 from .blend.memory import FaceMemory
 from .blend.occlusion import OcclusionModel, load_occlusion
-from .blend.paste import paste_back
+from .blend.several import finish_and_paste
 from .blend.stage_network import StageNetworks
 from .detect import Detector, load_detector
 from .detect.detector import Lenient, detect_all, face_from_landmarks
 from .errors import NoFaceError, OptionError
 from .faces.choose import FaceChoice, choose_faces, largest, largest_few
 from .faces.geometry import TEMPLATES_112, align_face
-from .faces.head_pose import head_pose
 from .faces.numbers import FACES_COUNT, number_of
 from .files.images import LoadedImage, check_image
 from .marking import UNMARKED, MarkOptions, MarkReport, marking_stage, save_image
 from .models import DEFAULT_MODEL, load_swapper
-from .options import MIN_FACE_PX, SwapOptions
+from .options import MIN_FACE_PX, SwapOptions, unusable
 from .runtime.budget import Budget
-from .runtime.memory import memory_guard
+from .runtime.memory import FreedMemory, memory_guard
 from .runtime.networks import BACKENDS
-from .runtime.threads import network_threads, use_one_opencv_thread
+from .runtime.threads import network_threads, picture_threads, use_one_opencv_thread
 from .student.backends import clip_backend
 from .swapper import Swapper
 from .types import AlignedFace, Face, FrameReport, Image, Matrix, SwappedCrop
@@ -120,15 +119,17 @@ class Pipeline:
         occlusion: sees what hides a face; the one that ships, loaded on first use, if not given.
         backend: what runs the published networks of the finish; see
             :func:`~mobilefaceswap_core.blend.stage_network.load_stage_network`.
+        threads: for the finish of one picture: for the faces of a group, or for the network that looks at the only one.
     """
 
     def __init__(
-        self, swapper: Swapper, detector: Detector, *, occlusion: OcclusionModel | None = None, backend: str = "auto"
-    ) -> None:
+        self, swapper: Swapper, detector: Detector, *, occlusion: OcclusionModel | None = None, backend: str = "auto",
+        threads: int = 1,
+    ) -> None:  # fmt: skip
         self.swapper = swapper
         self.detector = detector
-        self._lock = threading.Lock()
-        self._occlusion = occlusion
+        self._lock, self._freed = threading.Lock(), FreedMemory()
+        self._occlusion, self._threads = occlusion, threads
         self.network = StageNetworks(where=self._device, backend=backend)
 
     @classmethod
@@ -154,7 +155,8 @@ class Pipeline:
             use_one_opencv_thread()
         swapper = load_swapper(model, device=device, backend=backend, threads=threads, contract=contract)
         found = load_detector(detector, device=device, fast=video)
-        return cls(swapper, found, backend=backend if backend in BACKENDS else "auto")
+        finishing = 1 if video else threads or picture_threads()
+        return cls(swapper, found, backend=backend if backend in BACKENDS else "auto", threads=finishing)
 
     def detect(self, image: Image, *, budget: Budget = Budget(), least: float | None = None) -> list[Face]:
         """Faces of an image, left to right, with landmarks where the swapper needs them.
@@ -251,6 +253,7 @@ class Pipeline:
         aligned = [self.align(image, found) for image, found in zip(images, chosen, strict=True)]
         with memory_guard("Reading the source's identity"):
             condition = self.swapper.condition(aligned)
+        self._freed.give_back()
         return Source(condition, tuple(a.image for a in aligned), self.swapper.info.name)
 
     def align(self, image: Image, face: Face) -> AlignedFace:
@@ -297,6 +300,7 @@ class Pipeline:
             left = {number: reason for number in wanted if number not in taken}
             report = replace(report, skipped={**report.skipped, **left})
         seconds = {"detect": detected - started, **seconds}
+        self._freed.give_back()
         return SwapResult(image, tuple(found), report, crops, seconds, self.swapper.info.name, options.marks)
 
     def swap_faces(
@@ -342,15 +346,11 @@ class Pipeline:
         targets = [self.align(frame, faces[i]) for i in chosen]
         swapped = self.swap_aligned(targets, [sources[i] for i in chosen])
         after_swap = time.perf_counter()
-        image, steps = frame.copy(), self.stages(options, moving=moving)
-        by_stage: dict[str, float] = {}
-        for i, target, crop in zip(chosen, targets, swapped, strict=True):
-            memory = None if memories is None else memories[i]
-            done = finish(target, crop, steps, frame=frame, memory=memory, time_s=time_s, seconds=by_stage)
-            paste_back(image, done.pixels, done.weight, done.crop_from_frame, out=image)
-        report = FrameReport(len(faces), len(chosen), skipped)
-        in_stages = sum(by_stage.values())
-        seconds = {"swap": after_swap - started, **by_stage, "paste": time.perf_counter() - after_swap - in_stages}
+        image, seconds = finish_and_paste(
+            frame, targets, swapped, self.stages(options, moving=moving), time_s=time_s, threads=self._threads,
+            memories=[None if memories is None else memories[i] for i in chosen],
+        )  # fmt: skip
+        report, seconds = FrameReport(len(faces), len(chosen), skipped), {"swap": after_swap - started, **seconds}
         return image, report, {i: t.crop_from_frame for i, t in zip(chosen, targets, strict=True)}, seconds
 
     def swap_aligned(self, targets: Sequence[AlignedFace], sources: Sequence[Source]) -> list[SwappedCrop]:
@@ -378,7 +378,7 @@ class Pipeline:
         """The network that sees what hides a face; loaded on first use."""
         with self._lock:
             if self._occlusion is None:
-                self._occlusion = load_occlusion(device=self._device())
+                self._occlusion = load_occlusion(device=self._device(), threads=self._threads)
             return self._occlusion
 
     def _device(self) -> str:
@@ -391,15 +391,3 @@ class Pipeline:
     ) -> Finishing:
         """Run the stages on one crop of a still."""
         return finish(target, crop, self.stages(options), frame=frame)
-
-
-def unusable(face: Face, options: SwapOptions) -> str | None:
-    """Why a face is left alone, or ``None``."""
-    if not np.isfinite(face.five).all():
-        return "no alignment points"
-    if face.size_px < options.min_face_px:
-        return f"smaller than {options.min_face_px:.0f} px"
-    limit = options.max_yaw_deg
-    if limit is not None and face.landmarks is not None and abs(head_pose(face.landmarks).yaw_deg) > limit:
-        return f"turned by more than {limit:.0f} degrees"
-    return None

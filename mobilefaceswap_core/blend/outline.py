@@ -29,12 +29,22 @@ def soft_hull(points: Points, *, growth: float, blur: float) -> Mask:
     Returns:
         ``(WEIGHT_PX, WEIGHT_PX)`` float32 in [0, 1].
     """
-    drawn: NDArray[Any] = np.zeros((WEIGHT_PX, WEIGHT_PX), np.float32)
-    cv2.fillPoly(drawn, [cv2.convexHull(np.round(points).astype(np.int32))], 1.0)
-    side = 2 * round(growth * WEIGHT_PX) + 1
+    hull = cv2.convexHull(np.round(points).astype(np.int32))
+    whole, side = np.zeros((WEIGHT_PX, WEIGHT_PX), np.float32), 2 * round(growth * WEIGHT_PX) + 1
+    # Beyond four deviations OpenCV's kernel ends too: only this part of the weight can be anything but 0.
+    rim = side // 2 + int(np.ceil(4 * blur * WEIGHT_PX)) + 2
+    left, top, width, height = cv2.boundingRect(hull)
+    rows, columns = (
+        slice(max(0, at - rim), max(0, at + length + rim)) for at, length in ((top, height), (left, width))
+    )
+    part = whole[rows, columns]
+    if not part.size:
+        return whole
+    drawn: NDArray[Any] = np.zeros_like(part)
+    cv2.fillPoly(drawn, [hull - [columns.start, rows.start]], 1.0)
     drawn = cv2.dilate(drawn, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-    soft: NDArray[Any] = cv2.GaussianBlur(drawn, (0, 0), blur * WEIGHT_PX)
-    return soft
+    part[...] = cv2.GaussianBlur(drawn, (0, 0), blur * WEIGHT_PX)
+    return whole
 
 
 def at_side(weight: Mask, size_px: int) -> Mask:

@@ -69,10 +69,10 @@ def video(
     codec: Annotated[
         str, typer.Option("--codec", help="Encoder as FFmpeg calls it; auto is H.264, VP9 for .webm.")
     ] = "auto",
-    crf: Annotated[float, typer.Option("--crf", min=0, max=63, help="Quality: lower is better and larger.")] = 18,
+    crf: Annotated[float, typer.Option("--crf", min=0, max=63, help="Quality: lower is better and larger.")] = 17.5,
     preset: Annotated[
-        str, typer.Option("--preset", help="Speed of x264 and x265, from ultrafast to veryslow.")
-    ] = "veryfast",
+        str, typer.Option("--preset", help="Speed of x264 and x265, from ultrafast to veryslow, or auto.")
+    ] = "auto",
     pixel_format: Annotated[
         str,
         typer.Option(

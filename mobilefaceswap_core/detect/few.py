@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..faces.choose import largest_few
 from ..types import Face, Image, Points
-from .detector import Close, Detector, DetectorInfo, Order
+from .detector import Again, Close, Detector, DetectorInfo, Order
 
 
 class LargestFaces:
@@ -30,6 +32,12 @@ class LargestFaces:
         """See :meth:`~.detector.Close.detect_closely`; as :meth:`detect` where the detector has but one way to look."""
         look = self._detector.detect_closely if isinstance(self._detector, Close) else self._detector.detect
         return self._few_of(look(image, order=order))
+
+    def detect_again(self, image: Image, known: Sequence[Face]) -> list[Face]:
+        """See :meth:`~.detector.Again.detect_again`; as :meth:`detect` where the detector looks for all landmarks anyway."""
+        if not isinstance(self._detector, Again):
+            return self.detect(image)
+        return self._few_of(self._detector.detect_again(image, known))
 
     def confirm(self, image: Image, landmarks: Points) -> float:
         """See :meth:`~.detector.Close.confirm`; 0 where the detector cannot tell."""

@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..faces.geometry import compose, invert, transform_points, warp, warp_to_crop
-from ..faces.landmarks68 import LEFT_EYE, MIRROR_68, RIGHT_EYE
+from ..faces.geometry import between_eyes, compose, grey_crop, invert, transform_points, warp, warp_to_crop
+from ..faces.landmarks68 import MIRROR_68
 from ..runtime.sessions import open_session
 from ..types import Image, Matrix, Points
 
@@ -78,7 +78,7 @@ class LandmarkNetwork:
         another way up.
         """
         crop_from_frame = crop_from_landmarks(landmarks)
-        crop = _faded(_grey(image, crop_from_frame), landmarks, image.shape, crop_from_frame)
+        crop = _faded(grey_crop(image, crop_from_frame, SIZE_PX), landmarks, image.shape, crop_from_frame)
         return self._look_twice(crop, crop_from_frame)
 
     def _fit(self, around: _Around, box: NDArray[np.float64], angle: float) -> tuple[Points, float]:
@@ -95,7 +95,7 @@ class LandmarkNetwork:
         one, other = self._run(crop), self._run(np.ascontiguousarray(crop[:, ::-1]))[MIRROR_68]
         other[:, 0] = SIZE_PX - 1 - other[:, 0]
         points = (one + other) / 2
-        eyes_px = np.linalg.norm(points[RIGHT_EYE].mean(0) - points[LEFT_EYE].mean(0))
+        eyes_px = np.linalg.norm(between_eyes(points))
         doubt = float(np.linalg.norm(one - other, axis=1).mean() / max(eyes_px, 1.0))
         return transform_points(invert(crop_from_frame), points), doubt
 
@@ -147,10 +147,6 @@ class _Around:
         self._low, self._high = np.where(first > 0, first + factor, 0), np.where(last < limits, last - factor, np.inf)
 
 
-def _grey(image: Image, crop_from_frame: Matrix) -> NDArray[Any]:
-    return cv2.cvtColor(warp_to_crop(image, crop_from_frame, SIZE_PX), cv2.COLOR_RGB2GRAY)
-
-
 def is_cut(landmarks: Points, shape: tuple[int, ...]) -> bool:
     """Whether the border of a picture of this shape cuts a face."""
     low, high = landmarks.min(0), landmarks.max(0)
@@ -190,7 +186,7 @@ def _faded(view: NDArray[Any], landmarks: Points, shape: tuple[int, ...], crop_f
 
 def upright_angle(landmarks: Points) -> float:
     """Tilt of the line through the eye centres in radians, clockwise in the image; 0 for an upright face."""
-    across = landmarks[RIGHT_EYE].mean(0) - landmarks[LEFT_EYE].mean(0)
+    across = between_eyes(landmarks)
     return float(np.arctan2(across[1], across[0]))
 
 

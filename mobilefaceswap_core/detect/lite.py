@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ..errors import OptionError
 from ..faces.geometry import warp_to_crop
 from ..files.images import check_image
+from ..runtime.threads import picture_threads
 from ..types import Face, Image, Points
 from ..weights import WEIGHTS, weights_path
 from .detector import (
@@ -81,7 +82,9 @@ class LiteDetector:
     """
 
     def __init__(self, *, device: str = "auto", levels: int = _LEVELS, turn: bool = True, reason: str = "") -> None:
-        self._network = UltraFace(weights_path("detector_ultraface_rfb320"), device=device)
+        # Who looks at large pictures waits for each of them; of a clip they are few, and other stages need the processors.
+        large = {"threads": picture_threads(), "keeps_memory": True} if levels else {}
+        self._network = UltraFace(weights_path("detector_ultraface_rfb320"), device=device, **large)
         self._landmarks = LandmarkNetwork(weights_path("landmarks_68"), device=device)
         self._levels, self._turn = levels, turn
         files = [file for name in ("detector_ultraface_rfb320", "landmarks_68") for file in WEIGHTS[name].files]
@@ -106,18 +109,24 @@ class LiteDetector:
         """See :meth:`~.detector.Close.detect_closely`: windows are searched too, also where ``levels`` leaves them out."""
         return self._found(image, CONFIRMED, order, levels=_LEVELS)
 
+    def detect_again(self, image: Image, known: Sequence[Face]) -> list[Face]:
+        """See :meth:`~.detector.Again.detect_again`."""
+        return self._found(image, CONFIRMED, "left_to_right", levels=self._levels, known=known)
+
     def search(self, image: Image, *, least: float, order: Order = "left_to_right") -> list[Face]:
         """See :meth:`~.detector.Lenient.search`; 0.9 is what :meth:`detect` asks for."""
         if not 0 < least <= 1:
             raise OptionError(f"A least score of {least} was asked for; wanted more than 0 and at most 1, such as 0.9.")
         return self._found(image, least, order, levels=self._levels)
 
-    def _found(self, image: Image, least: float, order: Order, *, levels: int) -> list[Face]:
+    def _found(
+        self, image: Image, least: float, order: Order, *, levels: int, known: Sequence[Face] = ()
+    ) -> list[Face]:
         check_order(order)
         image = check_image(image)
         candidate, turned = min(_FAINT, least), min(_TURNED, least)
         look = partial(self._faces, least=least, levels=levels)
-        faces = look(image, candidate=candidate, sure=_SURE)
+        faces = look(image, candidate=candidate, sure=_SURE, known=known)
         if self._turn and not faces:
             searches = (_turned_faces(look, image, turns, candidate=turned, sure=1.0) for turns in _QUARTER_TURNS)
             faces = next((found for found in searches if found), [])
@@ -179,10 +188,15 @@ class LiteDetector:
         there = (offsets < _IN_MIDDLE * side_px) & (sides > sizes[0]) & (sides < sizes[1])
         return float(scores[there].max(initial=0.0))
 
-    def _faces(self, image: Image, *, candidate: float, sure: float, least: float, levels: int) -> list[Face]:
+    def _faces(
+        self, image: Image, *, candidate: float, sure: float, least: float, levels: int, known: Sequence[Face] = ()
+    ) -> list[Face]:
         boxes, scores = self._boxes(image, candidate, levels)
         faces: list[Face] = []
         for box, score in zip(boxes, scores, strict=True):
+            if score >= sure and (same := _known_in(box, known, image.shape)) is not None:
+                faces.append(replace(same, box=box, score=float(score)))
+                continue
             is_faint = score < min(_CANDIDATE, least)
             if is_faint and self._glimpse(image, box) < min(_CLEAR, least):
                 continue
@@ -261,6 +275,12 @@ def _agrees(box: NDArray[np.float64], landmarks: Points, shape: tuple[int, ...])
     side = max(float(np.sqrt(np.prod(box[2:] - box[:2]))), 1e-6)
     offset = np.abs((landmarks.min(0) + landmarks.max(0)) / 2 - (box[:2] + box[2:]) / 2).max()
     return bool(_EXTENTS[0] < extent / side < _EXTENTS[1] and offset < _MOST_OFFSET * side)
+
+
+def _known_in(box: NDArray[np.float64], known: Sequence[Face], shape: tuple[int, ...]) -> Face | None:
+    """The known face whose landmarks lie in a box; ``None`` where there are several: who is who is then looked for."""
+    there = [face for face in known if face.landmarks is not None and _agrees(box, face.landmarks, shape)]
+    return there[0] if len(there) == 1 else None
 
 
 def _same_face(a: Face, b: Face) -> bool:

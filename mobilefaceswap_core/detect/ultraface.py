@@ -35,10 +35,19 @@ SCORES, OFFSETS = "scores", "462"  # values of the graph; the second is what the
 
 
 class UltraFace:
-    """Holds the network; calls are pure and may come from several threads."""
+    """Holds the network; calls are pure and may come from several threads.
 
-    def __init__(self, path: Path, *, device: str = "cpu") -> None:
-        self._session = open_session(of_any_size(path).SerializeToString(), name=str(path), device=device)
+    Args:
+        threads: on the CPU; the boxes are the same with any number.
+        keeps_memory: see :func:`~mobilefaceswap_core.runtime.sessions.open_session`; worth it for who looks at large pictures
+            all the time.
+    """
+
+    def __init__(self, path: Path, *, device: str = "cpu", threads: int = 1, keeps_memory: bool = False) -> None:
+        content = of_any_size(path).SerializeToString()
+        self._session = open_session(
+            content, name=str(path), device=device, threads=threads, spinning=False, keeps_memory=keeps_memory
+        )
         self._input = self._session.get_inputs()[0].name
         self.device = device_of(self._session)
 

@@ -6,6 +6,7 @@ origin is the centre of the top left pixel.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -56,7 +57,11 @@ TEMPLATES_112: dict[str, Points] = {
     "mtcnn": _MTCNN * 112,
 }
 
-# iBUG 300-W numbering, zero based.
+# As one product: a mean of six points by NumPy's own takes ten times as long, and a frame of a clip takes dozens of them.
+_FIVE_OF_68 = np.zeros((5, 68))
+_FIVE_OF_68[0, LEFT_EYE] = _FIVE_OF_68[1, RIGHT_EYE] = 1 / 6
+_FIVE_OF_68[[2, 3, 4], [NOSE_TIP, LEFT_MOUTH, RIGHT_MOUTH]] = 1
+_BETWEEN_EYES = _FIVE_OF_68[1] - _FIVE_OF_68[0]
 
 
 def template_points(spec: CropSpec) -> Points:
@@ -66,15 +71,12 @@ def template_points(spec: CropSpec) -> Points:
 
 def five_from_68(landmarks: Points) -> Points:
     """Five alignment points from 68 landmarks: eye centres, nose tip, mouth corners. ``(68, 2)`` -> ``(5, 2)``."""
-    return np.stack(
-        [
-            landmarks[LEFT_EYE].mean(0),
-            landmarks[RIGHT_EYE].mean(0),
-            landmarks[NOSE_TIP],
-            landmarks[LEFT_MOUTH],
-            landmarks[RIGHT_MOUTH],
-        ]
-    )
+    return _FIVE_OF_68 @ landmarks
+
+
+def between_eyes(landmarks: Points) -> NDArray[np.float64]:
+    """From the centre of the eye on the left of the image to that of the other, of ``(68, 2)`` landmarks: ``(2,)``."""
+    return _BETWEEN_EYES @ landmarks
 
 
 def similarity_from_points(points_a: Points, points_b: Points) -> Matrix:
@@ -249,16 +251,10 @@ def warp(
         Pixel centres at integers. Where the image shrinks by more than two it is first averaged over areas, only as far
         as the result needs it.
     """
-    scale = float(np.sqrt(abs(np.linalg.det(out_from_in[:, :2]))))  # result pixels per image pixel
-    if scale >= 0.5 or scale == 0.0:
+    factor = _averaged_pixels(out_from_in)
+    if factor == 1:
         return cv2.warpAffine(image, out_from_in, size_px, flags=interpolation, borderMode=border)
-    width_out, height_out = size_px
-    corners = np.array([[0, 0], [width_out, 0], [width_out, height_out], [0, height_out]], np.float64)
-    in_image = transform_points(invert(out_from_in), corners)
-    height, width = image.shape[:2]
-    factor = int(2 ** np.floor(np.log2(1.0 / scale)))
-    left, top = np.clip(np.floor(in_image.min(0)) - 2 * factor, 0, [width - 1, height - 1]).astype(int)
-    right, bottom = np.clip(np.ceil(in_image.max(0)) + 2 * factor, [left + 1, top + 1], [width, height]).astype(int)
+    left, top, right, bottom = _needed(image, out_from_in, size_px, rim_px=2 * factor)
     region = image[top:bottom, left:right]
     small_size = (max(1, region.shape[1] // factor), max(1, region.shape[0] // factor))
     small = cv2.resize(region, small_size, interpolation=cv2.INTER_AREA)
@@ -267,3 +263,35 @@ def warp(
     in_from_small = np.array([[ratio_x, 0, left + 0.5 * ratio_x - 0.5], [0, ratio_y, top + 0.5 * ratio_y - 0.5]])
     out_from_small = compose(out_from_in, in_from_small)
     return cv2.warpAffine(small, out_from_small, size_px, flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+def grey_crop(frame: Image, crop_from_frame: Matrix, size_px: int) -> NDArray[np.uint8]:
+    """:func:`warp_to_crop` in grey, ``(size_px, size_px)``: a third as much is averaged as of three colours."""
+    left, top, right, bottom = _needed(
+        frame, crop_from_frame, (size_px, size_px), rim_px=2 * _averaged_pixels(crop_from_frame)
+    )
+    grey = cv2.cvtColor(frame[top:bottom, left:right], cv2.COLOR_RGB2GRAY)
+    frame_from_grey = np.array([[1.0, 0, left], [0, 1.0, top]])
+    return warp_to_crop(grey, compose(crop_from_frame, frame_from_grey), size_px)
+
+
+def _averaged_pixels(out_from_in: Matrix) -> int:
+    """Side in pixels of the areas that a warp averages first: a power of two, 1 where it shrinks by no more than two."""
+    (a, b, _), (c, d, _) = out_from_in.tolist()
+    scale = abs(a * d - b * c) ** 0.5  # result pixels per image pixel
+    return 1 if scale >= 0.5 or scale == 0.0 else int(2 ** math.floor(math.log2(1.0 / scale)))
+
+
+def _needed(
+    image: NDArray[Any], out_from_in: Matrix, size_px: tuple[int, int], *, rim_px: int
+) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the pixels that a result of this size reads, and a rim; never empty."""
+    width_out, height_out = size_px
+    corners = np.array([[0, 0], [width_out, 0], [width_out, height_out], [0, height_out]], np.float64)
+    in_image = transform_points(invert(out_from_in), corners)
+    height, width = image.shape[:2]
+    left, top = np.clip(np.floor(in_image.min(0)) - rim_px, 0, [width - 1, height - 1]).astype(int).tolist()
+    right, bottom = (
+        np.clip(np.ceil(in_image.max(0)) + rim_px, [left + 1, top + 1], [width, height]).astype(int).tolist()
+    )
+    return left, top, right, bottom

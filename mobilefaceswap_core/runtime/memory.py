@@ -1,8 +1,11 @@
-"""One error of ours for memory that runs out, whichever library noticed: each of them says so in its own way."""
+"""Memory: what is free is given back, and one error of ours where it runs out, whichever library noticed."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import os
+import time
 from collections.abc import Iterator
 
 from ..errors import BackendError
@@ -45,3 +48,29 @@ def memory_guard(what: str) -> Iterator[None]:
             f"{what} needs more memory than there is. Use a smaller picture, close other programs, or choose a smaller "
             "--model or --device cpu."
         ) from error
+
+
+class FreedMemory:
+    """Gives back to the system what this process has freed. The C library keeps it, in parts that fit nothing later.
+
+    Threads that pass frames on to each other free what another one allocated: after 250 frames of 720p 298 MB were in use
+    and 537 MB taken. Giving back takes 2 ms, and a moment for what is taken again; so it is done now and then.
+
+    Args:
+        interval_s: time between two.
+    """
+
+    def __init__(self, *, interval_s: float = 0.5) -> None:
+        self._interval_s, self._last_s = interval_s, 0.0
+
+    def give_back(self) -> bool:
+        """Give back what is free if that was long enough ago; whether it was done. Does nothing without glibc."""
+        now = time.monotonic()
+        if now - self._last_s < self._interval_s:
+            return False
+        self._last_s = now
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+        if trim is None:
+            return False
+        trim(0)
+        return True

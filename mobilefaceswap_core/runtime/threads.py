@@ -35,6 +35,11 @@ def network_threads() -> int:
     return max(1, default_threads() // 2)
 
 
+def picture_threads() -> int:
+    """Threads of what looks at a single picture, for which somebody waits: small networks gain little from more than four."""
+    return min(4, default_threads())
+
+
 def use_one_opencv_thread() -> None:
     """The stages of a clip keep all processors busy; OpenCV's own threads would only interrupt them."""
     import cv2

@@ -19,7 +19,8 @@ from ..faces.numbers import PEOPLE_COUNT, number_of
 from ..files.atomic import check_file_place
 from ..files.places import Place, check_places
 from ..marking import MarkReport, finish_file, tags_of_clip
-from ..pipeline import Pipeline, Source, unusable
+from ..options import unusable
+from ..pipeline import Pipeline, Source
 from ..runtime.budget import Budget, Spending
 from ..types import AlignedFace, FrameReport, Image, SwappedCrop
 from .clip import WHOLE, Clip, Part
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from ..identity.encoder import IdentityEncoder
 
 _EVENT_S = 0.2  # progress is told this often
-_DEPTH = 4  # frames that may wait between two stages: five queues of 4K frames stay under 1 GB
+_DEPTH = 2  # frames that may wait between two stages: on two processors as fast as four
 _GPU_BATCH = 16
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..runtime.memory import FreedMemory
+
 _POLL_S = 0.05  # how soon a waiting thread notices that it should stop
 
 
@@ -88,7 +90,7 @@ def run_stages(
     threads = []
     for number, (name, transform) in enumerate(stages):
         feed: Iterator[Any] = Feed(queues[number - 1], stop, times[number]) if number else iter(())
-        arguments = (transform, feed, queues[number], stop, times[number])
+        arguments = (transform, feed, queues[number], stop, times[number], number == len(stages) - 1)
         threads.append(threading.Thread(target=_run, args=arguments, name=f"video-{name}", daemon=True))
     for thread in threads:
         thread.start()
@@ -102,12 +104,15 @@ def run_stages(
 
 
 def _run(
-    transform: Transform, feed: Iterator[Any], out: queue.Queue[Any], stop: threading.Event, spent: StageTime
-) -> None:
+    transform: Transform, feed: Iterator[Any], out: queue.Queue[Any], stop: threading.Event, spent: StageTime,
+    is_last: bool,
+) -> None:  # fmt: skip
     started, cpu = time.perf_counter(), time.thread_time()
-    end = _End()
+    end, freed = _End(), FreedMemory()
     try:
         for item in transform(feed):
+            if is_last:  # what it gives on has just been freed
+                freed.give_back()
             waited = time.perf_counter()
             _put(out, item, stop)
             spent.waiting_s += time.perf_counter() - waited

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detect import Detector
-from ..detect.detector import CONFIRMED, Close
-from ..faces.geometry import five_from_68, similarity_from_points, transform_points, warp_to_crop
-from ..faces.landmarks68 import LEFT_EYE, RIGHT_EYE
+from ..detect.detector import CONFIRMED, Again, Close
+from ..faces.geometry import between_eyes, five_from_68, grey_crop, similarity_from_points, transform_points
 from ..types import Face, Image, Points
 from .smoothing import OneEuroFilter
 
@@ -22,6 +21,7 @@ _PATCH_PX = 32  # a face as the loss test sees it
 _PATCH_SIMILARITY = 0.5  # below, what is under the landmarks is no longer the face of the frame before
 _SHAPE_CHANGE = 0.18  # residual of a similarity from one frame to the next, in eye distances; a wide yawn makes 0.10
 _SIZE_CHANGE = 1.3  # between neighbouring frames
+_ANEW = 3  # one in so many detections looks for all landmarks anew, should those that are followed have drifted
 _SAME_PLACE = 0.5  # mean distance of the five points, in eye distances
 _DISAGREEMENT = 0.12  # from here a fresh detection replaces the followed landmarks, in eye distances
 _MISSES = 2  # key frames a face may go undetected while its landmarks still look like a face
@@ -216,6 +216,8 @@ class Tracker:
             self.close_looks += 1
             self._since_close, self._close_soon = 0, False
             faces = self._close.detect_closely(image)
+        elif isinstance(self._detector, Again) and self.detections % _ANEW:
+            faces = self._detector.detect_again(image, [track.face for track in self._tracks if not track.is_lost])
         else:
             faces = self._detector.detect(image)
         return [self._with_landmarks(image, face) for face in faces]
@@ -277,7 +279,7 @@ class Tracker:
 
 def eye_distance(landmarks: Points) -> float:
     """Distance of the eye centres in pixels."""
-    return float(np.linalg.norm(landmarks[RIGHT_EYE].mean(0) - landmarks[LEFT_EYE].mean(0)))
+    return float(np.linalg.norm(between_eyes(landmarks)))
 
 
 def boxes_touch(a: Face, b: Face) -> bool:
@@ -291,8 +293,7 @@ def face_patch(image: Image, landmarks: Points) -> NDArray[np.float32]:
     five = five_from_68(landmarks)
     # Eyes a third from above, mouth a quarter from below: the parts that tell a face from a wall or a hand.
     wanted = np.array([[0.28, 0.32], [0.72, 0.32], [0.5, 0.55], [0.33, 0.78], [0.67, 0.78]]) * _PATCH_PX
-    crop = cv2.cvtColor(warp_to_crop(image, similarity_from_points(five, wanted), _PATCH_PX), cv2.COLOR_RGB2GRAY)
-    values = crop.astype(np.float32)
+    values = grey_crop(image, similarity_from_points(five, wanted), _PATCH_PX).astype(np.float32)
     return (values - values.mean()) / max(float(values.std()), 1.0)  # type: ignore[no-any-return]
 
 

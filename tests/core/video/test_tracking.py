@@ -284,3 +284,16 @@ def test_assignment_is_one_to_one_and_best_first() -> None:
     assert assign(np.array([[0.5, 0.8], [0.7, 0.1]]), 0.3) == [1, 0]
     assert assign(np.array([[0.2], [0.1]]), 0.3) == [None, None]
     assert assign(np.zeros((2, 0)), 0.3) == [None, None]
+
+
+def test_two_of_three_searches_leave_the_landmarks_of_followed_faces_to_those_who_follow_them(monkeypatch) -> None:
+    detector, again = painter().detector, []
+    look = type(detector).detect_again
+    monkeypatch.setattr(
+        type(detector), "detect_again", lambda self, image, known: again.append(len(known)) or look(self, image, known)
+    )
+    tracker = Tracker(detector, key_interval=1, look_closely=False)
+    for index, frame in enumerate(clips.portrait_frames(6)):
+        faces = tracker.update(frame, time_s=index / RATE)
+        assert [face.track for face in faces] == [0], "a face whose landmarks are kept stays who it is"
+    assert (tracker.detections, again) == (6, [0, 1, 1, 1])

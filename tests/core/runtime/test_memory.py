@@ -1,0 +1,28 @@
+"""Memory that was freed goes back to the system, and not too often."""
+
+from __future__ import annotations
+
+import ctypes
+
+import pytest
+
+from mobilefaceswap_core.runtime.memory import FreedMemory
+
+HAS_GLIBC = hasattr(ctypes.CDLL(None), "malloc_trim")
+
+
+def resident_mb() -> float:
+    with open("/proc/self/statm") as pages:
+        return int(pages.read().split()[1]) * 4096 / 2**20
+
+
+@pytest.mark.skipif(not HAS_GLIBC, reason="another C library gives back by itself, or cannot be asked to")
+def test_what_lies_free_between_parts_in_use_is_given_back() -> None:
+    size = 100_000  # below what the C library asks the system for one by one
+    parts = [bytearray(size) for _ in range(1600)]
+    kept = parts[::2]
+    before = resident_mb()
+    parts.clear()
+    freed = FreedMemory(interval_s=60)
+    assert freed.give_back() and not freed.give_back(), "once in a minute"
+    assert before - resident_mb() > 40 and len(kept) == 800
