@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 
 from mobilefaceswap_core.files.opening import forget_other_formats
 
-from . import card, endpoints
+from . import card, endpoints, live_pictures
 from .browser import serve
 from .examples.clips import example_clips
 from .examples.pairs import EXAMPLES, example_pairs
@@ -79,6 +79,7 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
         context = Context(Services.of(engine or Engine(settings)), gr.State(False), words)
         gr.Markdown(f"# {load_texts(LANGUAGES[0])['title']}", elem_id="title")
         gr.Markdown(words("subtitle"), elem_id="subtitle")
+        demo.services = context.services  # for the route of the camera's pictures
         across.open_named(demo, _tabs(context))
         endpoints.add(context)
         for script in (_NAME_EVERYTHING, portraits.NAMES, image.HOLD, video.TOGETHER):
@@ -121,7 +122,7 @@ def launch(settings: Settings, **where: Any) -> None:
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # the server would believe whoever calls from this machine; see the gate
-    # Gradio decodes the camera's pictures itself; Pillow refuses twice this number of pixels with an error.
+    # Whatever Gradio decodes itself: Pillow refuses twice this number of pixels with an error.
     PillowImage.MAX_IMAGE_PIXELS = settings.max_pixels // 2
     forget_other_formats()
     problem = with_page(settings)
@@ -218,7 +219,7 @@ def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
         "mcp_server": settings.mcp,
         "ssr_mode": False,
         "app_kwargs": {
-            "routes": [*card.routes(), *serve.routes(settings)],
+            "routes": [*card.routes(), *live_pictures.routes(settings.live_concurrency), *serve.routes(settings)],
             "middleware": [Middleware(OnlyThroughTheGate), Middleware(card.Card)],
             "lifespan": keeping(60 * settings.keep_minutes, lambda page: enclose(page, settings)),
         },

@@ -23,7 +23,7 @@ MODULES = (
     "mobilefaceswap_core.files.codecs", "mobilefaceswap_core.files.media",
     "mobilefaceswap_core.rules.blocklist", "mobilefaceswap_core.marking.verify", "mobilefaceswap_core.pipeline", "mobilefaceswap_core.runtime.budget",
     "mobilefaceswap_core.runtime.memory", "mobilefaceswap_core.video.reader", "mobilefaceswap_core.video.people",
-    "mobilefaceswap_core.options", "mobilefaceswap_core.blend.limits", "demo.work.camera", "demo.work.clips",
+    "mobilefaceswap_core.options", "mobilefaceswap_core.blend.limits", "demo.work.clips",
     "demo.work.compare", "demo.work.engine", "demo.work.evaluate", "demo.work.live_sessions", "demo.work.results",
     "demo.work.running", "demo.work.study", "demo.work.processes", "demo.work.wishes",
 )  # fmt: skip
