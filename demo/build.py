@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -23,7 +24,7 @@ from .gate import OnlyThroughTheGate, enclose
 from .handlers.leave import leave
 from .keeping import keeping, output_folder
 from .settings import Settings
-from .texts import LANGUAGES, load_texts
+from .texts import LANGUAGES, load_texts, say
 from .ui import about, across, browser, compare, evaluate, image, live, portraits, verify, video
 from .ui.context import Context
 from .ui.listen import answering
@@ -36,9 +37,15 @@ from .work.services import Services
 _HERE = Path(__file__).parent
 # What Gradio leaves out for screen readers: a text for the pictures of examples, whose file names say what they show; a role
 # for its sign of an empty place and for sentences that change; and for a place to drop a photo it says something else than
-# what is written on it. Its rows of examples are for the mouse only.
+# what is written on it. Its rows of examples are for the mouse only. The title of an error is lost on its way: it looks for
+# another name than the server writes.
 _NAME_EVERYTHING = """() => {
+    const failed = FAILED;
     const name = () => {
+        document.querySelectorAll('.toast-title.error').forEach(title => {
+            const words = failed[document.documentElement.lang] || failed.en;
+            if (title.textContent.trim() === 'Error') title.textContent = words;
+        });
         document.querySelectorAll('[id$=status]:not([role])').forEach(said => said.setAttribute('role', 'status'));
         document.querySelectorAll('[id$=examples] tbody tr:not([tabindex])').forEach(row => {
             row.tabIndex = 0;
@@ -60,7 +67,9 @@ _NAME_EVERYTHING = """() => {
     };
     name();
     new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
-}"""
+}""".replace(
+    "FAILED", json.dumps({language: say("error_title", language) for language in LANGUAGES}, ensure_ascii=False)
+)
 _FIRST_PORT = 7860  # Gradio's; it takes the next free one
 
 
