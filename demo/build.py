@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,7 +16,7 @@ from starlette.middleware import Middleware
 
 from mobilefaceswap_core.files.opening import forget_other_formats
 
-from . import card, endpoints
+from . import card, endpoints, live_pictures
 from .browser import serve
 from .examples.clips import example_clips
 from .examples.pairs import EXAMPLES, example_pairs
@@ -23,7 +24,7 @@ from .gate import OnlyThroughTheGate, enclose
 from .handlers.leave import leave
 from .keeping import keeping, output_folder
 from .settings import Settings
-from .texts import LANGUAGES, load_texts
+from .texts import LANGUAGES, load_texts, say
 from .ui import about, across, browser, compare, evaluate, image, live, portraits, verify, video
 from .ui.context import Context
 from .ui.listen import answering
@@ -36,9 +37,15 @@ from .work.services import Services
 _HERE = Path(__file__).parent
 # What Gradio leaves out for screen readers: a text for the pictures of examples, whose file names say what they show; a role
 # for its sign of an empty place and for sentences that change; and for a place to drop a photo it says something else than
-# what is written on it. Its rows of examples are for the mouse only.
+# what is written on it. Its rows of examples are for the mouse only. The title of an error is lost on its way: it looks for
+# another name than the server writes.
 _NAME_EVERYTHING = """() => {
+    const failed = FAILED;
     const name = () => {
+        document.querySelectorAll('.toast-title.error').forEach(title => {
+            const words = failed[document.documentElement.lang] || failed.en;
+            if (title.textContent.trim() === 'Error') title.textContent = words;
+        });
         document.querySelectorAll('[id$=status]:not([role])').forEach(said => said.setAttribute('role', 'status'));
         document.querySelectorAll('[id$=examples] tbody tr:not([tabindex])').forEach(row => {
             row.tabIndex = 0;
@@ -60,7 +67,9 @@ _NAME_EVERYTHING = """() => {
     };
     name();
     new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
-}"""
+}""".replace(
+    "FAILED", json.dumps({language: say("error_title", language) for language in LANGUAGES}, ensure_ascii=False)
+)
 _FIRST_PORT = 7860  # Gradio's; it takes the next free one
 
 
@@ -79,6 +88,7 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
         context = Context(Services.of(engine or Engine(settings)), gr.State(False), words)
         gr.Markdown(f"# {load_texts(LANGUAGES[0])['title']}", elem_id="title")
         gr.Markdown(words("subtitle"), elem_id="subtitle")
+        demo.services = context.services  # for the route of the camera's pictures
         across.open_named(demo, _tabs(context))
         endpoints.add(context)
         for script in (_NAME_EVERYTHING, portraits.NAMES, image.HOLD, video.TOGETHER):
@@ -121,7 +131,7 @@ def launch(settings: Settings, **where: Any) -> None:
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # the server would believe whoever calls from this machine; see the gate
-    # Gradio decodes the camera's pictures itself; Pillow refuses twice this number of pixels with an error.
+    # Whatever Gradio decodes itself: Pillow refuses twice this number of pixels with an error.
     PillowImage.MAX_IMAGE_PIXELS = settings.max_pixels // 2
     forget_other_formats()
     problem = with_page(settings)
@@ -218,7 +228,7 @@ def launch_options(settings: Settings, words: gr.I18n) -> dict[str, Any]:
         "mcp_server": settings.mcp,
         "ssr_mode": False,
         "app_kwargs": {
-            "routes": [*card.routes(), *serve.routes(settings)],
+            "routes": [*card.routes(), *live_pictures.routes(settings.live_concurrency), *serve.routes(settings)],
             "middleware": [Middleware(OnlyThroughTheGate), Middleware(card.Card)],
             "lifespan": keeping(60 * settings.keep_minutes, lambda page: enclose(page, settings)),
         },

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 from gradio.utils import get_upload_folder
+from starlette.requests import Request
 
 from mobilefaceswap_core.errors import SwapError
 from mobilefaceswap_core.runtime.memory import is_out_of_memory
@@ -18,21 +19,22 @@ from .texts import LANGUAGES, language_of, say
 from .texts.errors import in_language
 
 _log = logging.getLogger(__name__)
+AnyRequest = gr.Request | Request  # of Gradio's events, and of a route of our own
 
 
-def language(request: gr.Request | None) -> str:
+def language(request: AnyRequest | None) -> str:
     """The visitor's language."""
     headers = getattr(request, "headers", None)
     return language_of(headers.get("accept-language")) if headers else LANGUAGES[0]
 
 
-def visitor(request: gr.Request | None) -> str:
+def visitor(request: AnyRequest | None) -> str:
     """What tells visitors apart whose jobs are stopped: the session, or the address for callers without one."""
     client = getattr(request, "client", None)
     return str(getattr(request, "session_hash", None) or getattr(client, "host", "local"))
 
 
-def caller(request: gr.Request | None) -> str:
+def caller(request: AnyRequest | None) -> str:
     """What tells visitors apart for the rate limit: the address. A session is chosen by its caller, anew for each call.
 
     The address is the one that the gate settled on; behind a proxy that the host trusts, the visitor's.
@@ -56,7 +58,7 @@ class Visit:
     caller: str = "local"
 
     @classmethod
-    def of(cls, request: gr.Request | None) -> Visit:
+    def of(cls, request: AnyRequest | None) -> Visit:
         """The visit that a request belongs to."""
         return cls(language(request), visitor(request), caller(request))
 

@@ -68,11 +68,8 @@ def live_readout(page: Any, address: str, seconds: float) -> str:
     seconds_to_ready(page, address)
     page.get_by_role("tab", name="Live", exact=True).click()
     page.locator("#live-portraits button").first.click()
-    page.click("#live-ready")
-    page.click("#agree-live")
     page.get_by_text("Ready. Start your camera.").wait_for()
-    page.get_by_text("Click to Access Webcam").click()
-    page.get_by_role("button", name="capture photo").click()
+    page.click("#live-start")
     page.wait_for_timeout(1000 * seconds)
     said = re.search(r"\d+ ms a picture.*second", page.inner_text("#live-stats"))
     return said[0] if said else "no live picture came"

@@ -94,7 +94,7 @@ def page() -> dict[str, Any]:
             view = browser.new_page()
             view.set_default_timeout(120_000)
             sent: list[str] = []
-            view.on("request", lambda asked: sent.append(asked.url) if "/gradio_api/stream/" in asked.url else None)
+            view.on("request", lambda asked: sent.append(asked.url) if asked.url.endswith("/live/picture") else None)
             view.goto(f"{server.url}?tab=live")
             own = Path(place) / "own.png"  # one that ships would need no consent
             cv2.imwrite(str(own), cv2.imread(str(PORTRAITS[1])))
@@ -103,8 +103,7 @@ def page() -> dict[str, Any]:
             view.click("#live-ready")
             view.click("#agree-live")
             view.get_by_text(re.compile("Ready")).first.wait_for()
-            view.get_by_text("Click to Access Webcam").click()
-            view.get_by_role("button", name="capture photo").click()
+            view.click("#live-start")
             view.get_by_text(re.compile(r"[1-9]\d*\.\d pictures a second")).wait_for()
             pid, taken = server.process.pid, []
             # The browser sends pictures that are not worked on, for newer ones came: the read-out counts the others.

@@ -50,7 +50,7 @@ DEMO_ORDER = (
     ("messages",),
     ("handlers",),
     ("ui",),
-    ("endpoints",),
+    ("endpoints", "live_pictures"),
     ("build",),
 )
 ORDERS = {"mobilefaceswap_core": ORDER, "demo": DEMO_ORDER}

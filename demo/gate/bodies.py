@@ -62,7 +62,8 @@ class Bodies:
             await self._whole(door, scope, receive, send)
 
     async def _whole(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._room is not None and not await self._room.has_room():
+        is_frame = door.body is Body.FRAME  # nothing of it is kept, and it is no call
+        if self._room is not None and not is_frame and not await self._room.has_room():
             await refuse(scope, receive, send, 507, "The page's disk is full. Try again in some minutes.", wait_s=60)
             return
         try:
@@ -74,7 +75,7 @@ class Bodies:
             detail = f"This call has at most {door.most_bytes} bytes. Upload files and pass their paths."
             await refuse(scope, receive, send, 413, detail)
             return
-        if len(body) > CALL_BYTES and _PICTURE not in body:
+        if len(body) > CALL_BYTES and not is_frame and _PICTURE not in body:
             detail = (
                 f"A call without a camera's picture has at most {CALL_BYTES} bytes. Upload files and pass their paths."
             )

@@ -14,7 +14,8 @@ from enum import Enum
 from ..settings import Settings
 
 CALL_BYTES = 64 << 10  # the page's largest call is 15 kB: names of files, numbers, words
-PICTURE_BYTES = 2 << 20  # a camera's picture as text has some tens of kilobytes, 640 x 480 as PNG below 1 MB
+PICTURE_BYTES = 2 << 20  # a picture as text, which programs of MCP send; 640 x 480 as PNG has below 1 MB
+FRAME_BYTES = 512 << 10  # a camera's JPEG of 640 x 480 has some tens of kilobytes
 LOGIN_BYTES = 4 << 10
 
 
@@ -25,6 +26,7 @@ class Body(Enum):
     CALL = "call"  # JSON
     FORM = "form"  # a name and a password
     FILES = "files"
+    FRAME = "frame"  # one picture of a camera, as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,9 @@ _ALL = (
     _door("GET", r"/(favicon\.ico|pwa_icon|manifest\.json|robots\.txt)", "page", is_open=True),
     _door("GET HEAD", r"/card\.jpg", "page", is_open=True),  # of links; whoever shows one has no login
     _door("GET", f"{_API}/startup-events", "page", is_open=True),  # the server asks this of itself
-    _door("POST", f"{_API}/queue/join", "page", **_PICTURE, cost=50, joins=True),
+    _door("POST", f"{_API}/queue/join", "page", **_CALL, cost=50, joins=True),
     _door("GET", f"{_API}/queue/data", "page", cost=2),
-    _door("POST", rf"{_API}/stream/{_ID}", "page", **_PICTURE),
-    _door("POST", rf"{_API}/stream/{_ID}/close", "page", **_CALL),
+    _door("POST", "/live/picture", "page", body=Body.FRAME, most_bytes=FRAME_BYTES),
     _door("GET", rf"{_API}/heartbeat/{_ID}", "page"),
     _door("POST", f"{_API}/upload", "page", body=Body.FILES, cost=20),
     _door("GET", f"{_API}/upload_progress", "page"),

@@ -26,7 +26,10 @@ def ask(services: Services, visit: Visit, *, consented: bool, photos: Mapping[st
         photos: what is to be swapped, by name; empty where a tab cannot tell.
     """
     given = [path for value in photos.values() for path in (value if isinstance(value, list) else [value]) if path]
-    complete = len(given) > 1 and any(photos.get(name) for name in TARGETS)  # what is missing is said first
+    targets = [name for name in TARGETS if name in photos]  # none where a camera is what is changed
+    complete = len(given) > len(targets[:1]) and (
+        not targets or any(photos[name] for name in targets)
+    )  # else that is said first
     needed = not consented and (not photos or (complete and not are_examples(given)))
     return {"question": gr.update(visible=needed)}
 

@@ -53,11 +53,7 @@ def _own_copy(services: Services, path: Path) -> str:
 
 def in_words(report: VerifyReport, spoken: str) -> str:
     """A verdict that needs no knowledge, then what each layer says, as HTML."""
-    layers = {
-        "metadata": (report.metadata.found, _metadata(report, spoken)),
-        "watermark": (report.watermark.found, _watermark(report, spoken)),
-        "credentials": (report.credentials.found, _credentials(report, spoken)),
-    }
+    layers = {name: (getattr(report, name).found, tell(report, spoken)) for name, tell in LAYERS.items()}
     kind = "marked" if report.marked else "unmarked"
     found = [say(f"verify_{name}_short", spoken) for name, (there, _) in layers.items() if there]
     why = (
@@ -108,3 +104,10 @@ def _writer(finding: Any, spoken: str) -> list[str]:
     software, model = getattr(finding, "software", None), finding.model
     said = [say("verify_software", spoken, software=software)] if software else []
     return said + ([say("verify_model", spoken, model=model_words(model, spoken))] if model else [])
+
+
+LAYERS = {
+    "metadata": _metadata,
+    "watermark": _watermark,
+    "credentials": _credentials,
+}  # in the order in which they are told

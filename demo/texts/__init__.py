@@ -53,3 +53,8 @@ def about_words(language: str) -> str:
     """The text of the About tab."""
     text = files(__package__).joinpath(f"about.{language}.md").read_text(encoding="utf-8")
     return text.replace("{version}", __version__)
+
+
+def method_drawing(language: str) -> str:
+    """How it works, as an SVG with words of a language."""
+    return files(__package__).joinpath(f"method.{language}.svg").read_text(encoding="utf-8")

@@ -31,7 +31,7 @@ def lay_out(context: Context) -> AboutTab:
     """Add the tab's components."""
     words = context.words
     card = files("mobilefaceswap_core").joinpath("weights", "MODEL_CARD.md").read_text(encoding="utf-8")
-    gr.HTML(files("demo").joinpath("texts", "method.svg").read_text(encoding="utf-8"), elem_id="method")
+    gr.HTML(words("method"), elem_id="method")
     gr.Markdown(words("about"))
     with gr.Accordion(words("cost_title"), open=False):
         gr.Markdown(words("cost_note"))

@@ -20,7 +20,11 @@ _TAB_OF_ADDRESS = """() => {
 }"""
 # A photo that was given in one tab is there in the next one that has a place for it, unless that has one already.
 _REMEMBER = "photo => { if (photo) (window.photosGiven ??= {}).%s = photo; }"
-_RECALL = "photo => photo || (window.photosGiven || {}).%s || null"
+# One that is there is not given again: that would count as a change, and a change takes results away.
+_RECALL = """photo => {
+    const given = (window.photosGiven || {}).%s;
+    return photo || !given ? {__type__: 'update'} : given;
+}"""
 
 
 def follow(tab: gr.Tab, name: str, photos: Mapping[str, gr.Image]) -> None:

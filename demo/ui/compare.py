@@ -54,8 +54,8 @@ def lay_out(context: Context) -> CompareTab:
                                       elem_id="compare-models")  # fmt: skip
             start = gr.Button(words("compare"), variant="primary", size="lg", elem_id="compare-run")
             panel = consent.lay_out(context, "compare")
-            gr.Markdown(words("compare_hint"), elem_classes="hint")
         with gr.Column(scale=3, min_width=280):
+            gr.Markdown(words("compare_hint"), elem_classes="hint")
             progress = gr.HTML(elem_id="compare-progress")
             grid = gr.HTML(elem_id="compare-grid")
             status = gr.Markdown(elem_id="compare-status")

@@ -146,7 +146,7 @@ def _more(context: Context) -> dict[str, Any]:
         more = gr.File(label=words("person_photos"), file_count="multiple", file_types=["image"], type="filepath")
         with gr.Row():
             others = {
-                f"person_{letter.lower()}": photo(context, letter, f"person-{letter}", height_px=160)
+                f"person_{letter.lower()}": photo(context, letter, f"person-{letter}", height_px=160, min_width_px=90)
                 for letter in PEOPLE[1:]
             }
     return {"more": more, **others}

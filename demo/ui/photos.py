@@ -17,7 +17,9 @@ class _Photo:
     photo: gr.Image
 
 
-def photo(context: Context, label: Any, elem_id: str, alt_text: Any = None, *, height_px: int = 300) -> gr.Image:
+def photo(
+    context: Context, label: Any, elem_id: str, alt_text: Any = None, *, height_px: int = 300, min_width_px: int = 200
+) -> gr.Image:
     """Add the input. 16-bit, CMYK and colour profiles survive; what cannot be read is said and taken out again.
 
     Args:
@@ -26,9 +28,10 @@ def photo(context: Context, label: Any, elem_id: str, alt_text: Any = None, *, h
         elem_id: of the page's element.
         alt_text: for screen readers.
         height_px: of the component.
+        min_width_px: with less room it goes on a line of its own.
     """
     image = gr.Image(label=label, sources=["upload", "webcam", "clipboard"], type="filepath", image_mode=None, format="png",
-                     height=height_px, elem_id=elem_id, alt_text=alt_text, min_width=200, buttons=[])  # fmt: skip
+                     height=height_px, elem_id=elem_id, alt_text=alt_text, min_width=min_width_px, buttons=[])  # fmt: skip
     _hand_over_the_file(image)
     checked = listen(image.input, handlers.check, context, _Photo(image), queue=True, show_progress="hidden")
     checked.failure(None, None, image, js="() => null", api_visibility="private")

@@ -40,9 +40,10 @@ def lay_out(context: Context) -> VerifyTab:
         with gr.Column(scale=2, min_width=280):
             file = gr.File(label=words("verify_file"), elem_id="verify-file", type="filepath", height=200)
             with gr.Row(equal_height=True):
-                marked = gr.Button(words("verify_try_marked"), elem_id="verify-try-marked", min_width=120)
-                plain = gr.Button(words("verify_try_plain"), elem_id="verify-try-plain", min_width=120)
+                marked = gr.Button(words("verify_try_marked"), elem_id="verify-try-marked", size="md", min_width=120)
+                plain = gr.Button(words("verify_try_plain"), elem_id="verify-try-plain", size="md", min_width=120)
         with gr.Column(scale=3, min_width=280):
+            gr.Markdown(words("verify_about"), elem_id="verify-about")
             progress = gr.HTML(elem_id="verify-progress")
             verdict = gr.HTML(elem_id="verify-verdict")
             with gr.Accordion(words("verify_raw"), open=False, visible=False) as details:

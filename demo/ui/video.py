@@ -106,7 +106,7 @@ def lay_out(context: Context) -> VideoTab:
         with gr.Column(scale=2, min_width=280):
             with gr.Row(equal_height=False):
                 source = photo(
-                    context, context.words("source"), "video-source", context.words("alt_source"), height_px=240
+                    context, context.words("source"), "video-source", context.words("alt_source"), height_px=270
                 )
                 clip = gr.Video(label=context.words("clip"), sources=["upload", "webcam"], height=270, elem_id="clip",
                                 include_audio=True, min_width=200, buttons=[])  # fmt: skip
@@ -132,7 +132,9 @@ def _people(context: Context, found: gr.State, chosen: gr.State) -> dict[str, An
         assignment.lay_out(context, found, chosen, "clip-person")
         with gr.Row():
             others = {
-                f"person_{letter.lower()}": photo(context, letter, f"video-person-{letter}", height_px=160)
+                f"person_{letter.lower()}": photo(
+                    context, letter, f"video-person-{letter}", height_px=160, min_width_px=90
+                )
                 for letter in PEOPLE[1:]
             }
     return {"look": look, "people_status": status, "people": people, **others}

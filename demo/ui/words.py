@@ -7,8 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+from ..handlers.verify import LAYERS
 from ..settings import Settings
-from ..texts import LANGUAGES, about_words, consent_words, load_texts, model_key, say
+from ..texts import LANGUAGES, about_words, consent_words, load_texts, method_drawing, model_key, say
 
 
 def translations(settings: Settings) -> gr.I18n:
@@ -29,10 +30,18 @@ def translations(settings: Settings) -> gr.I18n:
             | {
                 "consent": f"## {say('consent_title', language)}\n\n{consent_words(language)}",
                 "about": about_words(language),
+                "method": method_drawing(language),
+                "verify_about": _layers(language),
             }
             for language in LANGUAGES
         }
     )
+
+
+def _layers(language: str) -> str:
+    """What a verification looks for, before there is one."""
+    rows = [f"**{say(f'verify_{name}', language)}**<br>{say(f'verify_{name}_what', language)}" for name in LAYERS]
+    return f"## {say('verify_layers_before', language)}\n\n" + "\n\n".join(rows)
 
 
 def model_choices(words: Callable[[str], Any], names: Sequence[str]) -> list[tuple[Any, str]]:

@@ -18,6 +18,7 @@ from mobilefaceswap_core.files.archives import open_zip
 from mobilefaceswap_core.files.atomic import FULL_DISK
 from mobilefaceswap_core.files.formats import is_photo, photos_in
 from mobilefaceswap_core.files.images import picture_size, read_image
+from mobilefaceswap_core.models import entries
 from mobilefaceswap_core.types import Image
 
 from ..examples.report import FOLDER as EXAMPLE_FOLDER
@@ -216,7 +217,11 @@ def read_run(folder: Path) -> Finished:
     if not report.is_file() or not table.is_file():
         raise OutputError(f"{folder.name} is not a finished evaluation.")
     pictures = [path for path in sorted((folder / "figures").glob("*")) if path.suffix in _PICTURES]
-    sheets = [path for path in pictures if path.name.startswith(SHEET)]
+    order = [*entries()]  # the first is what the page swaps with
+    sheets = sorted(
+        (path for path in pictures if path.name.startswith(SHEET)),
+        key=lambda path: order.index(name) if (name := path.stem.removeprefix(SHEET)) in order else len(order),
+    )
     plots = [path for path in pictures if path not in sheets]
     return Finished(folder, table.read_text(encoding="utf-8"), tuple(sheets), tuple(plots), report)
 

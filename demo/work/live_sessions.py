@@ -1,17 +1,21 @@
-"""Faces prepared for live pictures: a few at a time, and none for a visitor who has gone."""
+"""Faces prepared for live pictures: a few at a time, in turns, and none for a visitor who has gone."""
 
 from __future__ import annotations
 
 import secrets
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.video import LiveSwapper
 
 IDLE_S = 60.0  # without a picture
+_GONE_S = 3.0  # without a picture a turn ends, and a place among those who wait is lost; the page asks every second
 _LOOK_EVERY_S = 15.0
+_MOST_AT_ONCE = 2  # pictures of one session: one is swapped, one is on the way
 
 
 @dataclass(slots=True, eq=False)
@@ -19,7 +23,26 @@ class _Session:
     caller: str
     swapper: LiveSwapper
     used: float
-    begun: float | None = None  # its first picture
+    begun: float | None = None  # its turn
+    asked: float | None = None  # since when it waits for one
+    pictures: int = 0  # that are here
+    one: threading.Lock = field(default_factory=threading.Lock)
+
+    def is_there(self, now: float) -> bool:
+        return now - self.used <= _GONE_S
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a picture meets.
+
+    Attributes:
+        swapper: swaps it; ``None`` while others have their turns.
+        before: how many turns come before this session's.
+    """
+
+    swapper: LiveSwapper | None
+    before: int = 0
 
 
 class LiveSessions:
@@ -27,12 +50,13 @@ class LiveSessions:
 
     Args:
         most: at the same time.
-        most_s: a session ends so long after its first picture, however slowly pictures come.
+        streams: of them, those whose pictures are swapped at the same time; the others wait for a turn, first come, first served.
+        most_s: a turn ends so long after its first picture, however slowly pictures come.
         idle_s: a session without pictures is dropped.
     """
 
-    def __init__(self, most: int, *, most_s: float, idle_s: float = IDLE_S) -> None:
-        self._most, self._most_s, self._idle_s = most, most_s, idle_s
+    def __init__(self, most: int, *, streams: int = 1, most_s: float, idle_s: float = IDLE_S) -> None:
+        self._most, self._streams, self._most_s, self._idle_s = most, streams, most_s, idle_s
         self._sessions: dict[str, _Session] = {}
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
@@ -76,22 +100,52 @@ class LiveSessions:
         with self._lock:
             self._sessions.pop(key or "", None)
 
-    def swapper(self, key: str | None) -> LiveSwapper | None:
-        """A session's swapper; ``None`` once it was dropped.
+    @contextmanager
+    def picture(self, key: str | None) -> Iterator[Turn | None]:
+        """Hold a session's swapper for one picture, after the one before it; ``None`` for a session that was dropped.
 
         Raises:
-            OptionError: the session's time is over; it can be started again.
+            OptionError: the turn is over and can be started again, or too many pictures came at once.
         """
         with self._lock:
-            session = self._sessions.get(key or "")
-            if session is None:
-                return None
-            session.used = time.monotonic()
-            session.begun = session.begun or session.used
-            if session.used - session.begun > self._most_s:
+            session, now = self._sessions.get(key or ""), time.monotonic()
+            turn = self._turn(session, now) if session is not None else None
+            if session is None or turn is None or turn.swapper is None:
+                waits = True
+            elif session.pictures >= _MOST_AT_ONCE:
+                raise OptionError(
+                    f"Got {session.pictures + 1} live pictures at once; wanted {_MOST_AT_ONCE}. Wait for each answer."
+                )
+            else:
+                waits = False
+                session.pictures += 1
+        if waits or session is None:
+            yield turn
+            return
+        try:
+            with session.one:
+                yield turn
+        finally:
+            with self._lock:
+                session.pictures -= 1
+
+    def _turn(self, session: _Session, now: float) -> Turn:
+        if not session.is_there(now):
+            session.begun = session.asked = None
+        session.used = now
+        if session.begun is not None:
+            if now - session.begun > self._most_s:
                 session.begun = None
                 raise OptionError(f"Live pictures end after {self._most_s:.0f} seconds. Start the camera again.")
-            return session.swapper
+            return Turn(session.swapper)
+        session.asked = asked = session.asked or now
+        there = [other for other in self._sessions.values() if other is not session and other.is_there(now)]
+        running = sum(other.begun is not None for other in there)
+        earlier = sum(other.asked is not None and other.asked < asked for other in there)
+        if running + earlier >= self._streams:
+            return Turn(None, before=running + earlier - self._streams + 1)
+        session.begun, session.asked = now, None
+        return Turn(session.swapper)
 
     def __contains__(self, key: str | None) -> bool:
         return key in self._sessions

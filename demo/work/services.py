@@ -52,7 +52,7 @@ class Services:
         return cls(
             engine, Jobs(), Bench(), on_gpu(engine.swap_photo), on_gpu(people_of),
             on_gpu(swap_clip, seconds=longest), on_gpu(swap_first_frame), on_gpu(compare),
-            LiveSessions(settings.live_sessions, most_s=settings.live_seconds),
+            LiveSessions(settings.live_sessions, streams=settings.live_concurrency, most_s=settings.live_seconds),
         )  # fmt: skip
 
     @property

@@ -328,15 +328,20 @@ def test_a_clip_over_the_limit_is_refused_before_decoding(visit: Any, folder: Pa
     page.get_by_text("at most 30 are allowed here").wait_for()
 
 
-def test_the_camera_is_swapped_live_with_its_latency(visit: Any) -> None:
+def test_the_camera_is_swapped_live_with_its_latency(visit: Any, folder: Path) -> None:
     page = visit("Live")
-    upload(page, "live-source", PORTRAIT)
+    upload(page, "live-source", own(folder))
+    page.click("#live-start")  # before there is a face
+    page.get_by_text("Choose a face and press").wait_for()
     start(page, "live-ready", "live")
     assert "Ready" in text(page, "live-status")
-    page.get_by_text("Click to Access Webcam").click()
-    page.get_by_role("button", name="capture photo").click()
     page.get_by_text(re.compile(r"^\d+ ms a picture · [1-9\d]*\.\d pictures a second$")).wait_for()
-    assert page.locator("#live-result img").is_visible()
+    assert page.locator("#live-result .swapped").is_visible() and not page.is_visible("#live-start")
+    page.get_by_role("tab", name="Verify", exact=True).click()  # whoever looks at something else is not filmed
+    page.wait_for_function("!document.querySelector('.live-stage[data-state=running]')")
+    page.get_by_role("tab", name="Live", exact=True).click()
+    page.wait_for_selector("#live-start")
+    assert not page.locator("#live-result .swapped").is_visible()
 
 
 def test_methods_are_compared_with_their_figures(visit: Any) -> None:

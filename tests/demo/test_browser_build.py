@@ -179,7 +179,7 @@ def test_where_there_is_no_page_there_is_no_tab(
 ) -> None:
     monkeypatch.setattr(serve, "own_folder", lambda: tmp_path)
     demo, words = build_demo(settings)
-    assert [route.name for route in launch_options(settings, words)["app_kwargs"]["routes"]] == ["card"]
+    assert [route.name for route in launch_options(settings, words)["app_kwargs"]["routes"]] == ["card", "live picture"]
     shown = str(demo.get_config_file())
     assert "browser-frame" not in shown and "tab_browser" not in shown and "tab_compare" in shown
 

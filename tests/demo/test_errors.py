@@ -23,7 +23,7 @@ MODULES = (
     "mobilefaceswap_core.files.codecs", "mobilefaceswap_core.files.media",
     "mobilefaceswap_core.rules.blocklist", "mobilefaceswap_core.marking.verify", "mobilefaceswap_core.pipeline", "mobilefaceswap_core.runtime.budget",
     "mobilefaceswap_core.runtime.memory", "mobilefaceswap_core.video.reader", "mobilefaceswap_core.video.people",
-    "mobilefaceswap_core.options", "mobilefaceswap_core.blend.limits", "demo.work.camera", "demo.work.clips",
+    "mobilefaceswap_core.options", "mobilefaceswap_core.blend.limits", "demo.work.clips",
     "demo.work.compare", "demo.work.engine", "demo.work.evaluate", "demo.work.live_sessions", "demo.work.results",
     "demo.work.running", "demo.work.study", "demo.work.processes", "demo.work.wishes",
 )  # fmt: skip
@@ -33,20 +33,19 @@ NOT_SHOWN = re.compile(
     r"|A source was prepared|cannot write|\{\}: no images were found|\{\} is \{\} x \{\} px, the first image|Unknown option|cannot carry"
     r"|could not encode|\{\} is a folder; wanted an image|\{\} is no ordinary file|cannot be opened as an animation"
     r"|Face \{\} was asked for|of the block list|in the block list|The block list|block list\.|made by another encoder|is no folder"
-    r"|Protected photo"
+    r"|Protected photo|^Metadata: |^Content credentials: |^Watermark: |^file:|_on_|^\{\} · "
 )
 # Parts of sentences: what is wrong with a file, and why a face was left alone.
 REASONS = {
-    "this is not an image", "this is a PDF", "this is an SVG drawing", "this is an XML file", "this is a video ({})",
-    "the file is damaged or of a variant that cannot be decoded",
-    "this is a photo in {}, which is read only with a plug-in of Pillow", "the source photo", "source photo {}",
+    "this is not an image", "this is a PDF", "this is an SVG drawing", "this is an XML file",
+    "the source photo", "source photo {}",
     "no alignment points", "smaller than {} px", "turned by more than {} degrees",
     "not among the {} largest that are swapped in one picture", "none was chosen", "face {}: {}", "face {}: {}; {}", "{}: {}",
 }  # fmt: skip
 
 
 def templates_of(module: str) -> set[str]:
-    """The sentences of a module's errors, a pair of braces for each value."""
+    """The sentences of a module's errors, and of what it returns as a reason; a pair of braces for each value."""
     path = ROOT / f"{module.replace('.', '/')}.py"
     constants = vars(import_module(module))
     kinds = {name for name in vars(errors) if isinstance(vars(errors)[name], type)}
@@ -59,13 +58,16 @@ def templates_of(module: str) -> set[str]:
         return known if isinstance(known, str) else "{}"
 
     found = set()
-    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in kinds and call.args:
-            said = call.args[0]
-            if isinstance(said, ast.JoinedStr):
-                found.add("".join(map(part, said.values)))
-            elif isinstance(said, ast.Constant):
-                found.add(str(said.value))
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        said: ast.expr | None = None
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in kinds and node.args:
+            said = node.args[0]
+        elif isinstance(node, ast.Return):
+            said = node.value
+        if isinstance(said, ast.JoinedStr):
+            found.add("".join(map(part, said.values)))
+        elif isinstance(said, ast.Constant) and (isinstance(node, ast.Call) or " " in str(said.value)):
+            found.add(str(said.value))
     return found - {"{}", "{}: {}"}
 
 
@@ -105,6 +107,7 @@ def test_a_broken_file_is_explained_in_the_visitors_language(tmp_path: Path) -> 
     [
         ("No face of the target could be swapped (face 1: smaller than 24 px).", "目标照片中没有可以替换的脸（第 1 张脸：小于 24 像素）。"),
         ("a.png is empty (0 bytes); wanted an image file. Download or copy it again.", "a.png 是空文件（0 字节），应为图片文件。请重新下载或复制。"),
+        ("a.mp4: It is a photo (PNG). Swap photos with `image`, or in the Image tab.", "a.mp4：它是照片（PNG）。请在“图片”页中换脸。"),
         ("Nobody has translated {this}", "Nobody has translated {this}"),
     ],
 )  # fmt: skip

@@ -21,7 +21,7 @@ from demo.gate.callers import Callers, network_of
 from demo.gate.headers import Headers
 from demo.gate.login import Guesses, is_same_site
 from demo.gate.room import Room
-from demo.gate.routes import CALL_BYTES, PICTURE_BYTES, doors_of, find
+from demo.gate.routes import CALL_BYTES, FRAME_BYTES, doors_of, find
 from demo.settings import Settings
 from tests.fakes.asgi import asked, hello, status_of
 from tests.fakes.painted import painted_engine
@@ -32,7 +32,7 @@ LET_THROUGH = {
     "GET /pwa_icon", "GET /card.jpg", "HEAD /card.jpg",
     "GET /robots.txt", "GET /theme.css", "GET /gradio_api/theme.css", "GET /config", "GET /config/", "GET /gradio_api/info",
     "GET /gradio_api/info/", "GET /gradio_api/startup-events", "POST /gradio_api/queue/join", "GET /gradio_api/queue/data",
-    "POST /gradio_api/stream/{event_id}", "POST /gradio_api/stream/{event_id}/close",
+    "POST /live/picture",
     "GET /gradio_api/heartbeat/{session_hash}", "POST /gradio_api/upload", "GET /gradio_api/upload_progress",
     "GET /gradio_api/file={path_or_url:path}", "HEAD /gradio_api/file={path_or_url:path}",
     "POST /gradio_api/call/{api_name}", "POST /gradio_api/call/{api_name}/", "GET /gradio_api/call/{api_name}/{event_id}",
@@ -42,7 +42,7 @@ LET_THROUGH = {
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[gr.Blocks]:
-    engine = painted_engine(queue_size=4, queue_share=2)
+    engine = painted_engine(queue_size=4, queue_share=2, browser_page="off")
     demo, words = build_demo(engine.settings, engine)
     demo.launch(**launch_options(engine.settings, words), prevent_thread_lock=True, server_name="127.0.0.1")
     yield demo
@@ -121,7 +121,7 @@ def bodies(**more: Any) -> Bodies:
 def test_a_call_is_counted_whatever_its_type_says(kind: bytes) -> None:
     pieces = [b'["' + b"a" * (1 << 19), *[b"a" * (1 << 19)] * 100]
     start, _, taken = asked(bodies(), path="/gradio_api/queue/join", method="POST", body=pieces, headers=[(b"content-type", kind)])  # fmt: skip
-    assert start["status"] == 413 and taken <= PICTURE_BYTES // (1 << 19) + 1
+    assert start["status"] == 413 and taken == 1
 
 
 def test_a_declared_size_is_refused_before_anything_is_read() -> None:
@@ -130,13 +130,17 @@ def test_a_declared_size_is_refused_before_anything_is_read() -> None:
     assert start["status"] == 413 and taken == 0
 
 
-def test_only_a_camera_s_picture_may_be_large() -> None:
+def test_only_a_picture_may_be_large() -> None:
     picture = json.dumps({"data": [{"url": "data:image/png;base64," + "A" * 2 * CALL_BYTES}]}).encode()
     words = json.dumps({"data": ["A" * 2 * CALL_BYTES]}).encode()
-    join = {"path": "/gradio_api/queue/join", "method": "POST"}
-    assert status_of(bodies(), body=[picture], **join) == 200
-    assert status_of(bodies(), body=[words], **join) == 413
-    assert status_of(bodies(), body=[picture], path="/gradio_api/call/verify", method="POST") == 413
+    program = {"path": "/gradio_api/mcp", "method": "POST"}
+    assert status_of(bodies(), body=[picture], **program) == 200
+    assert status_of(bodies(), body=[words], **program) == 413
+    for path in ("/gradio_api/call/verify", "/gradio_api/queue/join"):
+        assert status_of(bodies(), body=[picture], path=path, method="POST") == 413
+    camera = {"path": "/live/picture", "method": "POST"}
+    assert status_of(bodies(), body=[bytes(FRAME_BYTES)], **camera) == 200
+    assert status_of(bodies(), body=[bytes(FRAME_BYTES + 1)], **camera) == 413
 
 
 def test_a_call_without_a_session_gets_one_that_is_known_to_be_the_caller_s() -> None:

@@ -331,3 +331,37 @@ def test_the_swap_button_works_from_the_keyboard(visit: Any, tmp_path: Path) -> 
     page.focus("#swap")
     page.keyboard.press("Enter")
     page.wait_for_selector("#agree-image", state="visible")
+
+
+def test_on_a_phone_the_result_comes_into_view_by_itself_and_stays_while_other_tabs_are_looked_at(visit: Any) -> None:
+    page = visit(390)
+    swap_an_example(page)
+    page.wait_for_function("Math.abs(document.querySelector('#near').getBoundingClientRect().top) < 100")
+    go_to(page, "Compare")
+    page.wait_for_selector("#compare-target img")  # the photos come along
+    go_to(page, "Image")
+    page.wait_for_timeout(500)
+    assert page.locator("#near img").count() and page.is_visible("#download")
+
+
+def test_what_failed_is_said_in_the_visitors_language(visit: Any, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0" + bytes(40))
+    page = visit(locale="zh-CN")
+    upload(page, "source", broken)
+    page.get_by_text("操作未成功").wait_for()
+    assert "broken.jpg：这个 JPEG 文件已损坏" in page.get_by_test_id("toast-body").first.inner_text()
+
+
+@pytest.mark.slow
+def test_no_words_of_a_place_for_a_photo_are_cut(visit: Any) -> None:
+    page = visit()
+    page.get_by_text("More photos or people").click()
+    for width in (1280, 700, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        cut = """() => [...document.querySelectorAll('.prompt')].filter(e => e.checkVisibility()).map(
+            e => [e.innerText, e.scrollWidth > e.clientWidth + 1, e.lastElementChild.getBoundingClientRect().bottom
+            > e.closest('.upload-container').getBoundingClientRect().bottom])"""
+        page.wait_for_timeout(200)
+        found = page.evaluate(cut)
+        assert found and [words for words, *is_cut in found if any(is_cut)] == [], width

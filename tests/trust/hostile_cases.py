@@ -14,8 +14,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-
 from . import hostile_files as files
 from .hostile_case import Case, write_face
 from .hostile_evaluation import evaluation
@@ -181,9 +179,8 @@ def page() -> Iterator[Case]:
         yield Case("tab Image, swap", name, partial(_tab_swap, make=data))
         yield Case("tab Compare", name, partial(_tab_compare, make=data), must_refuse=True)
         yield Case("tab Live, source", name, partial(_tab_live, make=data), must_refuse=True)
+        yield Case("tab Live, camera", name, partial(_tab_camera, make=data))
         yield Case("tab Verify", name, partial(_tab_verify, make=data))
-    for name, array in ARRAYS.items():
-        yield Case("tab Live, camera", name, partial(_tab_camera, array=array))
     for name, make in {**files.CLIPS, "ten hours": files.ten_hours}.items():
         sure = name not in ("MP4 corrupt", "MKV corrupt", "AVI corrupt", "MP4 cut")
         yield Case("tab Video, people", name, partial(_tab_people, make=make), must_refuse=name == "ten hours")
@@ -196,13 +193,6 @@ def page() -> Iterator[Case]:
     for name in ("zip", "text", "JPEG cut", "20,000 x 20,000 claimed"):
         make = files.PICTURES[name]
         yield Case("block list, photo", name, partial(_blocklist, make=make), must_refuse=True)
-
-
-ARRAYS: dict[str, Any] = {
-    "NaN": np.full((8, 8, 3), np.nan, np.float32), "infinity": np.full((8, 8, 3), np.inf), "empty": np.zeros((0, 0, 3), np.uint8),
-    "grey": np.zeros((8, 8), np.uint8), "one number": np.zeros((), np.uint8), "one channel": np.zeros((8, 8, 1), np.uint8),
-    "text": np.array([["a"]]), "1 x 1": np.zeros((1, 1, 3), np.uint8), "a line": np.zeros((1, 20_000, 3), np.uint8),
-}  # fmt: skip
 
 
 def _swap(source: str, target: str) -> None:
@@ -235,11 +225,14 @@ def _tab_verify(folder: Path, make: Callable[[], bytes]) -> None:
     handle("verify", "check", file=_picture(folder, make))
 
 
-def _tab_camera(folder: Path, array: Any) -> None:
+def _tab_camera(folder: Path, make: Callable[[], bytes]) -> None:
     made = handle(
         "live", "prepare", source=_face_file(folder), session=None, model="student", choices={}, consented=True
     )
-    handle("live", "step", camera=array, session=made["session"])
+    from demo.handlers import live
+    from demo.messages import Visit
+
+    live.step(services(), Visit(), picture=make(), session=made["session"])
 
 
 def _tab_people(folder: Path, make: Callable[[Path], bytes]) -> None:

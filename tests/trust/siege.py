@@ -171,12 +171,7 @@ def _brackets_below_the_limit(host: Host, client: httpx.Client) -> int:
 
 
 def _large_picture(host: Host, client: httpx.Client) -> int:
-    body = {
-        "data": [{"url": "data:image/png;base64," + "A" * (1 << 20)}],
-        "fn_index": 0,
-        "session_hash": secrets.token_hex(5),
-    }
-    return client.post(f"{host.url}/gradio_api/queue/join", json=body).status_code
+    return client.post(f"{host.url}/live/picture", content=b"\xff\xd8" + bytes(500 << 10)).status_code
 
 
 def _field(host: Host, client: httpx.Client) -> int:

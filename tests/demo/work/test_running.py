@@ -59,19 +59,73 @@ def test_live_sessions_have_places_by_address_and_in_all_and_end_when_idle() -> 
     sessions.check("10.0.0.9")
     for _ in range(6):
         time.sleep(0.1)
-        assert sessions.swapper(keys[1]) is not None  # in use
+        assert is_swapped(sessions, keys[1])  # in use
     waited = time.monotonic()
     while len(sessions) > 1 and time.monotonic() - waited < 10:
         time.sleep(0.05)
-        sessions.swapper(keys[1])
-    assert len(sessions) == 1 and sessions.swapper(keys[2]) is None
+        is_swapped(sessions, keys[1])
+    assert len(sessions) == 1
+    with sessions.picture(keys[2]) as turn:
+        assert turn is None
 
 
-def test_a_live_session_ends_by_the_clock_and_can_start_again() -> None:
+def is_swapped(sessions: LiveSessions, key: str) -> bool:
+    with sessions.picture(key) as turn:
+        return turn is not None and turn.swapper is not None
+
+
+def before(sessions: LiveSessions, key: str) -> int:
+    """How many turns come first."""
+    with sessions.picture(key) as turn:
+        assert turn is not None
+        return turn.before
+
+
+def test_a_live_turn_ends_by_the_clock_and_can_start_again() -> None:
     sessions: Any = LiveSessions(8, most_s=0.1)
     key = sessions.open("a", object())
-    assert sessions.swapper(key) is not None
+    assert is_swapped(sessions, key)
     time.sleep(0.15)
     with pytest.raises(OptionError, match="Live pictures end"):
-        sessions.swapper(key)
-    assert sessions.swapper(key) is not None
+        is_swapped(sessions, key)
+    assert is_swapped(sessions, key)
+
+
+def test_live_turns_go_to_whoever_came_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("demo.work.live_sessions.time.monotonic", lambda: now[0])
+    sessions: Any = LiveSessions(8, streams=1, most_s=2)
+    first, second, third = (sessions.open(name, object()) for name in "abc")
+    seen = []
+    for key in (first, third, second):
+        now[0] += 0.1
+        seen.append(before(sessions, key))
+    assert seen == [0, 1, 2]
+    now[0] += 2
+    with pytest.raises(OptionError, match="Live pictures end"):
+        before(sessions, first)
+    assert [before(sessions, key) for key in (first, second, third)] == [2, 1, 0]
+    now[0] += 10  # everybody is gone but the one who was first
+    assert before(sessions, first) == 0
+
+
+def test_pictures_of_one_session_are_swapped_one_after_another_and_two_at_most_are_here() -> None:
+    sessions: Any = LiveSessions(8, streams=2, most_s=60)
+    key, other = sessions.open("a", object()), sessions.open("b", object())
+    order: list[str] = []
+
+    def second() -> None:
+        with sessions.picture(key):
+            order.append("second")
+
+    with sessions.picture(key):
+        thread = threading.Thread(target=second)
+        thread.start()
+        while sessions._sessions[key].pictures < 2:
+            time.sleep(0.001)
+        with pytest.raises(OptionError, match="3 live pictures at once"), sessions.picture(key):
+            pass
+        assert is_swapped(sessions, other)
+        order.append("first")
+    thread.join(10)
+    assert order == ["first", "second"] and is_swapped(sessions, key)
