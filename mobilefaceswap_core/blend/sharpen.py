@@ -1,8 +1,8 @@
 """Eyes, brows, lips and edges become as crisp as the target's: its fine detail, moved to the swapped face's features.
 
-The network (:mod:`.sharpen_network`) sees both faces at the crop's size and says where each feature of the swapped face lies in
-the target, and how far the target's detail fits there. What it says is smooth, so it serves faces of every size; the detail
-itself is taken from the target at the face's own size.
+Optical flow between both faces at the crop's size says where each feature of the swapped face lies in the target. A network
+(:mod:`.sharpen_network`) then says how far the target's detail fits there. Both are smooth, so they serve faces of every size;
+the detail itself is taken from the target at the face's own size.
 """
 
 from __future__ import annotations
@@ -24,17 +24,20 @@ from .steady import shown_part
 
 NAME = "sharpen_224"
 _SIDE_PX = 224  # of what the network reads
+# Of a 224 crop. Features of a swapped face lie nearer to its target's than the first; where the search finds another feature
+# than its neighbours did, the second makes it follow them.
+LARGEST_SHIFT_PX, _SHIFT_BLUR_PX = 8.0, 2.0
 
 Floats = NDArray[np.float32]
 Part = tuple[slice, slice]
-Runner = Callable[[Floats], Floats]  # lumas (N, 2, S, S) in [0, 1] -> plan (N, 8, S/2, S/2)
+Runner = Callable[[Floats], Floats]  # lumas (N, 2, S, S) in [0, 1] -> plan (N, 6, S/2, S/2)
 
 
 class SharpenModel:
     """Owns the network; calls are pure and may come from several threads.
 
     Args:
-        run: lumas ``(N, 2, 224, 224)`` in [0, 1] -> plan ``(N, 8, 112, 112)``.
+        run: lumas ``(N, 2, 224, 224)`` in [0, 1] -> plan ``(N, 6, 112, 112)``.
         label: library and device really in use.
     """
 
@@ -42,7 +45,7 @@ class SharpenModel:
         self.label, self._run = label, run
 
     def __call__(self, lumas: Floats) -> Floats:
-        """The plan ``(8, 112, 112)`` for lumas ``(2, 224, 224)`` in [0, 1], swapped and target."""
+        """The plan ``(6, 112, 112)`` for lumas ``(2, 224, 224)`` in [0, 1], swapped and aligned target."""
         return self._run(lumas[None])[0]
 
 
@@ -113,39 +116,56 @@ def sharpen(swapped: Image, target: Image, weight: Mask, model: SharpenModel, *,
     if part is None or strength == 0:
         return swapped
     lumas = np.stack([small_luma(image, _SIDE_PX) for image in (swapped, target)])
+    shift = feature_shift(*lumas)
+    whole = np.s_[:_SIDE_PX, :_SIDE_PX]
+    lumas[1], target_luma = _moved(lumas[1], shift, whole), lumas[1].copy()
     plan = model(lumas / np.float32(255))
-    change = _coarse_change(lumas, plan, len(swapped))[part] + _fine_change(swapped, target, lumas, plan, part)
+    fine = _moved(_fine_band(target, target_luma), shift, part) - _fine_band(swapped, lumas[0])[part]
+    side = len(swapped)
+    change = _enlarged(_coarse_change(lumas, plan), side)[part] + _enlarged(plan[0], side)[part] * fine
     out = swapped.copy()
     cv2.add(swapped[part], cv2.merge([change * np.float32(strength)] * 3), dst=out[part], dtype=cv2.CV_8U)
     return out
 
 
-def _coarse_change(lumas: Floats, plan: Floats, side: int) -> Floats:
-    """What the middle band and the network's own drawing change, levels."""
+def feature_shift(swapped: Floats, target: Floats) -> Floats:
+    """Where in the target each feature of the swapped face lies, ``(H, W, 2)`` px across and down.
+
+    Args:
+        swapped: ``(H, W)`` luma at the network's scale, levels.
+        target: the same of the target.
+
+    Source:
+        Kroeger et al., "Fast Optical Flow using Dense Inverse Search", arXiv 1603.03590, in OpenCV; then limited and smoothed.
+    """
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    one, other = (np.clip(np.rint(luma), 0, 255).astype(np.uint8) for luma in (swapped, target))
+    found = search.calc(one, other, None)  # type: ignore[call-overload]
+    near: NDArray[Any] = np.clip(found, -LARGEST_SHIFT_PX, LARGEST_SHIFT_PX)
+    return cv2.GaussianBlur(near, (0, 0), _SHIFT_BLUR_PX)  # type: ignore[return-value]
+
+
+def _coarse_change(lumas: Floats, plan: Floats) -> Floats:
+    """What the middle band and the network's own drawing change, levels at the network's side."""
     box, half = (MIDDLE_BOX_PX,) * 2, _SIDE_PX // 2
     own, theirs = (luma - cv2.blur(cv2.blur(luma, box), box) for luma in lumas)
-    drawn = plan[4:].reshape(2, 2, half, half).transpose(2, 0, 3, 1).reshape(_SIDE_PX, _SIDE_PX)  # pixel_shuffle
-    share = _enlarged(plan[3], _SIDE_PX)
-    moved = _moved(theirs, plan, np.s_[:_SIDE_PX, :_SIDE_PX])
-    return _enlarged(share * (moved - own) + drawn * np.float32(255), side)
+    drawn = plan[2:].reshape(2, 2, half, half).transpose(2, 0, 3, 1).reshape(_SIDE_PX, _SIDE_PX)  # pixel_shuffle
+    return _enlarged(plan[1], _SIDE_PX) * (theirs - own) + drawn * np.float32(255)
 
 
-def _fine_change(swapped: Image, target: Image, lumas: Floats, plan: Floats, part: Part) -> Floats:
-    """What the band that the network's side cannot hold changes in a part of the face, levels."""
-    own, theirs = (
-        cv2.subtract(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), _enlarged(luma, len(image)), dtype=cv2.CV_32F)
-        for image, luma in zip((swapped, target), lumas, strict=True)
-    )
-    return _enlarged(plan[2], len(swapped))[part] * (_moved(theirs, plan, part) - own[part])
+def _fine_band(image: Image, luma: Floats) -> Floats:
+    """What the network's side cannot hold of an image, levels."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return cv2.subtract(grey, _enlarged(luma, len(image)), dtype=cv2.CV_32F)  # type: ignore[return-value]
 
 
-def _moved(image: Floats, plan: Floats, part: Part) -> Floats:
-    """A part of a square image, each pixel taken from where the plan's shift says."""
+def _moved(image: Floats, shift: Floats, part: Part) -> Floats:
+    """A part of a square image, each pixel taken from where a shift at the network's side says."""
     side, (rows, columns) = len(image), part
-    scale = np.float32(side / _SIDE_PX)
-    x = _enlarged(plan[0], side)[part] * scale + np.arange(side, dtype=np.float32)[columns]
-    y = _enlarged(plan[1], side)[part] * scale + np.arange(side, dtype=np.float32)[rows, None]
-    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+    place = _enlarged(shift, side)[part] * np.float32(side / _SIDE_PX)
+    place[..., 0] += np.arange(side, dtype=np.float32)[columns]
+    place[..., 1] += np.arange(side, dtype=np.float32)[rows, None]
+    return cv2.remap(image, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload, no-any-return]
 
 
 def _enlarged(plane: Floats, side: int) -> Floats:

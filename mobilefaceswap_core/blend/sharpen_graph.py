@@ -14,9 +14,8 @@ from .occlusion_graph import SLOPE, separable
 if TYPE_CHECKING:
     from torch import nn
 
-WIDTHS = (24, 40, 56, 64)  # channels at 1/2, 1/4, 1/8 and 1/16 of the crop's side
-PLANES = 8  # shift (2), shares of the fine and the middle band, four pixels of what is drawn
-LARGEST_SHIFT_PX = 8.0  # of a 224 crop; the target's features lie nearer than that to the swapped face's
+WIDTHS = (20, 32, 48)  # channels at 1/2, 1/4 and 1/8 of the crop's side
+PLANES = 6  # shares of the fine and the middle band, four pixels of what is drawn
 MIDDLE_BOX_PX = 5  # of a 224 crop: the middle band is luma less two means over such a box
 
 
@@ -27,7 +26,7 @@ def sharpen_graph(network: nn.Module | Arrays) -> onnx.ModelProto:
         network: a ``SharpenNet``, or its tensors by the names of its state.
 
     Returns:
-        A model with input ``lumas (N, 2, S, S)`` in [0, 1] and output ``plan (N, 8, S/2, S/2)``.
+        A model with input ``lumas (N, 2, S, S)`` in [0, 1] and output ``plan (N, 6, S/2, S/2)``.
     """
     graph, net = Graph(), arrays_of(network)
     graph.constant("scales", np.array([1, 1, 2, 2], np.float32))
@@ -42,14 +41,11 @@ def sharpen_graph(network: nn.Module | Arrays) -> onnx.ModelProto:
         x = separable(graph, net, x, f"encoder.{number}.0", stride=2, residual=False)
         x = separable(graph, net, x, f"encoder.{number}.1", residual=True)
         skips.append(x)
-    y = graph.fixed_conv(x, "middle.conv", net["middle.0.weight"], net["middle.0.bias"], group=2)
-    x = graph.add("Add", [x, graph.leaky(y, "middle.leaky", slope=SLOPE)], "middle")
     for number, skip in enumerate(skips[-2::-1]):
         x = graph.fixed_conv(x, f"join.{number}", net[f"join.{number}.weight"], net[f"join.{number}.bias"])
         x = graph.upsample(x, f"join.{number}.up", coordinates="half_pixel")
         x = graph.add("Add", [skip, x], f"join.{number}.sum")
-        for place in range(2):
-            x = separable(graph, net, x, f"decoder.{number}.{place}", residual=True)
+        x = separable(graph, net, x, f"decoder.{number}", residual=True)
     x = graph.fixed_conv(x, "head", net["head.weight"], net["head.bias"])
     _plan(graph, x)
     ends = [
@@ -63,11 +59,7 @@ def sharpen_graph(network: nn.Module | Arrays) -> onnx.ModelProto:
 
 
 def _plan(graph: Graph, x: str) -> None:
-    """What comes out: the shift limited, shares in [0, 1], what is drawn as it is."""
-    graph.nodes.append(
-        helper.make_node("Split", [x, graph.integers("parts", 2, 2, 4)], ["shift", "share", "drawn"], axis=1)
-    )
-    largest = graph.constant("largest", np.array(LARGEST_SHIFT_PX, np.float32))
-    near = graph.add("Tanh", [graph.add("Div", ["shift", largest], "shift.scaled")], "shift.near")
-    limited = graph.add("Mul", [near, largest], "shift.limited")
-    graph.add("Concat", [limited, graph.add("Sigmoid", ["share"], "share.shown"), "drawn"], "plan", axis=1)
+    """What comes out: shares in [0, 1], what is drawn as it is."""
+    parts = graph.integers("parts", 2, 4)
+    graph.nodes.append(helper.make_node("Split", [x, parts], ["share", "drawn"], axis=1))
+    graph.add("Concat", [graph.add("Sigmoid", ["share"], "share.shown"), "drawn"], "plan", axis=1)

@@ -1,8 +1,7 @@
-"""The network that says where a swapped face lacks detail and where the target has it, as a torch module.
+"""The network that says how far the target's detail fits a swapped face, as a torch module.
 
-A small U-Net over two lumas at the crop's own size. It draws next to nothing itself: what it gives are a shift from each of
-the swapped face's features to the target's, and how far the target's detail is taken from there. Applying that is cheap and
-works at any size of the face, see :func:`sharpened` here and :mod:`.sharpen` for pictures.
+A small U-Net over two lumas at the crop's own size: the swapped face's, and the target's with its features moved to where the
+swapped face has them. What it says is applied by :func:`sharpened` here, and to pictures of any size by :mod:`.sharpen`.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from torch import Tensor, nn
 
 from .occlusion_graph import SLOPE
 from .occlusion_network import Separable
-from .sharpen_graph import LARGEST_SHIFT_PX, MIDDLE_BOX_PX, PLANES, WIDTHS
+from .sharpen_graph import MIDDLE_BOX_PX, PLANES, WIDTHS
 
 STRIDE = 2 ** len(WIDTHS)  # the crop's side is a multiple of it
-_FIRST_SHARE = -2.0  # logit: training begins with little of the target
+_FIRST_SHARES = (1.0, -3.0)  # logits: training begins with most of the fine band and little of the middle one
 
 
 class SharpenNet(nn.Module):
-    """Lumas of a swapped face and of its target to a plan of eight planes at half their size."""
+    """Lumas of a swapped face and of its aligned target to six planes at half their size."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,52 +29,47 @@ class SharpenNet(nn.Module):
         self.encoder = nn.ModuleList([Separable(WIDTHS[0], WIDTHS[0])])
         for narrow, wide in pairwise(WIDTHS):
             self.encoder.append(nn.Sequential(Separable(narrow, wide, stride=2), Separable(wide, wide)))
-        self.middle = nn.Sequential(nn.Conv2d(WIDTHS[-1], WIDTHS[-1], 3, 1, 1, groups=2), nn.LeakyReLU(SLOPE))
         self.join, self.decoder = nn.ModuleList(), nn.ModuleList()
         for narrow, wide in pairwise(WIDTHS[::-1]):
             self.join.append(nn.Conv2d(narrow, wide, 1))
-            self.decoder.append(nn.Sequential(Separable(wide, wide), Separable(wide, wide)))
+            self.decoder.append(Separable(wide, wide))
         self.head = nn.Conv2d(WIDTHS[0], PLANES, 3, 1, 1)
-        nn.init.zeros_(self.head.weight)
+        nn.init.normal_(self.head.weight, std=1e-3)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
-        self.head.bias.data[2:4] = _FIRST_SHARE  # type: ignore[union-attr]
+        self.head.bias.data[:2] = torch.tensor(_FIRST_SHARES)  # type: ignore[union-attr]
 
     def forward(self, lumas: Tensor) -> Tensor:
-        """``(N, 2, S, S)`` in [0, 1], swapped and target, S a multiple of 16 -> ``(N, 8, S/2, S/2)``.
+        """``(N, 2, S, S)`` in [0, 1], swapped and aligned target, S a multiple of 8 -> ``(N, 6, S/2, S/2)``.
 
-        The planes: shift across and down in pixels of the input, from the swapped face to the target; the share of the
-        target's fine band and of its middle band, in [0, 1]; four planes of luma to add, as ``pixel_shuffle`` reads them.
+        The planes: the share of the target's fine band and that of its middle band, in [0, 1]; four planes of luma to add, as
+        ``pixel_shuffle`` reads them.
         """
-        x = self.stem(lumas * 4 - 2)  # (N, 24, S/2, S/2)
+        x = self.stem(lumas * 4 - 2)  # (N, 20, S/2, S/2)
         skips = []
         for stage in self.encoder:
             x = stage(x)
             skips.append(x)
-        x = x + self.middle(x)
         for join, stage, skip in zip(self.join, self.decoder, skips[-2::-1], strict=True):
             x = stage(skip + F.interpolate(join(x), scale_factor=2, mode="bilinear", align_corners=False))
-        shift, share, drawn = self.head(x).float().split([2, 2, 4], 1)
-        return torch.cat([LARGEST_SHIFT_PX * torch.tanh(shift / LARGEST_SHIFT_PX), torch.sigmoid(share), drawn], 1)
+        share, drawn = self.head(x).float().split([2, 4], 1)
+        return torch.cat([torch.sigmoid(share), drawn], 1)
 
 
-def sharpened(lumas: Tensor, guide: Tensor, plan: Tensor) -> Tensor:
+def sharpened(lumas: Tensor, fine: Tensor, plan: Tensor) -> Tensor:
     """The swapped face's luma with what a plan brings.
 
     Args:
         lumas: ``(N, 2, S, S)`` what :class:`SharpenNet` read.
-        guide: ``(N, 1, 2S, 2S)`` luma of the target at twice the size.
-        plan: ``(N, 8, S/2, S/2)`` what it gave.
+        fine: ``(N, 1, 2S, 2S)`` the aligned target's :func:`fine_band`.
+        plan: ``(N, 6, S/2, S/2)`` what it gave.
 
     Returns:
         ``(N, 1, 2S, 2S)``, not limited to [0, 1].
     """
-    shift, fine_share, middle_share, drawn = plan.split([2, 1, 1, 4], 1)
-    large = twice(lumas[:, :1], mode="bicubic")
-    bands = middle_band(lumas)
-    shift = twice(shift)
-    change = twice(middle_share) * (moved(bands[:, 1:], shift) - bands[:, :1]) + F.pixel_shuffle(drawn, 2)
-    fine = moved(fine_band(guide), 2 * twice(shift)) - fine_band(large)
-    return large + twice(change) + twice(twice(fine_share)) * fine
+    fine_share, middle_share, drawn = plan.split([1, 1, 4], 1)
+    large, bands = twice(lumas[:, :1], mode="bicubic"), middle_band(lumas)
+    change = twice(middle_share) * (bands[:, 1:] - bands[:, :1]) + F.pixel_shuffle(drawn, 2)
+    return large + twice(change) + twice(twice(fine_share)) * (fine - fine_band(large))
 
 
 def middle_band(lumas: Tensor) -> Tensor:

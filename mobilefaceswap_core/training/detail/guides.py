@@ -154,29 +154,24 @@ class Sample:
     """What is trained on.
 
     Attributes:
-        lumas: ``(N, 2, S, S)`` in [0, 1], what is soft and the guide at its size.
-        guide: ``(N, 1, 2S, 2S)``.
+        lumas: ``(N, 2, S, S)`` in [0, 1], what is soft, and the guide with its features brought to those.
+        fine: ``(N, 1, 2S, 2S)`` the guide's fine band, likewise.
         answer: ``(N, 1, 2S, 2S)``.
-        shift: ``(N, 2, S/2, S/2)`` px of ``lumas``, from the answer's features to the guide's.
         counts: ``(N, 1, S/2, S/2)`` how much a pixel counts.
     """
 
     lumas: Tensor
-    guide: Tensor
+    fine: Tensor
     answer: Tensor
-    shift: Tensor
     counts: Tensor
 
     def mirrored(self, chosen: Tensor) -> Sample:
         """Some samples ``(N,)`` left and right exchanged."""
-        parts = [flip_images(part, chosen) for part in self._parts()]
-        sign = torch.where(chosen, -1.0, 1.0)[:, None, None]
-        parts[3] = torch.stack([parts[3][:, 0] * sign, parts[3][:, 1]], 1)
-        return Sample(*parts)
+        return Sample(*(flip_images(part, chosen) for part in self._parts()))
 
     def first(self, count: int) -> Sample:
         """The first samples alone."""
         return Sample(*(part[:count] for part in self._parts()))
 
     def _parts(self) -> tuple[Tensor, ...]:
-        return self.lumas, self.guide, self.answer, self.shift, self.counts
+        return self.lumas, self.fine, self.answer, self.counts

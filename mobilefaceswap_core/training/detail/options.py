@@ -17,13 +17,11 @@ class DetailWeights:
         gradients: the same of its slopes: edges count, not shades.
         energy: difference in how much fine detail there is, patch by patch. A mean of what may be there is soft, and costs
             the first two nothing.
-        shift: of the shift to the true one.
     """
 
     pixels: float = 20.0
     gradients: float = 30.0
     energy: float = 15.0
-    shift: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class DetailConfig:
         others: share of samples whose guide shows another person, with its features brought near the answer's. The rest are
             guided by the answer's own photo, its features displaced.
         soft: number of crops whose soft version is the student's swap of a face onto itself; others are blurred.
-        window_px: side of what is looked at, a multiple of 32.
+        window_px: side of what is looked at, a multiple of 16.
         losses: their weights.
     """
 
@@ -47,6 +45,6 @@ class DetailConfig:
     data: DataOptions = field(default_factory=lambda: DataOptions(size_px=448))
     start: str = "scratch"
     others: float = 0.5
-    soft: int = 600
-    window_px: int = 256
+    soft: int = 200
+    window_px: int = 192
     losses: DetailWeights = field(default_factory=DetailWeights)

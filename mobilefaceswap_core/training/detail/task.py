@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from ...blend.finish import swapped_crop
-from ...blend.sharpen_network import STRIDE, SharpenNet, fine_band, sharpened, twice
+from ...blend.sharpen import feature_shift
+from ...blend.sharpen_network import STRIDE, SharpenNet, fine_band, moved, sharpened, twice
 from ...errors import NoFaceError, OptionError
 from ...faces.landmarks68 import JAW
 from ...models import load_swapper
@@ -60,10 +62,9 @@ class DetailTask(Task):
     def losses(self, step: int, generator: Generator) -> dict[str, Tensor]:
         sample = self.draw(self._training, self.config.loop.batch, generator)
         plan = self.network(sample.lumas)
-        out = sharpened(sample.lumas, sample.guide, plan)
-        return self._terms(sample, plan, out)
+        return self._terms(sample, sharpened(sample.lumas, sample.fine, plan))
 
-    def _terms(self, sample: Sample, plan: Tensor, out: Tensor) -> dict[str, Tensor]:
+    def _terms(self, sample: Sample, out: Tensor) -> dict[str, Tensor]:
         weights, answer, counts = self.config.losses, sample.answer, sample.counts
         off = (out - answer).abs()
         terms = {"pixels": weights.pixels * (F.avg_pool2d(off, 4) * counts).mean()}
@@ -71,12 +72,11 @@ class DetailTask(Task):
         terms["gradients"] = weights.gradients * sum((slope.mean() for slope in slopes), off.new_zeros(()))
         ours, theirs = (F.avg_pool2d(fine_band(luma).abs(), _PATCH_PX) for luma in (out, answer))
         terms["energy"] = weights.energy * (ours - theirs).abs().mean()
-        terms["shift"] = weights.shift * (plan[:, :2] - sample.shift).abs().mean()
         return terms
 
     @torch.no_grad()
     def draw(self, among: Tensor, count: int, generator: Generator) -> Sample:
-        """Windows about features: what is soft, what guides, the answer and where its features lie in the guide."""
+        """Windows about features: what is soft, what guides, and the answer."""
         faces, side, window = self.faces, self.config.data.size_px, self.config.window_px
         chosen = faces.draw(count, generator, among=among)
         others, points = self._alike(chosen, among, generator), faces.landmarks[chosen]
@@ -88,9 +88,11 @@ class DetailTask(Task):
         guides = seen_elsewhere(matched(seen, answers), generator)
         soft = self._soft_windows(chosen, answers, corners, generator)
         lumas = torch.cat([soft, F.avg_pool2d(guides, 2)], 1)
-        shift = displacement(points, guide_points - points, side // 4) * (side / 2)
-        shift, counts = (cut(part, corners, window, scale=4) for part in (shift, self._counts(points, side // 4)))
-        return Sample(lumas, guides, answers, shift, counts).mirrored(augment.coin(count, generator))
+        shift = _shift_of(lumas)
+        aligned = torch.cat([soft, moved(lumas[:, 1:], shift)], 1)
+        fine = moved(fine_band(guides), 2 * twice(shift))
+        counts = cut(self._counts(points, side // 4), corners, window, scale=4)
+        return Sample(aligned, fine, answers, counts).mirrored(augment.coin(count, generator))
 
     def _alike(self, chosen: Tensor, among: Tensor, generator: Generator) -> Tensor:
         """For each crop another of about the same pose and expression, as a target is of its swapped face."""
@@ -156,15 +158,17 @@ class DetailTask(Task):
             return {}
         sample = self._validation()
         plan = network(sample.lumas)
-        out, plain = sharpened(sample.lumas, sample.guide, plan), twice(sample.lumas[:, :1], mode="bicubic")
+        out, plain = sharpened(sample.lumas, sample.fine, plan), twice(sample.lumas[:, :1], mode="bicubic")
+        whole = plain + sample.fine - fine_band(plain)
         wanted = fine_band(sample.answer).abs().mean()
         return {
             "error": float((out - sample.answer).abs().mean() * 255),
             "enlarged_error": float((plain - sample.answer).abs().mean() * 255),
+            "fine_band_error": float((whole - sample.answer).abs().mean() * 255),
             "detail": float(fine_band(out).abs().mean() / wanted),
             "enlarged_detail": float(fine_band(plain).abs().mean() / wanted),
-            "shift_px": float((plan[:, :2] - sample.shift).norm(dim=1).mean()),
-            "no_shift_px": float(sample.shift.norm(dim=1).mean()),
+            "fine_share": float(plan[:, 0].mean()),
+            "middle_share": float(plan[:, 1].mean()),
         }
 
     def _validation(self) -> Sample:
@@ -179,11 +183,18 @@ class DetailTask(Task):
         if not len(self._kept):
             return None
         sample = self._validation().first(_GRID_SAMPLES)
-        out = sharpened(sample.lumas, sample.guide, network(sample.lumas))
-        shown = (twice(sample.lumas[:, :1], mode="bicubic"), out, sample.answer, sample.guide)
+        out = sharpened(sample.lumas, sample.fine, network(sample.lumas))
+        large, guide = (twice(luma, mode="bicubic") for luma in sample.lumas.split(1, 1))
+        shown = (large, out, sample.answer, guide + sample.fine - fine_band(guide))
         rows = [torch.cat(list(part.clamp(0, 1).expand(-1, 3, -1, -1)), 2) for part in shown]
         return (torch.cat(rows, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
 
     def export(self, network: nn.Module, folder: Path, facts: dict[str, str]) -> list[Path]:
         return [write_network(network, folder / f"{NAME}.safetensors", layout=LAYOUT, facts=facts)]
 
+
+def _shift_of(lumas: Tensor) -> Tensor:
+    """Where the guide has each feature, ``(N, 2, S, S)``, as the stage finds it."""
+    levels = (lumas * 255).cpu().numpy()
+    found = np.stack([feature_shift(soft, guide).transpose(2, 0, 1) for soft, guide in levels])
+    return torch.from_numpy(found).to(lumas)
