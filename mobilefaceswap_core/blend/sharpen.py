@@ -7,7 +7,7 @@ the detail itself is taken from the target at the face's own size.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ _SIDE_PX = 224  # of what the network reads
 # Of a 224 crop. Features of a swapped face lie nearer to its target's than the first; where the search finds another feature
 # than its neighbours did, the second makes it follow them.
 LARGEST_SHIFT_PX, _SHIFT_BLUR_PX = 8.0, 2.0
+_BAND_ROWS = 48
 
 Floats = NDArray[np.float32]
 Part = tuple[slice, slice]
@@ -117,14 +118,16 @@ def sharpen(swapped: Image, target: Image, weight: Mask, model: SharpenModel, *,
         return swapped
     lumas = np.stack([small_luma(image, _SIDE_PX) for image in (swapped, target)])
     shift = feature_shift(*lumas)
-    whole = np.s_[:_SIDE_PX, :_SIDE_PX]
-    lumas[1], target_luma = _moved(lumas[1], shift, whole), lumas[1].copy()
-    plan = model(lumas / np.float32(255))
-    fine = _moved(_fine_band(target, target_luma), shift, part) - _fine_band(swapped, lumas[0])[part]
-    side = len(swapped)
-    change = _enlarged(_coarse_change(lumas, plan), side)[part] + _enlarged(plan[0], side)[part] * fine
+    aligned = np.stack([lumas[0], _taken(lumas[1], shift[..., 0], shift[..., 1])])
+    plan = model(aligned / np.float32(255))
+    small = (shift[..., 0], shift[..., 1], _enlarged(plan[0], _SIDE_PX), _coarse_change(aligned, plan), lumas[0])
+    fine = cv2.subtract(_grey(target), _enlarged(lumas[1], len(target)), dtype=cv2.CV_32F)
     out = swapped.copy()
-    cv2.add(swapped[part], cv2.merge([change * np.float32(strength)] * 3), dst=out[part], dtype=cv2.CV_8U)
+    for rows, (shift_x, shift_y, share, coarse, luma) in _bands(small, len(swapped), part):
+        theirs = _taken(fine, shift_x, shift_y, rows.start, part[1].start)
+        own = cv2.subtract(_grey(swapped[rows, part[1]]), luma, dtype=cv2.CV_32F)
+        change = (coarse + share * (theirs - own)) * np.float32(strength)
+        cv2.add(swapped[rows, part[1]], cv2.merge([change] * 3), dst=out[rows, part[1]], dtype=cv2.CV_8U)
     return out
 
 
@@ -153,19 +156,37 @@ def _coarse_change(lumas: Floats, plan: Floats) -> Floats:
     return _enlarged(plan[1], _SIDE_PX) * (theirs - own) + drawn * np.float32(255)
 
 
-def _fine_band(image: Image, luma: Floats) -> Floats:
-    """What the network's side cannot hold of an image, levels."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return cv2.subtract(grey, _enlarged(luma, len(image)), dtype=cv2.CV_32F)  # type: ignore[return-value]
+def _bands(small: Sequence[Floats], side: int, part: Part) -> Iterator[tuple[slice, Floats]]:
+    """Planes at the size of the face, a few rows of a part at a time: whole ones take three times as long, most of it for memory.
+
+    Args:
+        small: planes at the network's side; the first two are shifts, px there, and come as px of the face.
+        side: of the face.
+        part: of the face.
+    """
+    rows, columns = part
+    wide = np.stack(
+        [cv2.resize(plane, (side, _SIDE_PX), interpolation=cv2.INTER_LINEAR)[:, columns] for plane in small]
+    )
+    wide[:2] *= np.float32(side / _SIDE_PX)
+    for top in range(rows.start, rows.stop, _BAND_ROWS):
+        band = slice(top, min(top + _BAND_ROWS, rows.stop))
+        place = np.clip((np.arange(band.start, band.stop) + 0.5) * (_SIDE_PX / side) - 0.5, 0, _SIDE_PX - 1)
+        above = np.minimum(place.astype(int), _SIDE_PX - 2)
+        low = (place - above).astype(np.float32)[:, None]
+        yield band, wide[:, above] * (1 - low) + wide[:, above + 1] * low
 
 
-def _moved(image: Floats, shift: Floats, part: Part) -> Floats:
-    """A part of a square image, each pixel taken from where a shift at the network's side says."""
-    side, (rows, columns) = len(image), part
-    place = _enlarged(shift, side)[part] * np.float32(side / _SIDE_PX)
-    place[..., 0] += np.arange(side, dtype=np.float32)[columns]
-    place[..., 1] += np.arange(side, dtype=np.float32)[rows, None]
-    return cv2.remap(image, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload, no-any-return]
+def _taken(image: Floats, shift_x: Floats, shift_y: Floats, top: int = 0, left: int = 0) -> Floats:
+    """A part of an image that begins at ``top`` and ``left``, each pixel taken from where a shift says, px."""
+    height, width = shift_x.shape
+    x = shift_x + np.arange(left, left + width, dtype=np.float32)
+    y = shift_y + np.arange(top, top + height, dtype=np.float32)[:, None]
+    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+
+
+def _grey(image: Image) -> Image:
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)  # type: ignore[return-value]
 
 
 def _enlarged(plane: Floats, side: int) -> Floats:

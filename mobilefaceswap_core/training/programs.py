@@ -31,7 +31,9 @@ from .student.options import PairOptions, StudentConfig
 from .teacher.options import TeacherConfig
 
 Say = Callable[[str], None]
-AnyConfig = StudentConfig | TeacherConfig | EncoderConfig | LandmarksConfig | OcclusionConfig | DetailConfig | QualityConfig
+AnyConfig = (
+    StudentConfig | TeacherConfig | EncoderConfig | LandmarksConfig | OcclusionConfig | DetailConfig | QualityConfig
+)
 
 
 def run_program(config: AnyConfig, folder: Path, *, device: str = "auto", say: Say = print) -> RunResult:

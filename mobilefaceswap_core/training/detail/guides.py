@@ -20,6 +20,7 @@ _GRID = 32  # cells a side on which a displacement is computed; it is smooth
 # Standard deviations, fractions of the crop: how far features of a swapped face lie from its target's. A part moves as a
 # whole, opens or closes about its middle, and each of its points moves a little.
 _PARTS = ((JAW, 0.006), (BROWS, 0.013), (LEFT_EYE, 0.006), (RIGHT_EYE, 0.006), (NOSE, 0.006), (MOUTH, 0.01))
+_SHARP = 0.15  # of what is not drawn by a swapper
 _STRETCH, _EACH, _TOGETHER = 0.12, 0.002, 0.004
 Corners = Sequence[tuple[int, int]]
 _BORDER = tuple((x, y) for x, y in product((0.0, 0.5, 1.0), repeat=2) if (x, y) != (0.5, 0.5))
@@ -64,7 +65,9 @@ def displacement(places: Tensor, values: Tensor, side: int) -> Tensor:
     affine = torch.cat([ones, knots], 2)  # (N, K, 3)
     system = knots.new_zeros(len(knots), count + 3, count + 3)
     system[:, :count, :count] = _spline(torch.cdist(knots, knots))
-    system[:, :count, :count] += 1e-5 * torch.eye(count, dtype=system.dtype, device=system.device)  # points may coincide
+    system[:, :count, :count] += 1e-5 * torch.eye(
+        count, dtype=system.dtype, device=system.device
+    )  # points may coincide
     system[:, :count, count:], system[:, count:, :count] = affine, affine.transpose(1, 2)
     found = torch.linalg.solve(system, F.pad(known, (0, 0, 0, 3)))  # (N, K + 3, 2)
     cells = (torch.arange(_GRID, device=knots.device, dtype=knots.dtype) + 0.5) / _GRID
@@ -104,7 +107,9 @@ def cut(images: Tensor, corners: Corners, window: int, *, scale: int = 1) -> Ten
     """
     own = window // scale
     places = [(left // scale, top // scale) for left, top in corners]
-    return torch.stack([one[:, top : top + own, left : left + own] for one, (left, top) in zip(images, places, strict=True)])
+    return torch.stack(
+        [one[:, top : top + own, left : left + own] for one, (left, top) in zip(images, places, strict=True)]
+    )
 
 
 def _spline(distance: Tensor) -> Tensor:
@@ -113,21 +118,22 @@ def _spline(distance: Tensor) -> Tensor:
 
 
 def softened(luma: Tensor, generator: Generator) -> Tensor:
-    """As soft as a swapper's crops, or softer: blurred, and half of them made smaller in between.
+    """As soft as a swapper's crops, softer, or as it is: eyes and mouths that come back of the target are sharp already.
 
     Args:
         luma: ``(N, 1, S, S)`` in [0, 1].
     """
-    blurred = []
+    out = []
     for image in luma.split(1):
-        sigma = 0.5 + 0.7 * float(uniform((), generator)) ** 2 + 0.4 * float(torch.rand((), generator=generator))
+        one, other, stays = torch.rand(3, generator=generator, device=luma.device).tolist()
+        sigma = 0.5 + 0.7 * one**2 + 0.4 * other
         x = torch.arange(-4, 5, dtype=luma.dtype, device=luma.device)
         kernel = torch.exp(-0.5 * (x / sigma) ** 2)
         kernel = kernel / kernel.sum()
         padded = F.pad(image, (4, 4, 4, 4), mode="reflect")
-        blurred.append(F.conv2d(F.conv2d(padded, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1)))
-    out = torch.cat(blurred)
-    return (out * 255).round() / 255
+        soft = F.conv2d(F.conv2d(padded, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
+        out.append(image if stays < _SHARP else soft)
+    return (torch.cat(out) * 255).round() / 255
 
 
 def matched(luma: Tensor, wanted: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ class DetailWeights:
 
     pixels: float = 20.0
     gradients: float = 30.0
-    energy: float = 15.0
+    energy: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class DetailConfig:
     Attributes:
         loop: how long and how.
         data: the faces; ``size_px`` is twice the side that the network reads.
-        start: ``scratch``, or a file of this program.
+        start: ``shipped``, ``scratch``, or a file of this program.
         others: share of samples whose guide shows another person, with its features brought near the answer's. The rest are
             guided by the answer's own photo, its features displaced.
         soft: number of crops whose soft version is the student's swap of a face onto itself; others are blurred.
@@ -43,7 +43,7 @@ class DetailConfig:
         default_factory=lambda: LoopOptions(batch=8, learning_rate=2e-3, ema=0.998, clip_norm=5.0, steps=20_000)
     )
     data: DataOptions = field(default_factory=lambda: DataOptions(size_px=448))
-    start: str = "scratch"
+    start: str = "shipped"
     others: float = 0.5
     soft: int = 200
     window_px: int = 192

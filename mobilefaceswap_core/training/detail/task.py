@@ -11,14 +11,14 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from ...blend.finish import swapped_crop
-from ...blend.sharpen import feature_shift
+from ...blend.sharpen import NAME, feature_shift
 from ...blend.sharpen_network import STRIDE, SharpenNet, fine_band, moved, sharpened, twice
 from ...errors import NoFaceError, OptionError
 from ...faces.landmarks68 import JAW
 from ...models import load_swapper
 from ...swapper import Swapper
 from ...types import AlignedFace, Image
-from ...weights.load import load_into, read_safetensors
+from ...weights.load import load_into, load_tensors, read_safetensors
 from ..data import augment
 from ..data.faces import Faces, split
 from ..export import write_network
@@ -26,9 +26,7 @@ from ..loop.trainer import Task, batch_generator
 from .guides import Corners, Sample, cut, displaced, displacement, matched, seen_elsewhere, seen_through, softened
 from .options import DetailConfig
 
-NAME = "sharpen_224"
 LAYOUT = "mobilefaceswap_core.blend.sharpen_network.SharpenNet"
-_LUMA = (0.299, 0.587, 0.114)  # of OpenCV's grey, by which the stage reads pictures
 _VALIDATION_SAMPLES, _GRID_SAMPLES = 24, 6
 _PATCH_PX = 16  # of the answer; how much detail there is is compared patch by patch
 _CANDIDATES = 24  # of them the one whose landmarks lie nearest guides
@@ -55,7 +53,10 @@ class DetailTask(Task):
         torch.manual_seed(config.loop.seed)  # initialisation only
         self.network = SharpenNet().to(self.device)
         if config.start != "scratch":
-            load_into(self.network, read_safetensors([Path(config.start)]), what=config.start)
+            shipped = config.start == "shipped"
+            tensors = load_tensors(NAME) if shipped else read_safetensors([Path(config.start)])
+            load_into(self.network, tensors, what=config.start)
+        self._lumas = _lumas_of(faces.crops)
         self._soft = self._drawn_soft(load_swapper("student", device="cpu")) if config.soft else {}
         self._held_out: Sample | None = None
 
@@ -83,8 +84,8 @@ class DetailTask(Task):
         corners, guide_points = self._windows(points, generator), displaced(points, generator)
         shown = torch.where(augment.chance(count, self.config.others, generator), others, chosen)
         warp = displacement(guide_points, faces.landmarks[shown] - guide_points, side // 4)
-        answers = self._luma(cut(faces.crops[chosen], corners, window).float() / 255)
-        seen = seen_through(self._luma(faces.images(shown)), warp, corners, window)
+        answers = cut(self._lumas[chosen], corners, window).float() / 255
+        seen = seen_through(self._lumas[shown].float() / 255, warp, corners, window)
         guides = seen_elsewhere(matched(seen, answers), generator)
         soft = self._soft_windows(chosen, answers, corners, generator)
         lumas = torch.cat([soft, F.avg_pool2d(guides, 2)], 1)
@@ -111,17 +112,14 @@ class DetailTask(Task):
                 soft[place] = cut(drawn, corners[place : place + 1], self.config.window_px, scale=2)[0]
         return soft
 
-    @staticmethod
-    def _luma(images: Tensor) -> Tensor:
-        return (images * images.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
-
     def _counts(self, points: Tensor, side: int) -> Tensor:
         """How much a pixel counts: more at brows, eyes, nose and mouth."""
-        cells = (torch.arange(side, device=points.device) + 0.5) / side
+        half = side // 2  # it is smooth
+        cells = (torch.arange(half, device=points.device) + 0.5) / half
         y, x = torch.meshgrid(cells, cells, indexing="ij")
         far = torch.cdist(torch.stack([x, y], 2).reshape(1, -1, 2), points[:, JAW.stop :]).amin(2)
-        near = torch.exp(-0.5 * (far / _NEAR).square()).reshape(-1, 1, side, side)
-        return 1 + _FEATURES_COUNT * near
+        near = torch.exp(-0.5 * (far / _NEAR).square()).reshape(-1, 1, half, half)
+        return 1 + _FEATURES_COUNT * twice(near)
 
     def _windows(self, points: Tensor, generator: Generator) -> list[tuple[int, int]]:
         """Left and top of each sample's window: a random feature lies in it; multiples of four."""
@@ -191,6 +189,12 @@ class DetailTask(Task):
 
     def export(self, network: nn.Module, folder: Path, facts: dict[str, str]) -> list[Path]:
         return [write_network(network, folder / f"{NAME}.safetensors", layout=LAYOUT, facts=facts)]
+
+
+def _lumas_of(crops: Tensor) -> Tensor:
+    """``(N, 1, S, S)`` uint8 of ``(N, 3, S, S)``, the grey by which the stage reads pictures."""
+    greys = [cv2.cvtColor(crop.permute(1, 2, 0).numpy(), cv2.COLOR_RGB2GRAY) for crop in crops.cpu()]
+    return torch.from_numpy(np.stack(greys))[:, None].to(crops.device)
 
 
 def _shift_of(lumas: Tensor) -> Tensor:

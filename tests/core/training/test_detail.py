@@ -63,7 +63,7 @@ def test_features_of_a_guide_lie_near_those_of_the_answer_and_elsewhere_each_tim
     far = torch.stack([(displaced(POINTS, chance(seed)) - POINTS)[0] for seed in range(40)])
     assert torch.equal(displaced(POINTS, chance(3)), displaced(POINTS, chance(3)))
     per_point = far.square().sum(2).mean(0).sqrt()
-    assert 0.004 < per_point.min() and per_point.max() < 0.05
+    assert per_point.min() > 0.004 and per_point.max() < 0.05
     assert per_point[JAW].mean() < per_point[MOUTH].mean()
 
 
@@ -78,10 +78,11 @@ def test_what_is_seen_through_no_displacement_is_the_window_and_through_one_is_e
     assert torch.allclose(seen_through(images, right, [(0, 0)] * 2, 32), images[:, :, :32, 4:36], atol=1e-5)
 
 
-def test_what_is_softened_has_less_detail_and_the_same_light() -> None:
-    sharp = noise()
+def test_most_of_what_is_softened_has_less_detail_and_all_of_it_the_same_light() -> None:
+    sharp = noise(count=40)
     soft = softened(sharp, chance())
-    assert fine_band(soft).std() < 0.6 * fine_band(sharp).std()
+    kept = [fine_band(one[None]).std() / fine_band(other[None]).std() for one, other in zip(soft, sharp, strict=True)]
+    assert sum(share < 0.6 for share in kept) > 28 and 1 <= sum(share > 0.99 for share in kept) <= 12
     assert soft.mean() == pytest.approx(float(sharp.mean()), abs=0.01)
 
 
@@ -91,7 +92,7 @@ def test_a_guide_is_matched_in_light_and_then_seen_a_little_otherwise() -> None:
     for way in (torch.mean, torch.std):
         assert torch.allclose(way(like, (1, 2, 3)), way(other, (1, 2, 3)), atol=0.02)
     changed = seen_elsewhere(like, chance())
-    assert 0 <= changed.min() and changed.max() <= 1 and 0.005 < (changed - like).abs().mean() < 0.3
+    assert changed.min() >= 0 and changed.max() <= 1 and 0.005 < (changed - like).abs().mean() < 0.3
 
 
 def test_a_mirrored_sample_is_mirrored_in_every_part() -> None:
@@ -115,7 +116,7 @@ def task(folder, *, others: float = 0.5) -> DetailTask:
     write_pack(pack_from_crops("p", detailed_crops(12), POINTS.expand(12, -1, -1).numpy(), labels), folder / "p.npz")
     data = DataOptions(packs=(str(folder / "p.npz"),), size_px=64, hold_out=0.3)
     loop = LoopOptions(batch=3, precision="float32", seed=3)
-    return DetailTask(DetailConfig(loop=loop, data=data, soft=0, others=others, window_px=48), load_faces(data))
+    return DetailTask(DetailConfig(loop=loop, data=data, soft=0, others=others, window_px=48, start="scratch"), load_faces(data))
 
 
 def test_a_batch_depends_on_its_seed_and_step_alone_and_its_parts_belong_together(tmp_path) -> None:
