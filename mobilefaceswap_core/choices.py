@@ -69,6 +69,10 @@ CHOICES: tuple[Choice, ...] = (
         "0.5 for photos unless given.", None, 0, 1, photos=0.5, clips=1,
     ),
     Choice(
+        "sharpen", "number", "Eyes, brows, lips and edges of large faces as crisp as the target's. 1 for photos, 0 for clips unless "
+        "given.", None, 0, 1, photos=1, clips=0,
+    ),
+    Choice(
         "texture", "number", "Skin texture of the target on large faces: pores, stubble, grain. 1 for photos, 0 for clips "
         "unless given.", None, 0, 1, photos=1, clips=0,
     ),

@@ -80,6 +80,7 @@ def swap_options(chosen: Mapping[str, Any]) -> SwapOptions:
         enhancer=values["enhancer"],
         enhancement=values["enhancement"],
         fidelity=values["fidelity"],
+        sharpen=values["sharpen"],
         texture=values["texture"],
         strength=values["strength"],
         max_yaw_deg=values["max_yaw"],

@@ -27,6 +27,7 @@ from .blend.finish import Finishing, Setting, Stage, finish, stages
 from .blend.memory import FaceMemory
 from .blend.occlusion import OcclusionModel, load_occlusion
 from .blend.several import finish_and_paste
+from .blend.sharpen import SharpenModel, load_sharpen
 from .blend.stage_network import StageNetworks
 from .detect import Detector, load_detector
 from .detect.detector import Lenient, detect_all, face_from_landmarks
@@ -130,6 +131,7 @@ class Pipeline:
         self.detector = detector
         self._lock, self._freed = threading.Lock(), FreedMemory()
         self._occlusion, self._threads = occlusion, threads
+        self._sharpening: SharpenModel | None = None
         self.network = StageNetworks(where=self._device, backend=backend)
 
     @classmethod
@@ -370,7 +372,7 @@ class Pipeline:
 
     def stages(self, options: SwapOptions, *, moving: bool = False) -> tuple[Stage, ...]:
         """What happens to each swapped crop before it is pasted, in order: the stages of :mod:`~.blend.finish`, then the mark."""
-        setting = Setting(self.swapper.info, options, moving, self.occlusion, self.network)
+        setting = Setting(self.swapper.info, options, moving, self.occlusion, self.network, self.sharpening)
         mark = marking_stage(setting.info, options.marks, moving=moving)
         return (*stages(setting), *(() if mark is None else (mark,)))
 
@@ -380,6 +382,13 @@ class Pipeline:
             if self._occlusion is None:
                 self._occlusion = load_occlusion(device=self._device(), threads=self._threads)
             return self._occlusion
+
+    def sharpening(self) -> SharpenModel:
+        """The network that says how far the target's detail fits; loaded on first use."""
+        with self._lock:
+            if self._sharpening is None:
+                self._sharpening = load_sharpen(device=self._device())
+            return self._sharpening
 
     def _device(self) -> str:
         """Where the networks of the finish run: with the swapper if that is on a GPU."""

@@ -167,10 +167,11 @@ def _soft(stage: Any) -> dict[str, Value]:
 
 def _around_the_swap() -> dict[str, dict[str, Value]]:
     """What the finish knows of gaze, lids, mouth, features, size, occlusion and texture, and what a visitor may choose about them."""
+    offered = [choice for choice in CHOICES if choice.name in _OFFERED]
     return {
-        "CHOICES": {choice.name.upper(): choice.default for choice in CHOICES if choice.name in _OFFERED},
-        "PHOTOS": {choice.name.upper(): choice.photos for choice in CHOICES if choice.photos is not None},
-        "CLIPS": {choice.name.upper(): choice.clips for choice in CHOICES if choice.clips is not None},
+        "CHOICES": {choice.name.upper(): choice.default for choice in offered},
+        "PHOTOS": {choice.name.upper(): choice.photos for choice in offered if choice.photos is not None},
+        "CLIPS": {choice.name.upper(): choice.clips for choice in offered if choice.clips is not None},
         "OUTLINE": _named(outline, "WEIGHT_PX"),
         "GAZE": _soft(gaze),
         "LIDS": {

@@ -59,7 +59,9 @@ def brow_shifts(swapped: Image, target: Image, landmarks: Points) -> tuple[BrowS
     """
     unit = len(swapped) * _UNIT
     ours, theirs = (cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in (swapped, target))
-    left, right = (_shift(ours, theirs, _line(landmarks, brow), _gap(landmarks, brow, eye), unit) for brow, eye in _SIDES)
+    left, right = (
+        _shift(ours, theirs, _line(landmarks, brow), _gap(landmarks, brow, eye), unit) for brow, eye in _SIDES
+    )
     return left, right
 
 

@@ -31,6 +31,7 @@ from .memory import FaceMemory
 from .mouth import bring_back_mouth, mouth_share
 from .native import enlarge, native_side_px
 from .occlusion import Occluder, OcclusionModel, guided, hidden_in, visible_weight
+from .sharpen import SharpenModel, sharpen
 from .stage_network import StageNetwork
 from .texture import add_texture
 
@@ -91,6 +92,8 @@ class FinishOptions:
         enhancer: published network that draws the swapped face anew, or ``none``.
         enhancement: how far what the enhancer drew shows; 1 is whole.
         fidelity: of an enhancer that takes one; 1 stays closest to the face that it is given.
+        sharpen: how far eyes, brows, lips and edges of faces larger than the crop become as crisp as the target's; ``None`` is
+            1 for stills, 0 for clips and after an enhancer, which drew them crisp.
         texture: strength of the target's skin texture on faces larger than the crop; ``None`` is 1 for stills, 0 for clips.
         strength: how far the swapped face shows at all; 1 is whole.
     """
@@ -109,6 +112,7 @@ class FinishOptions:
     enhancer: str = NONE
     enhancement: float = 0.8
     fidelity: float = 0.5
+    sharpen: float | None = None
     texture: float | None = None
     strength: float = 1.0
 
@@ -121,7 +125,7 @@ class FinishOptions:
         return tuple(dict.fromkeys(name for name in (occluder, parser, enhancer) if name not in (OWN, NONE)))
 
     def __post_init__(self) -> None:
-        for name in ("gaze", "mouth", "texture", "strength", "enhancement", "fidelity"):
+        for name in ("gaze", "mouth", "sharpen", "texture", "strength", "enhancement", "fidelity"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise OptionError(f"Got a {name} of {value}; wanted 0 to 1.")
@@ -140,6 +144,7 @@ class Setting:
         moving: the frames are those of a clip or of a live picture, where time is short.
         occlusion: loads the network that sees what hides a face; called when a stage needs it.
         network: loads a published network by its name; likewise.
+        sharpening: loads the network that says how far the target's detail fits; likewise.
     """
 
     info: SwapperInfo
@@ -147,6 +152,7 @@ class Setting:
     moving: bool = False
     occlusion: Callable[[], OcclusionModel] | None = None
     network: Callable[[str], StageNetwork] | None = None
+    sharpening: Callable[[], SharpenModel] | None = None
 
 
 def _colour(setting: Setting) -> Run | None:
@@ -312,6 +318,22 @@ def _enhance(setting: Setting) -> Run | None:
     return run
 
 
+def _sharpen(setting: Setting) -> Run | None:
+    options = setting.options
+    drawn_crisp = options.enhancer != NONE and options.sharpen is None
+    strength = unless_chosen("sharpen", options.sharpen, moving=setting.moving)
+    if strength == 0 or drawn_crisp or setting.sharpening is None:
+        return None
+    model = setting.sharpening()
+
+    def run(face: Finishing) -> Finishing:
+        if face.native is None:
+            return face  # the crop holds all of the target's detail: there is nothing above it
+        return replace(face, pixels=sharpen(face.pixels, face.native, face.weight, model, strength=strength))
+
+    return run
+
+
 def _texture(setting: Setting) -> Run | None:
     strength = unless_chosen("texture", setting.options.texture, moving=setting.moving)
     if strength == 0:
@@ -334,7 +356,7 @@ def _strength(setting: Setting) -> Run | None:
 
 # In the order they run. Colour and detail compare the faces under the swapper's own mask, so they come before it is refined.
 # What comes back of the target comes at the face's own size; an enhancer sees the face as it will be pasted, with what hides it;
-# texture shows where the face does, so it comes after everything that takes from the mask. The hidden mark comes last, over all
+# detail and texture show where the face does, so they come after everything that takes from the mask. The hidden mark comes last, over all
 # of these; it is the pipeline that adds it (``marking`` knows how).
 STAGES: tuple[tuple[str, Callable[[Setting], Run | None]], ...] = (
     ("colour", _colour),
@@ -348,6 +370,7 @@ STAGES: tuple[tuple[str, Callable[[Setting], Run | None]], ...] = (
     ("mouth", _mouth),
     ("occlusion", _occlusion),
     ("enhance", _enhance),
+    ("sharpen", _sharpen),
     ("texture", _texture),
     ("strength", _strength),
 )

@@ -40,12 +40,12 @@ def occlusion_graph(network: nn.Module | Arrays) -> onnx.ModelProto:
     for number, blocks in enumerate(_BLOCKS):
         for place in range(blocks):
             halves = number > 0 and place == 0
-            x = _separable(graph, net, x, f"encoder.{number}.{place}", stride=2 if halves else 1, residual=not halves)
+            x = separable(graph, net, x, f"encoder.{number}.{place}", stride=2 if halves else 1, residual=not halves)
         skips.append(x)
     for number, skip in enumerate(skips[-2::-1]):
         x = _joined(graph, x, skip, f"decoder.{number}")
         x = _conv_norm(graph, net, x, f"decoder.{number}.0")
-        x = _separable(graph, net, x, f"decoder.{number}.1", residual=True)
+        x = separable(graph, net, x, f"decoder.{number}.1", residual=True)
     x = _head(graph, net, x, z)
     full_size(graph, graph.add("Sigmoid", [x], "hidden_phases"), "hidden")
     ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["batch", c, "side", "side"])
@@ -72,7 +72,8 @@ def _joined(graph: Graph, x: str, skip: str, name: str) -> str:
     return graph.add("Concat", [up, skip], f"{name}.joined", axis=1)
 
 
-def _separable(graph: Graph, net: Arrays, x: str, name: str, *, stride: int = 1, residual: bool) -> str:
+def separable(graph: Graph, net: Arrays, x: str, name: str, *, stride: int = 1, residual: bool) -> str:
+    """A ``Separable`` block by its name; ``x`` is added to what it gives where it is a residual one."""
     y = _conv_norm(graph, net, x, f"{name}.depthwise", stride=stride)
     y = _conv_norm(graph, net, y, f"{name}.pointwise")
     return graph.add("Add", [x, y], f"{name}.sum") if residual else y

@@ -13,6 +13,7 @@ import typer
 
 from ..errors import OptionError, SwapError
 from .config import load_config
+from .detail.options import DetailConfig
 from .encoder.options import EncoderConfig
 from .landmarks.options import LandmarksConfig
 from .loop.options import LoopOptions
@@ -122,6 +123,16 @@ def occlusion(
 ) -> None:  # fmt: skip
     """Train the network that finds what hides a face, on faces with things drawn over them."""
     _train(OcclusionConfig, config, out, minutes, steps, changes, device)
+
+
+@app.command()
+@_friendly
+def detail(
+    config: Config = "", out: Out = Path("runs/detail"), minutes: Minutes = None, steps: Steps = None,
+    changes: Changes = None, device: Device = "auto",
+) -> None:  # fmt: skip
+    """Train the network that sharpens a swapped face by its target's fine detail."""
+    _train(DetailConfig, config, out, minutes, steps, changes, device)
 
 
 @app.command()

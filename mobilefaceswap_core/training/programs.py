@@ -19,6 +19,7 @@ from ..types import CropSpec
 from .config import save_config
 from .data.faces import Faces, load_faces
 from .data.options import DataOptions
+from .detail.options import DetailConfig
 from .encoder.options import EncoderConfig
 from .landmarks.options import LandmarksConfig
 from .loop.distributed import Place, join
@@ -30,7 +31,9 @@ from .student.options import PairOptions, StudentConfig
 from .teacher.options import TeacherConfig
 
 Say = Callable[[str], None]
-AnyConfig = StudentConfig | TeacherConfig | EncoderConfig | LandmarksConfig | OcclusionConfig | QualityConfig
+AnyConfig = (
+    StudentConfig | TeacherConfig | EncoderConfig | LandmarksConfig | OcclusionConfig | DetailConfig | QualityConfig
+)
 
 
 def run_program(config: AnyConfig, folder: Path, *, device: str = "auto", say: Say = print) -> RunResult:
@@ -120,6 +123,10 @@ def _task(config: AnyConfig, faces: Faces, folder: Path, device: torch.device, p
         from .occlusion.task import OcclusionTask
 
         return OcclusionTask(config, faces, device=device)
+    if isinstance(config, DetailConfig):
+        from .detail.task import DetailTask
+
+        return DetailTask(config, faces, device=device)
     from .quality.task import QualityTask
 
     return QualityTask(config, faces, device=device)

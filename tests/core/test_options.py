@@ -38,6 +38,7 @@ def test_each_choice_reaches_its_option() -> None:
             "brows": False,
             "gaze": 0.75,
             "mouth": 0.25,
+            "sharpen": 0.6,
             "texture": 0.5,
             "strength": 0.8,
         }
@@ -45,12 +46,22 @@ def test_each_choice_reaches_its_option() -> None:
     assert made.limits.regions == ("eyes", "mouth") and made.limits.keep == ("nose",)
     assert made.limits.box == (0.1, 0, 0.2, 0) and made.limits.feather == 0.1
     assert made.max_yaw_deg == 40 and made.marks.badge
-    assert (made.occlusion, made.lids, made.brows, made.gaze, made.mouth, made.texture, made.strength) == (
+    assert (
+        made.occlusion,
+        made.lids,
+        made.brows,
+        made.gaze,
+        made.mouth,
+        made.sharpen,
+        made.texture,
+        made.strength,
+    ) == (
         False,
         False,
         False,
         0.75,
         0.25,
+        0.6,
         0.5,
         0.8,
     )

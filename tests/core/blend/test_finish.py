@@ -26,7 +26,7 @@ from mobilefaceswap_core.swapper import SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 
 SOFT = SwapperInfo("soft", "a soft network", CropSpec(), "none", "tests", match_detail=True)
-PLAIN = FinishOptions(brows=False, gaze=0, lids=False, mouth=0, occlusion=False, texture=0)
+PLAIN = FinishOptions(brows=False, gaze=0, lids=False, mouth=0, occlusion=False, sharpen=0, texture=0)
 SHARP = replace(SOFT, name="sharp", match_colours=False, match_detail=False)
 BOX = replace(PLAIN, limits=MaskLimits(box=(0.2, 0.0, 0.0, 0.0)))
 
@@ -60,11 +60,14 @@ def test_a_stage_with_nothing_to_do_is_left_out_and_an_option_overrules_the_swap
     assert names(SHARP, replace(PLAIN, match_colours=True), moving=True) == ["colour", "mask"]
     assert names(SOFT, replace(PLAIN, match_detail=False), moving=True) == ["colour", "mask"]
     assert [step.name for step in stages(Setting(SOFT, BOX), only=APPEARANCE)] == ["colour", "detail"]
-    everything = FinishOptions(limits=BOX.limits, gaze=1, mouth=1, strength=0.5, enhancer="codeformer")
-    offered = {"occlusion": lambda: None, "network": lambda name: None}
+    everything = FinishOptions(limits=BOX.limits, gaze=1, mouth=1, sharpen=1, strength=0.5, enhancer="codeformer")
+    offered = {"occlusion": lambda: None, "network": lambda name: None, "sharpening": lambda: None}
     assert names(SOFT, everything, **offered) == [name for name, _ in STAGES]
     assert "enhance" not in names(SOFT, replace(everything, enhancement=0), **offered)
     assert "enhance" not in names(SOFT, replace(everything, enhancer="none"), **offered)
+    # What an enhancer drew is crisp already.
+    assert "sharpen" not in names(SOFT, replace(everything, sharpen=None), **offered)
+    assert "sharpen" in names(SOFT, replace(everything, sharpen=None, enhancer="none"), **offered)
     # A clip has no time for texture, a photo keeps its gaze, and no network is loaded where none is offered.
     assert names(SHARP, FinishOptions(), moving=True) == ["mask", "brows", "gaze", "lids", "mouth"]
 

@@ -85,7 +85,15 @@ def test_what_comes_back_on_a_large_face_is_as_sharp_as_the_photo(chosen: dict) 
     target = AlignedFace(cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA), place, points)
     crop = SwappedCrop(np.full((SIDE, SIDE, 3), 128, np.uint8), np.ones((SIDE, SIDE), np.float32))
     info = SwapperInfo("flat", "a flat face", CropSpec(), "none", "tests", match_colours=False)
-    plain = {"brows": False, "gaze": 0.0, "lids": False, "mouth": 0.0, "texture": 0.0, "occlusion": False}
+    plain = {
+        "brows": False,
+        "gaze": 0.0,
+        "lids": False,
+        "mouth": 0.0,
+        "sharpen": 0.0,
+        "texture": 0.0,
+        "occlusion": False,
+    }
     done = finish(target, crop, stages(Setting(info, FinishOptions(**(plain | chosen)))), frame=frame)
     part = slice(60, 68) if "mouth" in chosen else LEFT_EYE
     x, y = np.round(points[part].mean(0) * scale).astype(int)
