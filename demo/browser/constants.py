@@ -17,6 +17,7 @@ import numpy as np
 from mobilefaceswap_core.blend import (
     colour,
     detail,
+    brows,
     gaze,
     lids,
     limits,
@@ -35,6 +36,7 @@ from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.files.atomic import write_bytes
 from mobilefaceswap_core.marking import badge
 from mobilefaceswap_core.marking.carriers import GRID_PX
+from mobilefaceswap_core.marking.watermark import FINE_FROM_PX
 from mobilefaceswap_core.student import layout
 from mobilefaceswap_core.student.contract import FORMAT
 from mobilefaceswap_core.student.export_pair import IDENTITY_FILE, SOURCE_FILE, STUDENT_FILE
@@ -48,6 +50,7 @@ FILE = Path(__file__).parent / "page" / "constants.js"
 Value = int | float | str | list[Any] | None  # a switch is an int
 _OFFERED = (
     "occlusion",
+    "brows",
     "gaze",
     "lids",
     "mouth",
@@ -97,7 +100,7 @@ def constants() -> dict[str, dict[str, Value]]:
             "THRESHOLD": options.threshold,
             **{f"{name.upper()}_PX": length for name, length in options.in_pixels(spec.size_px)._asdict().items()},
         },
-        "MARK": {"GRID_PX": GRID_PX, "LABEL": badge.TEXT},
+        "MARK": {"GRID_PX": GRID_PX, "LABEL": badge.TEXT, "FINE_FROM_PX": FINE_FROM_PX},
         "PER_FRAME": {
             **_named(
                 layout, "ENCODER_CHANNELS", "DECODER_IN_CHANNELS", "DECODER_OUT_CHANNELS", "MASK_CHANNELS", "SLOPE"
@@ -166,13 +169,34 @@ def _soft(stage: Any) -> dict[str, Value]:
 
 
 def _around_the_swap() -> dict[str, dict[str, Value]]:
-    """What the finish knows of gaze, lids, mouth, features, size, occlusion and texture, and what a visitor may choose about them."""
+    """What the finish knows of brows, gaze, lids, mouth, features, size, occlusion and texture, and what a visitor may choose about them."""
     offered = [choice for choice in CHOICES if choice.name in _OFFERED]
     return {
         "CHOICES": {choice.name.upper(): choice.default for choice in offered},
         "PHOTOS": {choice.name.upper(): choice.photos for choice in offered if choice.photos is not None},
         "CLIPS": {choice.name.upper(): choice.clips for choice in offered if choice.clips is not None},
         "OUTLINE": _named(outline, "WEIGHT_PX"),
+        "BROWS": _named(
+            brows,
+            "_COLUMNS",
+            "_MARGIN",
+            "_ABOVE",
+            "_ABOVE_OWN",
+            "_BELOW",
+            "_BELOW_OWN",
+            "_BOX",
+            "_DARKER",
+            "_FAINTEST",
+            "_LEAST",
+            "_WHOLE",
+            "_HIGHEST",
+            "_LOWEST",
+            "_FADE",
+            "_STRETCH",
+            "_ROOM",
+            "_HALF",
+            "_SOFT",
+        ),
         "GAZE": _soft(gaze),
         "LIDS": {
             **_named(lids, "USUAL_OPENING", "_BEGINS", "_ENDS", "_OPEN", "_HIGHEST"),

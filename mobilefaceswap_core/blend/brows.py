@@ -118,7 +118,7 @@ def _darkest(grey: NDArray[Any], line: Points, above: float, below: float, unit:
     rows = np.interp(columns, line[:, 0], line[:, 1]).astype(np.float32)[None] + offsets[:, None]
     strip = cv2.remap(grey, np.broadcast_to(columns, rows.shape).copy(), rows, cv2.INTER_LINEAR,
                       borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
-    box = 2 * round(_BOX * unit / 2) + 1
+    box = 2 * round((_BOX * unit - 1) / 2) + 1
     profile = cv2.blur(strip.astype(np.float32).mean(1)[:, None], (1, box), borderType=cv2.BORDER_REPLICATE)[:, 0]
     lighter_above = np.maximum.accumulate(profile) - profile
     lighter_below = np.maximum.accumulate(profile[::-1])[::-1] - profile

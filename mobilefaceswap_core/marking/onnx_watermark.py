@@ -42,12 +42,13 @@ from .watermark import (
 _BANDS = len(COARSE.bands)  # of every format
 
 
-def watermark_graph(model: str, form: MarkFormat = COARSE) -> onnx.ModelProto:
+def watermark_graph(model: str, form: MarkFormat = COARSE, *, strength: float | None = None) -> onnx.ModelProto:
     """Build the graph.
 
     Args:
         model: name of the swapper, which the mark spells.
         form: of the mark.
+        strength: in grey levels on smooth skin; that of clips by default.
 
     Returns:
         A model with inputs ``luma (1, 1, 112, 112)``, the crop's luminance in grey levels averaged to the grid, and
@@ -62,9 +63,11 @@ def watermark_graph(model: str, form: MarkFormat = COARSE) -> onnx.ModelProto:
     level = graph.add("Mul", [level, _value(graph, "masking", _MASKING)], "masked")
     level = graph.add("Add", [level, _value(graph, "one", 1)], "louder")
     level = graph.add("Clip", [level, "one", _value(graph, "loudest", loudness.textured)], "loudness")
-    strength = graph.add("Mul", [level, _value(graph, "video_strength", loudness.moving)], "strength")
-    pattern = graph.add("Mul", [strength, graph.constant("unit", _grid(_unit_pattern(payload)))], "pattern.0")
-    limit = graph.add("Mul", [strength, graph.constant("peak", _grid(_PEAK * np.sqrt(window())))], "limit")
+    level = graph.add(
+        "Mul", [level, _value(graph, "level", loudness.moving if strength is None else strength)], "level_here"
+    )
+    pattern = graph.add("Mul", [level, graph.constant("unit", _grid(_unit_pattern(payload)))], "pattern.0")
+    limit = graph.add("Mul", [level, graph.constant("peak", _grid(_PEAK * np.sqrt(window())))], "limit")
     floor = graph.add("Mul", [deviation, _value(graph, "step", _STEP / 2)], "half_deviation")
     floor = graph.add("Add", [floor, _value(graph, "step_floor", _STEP * _BAND_FLOOR)], "step_size")
     graph.constant("word", codeword(payload)[:, None])  # (128, 1)

@@ -106,10 +106,14 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
     return halved
 
 
-def roughen(model: onnx.ModelProto) -> onnx.ModelProto:
+def roughen(model: onnx.ModelProto, names: tuple[str, ...] = _ROUGH) -> onnx.ModelProto:
     """A graph of :func:`halve` with what bears it in 8 bits: two thirds of the file, once that is compressed.
 
     Not exact: see :data:`_ROUGH`. Bytes are widened and scaled when the graph is loaded.
+
+    Args:
+        model: what :func:`halve` gives.
+        names: beginnings of the constants' names.
     """
     rough = onnx.ModelProto()
     rough.CopyFrom(model)
@@ -117,7 +121,7 @@ def roughen(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes = []
     for node in rough.graph.node:
         tensor = constants.get(node.input[0]) if node.op_type == "Cast" else None
-        if tensor is None or not node.name.startswith(_ROUGH):
+        if tensor is None or not node.name.startswith(names):
             nodes.append(node)
             continue
         values = numpy_helper.to_array(tensor).astype(np.float32)

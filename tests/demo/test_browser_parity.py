@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from demo.browser.build import _FINE_STRENGTH
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
 from mobilefaceswap_core.blend.finish import FinishOptions, Setting, stages
@@ -24,7 +25,8 @@ from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.detect.lite import LiteDetector
 from mobilefaceswap_core.faces.geometry import align_face, crop_from_frame_matrix, warp_to_crop
 from mobilefaceswap_core.files.images import read_image
-from mobilefaceswap_core.marking.watermark import VIDEO_STRENGTH, embed_crop, payload_for
+from mobilefaceswap_core.marking.carriers import COARSE, FINE, MarkFormat
+from mobilefaceswap_core.marking.watermark import LOUDNESS, embed_crop, payload_for
 from mobilefaceswap_core.student.export import export_baked
 from mobilefaceswap_core.student.swapper import Student
 from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
@@ -281,7 +283,7 @@ def test_all_stages_of_a_photo_agree(
 ) -> None:
     photo, target = glasses_at(side, astronaut)
     (swapped,) = student.swap([target], [person])
-    options = FinishOptions(match_colours=True, match_detail=True, brows=False, **chosen)
+    options = FinishOptions(match_colours=True, match_detail=True, **chosen)
     steps = stages(Setting(student.info, options, occlusion=load_occlusion))
     wanted = finish_crop(target, swapped, steps, frame=photo)
     code = """async ([given, chosen]) => {
@@ -300,18 +302,23 @@ def test_all_stages_of_a_photo_agree(
     assert np.abs(wanted.pixels.astype(int) - cv2.resize(swapped.image, shape[:2])).mean() > 2  # something was done
 
 
-def test_the_hidden_mark_is_that_of_python(modules: Any, student: Student, person: Any, astronaut: np.ndarray) -> None:
+@pytest.mark.parametrize(("form", "strength"), [(COARSE, LOUDNESS[COARSE].moving), (FINE, _FINE_STRENGTH)])
+def test_the_hidden_mark_is_that_of_python(
+    form: MarkFormat, strength: float, modules: Any, student: Student, person: Any, astronaut: np.ndarray
+) -> None:
     crop = crops(astronaut)[0]
     (swapped,) = student.swap([AlignedFace(crop, np.eye(2, 3))], [person])
     weight = refine_mask(swapped.mask)
-    code = """async ([crop, weight]) => {
+    scale = 1.0 if form is COARSE else 0.5
+    code = """async ([crop, weight, scale]) => {
         swapper.model = 'student';
         const mark = finish.STAGES.find(({name}) => name === 'mark');
-        const swapped = {pixels: asPicture(crop), weight: floats(weight), target: asPicture(crop)};
+        const swapped = {pixels: asPicture(crop), weight: floats(weight), target: asPicture(crop),
+            cropFromFrame: [scale, 0, 0, 0, scale, 0], moment: null};
         return text((await mark.run(swapped, swapper.finishOptions(finish.DEFAULTS))).pixels.data);
     }"""
-    text = modules.evaluate(code, [rgba(swapped.image), base64.b64encode(weight.tobytes()).decode()])
-    wanted = embed_crop(swapped.image, weight, payload=payload_for("student"), strength=VIDEO_STRENGTH)
+    text = modules.evaluate(code, [rgba(swapped.image), base64.b64encode(weight.tobytes()).decode(), scale])
+    wanted = embed_crop(swapped.image, weight, payload=payload_for("student", form), strength=strength)
     assert levels(rgb(text, crop.shape), wanted) <= 1
     assert levels(wanted, swapped.image) > 2
 

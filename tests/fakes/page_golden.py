@@ -18,6 +18,7 @@ from onnx import TensorProto, helper
 from demo.browser.build import HERE
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
+from mobilefaceswap_core.blend.brows import brow_shifts, move_brows
 from mobilefaceswap_core.blend.gaze import bring_back_gaze, gaze_weight
 from mobilefaceswap_core.blend.lids import SteadyLids, bring_back_lids, closing, lids_weight
 from mobilefaceswap_core.blend.luma import small_luma
@@ -97,6 +98,34 @@ def face_landmarks() -> NDArray[np.float64]:
     return np.array(jaw + brows + nose + left + right + outer + inner, np.float64)
 
 
+def brow_landmarks() -> NDArray[np.float64]:
+    """:func:`face_landmarks` with level brows and room below them."""
+    points = face_landmarks()
+    points[17:27, 1] = 72
+    return points
+
+
+def brow_face(down_px: int) -> Image:
+    """Light, with dark bars of brows so far below those landmarks, and a faint shadow where they are."""
+    image = np.full((SIDE, SIDE, 3), 200, np.uint8)
+    for left in (58, 132):
+        image[69:76, left : left + 33] = 170
+        image[69 + down_px : 76 + down_px, left : left + 33] = 60
+    return image
+
+
+def _brows() -> dict[str, Any]:
+    points, swapped = brow_landmarks(), brow_face(9)
+    shifts = brow_shifts(swapped, brow_face(0), points)
+    pixels, weight = move_brows(swapped, np.ones((SIDE, SIDE), np.float32), points, shifts)
+    # Columns through the left brow, from its shadow to the eye.
+    return {
+        "brow_shifts": [value for shift in shifts for value in shift],
+        "moved_brow": pixels[40:100, 60:92:8, 0].ravel().tolist(),
+        "moved_brow_weight": weight[40:100, 60:92:8].ravel().round(4).tolist(),
+    }
+
+
 def _around_the_swap() -> dict[str, Any]:
     """Gaze, lids, mouth, size, occlusion and texture."""
     face, closed = face_landmarks(), (0.3, 0.9)
@@ -115,6 +144,7 @@ def _around_the_swap() -> dict[str, Any]:
     target = cv2.resize(sharp_face(), (600, 600), interpolation=cv2.INTER_CUBIC)
     assert carried is not None
     return {
+        **_brows(),
         "face_landmarks": face.tolist(),
         "closing": list(closing(face)),
         "lids_weight": _plane(lids_weight(face, closed, SIDE)),

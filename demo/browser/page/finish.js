@@ -20,6 +20,7 @@
  *
  * @typedef {object} Choices what a visitor may choose; names and defaults are those of the core's `choices.py`
  * @property {boolean} occlusion keep what hides the face: glasses, hands, hair
+ * @property {boolean} brows move the swapped brows to where the target's are
  * @property {number | null} gaze strength of the light and shade of the target's eyes; null leaves it to the page
  * @property {boolean} lids let the swapped eyes close when the target's do
  * @property {number | null} mouth how much of the target's mouth comes as it opens: first its teeth, then its lips; null leaves it to the page
@@ -41,6 +42,7 @@
  *   but for what a camera's memory learns
  */
 import { scaledCrop, transformPoints } from './align.js';
+import { asNumbers, asShifts, browShifts, moveBrows } from './brows.js';
 import { matchColours } from './colour.js';
 import { CHOICES, CLIPS, PHOTOS } from './constants.js';
 import { matchDetail } from './detail.js';
@@ -56,6 +58,7 @@ import { hideMark } from './watermark.js';
 /** What holds when nobody chooses. @type {Readonly<Choices>} */
 export const DEFAULTS = Object.freeze({
   occlusion: CHOICES.OCCLUSION,
+  brows: CHOICES.BROWS,
   gaze: CHOICES.GAZE,
   lids: CHOICES.LIDS,
   mouth: CHOICES.MOUTH,
@@ -92,6 +95,7 @@ export const STAGES = Object.freeze([
     isWanted: () => true,
     run: (face) => ({ ...face, weight: refineMask(face.weight) }),
   },
+  { name: 'brows', isWanted: (options) => options.brows, run: brows },
   { name: 'native', isWanted: (_, face) => face.moment === null, run: native },
   {
     name: 'gaze',
@@ -122,9 +126,20 @@ export const STAGES = Object.freeze([
     run: async (face, { drawPattern }) =>
       drawPattern === null
         ? face
-        : { ...face, pixels: await hideMark(face.pixels, face.weight, drawPattern, face.moment) },
+        : {
+            ...face,
+            pixels: await hideMark(face.pixels, face.weight, drawPattern, { ...face, sizePx: face.pixels.width }),
+          },
   },
 ]);
+
+/** @param {Finishing} face @returns {Finishing} */
+function brows(face) {
+  const { pixels, weight, target, landmarks, moment } = face;
+  const shifts = browShifts(pixels, target, landmarks);
+  const steady = moment === null ? shifts : asShifts(moment.memory.brows.next(asNumbers(shifts), moment.timeS));
+  return { ...face, ...moveBrows(pixels, weight, landmarks, steady) };
+}
 
 /** @param {Finishing} face @param {FinishOptions} options @returns {Finishing} */
 function gaze(face, options) {

@@ -11,6 +11,8 @@ export class FaceMemory {
   lids = new SteadyLids();
   /** How far its mouth shows. */
   mouth = new SteadyShares();
+  /** How far its brows are moved, and where they are. */
+  brows = new SteadyShares();
   /** The hidden mark's pattern of the frame before. */
   mark = new CarriedMark();
 }

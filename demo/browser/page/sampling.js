@@ -151,6 +151,37 @@ export function sampleCubic({ width, height, data }, [a, b, c, d, e, f], result,
   }
 }
 
+/** One place of a plane, bilinear, border repeated. @param {Plane} plane @param {number} x @param {number} y */
+export function linearAt({ width, height, data }, x, y) {
+  const [i, j] = [Math.floor(x), Math.floor(y)];
+  const [s, t] = [x - i, y - j];
+  const [left, right] = [clamped(i, width), clamped(i + 1, width)];
+  const [above, below] = [clamped(j, height) * width, clamped(j + 1, height) * width];
+  const upper = (1 - s) * data[above + left] + s * data[above + right];
+  return (1 - t) * upper + t * ((1 - s) * data[below + left] + s * data[below + right]);
+}
+
+/**
+ * One place of a picture whose column is a whole number, cubic, border repeated.
+ *
+ * @param {Picture} picture
+ * @param {number} x
+ * @param {number} y
+ * @param {Uint8ClampedArray} out
+ * @param {number} to where its red goes
+ */
+export function cubicAt({ width, height, data }, x, y, out, to) {
+  const j = Math.floor(y);
+  const t = y - j;
+  const down = [outer(1 + t), inner(t), inner(1 - t), 0];
+  down[3] = 1 - down[0] - down[1] - down[2];
+  for (let channel = 0; channel < 3; channel++) {
+    let level = 0;
+    for (let m = 0; m < 4; m++) level += down[m] * data[4 * (clamped(j - 1 + m, height) * width + x) + channel];
+    out[to + channel] = level;
+  }
+}
+
 /** Weight of a pixel less than one away. @param {number} t */
 function inner(t) {
   return ((CUBIC + 2) * t - (CUBIC + 3)) * t * t + 1;

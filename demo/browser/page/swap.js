@@ -36,6 +36,8 @@ export class Swapper {
   /** @type {Promise<unknown>} */
   #finished = Promise.resolve();
   #watermark;
+  /** For large faces, fetched when there is one. @type {Session | null} */
+  #fineWatermark = null;
   #occlusion;
 
   /**
@@ -218,9 +220,11 @@ export class Swapper {
   };
 
   /** @type {import('./watermark.js').DrawPattern} */
-  #drawPattern = async (luma, weight) => {
+  #drawPattern = async (luma, weight, isFine) => {
     const shape = [1, 1, GRID_PX, GRID_PX];
-    return (await this.runtime.run(this.#watermark, { luma: [luma, shape], weight: [weight, shape] })).pattern;
+    if (isFine) this.#fineWatermark ??= await this.runtime.open('watermark_fine.onnx');
+    const network = (isFine ? this.#fineWatermark : null) ?? this.#watermark;
+    return (await this.runtime.run(network, { luma: [luma, shape], weight: [weight, shape] })).pattern;
   };
 
   /**

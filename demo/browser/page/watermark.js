@@ -1,12 +1,18 @@
 /**
  * Hiding the mark in a swapped crop before it is pasted, as `marking/watermark.py` does for video: a pattern of a few grey
- * levels that `verify` finds again. The network `watermark.onnx` works it out on a grid of 112 x 112.
+ * levels that `verify` finds again. A network works it out on a grid of 112 x 112: `watermark.onnx`, or `watermark_fine.onnx`
+ * for the large faces of photos.
  *
  * @typedef {import('./picture.js').Picture} Picture
- * @typedef {(luma: Float32Array<ArrayBuffer>, weight: Float32Array<ArrayBuffer>) => Promise<Float32Array>} DrawPattern
+ * @typedef {(luma: Float32Array<ArrayBuffer>, weight: Float32Array<ArrayBuffer>, isFine: boolean) => Promise<Float32Array>} DrawPattern
  *   what runs that network: luma and paste weight on the grid -> change of each of the 224 * 224 pixels, in grey levels
+ *
+ * @typedef {object} Place where the crop lies
+ * @property {import('./align.js').Matrix} cropFromFrame
+ * @property {number} sizePx side of the crop
+ * @property {{memory: {mark: CarriedMark}, timeS: number} | null} moment of a camera's face
  */
-import { CROP_PX } from './align.js';
+import { CROP_PX, sideInFrame } from './align.js';
 import { MARK } from './constants.js';
 import { grey, resize } from './picture.js';
 
@@ -21,13 +27,14 @@ export const MARKED_MODEL = 'student'; // the mark spells its model's name, and 
  * @param {Picture} crop swapped, square
  * @param {Float32Array<ArrayBuffer>} weight one value a pixel in [0, 1], it will be pasted with
  * @param {DrawPattern} drawPattern
- * @param {{memory: {mark: CarriedMark}, timeS: number} | null} [moment] of a camera's face
+ * @param {Place} place
  */
-export async function hideMark(crop, weight, drawPattern, moment = null) {
+export async function hideMark(crop, weight, drawPattern, { cropFromFrame, sizePx, moment }) {
+  const isFine = moment === null && sideInFrame(cropFromFrame, sizePx) >= MARK.FINE_FROM_PX;
   let pattern = moment?.memory.mark.carried(moment.timeS) ?? null;
   if (pattern === null) {
     const plane = { width: crop.width, height: crop.height, data: weight };
-    pattern = /** @type {Float32Array<ArrayBuffer>} */ (await drawPattern(lumaGrid(crop), onGrid(plane)));
+    pattern = /** @type {Float32Array<ArrayBuffer>} */ (await drawPattern(lumaGrid(crop), onGrid(plane), isFine));
     moment?.memory.mark.keep(pattern, moment.timeS);
   }
   return addPattern(crop, resize({ width: CROP_PX, height: CROP_PX, data: pattern }, crop.width, crop.height).data);

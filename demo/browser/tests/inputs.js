@@ -32,6 +32,18 @@ export function sharpFace() {
   return drawn(SIDE, SIDE, (x, y, c) => 90 + 5 * c + ((7 * x + 11 * y + x * y) % 101));
 }
 
+/** Light, with dark bars of brows so far below `browLandmarks`, and a faint shadow where they are. @param {number} downPx */
+export function browFace(downPx) {
+  const isBar = (/** @type {number} */ x, /** @type {number} */ y) =>
+    y >= 69 && y < 76 && ((x >= 58 && x < 91) || (x >= 132 && x < 165));
+  return drawn(SIDE, SIDE, (x, y) => (isBar(x, y - downPx) ? 60 : isBar(x, y) ? 170 : 200));
+}
+
+/** `faceLandmarks` with level brows and room below them. */
+export function browLandmarks() {
+  return faceLandmarks().map(([x, y], i) => /** @type {Point} */ ([x, i >= 17 && i < 27 ? 72 : y]));
+}
+
 /** 320 x 260. */
 export function frame() {
   return drawn(320, 260, (x, y, c) => (3 * x + 5 * y + 40 * c) % 256);

@@ -71,13 +71,31 @@ test('a pattern of zeros changes nothing; one of two levels adds them to each co
 
 test("a camera's mark is worked out for every second frame, and again after a gap", async () => {
   const memory = { mark: new CarriedMark() };
+  const place = { cropFromFrame: /** @type {import('../page/align.js').Matrix} */ ([1, 0, 0, 0, 1, 0]), sizePx: SIDE };
   let asked = 0;
   const draw = async () => new Float32Array(SIDE * SIDE).fill(++asked);
   const [crop, weight] = [softFace(), new Float32Array(SIDE * SIDE).fill(1)];
   const added = [];
   for (const timeS of [0, 0.07, 0.14, 0.21, 1]) {
-    const { data } = await hideMark(crop, weight, draw, { memory, timeS });
+    const { data } = await hideMark(crop, weight, draw, { ...place, moment: { memory, timeS } });
     added.push(data[0] - crop.data[0]);
   }
   assert.deepEqual(added, [1, 1, 2, 2, 3]);
+});
+
+test('large faces of photos are marked in the finer pattern, those of a camera never', async () => {
+  /** @type {boolean[]} */
+  const asked = [];
+  const draw = async (/** @type {unknown} */ _, /** @type {unknown} */ __, /** @type {boolean} */ isFine) => {
+    asked.push(isFine);
+    return new Float32Array(SIDE * SIDE);
+  };
+  const weight = new Float32Array(SIDE * SIDE).fill(1);
+  const at = (/** @type {number} */ scale) =>
+    /** @type {import('../page/align.js').Matrix} */ ([scale, 0, 0, 0, scale, 0]);
+  const moment = { memory: { mark: new CarriedMark() }, timeS: 1 };
+  await hideMark(softFace(), weight, draw, { cropFromFrame: at(0.5), sizePx: SIDE, moment: null });
+  await hideMark(softFace(), weight, draw, { cropFromFrame: at(1), sizePx: SIDE, moment: null });
+  await hideMark(softFace(), weight, draw, { cropFromFrame: at(0.5), sizePx: SIDE, moment });
+  assert.deepEqual(asked, [true, false, false]);
 });
