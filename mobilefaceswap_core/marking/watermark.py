@@ -50,10 +50,9 @@ class Loudness:
     textured: float
 
 
-LOUDNESS = {COARSE: Loudness(1.1, 2.2, 1.6, 1.8), FINE: Loudness(0.3, 2.2, 1.8, 1.2)}
-# Side of the face's 224 crop in the frame from which the fine pattern survives what the coarse one does; video codecs take
-# more of it than JPEG and WebP do.
-FINE_FROM_PX, FINE_FROM_MOVING_PX = 250.0, 300.0
+LOUDNESS = {COARSE: Loudness(1.1, 2.2, 1.6, 1.8), FINE: Loudness(0.3, 2.2, 2.0, 1.2)}
+# Side of the face's 224 crop in the frame from which the fine pattern survives what the coarse one does.
+FINE_FROM_PX = 260.0
 _LEAVE_SHARE = 0.85  # of that: a face of a clip keeps its pattern until it is so much smaller, else it would flicker
 # A small face loses much of the pattern where the crop is scaled down into the frame, and the codec takes the rest: up to
 # half as much again. Measured on clips of 100 and 130 px crops: docs/marking.md.
@@ -65,16 +64,14 @@ _PEAK = 2.5  # of the pattern, in its own deviations
 _MASKING, _SMOOTH = 0.1, 3.0  # how it grows: by so much for each grey level of local deviation above that
 
 
-def format_for(side_px: float, *, moving: bool = False, before: MarkFormat | None = None) -> MarkFormat:
+def format_for(side_px: float, *, before: MarkFormat | None = None) -> MarkFormat:
     """The format for a face.
 
     Args:
         side_px: of the face's 224 crop in the frame.
-        moving: in a clip.
-        before: what the same face had in the frame before.
+        before: what the same face had in the frame before, in a clip.
     """
-    least = FINE_FROM_MOVING_PX if moving else FINE_FROM_PX
-    return FINE if side_px >= least * (_LEAVE_SHARE if before is FINE else 1) else COARSE
+    return FINE if side_px >= FINE_FROM_PX * (_LEAVE_SHARE if before is FINE else 1) else COARSE
 
 
 def payload_for(model: str, form: MarkFormat = COARSE) -> int:

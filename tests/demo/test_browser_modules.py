@@ -102,7 +102,7 @@ def test_the_pages_choices_are_the_cores() -> None:
     defaults = {choice.name.upper(): choice.default for choice in CHOICES}
     offered = constants()["CHOICES"]
     assert offered.items() <= defaults.items()
-    assert offered.keys() == {"OCCLUSION", "GAZE", "LIDS", "MOUTH", "TEXTURE", "STRENGTH"}
+    assert offered.keys() == {"OCCLUSION", "BROWS", "GAZE", "LIDS", "MOUTH", "TEXTURE", "STRENGTH"}
     assert "OCCLUSION: true," in constants_js()
     assert "TEXTURE: /** @type {number | null} */ (null)," in constants_js()
 

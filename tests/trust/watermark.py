@@ -192,7 +192,7 @@ def video(pipeline: Pipeline, photos: Sequence[Path], clips: int) -> list[Row]:
         clean, marked = [], []
         for index in range(VIDEO_FRAMES):
             frame = _on_720p(face, index)
-            clean.append(_swapped(pipeline, frame, source, False))
+            clean.append(_swapped(pipeline, frame, source, False, moving=True))
             marked.append(_swapped(pipeline, frame, source, True, moving=True))
         difference = float(np.mean([psnr_db(a, b, (a != b).any(-1)) for a, b in zip(clean, marked, strict=True)]))
         for name, frames, crf in (
