@@ -20,6 +20,11 @@ export async function fetchBytes(url) {
 /** A file of the page as it lies on the host. @param {string} url @returns {Promise<Uint8Array<ArrayBuffer>>} */
 export async function fetchPacked(url) {
   const response = await fetch(new URL(url, import.meta.url)).catch(() => Response.error());
-  if (!response.ok || !response.body) throw new PageError('not_fetched', { file: url.replace(/.*\//, '') });
+  if (!response.ok || !response.body) throw new PageError('not_fetched', { file: nameOf(url) });
   return new Uint8Array(await response.arrayBuffer());
+}
+
+/** A file's own name, as the page tells it. @param {string} url */
+export function nameOf(url) {
+  return url.replace(/.*\//, '').replace(/\.[gx]z$/, '');
 }

@@ -1,6 +1,6 @@
 /** Files of the page that are packed as xz: smaller than as gzip, but no browser unpacks them itself; `unxz.c` does. */
 import { PageError } from './errors.js';
-import { FOLDER, fetchBytes, fetchPacked } from './fetching.js';
+import { FOLDER, fetchBytes, fetchPacked, nameOf } from './fetching.js';
 
 /** @typedef {{memory: WebAssembly.Memory, __heap_base: WebAssembly.Global, unpacked_size: Sizing, unpack: Unpacking}} Calls */
 /** @typedef {(file: number, length: number) => number} Sizing */
@@ -15,7 +15,7 @@ export async function fetchXz(url) {
     fetchBytes(`${FOLDER}/unxz.wasm`).then((bytes) => WebAssembly.compile(bytes)),
   ]);
   const unpacked = unxz(module, file);
-  if (unpacked === null) throw new PageError('not_fetched', { file: url.replace(/.*\//, '') });
+  if (unpacked === null) throw new PageError('not_fetched', { file: nameOf(url) });
   return unpacked;
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
+import { nameOf } from '../page/fetching.js';
 import { unxz } from '../page/unxz.js';
 
 const module = await WebAssembly.compile(readFileSync(new URL('../webassembly/unxz.wasm', import.meta.url)));
@@ -45,4 +46,9 @@ test('a file that is cut or damaged gives nothing, or as many bytes as it promis
     const unpacked = unxz(module, damaged);
     assert.ok(unpacked === null || unpacked.length <= 2 * size, `byte ${at}`);
   }
+});
+
+test('a file is called by its own name, however it is packed', () => {
+  assert.equal(nameOf('./models/identity.onnx.gz'), 'identity.onnx');
+  assert.equal(nameOf('./runtime/ort.wasm.xz'), 'ort.wasm');
 });

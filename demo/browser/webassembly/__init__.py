@@ -8,9 +8,10 @@ as gzip, which is what browsers unpack.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
+
+from mobilefaceswap_core.files.digest import file_sha256
 
 FOLDER = Path(__file__).parent
 
@@ -23,7 +24,7 @@ class Build(NamedTuple):
 
     def digest(self) -> bytes:
         """SHA-256 of the source in hexadecimal, with which the compiled file ends."""
-        return hashlib.sha256(self.source.read_bytes()).hexdigest().encode()
+        return file_sha256(self.source).encode()
 
 
 BUILDS = {
