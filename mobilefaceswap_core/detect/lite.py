@@ -83,8 +83,9 @@ class LiteDetector:
 
     def __init__(self, *, device: str = "auto", levels: int = _LEVELS, turn: bool = True, reason: str = "") -> None:
         # Who looks at large pictures waits for each of them; of a clip they are few, and other stages need the processors.
-        large = {"threads": picture_threads(), "keeps_memory": True} if levels else {}
-        self._network = UltraFace(weights_path("detector_ultraface_rfb320"), device=device, **large)
+        threads = picture_threads() if levels else 1
+        path = weights_path("detector_ultraface_rfb320")
+        self._network = UltraFace(path, device=device, threads=threads, keeps_memory=levels > 0)
         self._landmarks = LandmarkNetwork(weights_path("landmarks_68"), device=device)
         self._levels, self._turn = levels, turn
         files = [file for name in ("detector_ultraface_rfb320", "landmarks_68") for file in WEIGHTS[name].files]

@@ -271,8 +271,8 @@ def grey_crop(frame: Image, crop_from_frame: Matrix, size_px: int) -> NDArray[np
         frame, crop_from_frame, (size_px, size_px), rim_px=2 * _averaged_pixels(crop_from_frame)
     )
     grey = cv2.cvtColor(frame[top:bottom, left:right], cv2.COLOR_RGB2GRAY)
-    frame_from_grey = np.array([[1.0, 0, left], [0, 1.0, top]])
-    return warp_to_crop(grey, compose(crop_from_frame, frame_from_grey), size_px)
+    crop_from_grey = compose(crop_from_frame, np.array([[1.0, 0, left], [0, 1.0, top]]))
+    return warp(grey, crop_from_grey, (size_px, size_px), border=cv2.BORDER_REPLICATE)
 
 
 def _averaged_pixels(out_from_in: Matrix) -> int:

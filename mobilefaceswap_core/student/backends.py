@@ -95,7 +95,7 @@ class OnnxRuntimeBackend:
         from .graph import idn_graph
 
         model = idn_graph(self._heads, weights, output="face").SerializeToString()
-        session = open_session(model, threads=self._threads, spinning=False)
+        session = open_session(model, threads=self._threads, spinning=False, keeps_memory=True)
 
         def run(crops: Array) -> tuple[Array, Array]:
             # One by one: six in one run take as long and six times the memory, which the system first has to clear.

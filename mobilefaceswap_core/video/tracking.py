@@ -15,7 +15,7 @@ from ..faces.geometry import between_eyes, five_from_68, grey_crop, similarity_f
 from ..types import Face, Image, Points
 from .smoothing import OneEuroFilter
 
-# Detection costs about five times what following one face costs, so at every fourth frame the two cost about the same.
+# Detection costs two to five times what following one face costs, so at every fourth frame no more than following does.
 KEY_INTERVAL = 4
 _PATCH_PX = 32  # a face as the loss test sees it
 _PATCH_SIMILARITY = 0.5  # below, what is under the landmarks is no longer the face of the frame before

@@ -24,11 +24,11 @@ from .copying import Copies, is_personal, kept_tags
 from .output import encode_error
 from .picture import Picture, RgbPicture, YuvPicture, fitted, padded
 
-_AUTO_PRESETS = {"libx264": "superfast", "libx265": "veryfast"}
+AUTO_PRESETS = {"libx264": "superfast", "libx265": "veryfast"}
 # x264's ``superfast`` does without what makes small files: a look ahead, and bits for the blocks that later frames are
 # predicted from. With both, and without trying how many B-frames are best, it takes 0.5 to 0.7 of the processor time of
 # ``veryfast`` and 0.9 to 1.2 of its size at equal SSIM (docs/speed.md).
-_X264_AUTO = {"mbtree": "1", "rc-lookahead": "10", "b-adapt": "0"}
+X264_AUTO = {"mbtree": "1", "rc-lookahead": "10", "b-adapt": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ class MediaWriter:
         hdr, is_interlaced = self._clip.info.hdr, self._clip.info.is_interlaced
         crf = f"{self._options.crf:g}"
         parameters, is_auto = hdr.parameters(self._name), self._options.preset == "auto"
-        preset = _AUTO_PRESETS.get(self._name, "") if is_auto else self._options.preset
+        preset = AUTO_PRESETS.get(self._name, "") if is_auto else self._options.preset
         if hdr and not parameters:
             self._note(f"{self._name} is not told of the clip's static HDR metadata; libx264 and libx265 are")
         if is_interlaced and self._name != "libx264":
@@ -259,7 +259,7 @@ class MediaWriter:
             extra = {"x265-params": _joined({"log-level": "error", **parameters})}
             return {"crf": crf, "preset": preset, **extra}
         if self._name == "libx264":
-            parameters |= _X264_AUTO if is_auto else {}
+            parameters |= X264_AUTO if is_auto else {}
             if self._clip.info.is_steady:
                 parameters["force-cfr"] = "1"  # else the stream names the clock of the clip as its rate, such as 600
             if self._row.counts_pictures:
