@@ -116,7 +116,9 @@ def task(folder, *, others: float = 0.5) -> DetailTask:
     write_pack(pack_from_crops("p", detailed_crops(12), POINTS.expand(12, -1, -1).numpy(), labels), folder / "p.npz")
     data = DataOptions(packs=(str(folder / "p.npz"),), size_px=64, hold_out=0.3)
     loop = LoopOptions(batch=3, precision="float32", seed=3)
-    return DetailTask(DetailConfig(loop=loop, data=data, soft=0, others=others, window_px=48, start="scratch"), load_faces(data))
+    return DetailTask(
+        DetailConfig(loop=loop, data=data, soft=0, others=others, window_px=48, start="scratch"), load_faces(data)
+    )
 
 
 def test_a_batch_depends_on_its_seed_and_step_alone_and_its_parts_belong_together(tmp_path) -> None:
