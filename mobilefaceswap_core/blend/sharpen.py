@@ -119,9 +119,9 @@ def sharpen(swapped: Image, target: Image, weight: Mask, model: SharpenModel, *,
     lumas = np.stack([small_luma(image, _SIDE_PX) for image in (swapped, target)])
     shift = feature_shift(*lumas)
     aligned = np.stack([lumas[0], _taken(lumas[1], shift[..., 0], shift[..., 1])])
-    plan = model(aligned / np.float32(255))
+    plan = model(np.multiply(aligned, np.float32(1 / 255), dtype=np.float32))
     small = (shift[..., 0], shift[..., 1], _enlarged(plan[0], _SIDE_PX), _coarse_change(aligned, plan), lumas[0])
-    fine = cv2.subtract(_grey(target), _enlarged(lumas[1], len(target)), dtype=cv2.CV_32F)
+    fine: NDArray[Any] = cv2.subtract(_grey(target), _enlarged(lumas[1], len(target)), dtype=cv2.CV_32F)
     out = swapped.copy()
     for rows, (shift_x, shift_y, share, coarse, luma) in _bands(small, len(swapped), part):
         theirs = _taken(fine, shift_x, shift_y, rows.start, part[1].start)
@@ -165,10 +165,10 @@ def _bands(small: Sequence[Floats], side: int, part: Part) -> Iterator[tuple[sli
         part: of the face.
     """
     rows, columns = part
-    wide = np.stack(
+    wide: NDArray[Any] = np.stack(
         [cv2.resize(plane, (side, _SIDE_PX), interpolation=cv2.INTER_LINEAR)[:, columns] for plane in small]
     )
-    wide[:2] *= np.float32(side / _SIDE_PX)
+    wide[:2] = wide[:2] * np.float32(side / _SIDE_PX)
     for top in range(rows.start, rows.stop, _BAND_ROWS):
         band = slice(top, min(top + _BAND_ROWS, rows.stop))
         place = np.clip((np.arange(band.start, band.stop) + 0.5) * (_SIDE_PX / side) - 0.5, 0, _SIDE_PX - 1)
