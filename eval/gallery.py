@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from mobilefaceswap_core.errors import OptionError
 from .judges import JudgeInfo
 from .metrics.verification import FALSE_ACCEPT_RATE, impostor_threshold
 from .records import read_records
+
+_SOURCE: dict[str, type] = {"source": str, "status": str, "identity": str}
 
 
 class Gallery:
@@ -86,3 +88,18 @@ def load_gallery(run: Path, judges: Sequence[JudgeInfo]) -> Gallery:
         raise OptionError(
             f"{path.name} does not hold what these judges measured ({error}); remove it and resume."
         ) from error
+
+
+def gallery_counts(run: Path, asked: Iterable[str]) -> tuple[list[int], list[int]]:
+    """Gallery faces of each identity in order of their names, and the places of the identities asked for among them.
+
+    Args:
+        run: with a ``gallery.jsonl``.
+        asked: identities; those without a face in the gallery are left out.
+    """
+    counts: dict[str, int] = {}
+    for source, record in {r["source"]: r for r in read_records(run / "gallery.jsonl", required=_SOURCE)}.items():
+        if record["status"] == "ok" and source:
+            counts[record["identity"]] = counts.get(record["identity"], 0) + 1
+    place = {name: i for i, name in enumerate(sorted(counts))}
+    return [counts[name] for name in place], [place[name] for name in asked if name in place]

@@ -23,6 +23,7 @@ from mobilefaceswap_core.errors import OptionError
 from .clips import OVER_CLIPS, add_clip_values, clip_notes, clip_numbers, count_clips, opening_columns, opening_values
 from .estimates import Estimate, estimate
 from .features import FACES, REAL, WHOLE, feature_file, read_features
+from .gallery import gallery_counts
 from .judges import JudgeInfo
 from .metrics import METRICS, MetricSpec
 from .metrics.frechet import FRECHET, FRECHET_FACES, frechet_distance, small_sample_warning
@@ -42,7 +43,6 @@ OF_FEATURES: dict[str, tuple[Callable[[NDArray[np.floating], NDArray[np.floating
     KERNEL_FACES.spec.key: (kernel_distance, FACES),
 }
 _RECORD = {**OUTCOME, "source_identity": str, "target_identity": str, "values": dict, "worst": list}
-_SOURCE: dict[str, type] = {"source": str, "status": str, "identity": str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,8 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
                 if over_clip:
                     cell = replace(cell, no_reference=count_clips(part, clips) - cell.n)
             cells.append({"method": name, "key": column.key, **cell.as_dict()})
-    counts = _gallery_counts(run, frame)
+    first = frame.loc[frame.index.get_level_values(0)[0]]
+    counts = gallery_counts(run, first["source_identity"])
     table = pd.DataFrame(cells).set_index(["method", "key"])
     compared = [name for name in names if not cards[name]["reference"]]
     notes = _notes(run, table, judges, gallery, columns, frame, meta["people"]) + clip_notes(frame, clips, moving)
@@ -318,17 +319,6 @@ def _significance(frame: pd.DataFrame, columns: tuple[Column, ...], methods: lis
         for row, adjusted in zip(found, holm([r["p"] for r in found]) if found else [], strict=True):
             rows.append({**row, "p_holm": adjusted})
     return pd.DataFrame(rows, columns=["metric", "first", "second", "difference", "pairs", "p", "p_holm"])
-
-
-def _gallery_counts(run: Path, frame: pd.DataFrame) -> tuple[list[int], list[int]]:
-    counts: dict[str, int] = {}
-    for source, record in {r["source"]: r for r in read_records(run / "gallery.jsonl", required=_SOURCE)}.items():
-        if record["status"] == "ok" and source:
-            counts[record["identity"]] = counts.get(record["identity"], 0) + 1
-    identities = sorted(counts)
-    place = {name: i for i, name in enumerate(identities)}
-    first = frame.loc[frame.index.get_level_values(0)[0]]
-    return [counts[i] for i in identities], [place[i] for i in first["source_identity"] if i in place]
 
 
 def _chance(sizes: list[int], asked: list[int]) -> dict[str, float]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import OptionError
-from .files.folders import cache_folder
 from .plugins import SWAPPERS, is_reference, make, package_of, registered
 from .runtime.devices import choose_device, device_name
 from .student.mobile.formats import RUNNABLE_SUFFIXES, format_of_path
@@ -54,9 +53,10 @@ def _student(device: torch.device | str, backend: str, threads: int | None) -> S
 
 
 def _official(device: torch.device, backend: str, threads: int | None) -> Swapper:
+    from .student.official_files import official_folder
     from .student.swapper import load_official
 
-    return load_official(cache_folder() / "official", device=device, backend=backend, threads=threads)
+    return load_official(official_folder(), device=device, backend=backend, threads=threads)
 
 
 def _teacher(device: torch.device, backend: str, threads: int | None) -> Swapper:
@@ -95,14 +95,13 @@ def entries() -> dict[str, ModelEntry]:
     >>> list(entries())[:3]
     ['student', 'teacher', 'graphics']
     """
-    from .student.official import NETWORK_FILE, RECOGNISER_FILE
-    from .teachers import ghost, inswapper, simswap
-    from .teachers.checkpoints import Checkpoint, expected_path
+    from .student.official_files import NETWORK_FILE, RECOGNISER_FILE, official_folder
+    from .teachers.released import GHOST, INSWAPPER, SIMSWAP, Checkpoint, expected_path
 
     def files(wanted: tuple[Checkpoint, ...]) -> tuple[tuple[Path, ...], str]:
         return tuple(map(expected_path, wanted)), " ".join(dict.fromkeys(checkpoint.remedy for checkpoint in wanted))
 
-    official = tuple(cache_folder() / "official" / name for name in (NETWORK_FILE, RECOGNISER_FILE))
+    official = tuple(official_folder() / name for name in (NETWORK_FILE, RECOGNISER_FILE))
     listed = (
         ModelEntry("student", "MobileFaceSwap, trained by this project", (), "", _student),
         ModelEntry("teacher", "SimSwap-like teacher, trained by this project", (), "", _teacher),
@@ -115,9 +114,9 @@ def entries() -> dict[str, ModelEntry]:
             "`python -m mobilefaceswap_core convert checkpoints.tar`",
             _official,
         ),
-        ModelEntry("simswap", "SimSwap 224, the authors' weights", *files(simswap.FILES), _simswap),
-        ModelEntry("ghost", "GHOST, two blocks, the authors' weights", *files(ghost.FILES), _ghost),
-        ModelEntry("inswapper", "inswapper 128 of InsightFace", *files(inswapper.FILES), _inswapper),
+        ModelEntry("simswap", "SimSwap 224, the authors' weights", *files(SIMSWAP), _simswap),
+        ModelEntry("ghost", "GHOST, two blocks, the authors' weights", *files(GHOST), _ghost),
+        ModelEntry("inswapper", "inswapper 128 of InsightFace", *files(INSWAPPER), _inswapper),
     )
     own = {entry.name: entry for entry in (*listed, *_published())}
     others = registered(SWAPPERS, taken=frozenset(("auto", *own)))

@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mobilefaceswap_core.errors import NoFaceError, OptionError
 from mobilefaceswap_core.faces.choose import largest
 from mobilefaceswap_core.faces.numbers import number_of
 from mobilefaceswap_core.files.images import LoadedImage, read_image
 from mobilefaceswap_core.files.losses import losses
-from mobilefaceswap_core.identity.encoder import IdentityEncoder, load_identity_encoder
 from mobilefaceswap_core.models import DEFAULT_MODEL, available_swappers
 from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.rules.host import HostRules
@@ -27,6 +26,9 @@ from ..settings import Settings
 from .auditing import door
 from .budgets import budget_of
 from .wishes import wished
+
+if TYPE_CHECKING:
+    from mobilefaceswap_core.identity.encoder import IdentityEncoder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +113,10 @@ class Engine:
     def encoder(self) -> IdentityEncoder:
         with self._lock:
             if self._encoder is None:
+                from mobilefaceswap_core.identity.encoder import (
+                    load_identity_encoder,  # torch, which a swap does without
+                )
+
                 self._encoder = load_identity_encoder()
             return self._encoder
 

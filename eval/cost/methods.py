@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mobilefaceswap_core.errors import OptionError
-from mobilefaceswap_core.teachers import ghost as ghost_module
-from mobilefaceswap_core.teachers import simswap as simswap_module
-from mobilefaceswap_core.teachers.checkpoints import Checkpoint, expected_path
+from mobilefaceswap_core.teachers.released import GHOST, SIMSWAP, Checkpoint, expected_path
 
 from .count import NOTHING, Cost, count, meta, meta_tensor
 from .onnx_count import count_onnx
@@ -273,7 +271,7 @@ def all_methods(size_px: int = 224, *, names: Collection[str] | None = None) -> 
         raise OptionError(f"the crop's side must be a multiple of 32 and at least 64, got {size_px}")
     counted = [build(size_px) for name, build in _BUILT.items() if names is None or name in names]
     counted.sort(key=lambda row: row.frame.multiply_adds)
-    files = {"simswap": simswap_module.FILES, "ghost": ghost_module.FILES}
+    files = {"simswap": SIMSWAP, "ghost": GHOST}
     rows = [replace(row, note=_weights_note(files[row.name])) if row.name in files else row for row in counted]
     rest = [*([inswapper()] if names is None or "inswapper" in names else []), *published(names), graphics(), *quoted()]
     return [*rows, *(row for row in rest if names is None or row.name in names)]

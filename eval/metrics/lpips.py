@@ -11,10 +11,9 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from mobilefaceswap_core.errors import BackendError, OptionError, WeightsError
 from mobilefaceswap_core.files.digest import file_sha256
@@ -22,6 +21,9 @@ from mobilefaceswap_core.types import Image
 from mobilefaceswap_core.weights.published import COMMAND, PUBLISHED, Published, find
 
 from .base import PIXELS, Metric, MetricSpec, check_image_pair
+
+if TYPE_CHECKING:  # imported by what runs the network: tables, and the page, are there without it
+    import torch
 
 LPIPS = Metric(
     MetricSpec(
@@ -114,6 +116,8 @@ def _declare_missing_operators() -> None:
 
     Their names are read from torchvision's own source, since they differ between versions; the schemas are never used.
     """
+    import torch
+
     if _declared:
         return
     found = importlib.util.find_spec("torchvision")
@@ -142,6 +146,8 @@ class LpipsMeter:
     """
 
     def __init__(self, backbone: Path, *, network: str = "alex", device: str = "cpu") -> None:
+        import torch
+
         package, item = import_lpips(), _entry(network)
         self.backbone_sha256 = file_sha256(backbone)
         self.official = self.backbone_sha256.startswith(item.sha256)
@@ -154,6 +160,8 @@ class LpipsMeter:
 
     def __call__(self, swapped: Image, target: Image) -> float:
         """LPIPS of two ``(H, W, 3)`` RGB uint8 images of one size; 0 for equal images."""
+        import torch
+
         check_image_pair(swapped, target)
         if min(swapped.shape[:2]) < _SMALLEST:
             raise BackendError(f"LPIPS needs at least {_SMALLEST} px on each side; got {swapped.shape[:2]}.")
@@ -161,11 +169,15 @@ class LpipsMeter:
             return float(self._model(self._tensor(swapped), self._tensor(target)).item())
 
     def _tensor(self, image: Image) -> torch.Tensor:
+        import torch
+
         plane = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
         return plane.to(self._device).float() / 127.5 - 1.0
 
 
 def _read_state(path: Path, wanted: str) -> dict[str, torch.Tensor]:
+    import torch
+
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is no checkpoint
@@ -177,6 +189,8 @@ def _read_state(path: Path, wanted: str) -> dict[str, torch.Tensor]:
 
 def _load_backbone(net: torch.nn.Module, state: dict[str, torch.Tensor], name: str, title: str) -> None:
     """Copy ``features.N.*`` into lpips' slices, which keep torchvision's numbering; strict both ways."""
+    import torch
+
     own = dict(net.named_parameters())
     wanted = {key: "features." + key.split(".", 1)[1] for key in own}
     missing = [v for v in wanted.values() if v not in state]

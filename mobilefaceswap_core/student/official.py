@@ -29,6 +29,7 @@ from ..files.digest import file_sha256
 from ..identity.arcface import ArcFaceIrSe
 from ..weights.load import load_into
 from .network import MobileFaceSwapNet
+from .official_files import NETWORK_FILE, RECOGNISER_FILE
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -36,7 +37,6 @@ Arrays = dict[str, NDArray[Any]]
 KNOWN_ARCHIVE = ("checkpoints.tar", 569_453_568, "8e45272de4cc55d64294d282bb7605343a406696a05209203065aa1b51aed58e")
 NETWORK_MEMBER, NETWORK_BYTES = "MobileFaceSwap_224.pdparams", 82_834_948
 RECOGNISER_MEMBER, RECOGNISER_BYTES = "arcface.pdparams", 209_017_341
-NETWORK_FILE, RECOGNISER_FILE = "official_224.safetensors", "official_arcface.safetensors"
 MAX_BYTES = 512 << 20  # a .pdparams larger than this is no checkpoint of this method
 _MAX_MEMO = 1 << 20  # the authors' files hold some thousand objects
 

@@ -289,7 +289,7 @@ def load_official(
     from ..identity.contract import ARCFACE_CONTRACT
     from ..identity.encoder import IdentityEncoder
     from .network import MobileFaceSwapNet
-    from .official import NETWORK_FILE, RECOGNISER_FILE
+    from .official_files import NETWORK_FILE, RECOGNISER_FILE
 
     network, recogniser = MobileFaceSwapNet.official(), ArcFaceIrSe()
     modules: dict[str, Any] = {NETWORK_FILE: network, RECOGNISER_FILE: recogniser}

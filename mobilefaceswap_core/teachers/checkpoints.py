@@ -1,7 +1,6 @@
-"""Checkpoints of other authors: where they are looked for, how they are read without running them, and strict mapping.
+"""Checkpoints of other authors: how they are read without running them, and strict mapping.
 
-None of these files ships: their licences forbid it or are not stated. A file is found by name where
-:mod:`~mobilefaceswap_core.weights.published` looks, or given by its path.
+Which there are and where they are looked for: :mod:`~mobilefaceswap_core.teachers.released`.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import collections
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any, Self
@@ -18,71 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import WeightsError
-from ..files.digest import file_sha256
 from ..weights.load import load_into
-from ..weights.published import own_folder, shared_folders
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """One file that its authors publish and this project only reads.
-
-    Attributes:
-        file: its name as published.
-        licence: as stated by the authors.
-        origin: repository or package it belongs to.
-        remedy: one sentence that says how to get it.
-        sha256: known digests; empty where none is public.
-        places: further folders where another package keeps it.
-    """
-
-    file: str
-    licence: str
-    origin: str
-    remedy: str
-    sha256: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
-
-
-def expected_path(checkpoint: Checkpoint) -> Path:
-    """Where the file is, or where it belongs if it is nowhere; the file is not opened."""
-    candidates = _candidates(checkpoint)
-    return next((path for path in candidates if path.is_file()), candidates[0])
-
-
-def locate(checkpoint: Checkpoint, path: Path | None = None) -> Path:
-    """The checkpoint's file.
-
-    Args:
-        checkpoint: what is wanted.
-        path: a file chosen by the caller; its digest is then not compared, only reported.
-
-    Raises:
-        WeightsError: there is no such file, or a file found by name has none of the known digests.
-    """
-    if path is not None:
-        if not path.is_file():
-            raise WeightsError(
-                f"{path} is not a file; wanted {checkpoint.file} of {checkpoint.origin}. {checkpoint.remedy}"
-            )
-        return path
-    found = expected_path(checkpoint)
-    if not found.is_file():
-        raise WeightsError(
-            f"Weights not present: {checkpoint.file} of {checkpoint.origin} ({checkpoint.licence}). {checkpoint.remedy} "
-            f"Put it into {own_folder()}, or set MOBILEFACESWAP_HOME."
-        )
-    if checkpoint.sha256 and (digest := file_sha256(found)) not in checkpoint.sha256:
-        raise WeightsError(
-            f"{found} has SHA-256 {digest}, wanted {' or '.join(checkpoint.sha256)}. The download is damaged or another "
-            "version; fetch it again, or name the file by its path if you trust it."
-        )
-    return found
-
-
-def _candidates(checkpoint: Checkpoint) -> list[Path]:
-    folders = [own_folder(), *shared_folders(), *(Path(place).expanduser() for place in checkpoint.places)]
-    return [folder / checkpoint.file for folder in folders]
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

@@ -24,22 +24,14 @@ from ..errors import OptionError
 from ..files.digest import file_sha256
 from ..swapper import SwapperInfo
 from ..types import CropSpec, Image
-from . import checkpoints
+from . import checkpoints, released
 from .aei import AeiConfig, AeiNet
-from .checkpoints import Checkpoint
 from .embedding_swapper import EmbeddingSwapper, Precision, crops_to_tensor, frozen, resolve_precision
 from .iresnet import IResNet
 
 CROP = CropSpec(224, "arcface_frontal", "similarity")
 NETWORK_PX = 256
-_LICENCE = "Apache-2.0 (repository)"
-_REMEDY = "Run download_models.sh of ai-forever/ghost."
-GENERATOR_FILES = {
-    blocks: Checkpoint(f"G_unet_{blocks}block{'s' * (blocks > 1)}.pth", _LICENCE, "ai-forever/ghost", _REMEDY)
-    for blocks in (1, 2, 3)
-}
-RECOGNISER_FILE = Checkpoint("backbone.pth", "InsightFace, non-commercial", "ai-forever/ghost", _REMEDY)
-FILES = (GENERATOR_FILES[2], RECOGNISER_FILE)  # the authors' main model has two blocks
+GENERATOR_FILES, RECOGNISER_FILE = released.GHOST_GENERATORS, released.GHOST_RECOGNISER
 
 
 def config(blocks: int = 2) -> AeiConfig:
@@ -131,8 +123,8 @@ def load(
         WeightsError: a file is not present, or is not what its name says.
     """
     generator = GhostGenerator(blocks)
-    generator_file = checkpoints.locate(GENERATOR_FILES[blocks], path)
-    recogniser_file = checkpoints.locate(RECOGNISER_FILE, recogniser_path)
+    generator_file = released.locate(GENERATOR_FILES[blocks], path)
+    recogniser_file = released.locate(RECOGNISER_FILE, recogniser_path)
     checkpoints.load_renamed(
         generator.aei, checkpoints.read_state_dict(generator_file), official_name, what=generator_file.name
     )
@@ -144,7 +136,7 @@ def load(
         name="ghost",
         title=f"GHOST (Groshev et al. 2022), {blocks} block{'s' * (blocks > 1)}, the authors' weights",
         crop=CROP,
-        licence=_LICENCE,
+        licence=GENERATOR_FILES[blocks].licence,
         source="DOI 10.1109/ACCESS.2022.3196668, ai-forever/ghost",
         weights_sha256={file.name: file_sha256(file) for file in (generator_file, recogniser_file)},
         device=f"{torch.device(device)} / pytorch {str(dtype).removeprefix('torch.')}",

@@ -24,33 +24,11 @@ from ..files.digest import file_sha256
 from ..runtime.sessions import open_session
 from ..swapper import SwapperInfo
 from ..types import CropSpec, Image
-from . import checkpoints
-from .checkpoints import Checkpoint
+from . import released
 from .embedding_swapper import EmbeddingSwapper
 
 CROP = CropSpec(128, "arcface_128", "similarity")
-_LICENCE = "InsightFace model zoo: non-commercial research only"
-GENERATOR_FILE = Checkpoint(
-    "inswapper_128.onnx",
-    _LICENCE,
-    "InsightFace's model zoo",
-    "InsightFace no longer distributes it openly; ask its authors, or use a copy you already have.",
-    # Two copies are in circulation, both checked by the programs that use them (554,253,681 and 555,303,150 bytes).
-    sha256=(
-        "e4a3f08c753cb72d04e10aa0f7dbe6deebbf39567d4ead6dce08e98aa49e16af",
-        "a290273ed497312095dac48cdef20feec9d5208298223dd01288ab202b54bea7",
-    ),
-    places=("~/.insightface/models",),
-)
-RECOGNISER_FILE = Checkpoint(
-    "w600k_r50.onnx",
-    _LICENCE,
-    "InsightFace's buffalo_l pack",
-    "`insightface.app.FaceAnalysis(name='buffalo_l')` downloads the pack.",
-    sha256=("4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",),
-    places=("~/.insightface/models/buffalo_l",),
-)
-FILES = (GENERATOR_FILE, RECOGNISER_FILE)
+GENERATOR_FILE, RECOGNISER_FILE = released.INSWAPPER
 
 
 class InswapperGenerator:
@@ -127,8 +105,8 @@ def load(
         WeightsError: a file is not present, or is not what its name says.
         BackendError: ONNX Runtime is missing or lacks the device.
     """
-    generator_file = checkpoints.locate(GENERATOR_FILE, path)
-    recogniser_file = checkpoints.locate(RECOGNISER_FILE, recogniser_path)
+    generator_file = released.locate(GENERATOR_FILE, path)
+    recogniser_file = released.locate(RECOGNISER_FILE, recogniser_path)
     sessions = [
         open_session(
             file,
@@ -145,7 +123,7 @@ def load(
         name="inswapper",
         title="inswapper 128 (InsightFace)",
         crop=CROP,
-        licence=_LICENCE,
+        licence=GENERATOR_FILE.licence,
         source="insightface.model_zoo",
         weights_sha256={file.name: file_sha256(file) for file in (generator_file, recogniser_file)},
         device=f"{torch.device(device)} / onnxruntime",

@@ -26,20 +26,12 @@ from ..identity.contract import ARCFACE_CONTRACT
 from ..swapper import SwapperInfo
 from ..types import CropSpec, Image
 from ..weights.load import load_into
-from . import checkpoints
-from .checkpoints import Checkpoint
+from . import checkpoints, released
 from .embedding_swapper import EmbeddingSwapper, Precision, crops_to_tensor, frozen, resolve_precision
 
 CROP = CropSpec(224, "arcface_frontal", "similarity")
 EMBEDDING = 512
-_LICENCE = "CC BY-NC 4.0, non-commercial"
-_REMEDY = (
-    "Follow docs/guidance/preparation.md of neuralchen/SimSwap: latest_net_G.pth is in checkpoints.zip (folder people), "
-    "arcface_checkpoint.tar lies beside it."
-)
-GENERATOR_FILE = Checkpoint("latest_net_G.pth", _LICENCE, "neuralchen/SimSwap", _REMEDY)
-RECOGNISER_FILE = Checkpoint("arcface_checkpoint.tar", _LICENCE, "neuralchen/SimSwap", _REMEDY)
-FILES = (GENERATOR_FILE, RECOGNISER_FILE)
+GENERATOR_FILE, RECOGNISER_FILE = released.SIMSWAP
 
 
 def instance_norm(x: Tensor) -> Tensor:
@@ -158,8 +150,8 @@ def load(
     Raises:
         WeightsError: a file is not present, or is not what its name says.
     """
-    generator_file = checkpoints.locate(GENERATOR_FILE, path)
-    recogniser_file = checkpoints.locate(RECOGNISER_FILE, recogniser_path)
+    generator_file = released.locate(GENERATOR_FILE, path)
+    recogniser_file = released.locate(RECOGNISER_FILE, recogniser_path)
     generator, recogniser = SimSwapGenerator(), ArcFaceIrSe()
     checkpoints.load_renamed(
         generator, checkpoints.read_state_dict(generator_file), official_name, what=generator_file.name
@@ -171,7 +163,7 @@ def load(
         name="simswap",
         title="SimSwap 224 (Chen et al. 2020), the authors' weights",
         crop=CROP,
-        licence=_LICENCE,
+        licence=GENERATOR_FILE.licence,
         source="arXiv 2106.06340, neuralchen/SimSwap",
         weights_sha256={file.name: file_sha256(file) for file in (generator_file, recogniser_file)},
         device=f"{torch.device(device)} / pytorch {str(dtype).removeprefix('torch.')}",

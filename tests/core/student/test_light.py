@@ -42,7 +42,8 @@ def test_a_photo_is_swapped_without_pytorch(tmp_path) -> None:
         "import sys; from mobilefaceswap_core.cli import main\n"
         "try: main(sys.argv[1:])\n"
         "except SystemExit as end: code = end.code\n"
-        "import mobilefaceswap_core.video\n"
+        "import mobilefaceswap_core.video, eval.run, demo.work.services\n"  # what a page and a table import
+        "from mobilefaceswap_core.models import available_swappers; available_swappers()\n"
         "print(code, 'torch' in sys.modules)"
     )
     photo, out = (str(tmp_path / name) for name in ("photo.png", "out.png"))

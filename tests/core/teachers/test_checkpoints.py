@@ -15,8 +15,8 @@ from torch import nn
 
 from mobilefaceswap_core.errors import WeightsError
 from mobilefaceswap_core.models import available_swappers
-from mobilefaceswap_core.teachers import checkpoints, ghost, inswapper, simswap
-from mobilefaceswap_core.teachers.checkpoints import Checkpoint
+from mobilefaceswap_core.teachers import checkpoints, ghost, inswapper, released, simswap
+from mobilefaceswap_core.teachers.released import Checkpoint
 from mobilefaceswap_core.weights.published import own_folder
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -125,10 +125,10 @@ def test_a_file_found_by_name_must_have_a_known_digest_but_one_named_by_path_nee
     (folder / "net.pth").write_bytes(b"content")
     digest = hashlib.sha256(b"content").hexdigest()
     wrong = Checkpoint("net.pth", "licence", "origin", "remedy", sha256=("0" * 64,))
-    assert checkpoints.expected_path(wrong) == folder / "net.pth"
+    assert released.expected_path(wrong) == folder / "net.pth"
     with pytest.raises(WeightsError, match=digest):
-        checkpoints.locate(wrong)
-    assert checkpoints.locate(Checkpoint("net.pth", "", "", "", sha256=("0" * 64, digest))) == folder / "net.pth"
-    assert checkpoints.locate(wrong, folder / "net.pth") == folder / "net.pth"
+        released.locate(wrong)
+    assert released.locate(Checkpoint("net.pth", "", "", "", sha256=("0" * 64, digest))) == folder / "net.pth"
+    assert released.locate(wrong, folder / "net.pth") == folder / "net.pth"
     with pytest.raises(WeightsError, match="is not a file"):
-        checkpoints.locate(wrong, tmp_path / "absent.pth")
+        released.locate(wrong, tmp_path / "absent.pth")
