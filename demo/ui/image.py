@@ -16,7 +16,7 @@ from ..handlers.assignment import PEOPLE
 from ..work.results import LEAST_QUALITY, QUALITY, SUFFIXES, USUAL
 from . import assignment, choices, consent, portraits
 from .context import Context
-from .listen import forget, listen
+from .listen import forget, listen, once_seen
 from .photos import photo
 from .words import model_choices
 
@@ -24,13 +24,16 @@ _SLIDER = 12  # percent from the left: a new result shows itself first, and that
 _USUAL_SCORE, _LEAST = 0.9, 0.1  # what the detector is content with, and the least a visitor can ask for
 _PAGE = 8  # pairs that are offered at once
 # On a phone the result is below what asked for it.
-_INTO_VIEW = """() => setTimeout(() => {
-    const near = document.querySelector('#near');
-    if (near && near.getBoundingClientRect().top > innerHeight / 2) {
+_INTO_VIEW = once_seen(
+    "#near img",
+    """image => {
+    const near = image.closest('#near');
+    if (near.getBoundingClientRect().top > innerHeight / 2) {
         const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
         near.scrollIntoView({behavior: still ? 'auto' : 'smooth', block: 'start'});
     }
-}, 100)"""
+}""",
+)
 _HAS_QUALITY = f"name => ({{__type__: 'update', visible: name !== '{USUAL}'}})"  # the usual format loses nothing
 # Browsers take PNG only; the pixels, with the hidden mark in them, are those of the result.
 _COPY = """async () => {

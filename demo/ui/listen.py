@@ -57,6 +57,23 @@ def listen(
     return event(answer, given, [shown[name] for name in outputs], **wiring)
 
 
+def once_seen(where: str, then: str) -> str:
+    """JavaScript that does something to an element as soon as it is seen; a busy browser draws an answer later than it tells it.
+
+    Args:
+        where: CSS selector of the element.
+        then: JavaScript, a function of it.
+    """
+    return f"""() => {{
+    const look = left => {{
+        const found = document.querySelector('{where}');
+        if (found && found.checkVisibility()) ({then})(found);
+        else if (left > 0) setTimeout(look, 100, left - 1);
+    }};
+    setTimeout(look, 100, 100);
+}}"""
+
+
 def forget(
     events: Sequence[Callable[..., Any]], emptied: Sequence[Any], hidden: Sequence[Any] = (), back: Sequence[Any] = ()
 ) -> None:

@@ -8,10 +8,10 @@ import gradio as gr
 
 from ..handlers import verify as handlers
 from .context import Context
-from .listen import forget, listen
+from .listen import forget, listen, once_seen
 
 # Whoever reads with ears or keys is taken to the answer.
-_TO_THE_ANSWER = "() => setTimeout(() => document.querySelector('#verify-verdict h2')?.focus(), 100)"
+_TO_THE_ANSWER = once_seen("#verify-verdict h2", "answer => answer.focus()")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

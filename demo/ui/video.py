@@ -14,7 +14,7 @@ from ..handlers.assignment import PEOPLE
 from ..work.clips import QUALITIES, SIZES, Writing
 from . import assignment, choices, consent, portraits, trim
 from .context import Context
-from .listen import forget, listen
+from .listen import forget, listen, once_seen
 from .photos import photo
 from .words import model_choices
 
@@ -22,15 +22,16 @@ _SLIDER = 12  # percent from the left, as on the Image tab
 _PAIRS = 4  # that are offered
 _USUAL = Writing()
 # Both players begin together, without sound until somebody wants it; on a phone they come into view.
-_PLAY = """() => setTimeout(() => {
-    const shown = document.querySelector('#clip-result .side-by-side');
+_PLAY = once_seen(
+    "#clip-result .side-by-side",
+    """shown => {
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-    if (!shown) return;
     if (!still) shown.querySelectorAll('video').forEach(video => { video.muted = true; video.play().catch(() => {}); });
     if (shown.getBoundingClientRect().top > innerHeight / 2) {
         shown.scrollIntoView({behavior: still ? 'auto' : 'smooth', block: 'start'});
     }
-}, 100)"""
+}""",
+)
 # What happens to the result's player happens to the other one. Events of players do not bubble, but they can be caught.
 TOGETHER = """() => {
     const other = event => {

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 import pytest
 from gradio.state_holder import SessionState
+from starlette.datastructures import Headers
 
 import demo.gate.shares
 from demo.gate.lean import _MOST_KEPT, Pages, without_deep_links
@@ -107,6 +108,20 @@ def test_the_page_is_written_once_for_each_address_it_is_called_by() -> None:
         visit(b"%d.example" % number)
     visit(b"a.example")
     assert len(written) == _MOST_KEPT + 2 and len(app._kept) == _MOST_KEPT
+
+
+def test_the_page_is_compressed_for_browsers_that_say_so() -> None:
+    async def page(scope: Any, receive: Any, send: Any) -> None:
+        length = [(b"content-length", b"100000")]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        await send({"type": "http.response.body", "body": b"0123456789" * 10_000})
+
+    app = Pages(page)
+    for accepted, encoding in ((b"gzip, br", "gzip"), (b"identity", None), (b"gzip, br", "gzip")):
+        start, *_ = asked(app, path="/", headers=[(b"accept-encoding", accepted)], query_string=b"")
+        headers = Headers(raw=start["headers"])
+        assert headers.get("content-encoding") == encoding
+        assert (int(headers["content-length"]) < 1000) == (encoding is not None)
 
 
 def test_an_error_in_place_of_the_page_is_not_kept() -> None:

@@ -102,7 +102,7 @@ def test_a_report_that_the_host_keeps_is_shown_by_its_name(tmp_path: Path) -> No
 
 def test_the_report_that_ships_shows_faces_first_and_says_that_they_were_swapped() -> None:
     example = example_run()
-    assert [path.stem for path in example.sheets] == ["pairs_graphics", "pairs_student", "pairs_teacher"]
+    assert [path.stem for path in example.sheets] == ["pairs_student", "pairs_teacher", "pairs_graphics"]
     assert example.figures[:3] == example.sheets and len(example.plots) >= 4
     assert all(read_metadata(path).get("source_type") for path in example.sheets)
     report = example.report.read_text(encoding="utf-8")
