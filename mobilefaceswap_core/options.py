@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .blend.finish import FinishOptions
+from .blend.finishing import FinishOptions
 from .blend.limits import MaskLimits
 from .choices import CHOICES, OWN, Choice
 from .errors import OptionError

@@ -23,7 +23,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .blend.finish import Finishing, Setting, Stage, finish, stages
+from .blend.finish import finish, stages
+from .blend.finishing import Finishing, Setting, Stage
 from .blend.memory import FaceMemory
 from .blend.occlusion import OcclusionModel, load_occlusion
 from .blend.several import finish_and_paste

@@ -23,8 +23,8 @@ from mobilefaceswap_core.errors import OutputError
 from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.files.atomic import remove_leftovers, write_bytes, written_whole
 from mobilefaceswap_core.files.images import read_image
-from mobilefaceswap_core.marking.metadata import clip_tags, metadata_text, xmp_packet
 from mobilefaceswap_core.marking.carriers import COARSE, FINE
+from mobilefaceswap_core.marking.metadata import clip_tags, metadata_text, xmp_packet
 from mobilefaceswap_core.marking.onnx_watermark import watermark_graph
 from mobilefaceswap_core.student.export_pair import IDENTITY_FILE, export_pair, source_file
 from mobilefaceswap_core.student.identity_graph import halve, roughen

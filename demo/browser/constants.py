@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from mobilefaceswap_core.blend import (
+    brows,
     colour,
     detail,
-    brows,
     gaze,
     lids,
     limits,

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ..types import AlignedFace, Image, SwappedCrop
-from .finish import Finishing, Stage, finish
+from .finish import finish
+from .finishing import Finishing, Stage
 from .memory import FaceMemory
 from .paste import paste_back
 

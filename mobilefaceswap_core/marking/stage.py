@@ -12,7 +12,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from ..blend.finish import Finishing, Stage
+from ..blend.finishing import Finishing, Stage
 from ..faces.geometry import (
     compose,
     crop_of_contract,

@@ -15,8 +15,9 @@ import pytest
 from demo.browser.build import _FINE_STRENGTH
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
-from mobilefaceswap_core.blend.finish import FinishOptions, Setting, stages
 from mobilefaceswap_core.blend.finish import finish as finish_crop
+from mobilefaceswap_core.blend.finish import stages
+from mobilefaceswap_core.blend.finishing import FinishOptions, Setting
 from mobilefaceswap_core.blend.mask import refine_mask
 from mobilefaceswap_core.blend.occlusion import load_occlusion
 from mobilefaceswap_core.blend.occlusion_graph import RIM_PX

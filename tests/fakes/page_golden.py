@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from demo.browser.build import HERE
+from mobilefaceswap_core.blend.brows import brow_shifts, move_brows
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
-from mobilefaceswap_core.blend.brows import brow_shifts, move_brows
 from mobilefaceswap_core.blend.gaze import bring_back_gaze, gaze_weight
 from mobilefaceswap_core.blend.lids import SteadyLids, bring_back_lids, closing, lids_weight
 from mobilefaceswap_core.blend.luma import small_luma
@@ -105,7 +105,7 @@ def brow_landmarks() -> NDArray[np.float64]:
     return points
 
 
-def brow_face(down_px: int) -> Image:
+def brow_face(down_px: int) -> NDArray[np.uint8]:
     """Light, with dark bars of brows so far below those landmarks, and a faint shadow where they are."""
     image = np.full((SIDE, SIDE, 3), 200, np.uint8)
     for left in (58, 132):

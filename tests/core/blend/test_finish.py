@@ -12,12 +12,11 @@ from mobilefaceswap_core.blend.detail import match_detail
 from mobilefaceswap_core.blend.finish import (
     APPEARANCE,
     STAGES,
-    FinishOptions,
-    Setting,
     finish,
     stages,
     swapped_crop,
 )
+from mobilefaceswap_core.blend.finishing import FinishOptions, Setting
 from mobilefaceswap_core.blend.limits import MaskLimits, limit_weight
 from mobilefaceswap_core.blend.mask import refine_mask
 from mobilefaceswap_core.blend.memory import FaceMemories

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.blend.finish import FinishOptions, Setting, finish, stages
+from mobilefaceswap_core.blend.finish import finish, stages
+from mobilefaceswap_core.blend.finishing import FinishOptions, Setting
 from mobilefaceswap_core.blend.foreign_masks import FACE, ForeignOccluder, ForeignParts
 from mobilefaceswap_core.blend.limits import MaskLimits
 from mobilefaceswap_core.blend.occlusion import visible_weight

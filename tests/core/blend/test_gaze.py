@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.blend.finish import FinishOptions, Setting, finish, stages
+from mobilefaceswap_core.blend.finish import finish, stages
+from mobilefaceswap_core.blend.finishing import FinishOptions, Setting
 from mobilefaceswap_core.blend.gaze import bring_back_gaze, gaze_weight
 from mobilefaceswap_core.faces.landmarks68 import BROWS, LEFT_EYE, NOSE, RIGHT_EYE
 from mobilefaceswap_core.swapper import SwapperInfo

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import cv2
-import cv2
 import numpy as np
 import pytest
 
 from mobilefaceswap_core.blend.lids import USUAL_OPENING, SteadyLids, bring_back_lids, closing, lids_weight
-from mobilefaceswap_core.blend.outline import WEIGHT_PX, soft_hull
 from mobilefaceswap_core.blend.outline import WEIGHT_PX, soft_hull
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.faces.landmarks68 import BROWS, LEFT_EYE, RIGHT_EYE, eye_opening
@@ -99,25 +97,6 @@ def test_each_eye_winks_by_itself_and_a_gap_begins_anew() -> None:
 def test_landmarks_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(OptionError, match="finite"):
         SteadyLids()(np.full((68, 2), np.nan), time_s=0.0)
-
-
-def test_a_soft_hull_is_what_drawing_on_the_whole_crop_gives() -> None:
-    rng = np.random.default_rng(0)
-    for centre in ((112, 112), (6, 100), (220, 222), (-90, 50)):  # the last lies outside
-        points = rng.normal(centre, 12, (8, 2))
-        whole = np.zeros((WEIGHT_PX, WEIGHT_PX), np.float32)
-        cv2.fillPoly(whole, [cv2.convexHull(np.round(points).astype(np.int32))], 1.0)
-        whole = cv2.dilate(whole, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))
-        whole = cv2.GaussianBlur(whole, (0, 0), WEIGHT_PX / 60)
-        np.testing.assert_allclose(soft_hull(points, growth=3 / WEIGHT_PX, blur=1 / 60), whole, atol=1e-5)
-
-
-def test_an_eyes_usual_opening_is_a_quantile_of_those_seen() -> None:
-    steady, rng = SteadyLids(), np.random.default_rng(0)
-    seen = rng.uniform(0.22, 0.4, (40, 2))
-    for number, (left, right) in enumerate(seen):
-        steady(face(left, right), time_s=number / 25)
-    assert steady.usual == pytest.approx(tuple(np.quantile(seen, 0.9, axis=0)), abs=1e-6)
 
 
 def test_a_soft_hull_is_what_drawing_on_the_whole_crop_gives() -> None:

@@ -75,30 +75,3 @@ def test_certain_faces_that_are_known_keep_their_points_and_no_landmarks_are_loo
     assert len(LargestFaces(lite, 2).detect_again(group, known)) == 2
     strangers = [replace(face, landmarks=face.landmarks + 400, five=face.five + 400) for face in found]
     np.testing.assert_array_equal(lite.detect_again(group, strangers)[0].landmarks, found[0].landmarks)
-
-
-def test_certain_faces_that_are_known_keep_their_points_and_no_landmarks_are_looked_for(lite, group, monkeypatch):
-    from dataclasses import replace
-
-    from mobilefaceswap_core.detect.few import LargestFaces
-    from mobilefaceswap_core.detect.landmarks import LandmarkNetwork
-
-    found = lite.detect(group)
-    certain = [face for face in found if face.score >= 0.99]
-    looked: list[object] = []
-    look = LandmarkNetwork.from_box
-    monkeypatch.setattr(
-        LandmarkNetwork, "from_box", lambda self, *a, **k: looked.append(a) or look(self, *a, **k)
-    )
-    lite.detect(group)
-    before = len(looked)
-    known = [replace(face, landmarks=face.landmarks + 0.5, five=face.five + 0.5) for face in found]
-    again = lite.detect_again(group, known)
-    assert len(certain) >= 3 and len(looked) - before == before - len(certain)
-    assert [face.box.tolist() for face in again] == [face.box.tolist() for face in found]
-    for own, one, other in zip(again, known, found, strict=True):
-        kept = other.score >= 0.99
-        np.testing.assert_array_equal(own.landmarks, one.landmarks if kept else other.landmarks)
-    assert len(LargestFaces(lite, 2).detect_again(group, known)) == 2
-    strangers = [replace(face, landmarks=face.landmarks + 400, five=face.five + 400) for face in found]
-    np.testing.assert_array_equal(lite.detect_again(group, strangers)[0].landmarks, found[0].landmarks)

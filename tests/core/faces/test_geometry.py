@@ -13,11 +13,9 @@ from mobilefaceswap_core.faces.geometry import (
     affine_from_points,
     align_face,
     between_eyes,
-    between_eyes,
     compose,
     crop_from_frame_matrix,
     five_from_68,
-    grey_crop,
     grey_crop,
     invert,
     side_in_frame,
@@ -135,22 +133,6 @@ def test_a_face_outside_the_frame_repeats_the_border(astronaut) -> None:
     five = template_points(CropSpec()) * 0.4 - 60
     aligned = align_face(astronaut, Face(np.array([-60, -60, 20, 20.0]), 1.0, five), CropSpec())
     assert (aligned.image[0, 0] == astronaut[0, 0]).all()
-
-
-@pytest.mark.parametrize("scale", [1.4, 0.6, 0.19])
-def test_a_grey_crop_is_the_coloured_one_in_grey(scale):
-    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8), (0, 0), 2)
-    for x in (-40.0, -250 * scale):  # inside, and over the right border
-        place = np.array([[scale, 0.1 * scale, x], [-0.1 * scale, scale, -20.0]])
-        wanted = cv2.cvtColor(warp_to_crop(image, place, 64), cv2.COLOR_RGB2GRAY)
-        np.testing.assert_allclose(grey_crop(image, place, 64).astype(int), wanted, atol=2)
-
-
-def test_the_five_points_are_means_and_points_of_the_68_and_the_eyes_lie_between_two_of_them():
-    landmarks = np.random.default_rng(1).uniform(0, 500, (68, 2))
-    wanted = [landmarks[36:42].mean(0), landmarks[42:48].mean(0), landmarks[30], landmarks[48], landmarks[54]]
-    np.testing.assert_allclose(five_from_68(landmarks), wanted)
-    np.testing.assert_allclose(between_eyes(landmarks), wanted[1] - wanted[0])
 
 
 @pytest.mark.parametrize("scale", [1.4, 0.6, 0.19])

@@ -74,9 +74,3 @@ def test_a_profile_is_written_where_it_was_asked_for(tmp_path: Path) -> None:
 def test_a_session_keeps_memory_for_later_runs_where_it_is_asked_to(keeps: bool) -> None:
     session = open_session(doubling(), keeps_memory=keeps)
     assert session.get_session_options().enable_cpu_mem_arena is keeps and run(session) == 6
-
-
-@pytest.mark.parametrize("keeps", [False, True])
-def test_a_session_keeps_memory_for_later_runs_where_it_is_asked_to(keeps: bool) -> None:
-    session = open_session(doubling(), keeps_memory=keeps)
-    assert session.get_session_options().enable_cpu_mem_arena is keeps and run(session) == 6

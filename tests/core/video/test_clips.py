@@ -297,20 +297,3 @@ def test_a_chosen_preset_is_the_encoders_own_and_auto_looks_ahead_at_little_cost
     assert (b"b_adapt=0" in written and b"me=dia subme=1" in written) == (
         options.preset == "auto" and options.codec == "auto"
     )
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        (EncodeOptions(), b"rc_lookahead=10 rc=crf mbtree=1 crf=17.5"),
-        (EncodeOptions(preset="superfast", crf=20), b"rc_lookahead=0 rc=crf mbtree=0 crf=20.0"),
-        (EncodeOptions(codec="libx265"), b"subme=1"),  # as x265's veryfast; its superfast has 0
-    ],
-)
-def test_a_chosen_preset_is_the_encoders_own_and_auto_looks_ahead_at_little_cost(
-    with_sound: Path, tmp_path: Path, options: EncodeOptions, told: bytes
-) -> None:
-    swapped(with_sound, tmp_path / "out.mp4", options)
-    written = (tmp_path / "out.mp4").read_bytes()
-    assert told in written
-    assert (b"b_adapt=0" in written and b"me=dia subme=1" in written) == (options.preset == "auto" and options.codec == "auto")

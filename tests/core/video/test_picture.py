@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from mobilefaceswap_core.files.colourspace import Colourspace
-from mobilefaceswap_core.files.colourspace import Colourspace
 from mobilefaceswap_core.video.picture import RgbPicture, Stamp, paste_planes, picture_of, planes_of, smaller
 from mobilefaceswap_core.video.reader import open_clip
 from tests.fakes import clips
@@ -68,24 +67,6 @@ def test_weight_zero_leaves_planes_as_they_are() -> None:
     matrix = np.array([[1.0, 0, -10], [0, 1.0, -10]])
     paste_planes(planes_of(frame), np.zeros((16, 16, 3), np.uint8), weight, matrix, picture.colourspace)  # type: ignore[union-attr]
     assert all(np.array_equal(a, b) for a, b in zip(before, planes_of(frame), strict=True))
-
-
-@pytest.mark.parametrize("full_range", [False, True])
-def test_planes_of_eight_bits_are_blended_as_exactly_as_their_levels_allow(full_range: bool) -> None:
-    colourspace, rng = Colourspace("bt709", full_range), np.random.default_rng(0)
-    planes = [rng.integers(16, 236, shape, np.uint8) for shape in ((90, 120), (45, 60), (45, 60))]
-    exact = [plane.astype(np.float64) for plane in planes]
-    crop, weight = clips.textured((60, 60), seed=1), np.zeros((60, 60), np.float32)
-    weight[8:52, 8:52] = 0.6
-    paste_planes(planes, crop, weight, np.array([[1.0, 0, -20], [0, 1, -10]]), colourspace)
-    yuv = np.concatenate([crop, np.ones((60, 60, 1))], 2) @ colourspace.yuv_from_rgb().T.astype(np.float64)
-    for number, step in enumerate((1, 2, 2)):
-        area = np.s_[10 // step : 70 // step, 20 // step : 80 // step]
-        values, share = (
-            layer.reshape(60 // step, step, 60 // step, step).mean((1, 3)) for layer in (yuv[..., number], weight)
-        )
-        exact[number][area] += share * (values - exact[number][area])
-        assert np.abs(planes[number] - exact[number]).max() <= 1.51, "half a level each for values, mean and sum"
 
 
 @pytest.mark.parametrize("full_range", [False, True])

@@ -297,16 +297,3 @@ def test_two_of_three_searches_leave_the_landmarks_of_followed_faces_to_those_wh
         faces = tracker.update(frame, time_s=index / RATE)
         assert [face.track for face in faces] == [0], "a face whose landmarks are kept stays who it is"
     assert (tracker.detections, again) == (6, [0, 1, 1, 1])
-
-
-def test_two_of_three_searches_leave_the_landmarks_of_followed_faces_to_those_who_follow_them(monkeypatch) -> None:
-    detector, again = painter().detector, []
-    look = type(detector).detect_again
-    monkeypatch.setattr(
-        type(detector), "detect_again", lambda self, image, known: again.append(len(known)) or look(self, image, known)
-    )
-    tracker = Tracker(detector, key_interval=1, look_closely=False)
-    for index, frame in enumerate(clips.portrait_frames(6)):
-        faces = tracker.update(frame, time_s=index / RATE)
-        assert [face.track for face in faces] == [0], "a face whose landmarks are kept stays who it is"
-    assert (tracker.detections, again) == (6, [0, 1, 1, 1])
