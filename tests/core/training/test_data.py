@@ -18,6 +18,7 @@ from mobilefaceswap_core.training.data.faces import faces_from_packs, held_out_p
 from mobilefaceswap_core.training.data.options import DataOptions
 from mobilefaceswap_core.training.data.pairs import choose_pairs, pose_signature
 from mobilefaceswap_core.training.data.prepare import PrepareOptions, difference_hash, photos_in, prepare, sharpness
+from mobilefaceswap_core.training.detail.options import DetailConfig
 from mobilefaceswap_core.training.occlusion.options import OcclusionConfig
 from mobilefaceswap_core.training.student.options import PairOptions, StudentConfig
 from mobilefaceswap_core.training.teacher.options import TeacherConfig
@@ -32,7 +33,7 @@ PRESETS = Path(__file__).parents[3] / "mobilefaceswap_core" / "training" / "pres
 
 
 def test_every_preset_is_a_valid_config_of_its_program():
-    kinds = {"student": StudentConfig, "teacher": TeacherConfig, "occlusion": OcclusionConfig}
+    kinds = {"student": StudentConfig, "teacher": TeacherConfig, "occlusion": OcclusionConfig, "detail": DetailConfig}
     for path in PRESETS.glob("*.toml"):
         program, name = path.stem.split("_", 1)
         assert load_config(kinds[program], name) != kinds[program]()

@@ -15,6 +15,7 @@ from demo.messages import Visit
 from demo.texts import LANGUAGES, load_texts
 from demo.work.services import Services
 from mobilefaceswap_core.errors import ImageError
+from mobilefaceswap_core.marking.carriers import COARSE
 from mobilefaceswap_core.marking.reading import Reading
 from mobilefaceswap_core.marking.verify import (
     _STATES,
@@ -77,7 +78,7 @@ def test_a_crowd_is_not_searched_to_the_last_face_and_that_is_said(
 
     def read(image: Any, faces: list[Any]) -> list[Reading]:
         looked_at.extend(faces)
-        return [Reading(0.1, 0, np.zeros(128, np.float32))] * len(faces)
+        return [Reading(0.1, 0, np.zeros(128, np.float32), COARSE)] * len(faces)
 
     monkeypatch.setattr("mobilefaceswap_core.marking.verify.read_faces", read)
     crowd = squares(tmp_path / "crowd.png", *[(90, 90, 90)] * 7)
