@@ -42,7 +42,7 @@ class MarkFormat:
 
     @property
     def key(self) -> bytes:
-        """What the carriers are drawn from; public on purpose: anyone may look for the mark, and so may attack it."""
+        """What the carriers are drawn from. It is public on purpose. Anyone may look for the mark, and so may attack it."""
         return f"mobilefaceswap watermark {self.version}".encode()
 
 

@@ -39,7 +39,8 @@ class Loudness:
     """How strong a format's pattern is, in grey levels, root mean square on smooth skin. Measured: docs/marking.md.
 
     Attributes:
-        weakest, strongest: what is searched for a still.
+        weakest: what the search for a still begins with.
+        strongest: where it ends.
         moving: for clips, without a search, so that neighbouring frames get the same pattern.
         textured: textured skin, brows and beards hide more; the pattern grows there up to so many times.
     """
