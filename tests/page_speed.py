@@ -20,9 +20,10 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from playwright import sync_api
 
 from demo.examples.pairs import portraits
-from tests.demo.test_browser import CHROMIUM, sync_api
+from tests.fakes.built_page import CHROMIUM
 
 WIDTH, HEIGHT, RATE = 640, 480, 30
 PATIENCE_S = 120
