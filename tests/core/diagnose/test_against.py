@@ -59,6 +59,7 @@ class Page(http.server.BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
     def log_message(self, *_):
         pass
+http.server.ThreadingHTTPServer.request_queue_size = 64  # sixteen visitors knock at once; five would wait, the others be sent away
 http.server.ThreadingHTTPServer((sys.argv[2], int(sys.argv[4])), Page).serve_forever()
 """
 _PAGES = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc, addresses are 127.0.0.0/8")
