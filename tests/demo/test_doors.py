@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
 from demo.build import launch_options, translations
 from demo.settings import Settings
-from demo.work.camera import picture_of, read_as_photos
 from demo.work.clips import people_of
 from demo.work.evaluate import unpack
 from demo.work.living import live_swapper
 from demo.work.verify import verify
-from mobilefaceswap_core.errors import ImageError, OptionError, SwapError
+from mobilefaceswap_core.errors import OptionError, SwapError
 from mobilefaceswap_core.rules.audit import AuditLog, content_hash
 from tests.fakes.painted import painted_engine, squares
 
@@ -74,32 +69,6 @@ def test_starting_a_live_picture_is_recorded_by_the_sources_hash(tmp_path: Path)
     live_swapper(painted_engine(audit=str(log)), photo)
     (line,) = lines(log)
     assert (line["event"], line["sources"]) == ("live", [content_hash(Path(photo).read_bytes())])
-
-
-def as_payload(data: bytes, kind: str = "image/png") -> SimpleNamespace:
-    return SimpleNamespace(url=f"data:{kind};base64,{base64.b64encode(data).decode()}", path=None)
-
-
-def test_the_cameras_picture_comes_through_the_reader_of_photos(tmp_path: Path) -> None:
-    stream = io.BytesIO()
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 4), np.uint8)
-    PillowImage.fromarray(pixels).save(stream, "PNG")
-    assert np.array_equal(picture_of(as_payload(stream.getvalue()), max_pixels=2000), pixels[..., :3])
-    assert picture_of(None, max_pixels=1) is None
-    with pytest.raises(ImageError, match="wanted at most 1999"):
-        picture_of(as_payload(stream.getvalue()), max_pixels=1999)
-    with pytest.raises(ImageError, match="not an image"):
-        picture_of(as_payload(EPS), max_pixels=2000)
-    with pytest.raises(ImageError, match="base64"):
-        picture_of(SimpleNamespace(url="data:image/png;base64,###", path=None), max_pixels=2000)
-
-
-def test_a_component_is_given_the_reader() -> None:
-    import gradio as gr
-
-    camera = read_as_photos(gr.Image(sources=["webcam"], streaming=True, type="numpy"), max_pixels=2000)
-    with pytest.raises(gr.Error, match="not an image"):
-        camera.preprocess(as_payload(EPS))
 
 
 def test_no_other_plug_in_of_pillow_is_left_once_the_page_runs(tmp_path: Path) -> None:
