@@ -63,6 +63,9 @@ def test_a_camera_picture_gets_the_prepared_face(photo: str) -> None:
     assert live.step(services, VISIT, picture=CAMERA, session=None) == live.Answer(say("live_first"))
     with pytest.raises(ImageError, match="1500 x 1000"):
         live.step(services, VISIT, picture=jpeg_of(np.zeros((1000, 1500, 3), np.uint8)), session=made["session"])
+    for what in (b"%!PS-Adobe-3.0 EPSF-3.0\n%%EOF\n", b""):
+        with pytest.raises(ImageError):
+            live.step(services, VISIT, picture=what, session=made["session"])
 
 
 def test_who_comes_second_is_told_how_many_are_before(photo: str) -> None:
