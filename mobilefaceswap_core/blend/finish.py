@@ -137,8 +137,11 @@ def _limits(setting: Setting) -> Run | None:
 
 
 def _native(setting: Setting) -> Run | None:
-    """A face that is larger in the frame than its crop is enlarged here once, so that what follows works at its own size."""
-    if setting.moving and setting.options.enhancer == NONE:
+    """A face that is larger in the frame than its crop is enlarged here once, so that what follows works at its own size.
+
+    In a clip that takes time, so only where what follows needs it.
+    """
+    if setting.moving and setting.options.enhancer == NONE and not _adds_detail(setting):
         return None
 
     def run(face: Finishing) -> Finishing:
@@ -195,6 +198,13 @@ def _enhance(setting: Setting) -> Run | None:
         return replace(face, pixels=enhance(face.pixels, face.weight, place, frame, setting.info.crop, network, **how))
 
     return run
+
+
+def _adds_detail(setting: Setting) -> bool:
+    """Whether a stage brings detail of the target that a crop cannot hold."""
+    options = setting.options
+    chosen = {"sharpen": options.sharpen, "texture": options.texture}
+    return any(unless_chosen(name, one, moving=setting.moving) > 0 for name, one in chosen.items())
 
 
 def _sharpen(setting: Setting) -> Run | None:

@@ -69,6 +69,9 @@ def test_a_stage_with_nothing_to_do_is_left_out_and_an_option_overrules_the_swap
     assert "sharpen" in names(SOFT, replace(everything, sharpen=None, enhancer="none"), **offered)
     # A clip has no time for texture, a photo keeps its gaze, and no network is loaded where none is offered.
     assert names(SHARP, FinishOptions(), moving=True) == ["mask", "brows", "gaze", "lids", "mouth"]
+    # Whoever asks for detail in a clip gets the size at which there is any.
+    assert names(SHARP, replace(PLAIN, texture=0.5), moving=True) == ["mask", "native", "texture"]
+    assert names(SHARP, replace(PLAIN, sharpen=0.5), moving=True, **offered) == ["mask", "native", "sharpen"]
 
 
 def test_nothing_that_is_given_to_a_stage_is_written_to(pair) -> None:
