@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mobilefaceswap_core.errors import OptionError
 
 from .metrics import METRICS, Metric, NoReferenceError
-from .metrics.motion import READINGS, reason_without
+from .metrics.motion import OF_LANDMARKS, READINGS, reason_without
 from .pairs import iterate_pairs
 
 OVER_CLIPS: dict[str, Metric] = {metric.spec.key: metric for metric in METRICS if metric.over_clip is not None}
@@ -31,7 +31,7 @@ def opening_columns() -> list[str]:
 
 
 def opening_values(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record says for those columns; records of photos say nothing.
+    """What a record says for those columns; records of photos say nothing, and nobody need have looked at the lids.
 
     Raises:
         OptionError: it says something that is no pair of openings for each reading.
@@ -40,10 +40,13 @@ def opening_values(record: Mapping[str, Any]) -> dict[str, Any]:
     if openings is None:
         return {}
     try:
-        return {f"{reading}:{side}": openings[reading][at] for reading in READINGS for at, side in enumerate(_SIDES)}
+        given = {*OF_LANDMARKS, *openings}
+        return {
+            f"{one}:{side}": openings[one][at] for one in READINGS if one in given for at, side in enumerate(_SIDES)
+        }
     except (KeyError, IndexError, TypeError) as error:
         raise OptionError(
-            f"records.jsonl holds openings = {reprlib.repr(openings)}; wanted two numbers for each of {', '.join(READINGS)}. "
+            f"records.jsonl holds openings = {reprlib.repr(openings)}; wanted two numbers for each of {', '.join(OF_LANDMARKS)}. "
             "Measure again."
         ) from error
 

@@ -159,7 +159,8 @@ class PairWorker:
         if left_out is not None or target is None:
             return Measurement({**record, "left_out": left_out, "no_reference": [key for _, key, _ in columns]}, {}, {})
         if pair.clip:
-            record["openings"] = openings_of(sample)
+            gaze = (seen[judge.info.name] for judge in self._panel.judges if judge.info.kind == "gaze")
+            record["openings"] = openings_of(sample, gaze=gaze)
         record["target_yaw"] = self._panel.yaw(target)
         for metric, key, view in columns:
             _measure_one(record, metric, key, view)

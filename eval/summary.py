@@ -201,9 +201,10 @@ def columns_of(
         dataset: its name; a judge by which weights were chosen on it is marked.
         cards: of the run's methods; a judge that gives one of them its identity is marked.
     """
-    columns = []
+    columns, kinds = [], {"none", *(info["kind"] for info in judges["judges"])}
     for spec in (*(metric.spec for metric in METRICS), *(MetricSpec(**card) for card in judges.get("metrics", ()))):
-        if (spec.clips_only and not consecutive) or (spec.key in OVER_CLIPS and not clips):
+        over_clip = OVER_CLIPS[spec.key].over_clip if spec.key in OVER_CLIPS else None
+        if (spec.clips_only and not consecutive) or (over_clip and not (clips and over_clip.judge_kind in kinds)):
             continue
         if (spec.occluders_only and not occluders) or (spec.needs_people and not people):
             continue

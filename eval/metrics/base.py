@@ -74,11 +74,13 @@ class OverClip:
 
     Attributes:
         reading: the openings it is made of, by their name in records (:data:`eval.metrics.motion.READINGS`).
+        judge_kind: of the judges whose first gives the reading; ``none`` where landmarks give it.
         reduce: ``(N,)`` of the target and ``(N,)`` of the swapped clip, ``NaN`` where no swapped face is -> a number.
     """
 
     reading: str
     reduce: Callable[[NDArray[np.float64], NDArray[np.float64]], float]
+    judge_kind: str = "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ other. Blinks and speech are what a viewer of a video sees, and no number of a s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from mobilefaceswap_core.faces.landmarks68 import LEFT_EYE, RIGHT_EYE, eye_openi
 from mobilefaceswap_core.types import Points
 
 from .base import Metric, MetricSpec, OverClip
+from .gaze_error import lids_opening
 from .sample import NoReferenceError, Sample, landmarks_of
 
 Vector = NDArray[np.float64]
@@ -33,16 +34,26 @@ def eyes_opening(landmarks: Points) -> float:
     return (eye_opening(landmarks, LEFT_EYE) + eye_opening(landmarks, RIGHT_EYE)) / 2
 
 
-READINGS: dict[str, Callable[[Points], float]] = {"eyes": eyes_opening, "mouth": mouth_opening}
+OF_LANDMARKS: dict[str, Callable[[Points], float]] = {"eyes": eyes_opening, "mouth": mouth_opening}
+LIDS = "lids"  # the eyes' openings as a judge of gaze sees them
+READINGS = (*OF_LANDMARKS, LIDS)
 
 
-def openings_of(sample: Sample) -> dict[str, list[float | None]]:
-    """Target and swapped opening by reading; ``None`` for a swapped image that was not made or shows no face."""
+def openings_of(sample: Sample, *, gaze: Iterable[Sample] = ()) -> dict[str, list[float | None]]:
+    """Target and swapped opening by reading; ``None`` for a swapped image that was not made or shows no face.
+
+    Args:
+        sample: with landmarks.
+        gaze: the same as each judge of gaze sees it. The first that tells how far the target's eyes are open gives the lids.
+    """
     swapped = landmarks_of(sample.swapped_face) if sample.status == "ok" else None
     target = landmarks_of(sample.target_face)
-    return {
-        name: [read(target), None if swapped is None else read(swapped)] for name, read in READINGS.items()
-    }  # fmt: skip
+    openings: dict[str, list[float | None]] = {
+        name: [read(target), None if swapped is None else read(swapped)] for name, read in OF_LANDMARKS.items()
+    }
+    lids = ([lids_opening(view.said.target), lids_opening(view.said.swapped)] for view in gaze)
+    known = next((both for both in lids if both[0] is not None), None)
+    return openings if known is None else {**openings, LIDS: known}
 
 
 def slope(target: Vector, swapped: Vector) -> float:
@@ -93,7 +104,15 @@ def _centred(target: Vector, swapped: Vector) -> tuple[Vector, Vector]:
     return target - target.mean(), filled - filled.mean()
 
 
-def _metric(key: str, label: str, reading: str, what: str, reduce: Callable[[Vector, Vector], float]) -> Metric:
+def _metric(
+    key: str,
+    label: str,
+    reading: str,
+    what: str,
+    reduce: Callable[[Vector, Vector], float],
+    *,
+    judge_kind: str = "none",
+) -> Metric:
     by_slope = reduce is slope
     definition = (
         f"{'Least-squares slope' if by_slope else 'Correlation'} of {what} over the frames of a clip, swapped against target"
@@ -109,7 +128,7 @@ def _metric(key: str, label: str, reading: str, what: str, reduce: Callable[[Vec
             headline=by_slope,
         ),
         None,
-        over_clip=OverClip(reading, reduce),
+        over_clip=OverClip(reading, reduce, judge_kind),
     )
 
 
@@ -117,5 +136,9 @@ _EYES = "the eyes' height over width"
 _MOUTH = "the lips' distance over that of the eyes' outer corners"
 EYES = _metric("eye_motion", "eye motion", "eyes", _EYES, slope)
 EYES_FOLLOW = _metric("eye_correlation", "eye correlation", "eyes", _EYES, correlation)
+LIDS_SEEN = _metric(
+    "lid_motion", "lid motion", LIDS, "the lids' distance over the eye's width by the judge of gaze, which sees an eye alone", slope,
+    judge_kind="gaze",
+)  # fmt: skip
 MOUTH = _metric("mouth_motion", "mouth motion", "mouth", _MOUTH, slope)
 MOUTH_FOLLOWS = _metric("mouth_correlation", "mouth correlation", "mouth", _MOUTH, correlation)

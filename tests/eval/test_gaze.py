@@ -27,6 +27,7 @@ def test_the_place_of_the_iris_does_not_change_with_shift_turn_and_scale() -> No
 def test_gaze_error_is_the_mean_over_eyes_in_widths() -> None:
     assert gaze_error(np.array([0.3, 0.4, 0, 0]), np.zeros(4)) == pytest.approx(0.25)
     assert gaze_error(np.ones(4), np.ones(4)) == 0
+    assert gaze_error(np.array([0.3, 0.4, 0, 0, 9, 9]), np.zeros(6)) == pytest.approx(0.25)  # openings are no gaze
     with pytest.raises(OptionError, match="two for each eye"):
         gaze_error(np.ones(3), np.ones(3))
 
@@ -69,7 +70,7 @@ def test_the_judge_sees_a_turn_of_the_eyes_and_a_mirror_image(iris, astronaut) -
     detector = load_detector("dlib")
     photo = np.ascontiguousarray(astronaut[:256, 96:352])
     gaze = iris.measure(photo, largest_face(find_faces(detector, photo)))
-    assert gaze.shape == (4,) and np.abs(gaze).max() < 0.35 and iris.info.kind == "gaze"
+    assert gaze.shape == (6,) and np.abs(gaze[:4]).max() < 0.35 and (gaze[4:] > 0.2).all() and iris.info.kind == "gaze"
     flipped = np.ascontiguousarray(photo[:, ::-1])
     mirrored = iris.measure(flipped, largest_face(find_faces(detector, flipped)))
-    assert mirrored == pytest.approx(gaze[[2, 3, 0, 1]] * [-1, 1, -1, 1], abs=0.08)
+    assert mirrored == pytest.approx(gaze[[2, 3, 0, 1, 5, 4]] * [-1, 1, -1, 1, 1, 1], abs=0.08)

@@ -115,6 +115,19 @@ def _run(out, **values):
     return summary_of(out)
 
 
+def test_the_lids_are_those_of_the_first_judge_of_gaze_that_tells_them() -> None:
+    face = SimpleNamespace(landmarks=_face(0.3, 0.1))
+    sample = SimpleNamespace(status="ok", target_face=face, swapped_face=face)
+
+    def said(target, swapped):
+        return SimpleNamespace(said=SimpleNamespace(target=target, swapped=swapped))
+
+    blind, seen = said(np.zeros(4), np.zeros(4)), said(np.array([0, 0, 0, 0, 0.2, 0.4]), np.full(6, 0.1))
+    assert "lids" not in openings_of(sample) and "lids" not in openings_of(sample, gaze=[blind, said(None, None)])
+    assert openings_of(sample, gaze=[blind, seen])["lids"] == pytest.approx([0.3, 0.1])
+    assert openings_of(sample, gaze=[said(np.full(6, 0.2), None)])["lids"][1] is None
+
+
 MOTION = ("eye_motion", "eye_correlation", "mouth_motion", "mouth_correlation")
 
 
@@ -124,6 +137,7 @@ def test_rigid_clips_have_the_columns_and_no_numbers_and_the_table_says_why(tmp_
     for key in MOTION:
         cell = summary.cell("target", key)
         assert np.isnan(cell["mean"]) and (cell["n"], cell["no_reference"]) == (0, 1)
+    assert "lid_motion" not in {column.key for column in summary.columns}, "nobody looked at the lids"
     render(run)
     table = (run / "table.md").read_text(encoding="utf-8")
     assert "eye motion" in table
@@ -161,7 +175,8 @@ def talking(tmp_path_factory):
     methods = ("target", f"frozen={folder / 'frozen'}", "nothing=tests.fakes.fake_swappers:nothing")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(Path(__file__).parent))
-        summary = _run(folder / "run", dataset="pairs", root=str(folder / "in"), methods=methods)
+        judges = ("dlib", "tests.fakes.added_judges:MouthForLids")
+        summary = _run(folder / "run", dataset="pairs", root=str(folder / "in"), methods=methods, judges=judges)
     return folder / "run", summary
 
 
@@ -170,9 +185,11 @@ def test_a_mouth_that_opens_is_followed_by_no_swap_and_not_by_a_frozen_face(talk
     for method, value in (("target", 1), ("nothing", 1), ("frozen", 0)):
         cell = summary.cell(method, "mouth_motion")
         assert cell["mean"] == pytest.approx(value, abs=1e-6) and cell["n"] == 1, method
+        lids = summary.cell(method, "lid_motion")
+        assert (lids["mean"], lids["n"]) == (cell["mean"], 1), "what the judge of gaze takes for lids is the mouth"
     assert summary.cell("target", "mouth_correlation")["mean"] == pytest.approx(1)
     first = next(read_records(run / "records.jsonl"))
-    assert set(first["openings"]) == {"eyes", "mouth"}
+    assert set(first["openings"]) == {"eyes", "mouth", "lids"}
 
 
 def test_the_unrounded_table_names_n_of_clips_not_of_frames(talking) -> None:

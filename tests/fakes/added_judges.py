@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from eval.judges import JudgeInfo
+from mobilefaceswap_core.faces.landmarks68 import mouth_opening
 
 
 class Brightness:
@@ -14,6 +17,15 @@ class Brightness:
 
     def measure(self, image, face):
         return image.reshape(-1, 3).mean(0) * self._factor
+
+
+class MouthForLids:
+    """A judge of gaze that takes the mouth's opening for that of both eyes, which look ahead."""
+
+    info = JudgeInfo("squint", "gaze", "the mouth's opening", "1")
+
+    def measure(self, image, face):
+        return np.array([0, 0, 0, 0, *[mouth_opening(face.landmarks)] * 2])
 
 
 def of_no_kind() -> object:
