@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError
-from ..faces.geometry import five_from_68
+from ..faces.geometry import area_mean, five_from_68
 from ..types import Face, Image, Points
 
 Order = Literal["left_to_right", "size"]
@@ -194,9 +194,7 @@ def averaged(image: Image, size: tuple[int, int]) -> Image:
     if image.shape[1::-1] != larger:
         method = cv2.INTER_AREA if factor > 1 and not halves else cv2.INTER_LINEAR
         image = cv2.resize(image, larger, interpolation=method)  # type: ignore[assignment]
-    for left in reversed(range(halves)):
-        image = cv2.resize(image, (size[0] << left, size[1] << left), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-    return image
+    return area_mean(image, 1 << halves)
 
 
 def enlarge_points(points: NDArray[np.float64], ratio: NDArray[np.float64]) -> NDArray[np.float64]:
