@@ -194,7 +194,9 @@ def averaged(image: Image, size: tuple[int, int]) -> Image:
     if image.shape[1::-1] != larger:
         method = cv2.INTER_AREA if factor > 1 and not halves else cv2.INTER_LINEAR
         image = cv2.resize(image, larger, interpolation=method)  # type: ignore[assignment]
-    return area_mean(image, 1 << halves)
+    for _ in range(halves):
+        image = area_mean(image, 2)
+    return image
 
 
 def enlarge_points(points: NDArray[np.float64], ratio: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -273,24 +273,18 @@ def grey_crop(frame: Image, crop_from_frame: Matrix, size_px: int) -> NDArray[np
 
 
 def area_mean(image: NDArray[Any], factor: int) -> NDArray[Any]:
-    """An image averaged over squares of so many pixels.
+    """An image averaged over squares of so many pixels, in one go: each halving would round anew, and upwards.
 
     Args:
         image: ``(H, W)`` or ``(H, W, C)``, any dtype OpenCV resizes.
-        factor: a power of two. Where it divides both sides the image is halved again and again, which takes a fourth of the
-            time; else the squares are a little larger, so that they fill the image.
+        factor: where it does not divide a side, the squares are a little longer so that they fill the image, which takes
+            several times as long.
 
     Returns:
         ``(H // factor, W // factor)`` or ``(..., C)``, no side below 1.
     """
-    height, width = image.shape[:2]
-    if height % factor or width % factor:
-        size = max(1, width // factor), max(1, height // factor)
-        return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    while factor > 1:
-        factor //= 2
-        image = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    return image
+    size = max(1, image.shape[1] // factor), max(1, image.shape[0] // factor)
+    return image if factor == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _averaged_pixels(out_from_in: Matrix) -> int:

@@ -218,30 +218,25 @@ def paste_planes(
     region_from_crop = compose(region_from_frame, invert(crop_from_frame))
     size = (right - left, bottom - top)
     alpha = warp(weight, region_from_crop, size)
+    pixels = warp(crop, region_from_crop, size, border=cv2.BORDER_REPLICATE, interpolation=cv2.INTER_CUBIC)
     codes: NDArray[Any] = (
-        crop  # of a clip in eight bits its own, and transformed and blended as such: a third of the time
+        pixels  # of a clip in eight bits its own, and transformed and blended as such: a third of the time
     )
     if colourspace.curve is not None:
-        codes = colourspace.curve.codes_of_shown(crop)
+        codes = colourspace.curve.codes_of_shown(pixels)
     elif colourspace.bits > 8:
-        codes = crop.astype(np.float32)
-    values = cv2.split(cv2.transform(codes, colourspace.yuv_from_rgb()))
+        codes = pixels.astype(np.float32)
+    yuv = cv2.split(cv2.transform(codes, colourspace.yuv_from_rgb()))
     top_value = 2**colourspace.bits - 1
-    _blend(luma[top:bottom, left:right], _placed(values[0], region_from_crop, size), alpha, top_value)
+    _blend(luma[top:bottom, left:right], yuv[0], alpha, top_value)
     small = (size[0] // step_x, size[1] // step_y)
-    # A plane of fewer samples is filled as such: of a large face a third of the pixels are then drawn.
-    small_from_region = np.array([[1 / step_x, 0, 0.5 / step_x - 0.5], [0, 1 / step_y, 0.5 / step_y - 0.5]])
-    small_from_crop = compose(small_from_region, region_from_crop)
     if step_x * step_y > 1:
         alpha = cv2.resize(alpha, small, interpolation=cv2.INTER_AREA)
-    for plane, chroma in zip(planes[1:3], values[1:], strict=True):
+    for plane, values in zip(planes[1:3], yuv[1:], strict=True):
+        if step_x * step_y > 1:
+            values = cv2.resize(values, small, interpolation=cv2.INTER_AREA)
         area = plane[top // step_y : bottom // step_y, left // step_x : right // step_x]
-        _blend(area, _placed(chroma, small_from_crop, small), alpha, top_value)
-
-
-def _placed(values: NDArray[Any], out_from_crop: Matrix, size: tuple[int, int]) -> NDArray[Any]:
-    """One plane of a crop, brought to its place."""
-    return warp(values, out_from_crop, size, border=cv2.BORDER_REPLICATE, interpolation=cv2.INTER_CUBIC)
+        _blend(area, values, alpha, top_value)
 
 
 def _blend(area: NDArray[Any], values: NDArray[Any], alpha: NDArray[Any], top_value: int) -> None:

@@ -45,7 +45,9 @@ def test_a_large_photo_is_brought_to_the_size_of_its_looks_and_to_no_larger_one(
 def test_averages_of_many_pixels_are_those_of_their_halves():
     image = np.random.default_rng(0).integers(0, 256, (80, 160, 3), np.uint8)
     at_once = image.reshape(10, 8, 20, 8, 3).mean((1, 3))
-    np.testing.assert_allclose(averaged(image, (20, 10)), at_once, atol=1.5)  # three halvings, each rounds by up to a half
+    np.testing.assert_allclose(
+        averaged(image, (20, 10)), at_once, atol=1.5
+    )  # three halvings, each rounds by up to a half
 
 
 def test_the_network_of_any_size_is_the_file_that_ships_at_its_own_size(group):
