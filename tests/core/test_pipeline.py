@@ -223,7 +223,7 @@ def test_the_faces_of_a_group_are_the_same_finished_side_by_side_or_one_after_an
 ) -> None:
     source = pipeline.prepare_source([astronaut])
     found = pipeline.detect(group)
-    several = Pipeline(pipeline.swapper, pipeline.detector, occlusion=pipeline.occlusion(), threads=3)
+    several = Pipeline(pipeline.swapper, pipeline.detector, threads=3)
     one, side_by_side = (own.swap(group, source, found=found) for own in (pipeline, several))
     assert one.report.faces_swapped >= 5
     np.testing.assert_array_equal(side_by_side.image, one.image)
