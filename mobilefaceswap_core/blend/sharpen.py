@@ -7,7 +7,7 @@ the detail itself is taken from the target at the face's own size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from ..errors import ImageError
 from ..types import Image, Mask
 from ..weights.load import load_arrays, load_into, load_tensors, read_safetensors
 from .luma import small_luma
-from .sharpen_graph import MIDDLE_BOX_PX, STRIDE
+from .sharpen_graph import MIDDLE_BOX_PX
 from .steady import shown_part
 
 NAME = "sharpen_224"
@@ -27,8 +27,6 @@ _SIDE_PX = 224  # of what the network reads
 # Of a 224 crop. Features of a swapped face lie nearer to its target's than the first; where the search finds another feature
 # than its neighbours did, the second makes it follow them.
 LARGEST_SHIFT_PX, _SHIFT_BLUR_PX = 8.0, 2.0
-# Around what shows: the largest shift, and as much again to tell it by.
-_RIM_PX = 16
 _BAND_ROWS = 48
 
 Floats = NDArray[np.float32]
@@ -40,7 +38,7 @@ class SharpenModel:
     """Owns the network; calls are pure and may come from several threads.
 
     Args:
-        run: lumas ``(N, 2, H, W)`` in [0, 1] -> plan ``(N, 6, H/2, W/2)``; both sides multiples of :data:`~.sharpen_graph.STRIDE`.
+        run: lumas ``(N, 2, 224, 224)`` in [0, 1] -> plan ``(N, 6, 112, 112)``.
         label: library and device really in use.
     """
 
@@ -48,7 +46,7 @@ class SharpenModel:
         self.label, self._run = label, run
 
     def __call__(self, lumas: Floats) -> Floats:
-        """The plan ``(6, H/2, W/2)`` for lumas ``(2, H, W)`` in [0, 1], swapped and aligned target: a crop of 224 px or a part."""
+        """The plan ``(6, 112, 112)`` for lumas ``(2, 224, 224)`` in [0, 1], swapped and aligned target."""
         return self._run(lumas[None])[0]
 
 
@@ -102,7 +100,7 @@ def sharpen(swapped: Image, target: Image, weight: Mask, model: SharpenModel, *,
         swapped: ``(S, S, 3)`` RGB uint8 at the face's native size, colours matched.
         target: ``(S, S, 3)`` RGB uint8, the same crop.
         weight: ``(S, S)`` in [0, 1], where the swapped face shows; elsewhere nothing is changed.
-        model: the network; it looks at what shows of the face, and a little around it.
+        model: the network.
         strength: of the change; 0 changes nothing.
 
     Returns:
@@ -119,9 +117,11 @@ def sharpen(swapped: Image, target: Image, weight: Mask, model: SharpenModel, *,
     if part is None or strength == 0:
         return swapped
     lumas = np.stack([small_luma(image, _SIDE_PX) for image in (swapped, target)])
-    small, seen = np.zeros((5, _SIDE_PX, _SIDE_PX), np.float32), _around(part, len(swapped))
-    small[(slice(None), *seen)] = _told(lumas[(slice(None), *seen)], model)
-    fine: NDArray[Any] = cv2.subtract(_grey(target), _enlarged(lumas[1], len(target), len(target)), dtype=cv2.CV_32F)
+    shift = feature_shift(*lumas)
+    aligned = np.stack([lumas[0], _taken(lumas[1], shift[..., 0], shift[..., 1])])
+    plan = model(np.multiply(aligned, np.float32(1 / 255), dtype=np.float32))
+    small = (shift[..., 0], shift[..., 1], _enlarged(plan[0], _SIDE_PX), _coarse_change(aligned, plan), lumas[0])
+    fine: NDArray[Any] = cv2.subtract(_grey(target), _enlarged(lumas[1], len(target)), dtype=cv2.CV_32F)
     out = swapped.copy()
     for rows, (shift_x, shift_y, share, coarse, luma) in _bands(small, len(swapped), part):
         theirs = _taken(fine, shift_x, shift_y, rows.start, part[1].start)
@@ -129,24 +129,6 @@ def sharpen(swapped: Image, target: Image, weight: Mask, model: SharpenModel, *,
         change = (coarse + share * (theirs - own)) * np.float32(strength)
         cv2.add(swapped[rows, part[1]], cv2.merge([change] * 3), dst=out[rows, part[1]], dtype=cv2.CV_8U)
     return out
-
-
-def _around(part: Part, side: int) -> Part:
-    """The part of the network's picture that a part of the face needs: with a rim, in whole steps of the network."""
-    scale = _SIDE_PX / side
-    first = (max(own.start * scale - _RIM_PX, 0) // STRIDE for own in part)
-    last = (min(own.stop * scale + _RIM_PX, _SIDE_PX) // -STRIDE for own in part)
-    rows, columns = (slice(int(low) * STRIDE, int(high) * -STRIDE) for low, high in zip(first, last, strict=True))
-    return rows, columns
-
-
-def _told(lumas: Floats, model: SharpenModel) -> tuple[Floats, ...]:
-    """What a part of both lumas says: shift across and down, share of the fine band, change of the others, own luma."""
-    shift = feature_shift(*lumas)
-    aligned = np.stack([lumas[0], _taken(lumas[1], shift[..., 0], shift[..., 1])])
-    plan = model(np.multiply(aligned, np.float32(1 / 255), dtype=np.float32))
-    height, width = lumas.shape[1:]
-    return shift[..., 0], shift[..., 1], _enlarged(plan[0], width, height), _coarse_change(aligned, plan), lumas[0]
 
 
 def feature_shift(swapped: Floats, target: Floats) -> Floats:
@@ -168,18 +150,17 @@ def feature_shift(swapped: Floats, target: Floats) -> Floats:
 
 def _coarse_change(lumas: Floats, plan: Floats) -> Floats:
     """What the middle band and the network's own drawing change, levels at the network's side."""
-    box, (_, height, width) = (MIDDLE_BOX_PX,) * 2, lumas.shape
+    box, half = (MIDDLE_BOX_PX,) * 2, _SIDE_PX // 2
     own, theirs = (luma - cv2.blur(cv2.blur(luma, box), box) for luma in lumas)
-    halves = plan[2:].reshape(2, 2, height // 2, width // 2)
-    drawn = halves.transpose(2, 0, 3, 1).reshape(height, width)  # pixel_shuffle
-    return _enlarged(plan[1], width, height) * (theirs - own) + drawn * np.float32(255)
+    drawn = plan[2:].reshape(2, 2, half, half).transpose(2, 0, 3, 1).reshape(_SIDE_PX, _SIDE_PX)  # pixel_shuffle
+    return _enlarged(plan[1], _SIDE_PX) * (theirs - own) + drawn * np.float32(255)
 
 
-def _bands(small: Floats, side: int, part: Part) -> Iterator[tuple[slice, Floats]]:
+def _bands(small: Sequence[Floats], side: int, part: Part) -> Iterator[tuple[slice, Floats]]:
     """Planes at the size of the face, a few rows of a part at a time: whole ones take three times as long, most of it for memory.
 
     Args:
-        small: ``(P, 224, 224)`` planes at the network's side; the first two are shifts, px there, and come as px of the face.
+        small: planes at the network's side; the first two are shifts, px there, and come as px of the face.
         side: of the face.
         part: of the face.
     """
@@ -208,5 +189,5 @@ def _grey(image: Image) -> Image:
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)  # type: ignore[return-value]
 
 
-def _enlarged(plane: Floats, width: int, height: int) -> Floats:
-    return cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+def _enlarged(plane: Floats, side: int) -> Floats:
+    return cv2.resize(plane, (side, side), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]

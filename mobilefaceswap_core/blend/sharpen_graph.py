@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 WIDTHS = (20, 32, 48)  # channels at 1/2, 1/4 and 1/8 of the crop's side
-STRIDE = 2 ** len(WIDTHS)  # sides of what is read are multiples of it
 PLANES = 6  # shares of the fine and the middle band, four pixels of what is drawn
 MIDDLE_BOX_PX = 5  # of a 224 crop: the middle band is luma less two means over such a box
 
@@ -27,7 +26,7 @@ def sharpen_graph(network: nn.Module | Arrays) -> onnx.ModelProto:
         network: a ``SharpenNet``, or its tensors by the names of its state.
 
     Returns:
-        A model with input ``lumas (N, 2, H, W)`` in [0, 1] and output ``plan (N, 6, H/2, W/2)``.
+        A model with input ``lumas (N, 2, S, S)`` in [0, 1] and output ``plan (N, 6, S/2, S/2)``.
     """
     graph, net = Graph(), arrays_of(network)
     graph.constant("scales", np.array([1, 1, 2, 2], np.float32))
@@ -50,8 +49,8 @@ def sharpen_graph(network: nn.Module | Arrays) -> onnx.ModelProto:
     x = graph.fixed_conv(x, "head", net["head.weight"], net["head.bias"])
     _plan(graph, x)
     ends = [
-        helper.make_tensor_value_info("lumas", TensorProto.FLOAT, ["batch", 2, "height", "width"]),
-        helper.make_tensor_value_info("plan", TensorProto.FLOAT, ["batch", PLANES, "half_height", "half_width"]),
+        helper.make_tensor_value_info("lumas", TensorProto.FLOAT, ["batch", 2, "side", "side"]),
+        helper.make_tensor_value_info("plan", TensorProto.FLOAT, ["batch", PLANES, "half", "half"]),
     ]
     body = helper.make_graph(graph.nodes, "mobilefaceswap_sharpen", ends[:1], ends[1:], graph.constants)
     model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="mobilefaceswap")

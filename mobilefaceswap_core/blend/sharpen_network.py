@@ -16,6 +16,7 @@ from .occlusion_graph import SLOPE
 from .occlusion_network import Separable
 from .sharpen_graph import MIDDLE_BOX_PX, PLANES, WIDTHS
 
+STRIDE = 2 ** len(WIDTHS)  # the crop's side is a multiple of it
 _FIRST_SHARES = (1.0, -3.0)  # logits: training begins with most of the fine band and little of the middle one
 
 

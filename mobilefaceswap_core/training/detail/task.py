@@ -12,8 +12,7 @@ from torch import Generator, Tensor, nn
 
 from ...blend.finish import swapped_crop
 from ...blend.sharpen import NAME, feature_shift
-from ...blend.sharpen_graph import STRIDE
-from ...blend.sharpen_network import SharpenNet, fine_band, moved, sharpened, twice
+from ...blend.sharpen_network import STRIDE, SharpenNet, fine_band, moved, sharpened, twice
 from ...errors import NoFaceError, OptionError
 from ...faces.landmarks68 import JAW
 from ...models import load_swapper

@@ -33,13 +33,9 @@ def soft(image: np.ndarray) -> np.ndarray:
 
 def saying(fine: float, middle: float = 0.0) -> SharpenModel:
     """A network that gives every place the same shares and draws nothing."""
-
-    def run(lumas: np.ndarray) -> np.ndarray:
-        plan = np.zeros((len(lumas), 6, lumas.shape[2] // 2, lumas.shape[3] // 2), np.float32)
-        plan[:, 0], plan[:, 1] = fine, middle
-        return plan
-
-    return SharpenModel(run, label="fake")
+    plan = np.zeros((1, 6, 112, 112), np.float32)
+    plan[:, 0], plan[:, 1] = fine, middle
+    return SharpenModel(lambda lumas: plan, label="fake")
 
 
 @pytest.fixture(scope="module")
@@ -106,21 +102,6 @@ def test_every_size_of_a_face_becomes_sharper(side) -> None:
     blurred = cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC)
     brought = sharpen(blurred, sharp, np.ones((side, side), np.float32), saying(1.0, 0.6))
     assert error(brought, sharp) < 0.8 * error(blurred, sharp)
-
-
-def test_the_network_looks_only_at_what_shows_and_says_the_same_of_it(network) -> None:
-    face, target = soft(picture(2, blur=2.0)), picture(3)
-    weight, seen = np.zeros((SIDE, SIDE), np.float32), list[tuple[int, ...]]()
-    weight[120:300, 60:250] = 1
-
-    def run(lumas: np.ndarray) -> np.ndarray:
-        seen.append(lumas.shape[2:])
-        return network(torch.from_numpy(lumas)).numpy()
-
-    model = SharpenModel(run, label="torch")
-    part, whole = (sharpen(face, target, shown, model).astype(int)[120:300, 60:250] for shown in (weight, FACE))
-    assert seen[0] == (128, 136) and seen[1] == (224, 224), "multiples of eight, and a rim of sixteen pixels or more"
-    assert np.abs(part - face[120:300, 60:250]).mean() > 3 and np.abs(part - whole).mean() < 0.5
 
 
 # The network
