@@ -17,6 +17,7 @@ Kind = Literal["parts", "box", "number", "switch", "name"]
 # --help reads them; a test compares them with that table.
 OWN, NONE = "own", "none"
 _BISENETS = ("bisenet_resnet_18", "bisenet_resnet_34")
+MARKS = "marks"  # option of a swap that no door offers: whether it is marked
 OCCLUDERS = (OWN, "xseg_1", "xseg_2", "xseg_3", *_BISENETS)
 PARSERS = (OWN, *_BISENETS)
 ENHANCERS = (
@@ -104,6 +105,12 @@ CHOICES: tuple[Choice, ...] = (
         of="enhancer",
     ),
 )  # fmt: skip
+
+
+def stages_off() -> dict[str, bool | float]:
+    """The choices that are each a stage of the finish of its own, with the value that leaves it out."""
+    stages = (choice for choice in CHOICES if choice.default is True or choice.photos is not None)
+    return {choice.name: False if choice.kind == "switch" else 0.0 for choice in stages}
 
 
 def unless_chosen(name: str, chosen: float | None, *, moving: bool) -> float:

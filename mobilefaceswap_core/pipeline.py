@@ -15,7 +15,6 @@ FrameReport(faces_found=6, faces_swapped=1, skipped={})
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,10 +25,9 @@ import numpy as np
 from .blend.finish import finish, stages
 from .blend.finishing import Finishing, Setting, Stage
 from .blend.memory import FaceMemory
-from .blend.occlusion import OcclusionModel, load_occlusion
+from .blend.networks import FinishNetworks
+from .blend.occlusion import OcclusionModel
 from .blend.several import finish_and_paste
-from .blend.sharpen import SharpenModel, load_sharpen
-from .blend.stage_network import StageNetworks
 from .detect import Detector, load_detector
 from .detect.detector import Lenient, detect_all, face_from_landmarks
 from .errors import NoFaceError, OptionError
@@ -130,10 +128,8 @@ class Pipeline:
     ) -> None:  # fmt: skip
         self.swapper = swapper
         self.detector = detector
-        self._lock, self._freed = threading.Lock(), FreedMemory()
-        self._occlusion, self._threads = occlusion, threads
-        self._sharpening: SharpenModel | None = None
-        self.network = StageNetworks(where=self._device, backend=backend)
+        self._threads, self._freed = threads, FreedMemory()
+        self._networks = FinishNetworks(where=self._device, backend=backend, threads=threads, occlusion=occlusion)
 
     @classmethod
     def load(
@@ -373,23 +369,10 @@ class Pipeline:
 
     def stages(self, options: SwapOptions, *, moving: bool = False) -> tuple[Stage, ...]:
         """What happens to each swapped crop before it is pasted, in order: the stages of :mod:`~.blend.finish`, then the mark."""
-        setting = Setting(self.swapper.info, options, moving, self.occlusion, self.network, self.sharpening)
+        own = self._networks
+        setting = Setting(self.swapper.info, options, moving, own.occlusion, own.published, own.sharpening)
         mark = marking_stage(setting.info, options.marks, moving=moving)
         return (*stages(setting), *(() if mark is None else (mark,)))
-
-    def occlusion(self) -> OcclusionModel:
-        """The network that sees what hides a face; loaded on first use."""
-        with self._lock:
-            if self._occlusion is None:
-                self._occlusion = load_occlusion(device=self._device(), threads=self._threads)
-            return self._occlusion
-
-    def sharpening(self) -> SharpenModel:
-        """The network that says how far the target's detail fits; loaded on first use."""
-        with self._lock:
-            if self._sharpening is None:
-                self._sharpening = load_sharpen(device=self._device())
-            return self._sharpening
 
     def _device(self) -> str:
         """Where the networks of the finish run: with the swapper if that is on a GPU."""

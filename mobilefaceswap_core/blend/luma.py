@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..faces.geometry import area_mean
 from ..types import Image
 
 
@@ -20,7 +21,9 @@ def small_luma(image: Image, side: int) -> NDArray[np.float32]:
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     if (whole := len(grey) // side) > 1:  # averaging whole pixels is ten times faster than fractions of them
-        grey = cv2.resize(grey, (len(grey) // whole,) * 2, interpolation=cv2.INTER_AREA)
+        if len(grey) % whole:
+            grey = cv2.resize(grey, (len(grey) // whole * whole,) * 2, interpolation=cv2.INTER_LINEAR)
+        grey = area_mean(grey, whole)
     if len(grey) != side:
         grey = cv2.resize(grey, (side, side), interpolation=cv2.INTER_LINEAR)
     return grey.astype(np.float32)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 
+from ..choices import MARKS, stages_off
 from ..errors import OptionError
 from .options import BackendOption, ModelOption, ThreadsOption
 from .output import JsonOption, emit, library_output_on_stderr, note
+
+if TYPE_CHECKING:
+    from ..options import SwapOptions
 
 _TITLES = {
     "idn_ms": "per-frame network, default backend",
@@ -22,6 +26,7 @@ _TITLES = {
     "image_ms": "whole image, one face",
     "image_six_faces_ms": "whole image, six faces",
 }
+_STAGES = (*stages_off(), MARKS)
 
 
 def bench(
@@ -52,6 +57,10 @@ def bench(
             help="against: network, still, cold, clips, evaluation or page; repeat for several.",
         ),
     ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option("--without", metavar="STAGE", help=f"image: leave out {', '.join(_STAGES)}; repeat for several."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure speed: medians and the 10th to 90th percentile of runs that take turns.
@@ -59,7 +68,7 @@ def bench(
     `idn` times the per-frame network in every installed backend, `image` the steps of swapping a 1280-px photo, `all` both,
     `video` clips from file to file, `mobile` the network in every runtime of phones that is installed. Needs no download.
     `--against REVISION` measures that revision beside this tree, in turns (`--runs` rounds, 3), and prints ratios: of all
-    parts, or of those that `--only` names.
+    parts, or of those that `--only` names. Photos and clips are measured once more without the stages that it lacks.
     """
     if against is not None:
         _against(against, photo, runs or 3, frames, only or [], as_json)
@@ -77,7 +86,8 @@ def bench(
         if what in ("all", "idn"):
             payload |= bench_idn(threads=threads, runs=runs or 40)
         if what in ("all", "image"):
-            payload |= bench_image(model=model, backend=backend, threads=threads, runs=runs or 15)
+            options = _options(without or [])
+            payload |= bench_image(model=model, backend=backend, threads=threads, runs=runs or 15, options=options)
     table = Table("part", "median ms", "10-90 % ms", "runs", "ran on")
     rows = [(title, payload[key]) for key, title in _TITLES.items() if key in payload]
     rows += [(f"  per-frame network, {label}", timing) for label, timing in payload.get("idn_backends", {}).items()]
@@ -94,6 +104,18 @@ def bench(
             f"; photo {payload['image_px'][0]} x {payload['image_px'][1]} px; {payload['model']}, {payload['detector']}"
         )
     emit(payload, table, about, as_json=as_json)
+
+
+def _options(without: list[str]) -> SwapOptions:
+    from ..marking import UNMARKED
+    from ..options import SwapOptions
+
+    if unknown := [name for name in without if name not in _STAGES]:
+        raise OptionError(f"No stage is called {unknown[0]!r}; wanted one of {', '.join(_STAGES)}.")
+    values: dict[str, Any] = {name: value for name, value in stages_off().items() if name in without}
+    if MARKS in without:
+        values[MARKS] = UNMARKED
+    return SwapOptions(**values)
 
 
 def register(app: typer.Typer) -> None:

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..faces.geometry import between_eyes, compose, grey_crop, invert, transform_points, warp, warp_to_crop
+from ..faces.geometry import area_mean, between_eyes, compose, grey_crop, invert, transform_points, warp, warp_to_crop
 from ..faces.landmarks68 import MIRROR_68
 from ..runtime.sessions import open_session
 from ..types import Image, Matrix, Points
@@ -137,9 +137,8 @@ class _Around:
         first = np.clip(np.floor((low - side / 2) / factor) * factor, 0, limits - 1).astype(int) // factor * factor
         last = np.clip(np.ceil((high + side / 2) / factor) * factor, first + 1, limits).astype(int)
         region = cv2.cvtColor(self._image[first[1] : last[1], first[0] : last[0]], cv2.COLOR_RGB2GRAY)
-        size = max(1, region.shape[1] // factor), max(1, region.shape[0] // factor)
-        self._patch = cv2.resize(region, size, interpolation=cv2.INTER_AREA) if factor > 1 else region
-        ratio = region.shape[1] / size[0], region.shape[0] / size[1]
+        self._patch = area_mean(region, factor)
+        ratio = region.shape[1] / self._patch.shape[1], region.shape[0] / self._patch.shape[0]
         frame_from_patch = np.array(
             [[ratio[0], 0, first[0] + ratio[0] / 2 - 0.5], [0, ratio[1], first[1] + ratio[1] / 2 - 0.5]]
         )

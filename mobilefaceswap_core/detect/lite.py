@@ -34,7 +34,7 @@ from .detector import (
     enlarge_points,
     face_from_landmarks,
     keep_best,
-    shrink,
+    shrunk,
     sort_faces,
 )
 from .landmarks import (
@@ -47,7 +47,7 @@ from .landmarks import (
     view_of_face,
 )
 from .ultraface import HEIGHT, WIDTH, UltraFace
-from .windows import Look, looks, search_px
+from .windows import Look, Window, looks, search_px
 
 _OVERLAP = 0.35  # non-maximum suppression, from the network's authors
 _INSIDE = 0.65  # a box lying this far inside a better one is a part of the same face
@@ -217,17 +217,16 @@ class LiteDetector:
 
     def _boxes(self, image: Image, candidate: float, levels: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Boxes ``(N, 4)`` in image pixels and scores ``(N,)``, best first."""
-        small, ratio = shrink(image, search_px(image.shape[1], image.shape[0]))
+        # Looks are planned for a picture of the size that is searched, which is never made: a look is much smaller still.
+        (width, height), ratio = shrunk(image.shape, search_px(image.shape[1], image.shape[0]))
         found = []
-        seen = small, (0, 0, small.shape[1], small.shape[0])
+        seen: tuple[Image, Window] | None = None
         # The largest look first: the smaller ones of the same part are averaged from it.
-        for look in sorted(
-            looks(small.shape[1], small.shape[0], levels), key=lambda one: (one.window, -one.size_px[0])
-        ):
-            left, top, right, bottom = look.window
-            view = averaged(seen[0] if seen[1] == look.window else small[top:bottom, left:right], look.size_px)
+        for look in sorted(looks(width, height, levels), key=lambda one: (one.window, -one.size_px[0])):
+            whole = seen[0] if seen is not None and seen[1] == look.window else _part(image, look.window, ratio)
+            view = averaged(whole, look.size_px)
             seen = view, look.window
-            found.append(self._search(view, look, small.shape, candidate))
+            found.append(self._search(view, look, (height, width), candidate))
         boxes, scores = np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
         keep = keep_best(boxes, scores, overlap=_OVERLAP, inside=_INSIDE)
         return enlarge_points(boxes[keep], ratio), scores[keep]
@@ -247,6 +246,12 @@ class LiteDetector:
 def _turned_faces(look: Callable[..., list[Face]], image: Image, turns: int, **scores: float) -> list[Face]:
     turned = np.ascontiguousarray(np.rot90(image, turns))
     return [_turned_back(face, turns, image.shape) for face in look(turned, **scores)]
+
+
+def _part(image: Image, window: Window, ratio: NDArray[np.float64]) -> Image:
+    """What a window of the picture that is searched shows, in the image's own pixels; ``ratio`` of them are one there."""
+    left, top, right, bottom = np.rint(np.array(window) * np.tile(ratio, 2)).astype(int).tolist()
+    return image[top:bottom, left:right]
 
 
 def _never() -> bool:

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..choices import MARKS, stages_off
 from ..errors import BackendError, OptionError
 from .against_page import page_readings
 
@@ -28,6 +29,13 @@ _ROOT = Path(__file__).parents[2]
 _SECONDS = 900.0  # of one command; nothing measured here takes a tenth
 _METHODS = ("target", "source-paste", "graphics", "student", "teacher")  # that ship with every revision
 _PAIRS = 16  # of an evaluation, whose start counts as well
+EQUAL = ", equal work"  # after what was measured: this tree without the stages that the other one lacks
+_FIELDS = """import dataclasses, json
+try:
+    from mobilefaceswap_core.options import SwapOptions
+except ImportError:
+    from mobilefaceswap_core.pipeline import SwapOptions
+print(json.dumps([field.name for field in dataclasses.fields(SwapOptions)]))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +101,37 @@ def compare(
     """
     if unknown := [name for name in only if name not in PARTS]:
         raise OptionError(f"Nothing is measured as {unknown[0]}; known are: {', '.join(PARTS)}.")
-    run = measure or partial(readings, only=only)
     kept: tuple[list[Readings], list[Readings]] = ([], [])
     with checked_out(revision, root=root) as other, tempfile.TemporaryDirectory() as place:
+        missing = lacking(other)
+        runs = (measure or partial(readings, only=only), measure or partial(readings, only=only, without=missing))
         clips = written_clips(photo, Path(place), frames) if not only or "clips" in only else {}
         for number in range(rounds):
             # Who is first changes each time: what the first run warms up helps the second.
             for which in (0, 1) if number % 2 == 0 else (1, 0):
                 told(f"round {number + 1} of {rounds}: {(revision, 'this tree')[which]}")
-                kept[which].append(run((other, root)[which], photo, clips))
-    return ratios(*kept)
+                kept[which].append(runs[which]((other, root)[which], photo, clips))
+    return ratios([_with_equal_work(one, kept[1][0]) for one in kept[0]], kept[1])
+
+
+def lacking(tree: Path) -> tuple[str, ...]:
+    """The options of this tree's swaps that leave a stage out, and that another tree has no such option for.
+
+    Args:
+        tree: root of its checkout. One whose options cannot be asked for lacks nothing.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", _FIELDS], cwd=tree, env=_environment(tree), capture_output=True, text=True,
+        timeout=_SECONDS, check=False,
+    )  # fmt: skip
+    there = json.loads(done.stdout) if done.returncode == 0 else [*stages_off(), MARKS]
+    return tuple(name for name in (*stages_off(), MARKS) if name not in there)
+
+
+def _with_equal_work(before: Readings, now: Readings) -> Readings:
+    """The other tree's readings, beside what this one measured without the stages that the other lacks."""
+    equal = {what: before.get(what.removesuffix(EQUAL)) for what in now if what.endswith(EQUAL)}
+    return before | {what: value for what, value in equal.items() if value is not None}
 
 
 def written_clips(photo: Path, folder: Path, frames: int) -> dict[str, Path]:
@@ -130,7 +159,9 @@ def ratios(before: Sequence[Readings], now: Sequence[Readings]) -> list[Ratio]:
     return rows
 
 
-def readings(tree: Path, photo: Path, clips: Mapping[str, Path], *, only: Sequence[str] = ()) -> Readings:
+def readings(
+    tree: Path, photo: Path, clips: Mapping[str, Path], *, only: Sequence[str] = (), without: Sequence[str] = ()
+) -> Readings:
     """What one tree measures.
 
     Args:
@@ -138,6 +169,7 @@ def readings(tree: Path, photo: Path, clips: Mapping[str, Path], *, only: Sequen
         photo: as for :func:`compare`.
         clips: by name of their size.
         only: as for :func:`compare`.
+        without: stages by the names of their options; photos and clips are measured once more without them.
 
     Raises:
         BackendError: a command of it failed.
@@ -146,6 +178,9 @@ def readings(tree: Path, photo: Path, clips: Mapping[str, Path], *, only: Sequen
     for name, part in PARTS.items():
         if not only or name in only:
             found |= part(tree, photo, clips)
+            if without and name in _EQUAL_PARTS:
+                equal = _EQUAL_PARTS[name](tree, photo, clips, without=without)
+                found |= {f"{what}{EQUAL}": value for what, value in equal.items() if "memory" not in what}
     return found
 
 
@@ -155,8 +190,8 @@ def _network(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
     return {"per-frame network, best backend, one thread": best}
 
 
-def _still(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
-    image = _json(tree, "bench", "image", "--runs", "7")
+def _still(tree: Path, photo: Path, clips: Mapping[str, Path], *, without: Sequence[str] = ()) -> Readings:
+    image = _json(tree, "bench", "image", "--runs", "7", *(word for name in without for word in ("--without", name)))
     return {
         "still of 1,280 px, one face, warm": image["image_ms"]["median"],
         "still of 1,280 px, six faces, warm": image["image_six_faces_ms"]["median"],
@@ -174,14 +209,18 @@ def _cold(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
     }
 
 
-def _clips(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
+def _clips(tree: Path, photo: Path, clips: Mapping[str, Path], *, without: Sequence[str] = ()) -> Readings:
     found: Readings = {}
+    values = [
+        (name, value) for name, value in stages_off().items() if name in without
+    ]  # a clip is marked by every revision
+    off = [word for name, value in values for word in ([f"--no-{name}"] if value is False else [f"--{name}", value])]
     with tempfile.TemporaryDirectory() as place:
         for size, clip in clips.items():
             report = Path(place) / "report.json"
             done = _timed(
                 tree, "video", "--source", photo, "--target", clip, "--out", Path(place) / "out.mp4", "--report", report,
-                "--model", "student", "--i-have-consent",
+                "--model", "student", "--i-have-consent", *off,
             )  # fmt: skip
             said = json.loads(report.read_text())
             found[f"{size} clip, one face, per frame"] = 1e3 / said["fps"]
@@ -214,6 +253,8 @@ def _page(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
 PARTS: dict[str, Callable[[Path, Path, Mapping[str, Path]], Readings]] = {
     "network": _network, "still": _still, "cold": _cold, "clips": _clips, "evaluation": _evaluation, "page": _page,
 }  # fmt: skip
+# Of these, what does less work without some stages.
+_EQUAL_PARTS: dict[str, Callable[..., Readings]] = {"still": _still, "clips": _clips}
 
 
 def _environment(tree: Path) -> dict[str, str]:

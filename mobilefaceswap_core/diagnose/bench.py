@@ -22,6 +22,7 @@ from ..types import AlignedFace, Image
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..options import SwapOptions
     from ..pipeline import Pipeline, Source
     from ..student.idn import Idn, IdnWeights
     from ..student.swapper import Student
@@ -175,8 +176,9 @@ def eager_idn(idn: Idn, crops: Tensor, weights: IdnWeights) -> tuple[Tensor, Ten
 
 
 def bench_image(
-    *, model: str = "student", backend: str = "auto", threads: int | None = None, runs: int = 15
-) -> dict[str, Any]:
+    *, model: str = "student", backend: str = "auto", threads: int | None = None, runs: int = 15,
+    options: SwapOptions | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Time the steps of swapping a 1280-px photo with one face, and of one with six where there is one.
 
     Args:
@@ -184,6 +186,7 @@ def bench_image(
         backend: of the student.
         threads: of its backend and of PyTorch.
         runs: counted calls of each step.
+        options: of the swaps; the defaults if not given.
 
     Returns:
         ``condition_ms``, ``detect_ms``, ``paste_ms`` (one face, finished and pasted), ``image_ms`` (detection to pasted
@@ -207,7 +210,7 @@ def bench_image(
     aligned = pipeline.align(photo, faces[0])
     portrait = pipeline.align(source_photo(), pipeline.detect(source_photo())[0])
     crop = pipeline.swap_aligned([aligned], [source])[0]
-    swapper, options = pipeline.swapper.info.device, SwapOptions()
+    swapper, options = pipeline.swapper.info.device, options or SwapOptions()
     canvas, kept = photo.copy(), list[dict[str, float]]()
 
     def paste() -> None:
@@ -218,7 +221,7 @@ def bench_image(
         "condition_ms": (swapper, lambda: pipeline.swapper.condition([portrait])),
         "detect_ms": (pipeline.detector.info.device, lambda: pipeline.detect(photo)),
         "paste_ms": ("cpu / opencv", paste),
-        "image_ms": (swapper, lambda: kept.append(pipeline.swap(photo, source).seconds)),
+        "image_ms": (swapper, lambda: kept.append(pipeline.swap(photo, source, options=options).seconds)),
     }
     missing = available_detectors()
     for name in DETECTORS:
@@ -226,7 +229,7 @@ def bench_image(
             continue
         detector = load_detector(name, device="cpu")
         tasks[f"detect:{name}"] = (detector.info.device, partial(detector.detect, photo))
-    six = _add_six_faces(tasks, pipeline, source)
+    six = _add_six_faces(tasks, pipeline, source, options)
     timings = {name: timing.to_json() for name, timing in measure(tasks, runs=runs, warm_up=2).items()}
     detectors = {name.partition(":")[2]: timings.pop(name) for name in list(timings) if name.startswith("detect:")}
     return {
@@ -262,14 +265,16 @@ def target_photo() -> Image:
     return cv2.resize(source_photo(), (TARGET_PX, TARGET_PX), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
 
 
-def _add_six_faces(tasks: dict[str, tuple[str, Callable[[], object]]], pipeline: Pipeline, source: Source) -> int:
+def _add_six_faces(
+    tasks: dict[str, tuple[str, Callable[[], object]]], pipeline: Pipeline, source: Source, options: SwapOptions
+) -> int:
     """Add the six-face photo to the tasks; how many faces were found in it, 0 without the photo."""
     if find_spec("insightface") is None:
         return 0
     import insightface.data
 
     group: Image = np.ascontiguousarray(insightface.data.get_image("t1")[..., ::-1])
-    tasks["image_six_faces_ms"] = (pipeline.swapper.info.device, lambda: pipeline.swap(group, source))
+    tasks["image_six_faces_ms"] = (pipeline.swapper.info.device, lambda: pipeline.swap(group, source, options=options))
     return len(pipeline.detect(group))
 
 

@@ -254,11 +254,10 @@ def warp(
     factor = _averaged_pixels(out_from_in)
     if factor == 1:
         return cv2.warpAffine(image, out_from_in, size_px, flags=interpolation, borderMode=border)
-    left, top, right, bottom = _needed(image, out_from_in, size_px, rim_px=2 * factor)
+    left, top, right, bottom = _needed(image, out_from_in, size_px, factor)
     region = image[top:bottom, left:right]
-    small_size = (max(1, region.shape[1] // factor), max(1, region.shape[0] // factor))
-    small = cv2.resize(region, small_size, interpolation=cv2.INTER_AREA)
-    ratio_x, ratio_y = region.shape[1] / small_size[0], region.shape[0] / small_size[1]
+    small = area_mean(region, factor)
+    ratio_x, ratio_y = region.shape[1] / small.shape[1], region.shape[0] / small.shape[0]
     # Area averaging puts the centre of small pixel i at region coordinate (i + 0.5) * ratio - 0.5.
     in_from_small = np.array([[ratio_x, 0, left + 0.5 * ratio_x - 0.5], [0, ratio_y, top + 0.5 * ratio_y - 0.5]])
     out_from_small = compose(out_from_in, in_from_small)
@@ -267,12 +266,25 @@ def warp(
 
 def grey_crop(frame: Image, crop_from_frame: Matrix, size_px: int) -> NDArray[np.uint8]:
     """:func:`warp_to_crop` in grey, ``(size_px, size_px)``: a third as much is averaged as of three colours."""
-    left, top, right, bottom = _needed(
-        frame, crop_from_frame, (size_px, size_px), rim_px=2 * _averaged_pixels(crop_from_frame)
-    )
+    left, top, right, bottom = _needed(frame, crop_from_frame, (size_px, size_px), _averaged_pixels(crop_from_frame))
     grey = cv2.cvtColor(frame[top:bottom, left:right], cv2.COLOR_RGB2GRAY)
     crop_from_grey = compose(crop_from_frame, np.array([[1.0, 0, left], [0, 1.0, top]]))
     return warp(grey, crop_from_grey, (size_px, size_px), border=cv2.BORDER_REPLICATE)
+
+
+def area_mean(image: NDArray[Any], factor: int) -> NDArray[Any]:
+    """An image averaged over squares of so many pixels, in one go: each halving would round anew, and upwards.
+
+    Args:
+        image: ``(H, W)`` or ``(H, W, C)``, any dtype OpenCV resizes.
+        factor: where it does not divide a side, the squares are a little longer so that they fill the image, which takes
+            several times as long.
+
+    Returns:
+        ``(H // factor, W // factor)`` or ``(..., C)``, no side below 1.
+    """
+    size = max(1, image.shape[1] // factor), max(1, image.shape[0] // factor)
+    return image if factor == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _averaged_pixels(out_from_in: Matrix) -> int:
@@ -283,15 +295,21 @@ def _averaged_pixels(out_from_in: Matrix) -> int:
 
 
 def _needed(
-    image: NDArray[Any], out_from_in: Matrix, size_px: tuple[int, int], *, rim_px: int
+    image: NDArray[Any], out_from_in: Matrix, size_px: tuple[int, int], factor: int
 ) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the pixels that a result of this size reads, and a rim; never empty."""
+    """Left, top, right and bottom of the pixels that a result of this size reads, and a rim of two averaged ones; never empty.
+
+    Whole averaged pixels, but at a border of the image that ends within one.
+    """
     width_out, height_out = size_px
     corners = np.array([[0, 0], [width_out, 0], [width_out, height_out], [0, height_out]], np.float64)
     in_image = transform_points(invert(out_from_in), corners)
     height, width = image.shape[:2]
-    left, top = np.clip(np.floor(in_image.min(0)) - rim_px, 0, [width - 1, height - 1]).astype(int).tolist()
-    right, bottom = (
-        np.clip(np.ceil(in_image.max(0)) + rim_px, [left + 1, top + 1], [width, height]).astype(int).tolist()
+    left, top = (
+        np.clip(factor * np.floor(in_image.min(0) / factor - 2), 0, [width - 1, height - 1]).astype(int)
+        // factor
+        * factor
     )
-    return left, top, right, bottom
+    last = factor * np.ceil(in_image.max(0) / factor + 2)
+    right, bottom = np.clip(last, [left + 1, top + 1], [width, height]).astype(int).tolist()
+    return int(left), int(top), right, bottom

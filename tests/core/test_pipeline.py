@@ -34,12 +34,13 @@ class Paint:
         return [SwappedCrop(np.broadcast_to(c, (224, 224, 3)).astype(np.uint8), mask) for c in colours]
 
 
+# A painted disc shows whole: what hides a real face has tests of its own.
+NOTHING_HIDES = OcclusionModel(lambda x: np.zeros_like(x[:, :1]), label="none")
+
+
 @pytest.fixture(scope="module")
 def pipeline() -> Pipeline:
-    # A painted disc shows whole: what hides a real face has tests of its own.
-    return Pipeline(
-        Paint(), load_detector("lite"), occlusion=OcclusionModel(lambda x: np.zeros_like(x[:, :1]), label="none")
-    )
+    return Pipeline(Paint(), load_detector("lite"), occlusion=NOTHING_HIDES)
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +224,7 @@ def test_the_faces_of_a_group_are_the_same_finished_side_by_side_or_one_after_an
 ) -> None:
     source = pipeline.prepare_source([astronaut])
     found = pipeline.detect(group)
-    several = Pipeline(pipeline.swapper, pipeline.detector, occlusion=pipeline.occlusion(), threads=3)
+    several = Pipeline(pipeline.swapper, pipeline.detector, occlusion=NOTHING_HIDES, threads=3)
     one, side_by_side = (own.swap(group, source, found=found) for own in (pipeline, several))
     assert one.report.faces_swapped >= 5
     np.testing.assert_array_equal(side_by_side.image, one.image)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.detect.detector import enlarge_points, keep_best, shrink
+from mobilefaceswap_core.detect.detector import averaged, enlarge_points, keep_best, shrink
 from mobilefaceswap_core.detect.windows import looks
 from mobilefaceswap_core.weights import weights_path
 
@@ -26,6 +26,28 @@ def test_points_of_a_shrunk_picture_map_back_to_pixel_centres():
     y, x = np.argwhere(small[..., 0] == 255)[0]
     np.testing.assert_allclose(enlarge_points(np.array([[x, y]], float), ratio), [[204.5, 94.5]])
     assert shrink(image, 400)[0] is image
+
+
+def test_a_large_photo_is_brought_to_the_size_of_its_looks_and_to_no_larger_one(lite, group, monkeypatch):
+    large, made = cv2.resize(group, (3200, 2400)), list[tuple[int, int]]()
+    resize = cv2.resize
+    monkeypatch.setattr(
+        "mobilefaceswap_core.detect.detector.cv2.resize",
+        lambda image, size, **how: made.append(size) or resize(image, size, **how),
+    )
+    found, looked = lite.detect(large), next(looks(2560, 1920, 0)).size_px
+    monkeypatch.undo()
+    assert len(found) == len(lite.detect(group)) and looked in made
+    largest = max(look.size_px[0] for look in looks(2560, 1920, 2))
+    assert max(width for width, _ in made) <= 2 * largest < 2560
+
+
+def test_averages_of_many_pixels_are_those_of_their_halves():
+    image = np.random.default_rng(0).integers(0, 256, (80, 160, 3), np.uint8)
+    at_once = image.reshape(10, 8, 20, 8, 3).mean((1, 3))
+    np.testing.assert_allclose(
+        averaged(image, (20, 10)), at_once, atol=1.5
+    )  # three halvings, each rounds by up to a half
 
 
 def test_the_network_of_any_size_is_the_file_that_ships_at_its_own_size(group):

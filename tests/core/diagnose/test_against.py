@@ -20,7 +20,7 @@ _COMMAND = """import json, pathlib, sys
 words = sys.argv[1:]
 if "fails" == {ms!r}:
     sys.exit("out of order")
-timing = {{"median": float({ms!r})}}
+timing = {{"median": float({ms!r}) / (2 if "--without" in words or "--no-lids" in words else 1)}}
 if words[:2] == ["bench", "idn"]:
     print(json.dumps({{"idn_backends": {{"a": timing, "b": {{"median": 1e6}}}}}}))
 elif words[:2] == ["bench", "image"]:
@@ -100,6 +100,7 @@ def no_clips(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_both_trees_are_asked_by_their_own_command_line(clone: Path, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"a photo")
     rows = {row.what: row for row in compare("slow", tmp_path / "a.png", rounds=1, root=clone)}
+    assert not any(what.endswith(against.EQUAL) for what in rows), "a tree that does not say what it has lacks nothing"
     clip = rows["720p clip, one face, per frame"]
     assert (clip.before, clip.now, clip.times, clip.unit) == pytest.approx((30, 10, 3, "ms"))
     assert rows["per-frame network, best backend, one thread"].times == pytest.approx(3)
@@ -109,6 +110,23 @@ def test_both_trees_are_asked_by_their_own_command_line(clone: Path, tmp_path: P
     assert rows["5 methods on 16 pairs, per pair"].now > 0 and rows["memory of the evaluation"].unit == "MB"
     left = subprocess.run(["git", "worktree", "list"], cwd=clone, capture_output=True, text=True, check=True).stdout
     assert len(left.splitlines()) == 1, "the other tree is gone"
+
+
+@pytest.mark.usefixtures("no_clips")
+def test_a_tree_without_some_stages_is_also_compared_with_this_one_without_them(clone: Path, tmp_path: Path) -> None:
+    options = (
+        "import dataclasses\nSwapOptions = dataclasses.make_dataclass('SwapOptions', ['brows', 'occlusion', 'mouth'])\n"
+    )
+    (clone / "mobilefaceswap_core" / "pipeline.py").write_text(options)  # where the options once were
+    git(clone, "add", "mobilefaceswap_core/pipeline.py")
+    git(clone, "commit", "--quiet", "-m", "some stages")
+    assert against.lacking(clone) == ("gaze", "lids", "sharpen", "texture", "marks")
+    rows = {row.what: row for row in compare("HEAD", tmp_path / "a.png", rounds=1, root=clone, only=["still", "clips"])}
+    for what in ("still of 1,280 px, six faces, warm", "720p clip, one face, per frame"):
+        shipped, equal = rows[what], rows[what + against.EQUAL]
+        assert (shipped.before, shipped.now) == pytest.approx((30, 10))
+        assert (equal.before, equal.now) == pytest.approx((30, 5)), "this tree alone leaves stages out"
+    assert not any("memory" in what for what in rows if what.endswith(against.EQUAL))
 
 
 @pytest.mark.usefixtures("no_clips")

@@ -47,3 +47,15 @@ def test_median_and_spread_are_those_of_the_durations(monkeypatch) -> None:
 def test_no_runs_are_refused() -> None:
     with pytest.raises(OptionError, match="wanted at least 1"):
         measure({}, runs=0)
+
+
+def test_what_is_no_stage_cannot_be_left_out_and_what_is_one_is_off() -> None:
+    from mobilefaceswap_core.cli.bench import _options, bench
+    from mobilefaceswap_core.errors import OptionError
+    from mobilefaceswap_core.marking import UNMARKED
+
+    with pytest.raises(OptionError, match=r"'nose'; wanted one of occlusion, .*, marks"):
+        bench("image", without=["nose"])
+    chosen = _options(["lids", "texture", "marks"])
+    assert (chosen.lids, chosen.texture, chosen.marks) == (False, 0, UNMARKED)
+    assert chosen.brows and chosen.sharpen is None, "the others are as they were"
