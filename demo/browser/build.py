@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 from markdown_it import MarkdownIt
+from safetensors.numpy import save
 
 from mobilefaceswap_core import __version__
 from mobilefaceswap_core.blend.occlusion import NAME as OCCLUSION
-from mobilefaceswap_core.blend.occlusion_graph import occlusion_graph
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.detect.ultraface import of_any_size
 from mobilefaceswap_core.errors import OutputError
@@ -89,10 +89,11 @@ def _add_networks(folder: Path, *, identity: bool) -> None:
         _POINTS: onnx.load(weights_path(_POINTS)),
         "watermark": watermark_graph("student", COARSE),
         "watermark_fine": watermark_graph("student", FINE, strength=_FINE_STRENGTH),
-        "occlusion": occlusion_graph(load_arrays(OCCLUSION)),
     }
     for name, graph in graphs.items():
         write_bytes(folder / f"{name}.onnx", roughen(halve(graph), ("carriers",)).SerializeToString())
+    halves = {name: array.astype(np.float16) for name, array in load_arrays(OCCLUSION).items()}
+    write_bytes(folder / "occlusion.safetensors", save(halves))
     if identity:
         student = load_student(backend="torch")
         export_pair(student, folder)

@@ -6,6 +6,7 @@ built, so that a number is changed in one place. Names stay those of the Python 
 
 from __future__ import annotations
 
+import base64
 import json
 import struct
 import zlib
@@ -25,6 +26,7 @@ from mobilefaceswap_core.blend import (
     mouth,
     native,
     occlusion,
+    occlusion_graph,
     outline,
     steady,
     texture,
@@ -45,6 +47,8 @@ from mobilefaceswap_core.student.idn import Idn
 from mobilefaceswap_core.types import CropSpec
 from mobilefaceswap_core.video import smoothing
 
+from . import webassembly
+
 FILE = Path(__file__).parent / "page" / "constants.js"
 
 Value = int | float | str | list[Any] | None  # a switch is an int
@@ -60,7 +64,10 @@ _OFFERED = (
 
 
 def constants() -> dict[str, dict[str, Value]]:
-    """Every number and name that page and core share, by group; lists for tuples, slices and arrays."""
+    """Every number and name that page and core share, by group, and the loops over pixels as they were compiled.
+
+    Lists stand for tuples, slices and arrays.
+    """
     spec = CropSpec()
     options = mask.MaskOptions()
     return {
@@ -107,7 +114,9 @@ def constants() -> dict[str, dict[str, Value]]:
             ),
             "NODES": operators_checksum(),
         },
+        "OCCLUSION_NETWORK": _named(occlusion_graph, "SLOPE"),
         "SMOOTHING": _named(smoothing, "MIN_CUTOFF_HZ", "BETA_HZ", "SPEED_CUTOFF_HZ"),
+        "PIXELS": {"CODE": base64.b64encode((webassembly.FOLDER / "pixels.wasm").read_bytes()).decode()},
         "FILES": {"FORMAT": FORMAT, "IDENTITY": IDENTITY_FILE, "STUDENT": STUDENT_FILE, "SOURCE": SOURCE_FILE},
     }
 

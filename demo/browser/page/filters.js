@@ -1,62 +1,31 @@
 /**
- * What lies around each pixel of a plane - sums, means, the largest - as OpenCV takes it.
+ * What lies around each pixel of a plane - sums, means, the largest - as OpenCV takes it, by `pixels.c`.
  *
  * @typedef {import('./picture.js').Plane} Plane
  * @typedef {'zero' | 'one' | 'mirror'} Outside what lies beyond the border; a mirror does not repeat the border itself
  */
 import { cut, newPlane } from './picture.js';
+import { withLoops } from './pixels.js';
 
 const REACH_SIGMAS = 4; // how far a Gaussian is followed where nobody says; OpenCV's own choice for floats
 
 /**
- * Sums over a square around each pixel: rows, then columns, each with a sum that slides along.
+ * Sums over a square around each pixel.
  *
  * @param {Plane} plane
  * @param {number} side of the square, odd
  * @param {Outside} [outside]
  * @returns {Plane} of the same size
  */
-export function boxSums(plane, side, outside = 'mirror') {
-  const { width, height } = plane;
-  const reach = (side - 1) / 2;
-  const across = new Float32Array(width * height);
+export function boxSums({ width, height, data }, side, outside = 'mirror') {
   const result = newPlane(width, height);
-  const beyond = outside === 'mirror' ? null : outside === 'one' ? 1 : 0;
-  const line = new Float32Array(width + 2 * reach);
-  const places = mirroredPlaces(width, reach);
-  for (let y = 0; y < height; y++) {
-    const row = y * width;
-    for (let i = 0; i < line.length; i++) {
-      const isInside = i >= reach && i < width + reach;
-      line[i] = isInside || beyond === null ? plane.data[row + places[i]] : beyond;
-    }
-    let sum = 0;
-    for (let k = 0; k < side - 1; k++) sum += line[k];
-    for (let x = 0; x < width; x++) {
-      sum += line[x + side - 1];
-      across[row + x] = sum;
-      sum -= line[x];
-    }
-  }
-  // A row at a time, so that memory is read as it lies: the sums of all columns slide down together.
-  const sums = new Float64Array(width);
-  const rows = mirroredPlaces(height, reach);
-  /** @param {number} place counted from `reach` rows above the plane @param {number} sign */
-  const add = (place, sign) => {
-    const isInside = place >= reach && place < height + reach;
-    if (!isInside && beyond !== null) {
-      for (let x = 0; x < width; x++) sums[x] += sign * beyond * side;
-      return;
-    }
-    const row = rows[place] * width;
-    for (let x = 0; x < width; x++) sums[x] += sign * across[row + x];
-  };
-  for (let place = 0; place < side - 1; place++) add(place, 1);
-  for (let y = 0; y < height; y++) {
-    add(y + side - 1, 1);
-    result.data.set(sums, y * width);
-    add(y, -1);
-  }
+  withLoops((loops) => {
+    const [x, y] = [loops.keep(data), loops.room(data.length)];
+    const scratch = loops.room((height + 3) * width + side + 8);
+    const isFlat = Number(outside !== 'mirror');
+    loops.calls.box(x, width, height, side, isFlat, Number(outside === 'one'), y, scratch);
+    result.data.set(loops.floats(y, data.length));
+  });
   return result;
 }
 
@@ -75,50 +44,19 @@ export function boxMean(plane, side) {
  * @param {number} sigma in pixels
  * @param {number} [side] of the square that is looked at, odd
  */
-export function gaussianMean(plane, sigma, side = 2 * Math.round(REACH_SIGMAS * sigma) + 1) {
-  const { width, height } = plane;
+export function gaussianMean({ width, height, data }, sigma, side = 2 * Math.round(REACH_SIGMAS * sigma) + 1) {
   const reach = (side - 1) / 2;
   const raw = Float64Array.from({ length: side }, (_, i) => Math.exp(-((i - reach) ** 2) / (2 * sigma ** 2)));
   const total = raw.reduce((sum, one) => sum + one, 0);
-  const kernel = raw.map((one) => one / total);
-  const across = new Float32Array(width * height);
   const result = newPlane(width, height);
-  const line = new Float64Array(width + 2 * reach);
-  const places = mirroredPlaces(width, reach);
-  for (let y = 0; y < height; y++) {
-    const row = y * width;
-    for (let i = 0; i < line.length; i++) line[i] = plane.data[row + places[i]];
-    for (let x = 0; x < width; x++) {
-      let sum = kernel[reach] * line[x + reach];
-      // Both halves of the kernel are the same.
-      for (let k = 0, end = x + side - 1; k < reach; k++) sum += kernel[k] * (line[x + k] + line[end - k]);
-      across[row + x] = sum;
-    }
-  }
-  const rows = mirroredPlaces(height, reach);
-  const sums = new Float64Array(width);
-  for (let y = 0; y < height; y++) {
-    const [middle, share] = [rows[y + reach] * width, kernel[reach]];
-    for (let x = 0; x < width; x++) sums[x] = share * across[middle + x];
-    for (let k = 0; k < reach; k++) {
-      const [above, below, share] = [rows[y + k] * width, rows[y + side - 1 - k] * width, kernel[k]];
-      for (let x = 0; x < width; x++) sums[x] += share * (across[above + x] + across[below + x]);
-    }
-    result.data.set(sums, y * width);
-  }
+  withLoops((loops) => {
+    const [x, y] = [loops.keep(data), loops.room(data.length)];
+    const kernel = loops.keep(Float32Array.from(raw, (one) => one / total));
+    const scratch = loops.room((height + 1) * width + 2 * reach + 4);
+    loops.calls.gaussian(x, width, height, kernel, reach, y, scratch);
+    result.data.set(loops.floats(y, data.length));
+  });
   return result;
-}
-
-/** What a line shows of itself, from `reach` pixels before its beginning to as many after its end. @param {number} length @param {number} reach */
-function mirroredPlaces(length, reach) {
-  return Int32Array.from({ length: length + 2 * reach }, (_, i) => mirrored(i - reach, length));
-}
-
-/** The pixel that a place beyond a line's end shows in the mirror. @param {number} at @param {number} length */
-function mirrored(at, length) {
-  if (length === 1) return 0;
-  const round = Math.abs(at) % (2 * length - 2);
-  return round < length ? round : 2 * length - 2 - round;
 }
 
 /** Zeros and ones grown by a square. @param {Plane} plane @param {number} side odd @returns {Plane} */

@@ -1,6 +1,6 @@
 /**
  * What hides a face stays the target's: glasses, hands, hair; a port of `blend/occlusion.py`, which says where the numbers
- * come from. The network `occlusion.onnx` reads the student's own crop.
+ * come from. The network, of `occlusion_network.js`, reads the student's own crop.
  *
  * @typedef {import('./picture.js').Picture} Picture
  * @typedef {import('./picture.js').Plane} Plane

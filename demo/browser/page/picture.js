@@ -10,7 +10,8 @@
  * @typedef {import('./align.js').Box} Box
  */
 import { compose, invert, transformPoints, bounds } from './align.js';
-import { sampleCubic, sampleLinear, samplePlane, sampleRepeated } from './sampling.js';
+import { withLoops } from './pixels.js';
+import { sampleCubic, sampleLinear, samplePlane } from './sampling.js';
 
 /** @param {number} width @param {number} height @returns {Picture} */
 export function newPicture(width, height) {
@@ -74,31 +75,28 @@ export function resize(picture, width, height, isLinear = width >= picture.width
   const channels = isPicture(picture) ? 4 : 1;
   const taps = isLinear ? linearTaps : areaTaps;
   const [across, down] = [taps(picture.width, width), taps(picture.height, height)];
-  const { data } = picture;
-  const length = picture.width * channels;
   const result = emptyLike(picture, width, height);
   if (!isLinear && channels === 1 && picture.width === 2 * width && picture.height === 2 * height)
     return halved(picture, result);
-  const row = new Float32Array(length); // the input rows of one output row, weighted
-  for (let y = 0; y < height; y++) {
-    row.fill(0);
-    for (let k = 0; k < down.count[y]; k++) {
-      const weight = down.weights[y * down.most + k];
-      const from = (down.first[y] + k) * length;
-      for (let i = 0; i < length; i++) row[i] += weight * data[from + i];
-    }
-    for (let x = 0; x < width; x++) {
-      const to = (y * width + x) * channels;
-      for (let c = 0; c < channels; c++) {
-        let sum = 0;
-        let from = across.first[x] * channels + c;
-        for (let k = 0; k < across.count[x]; k++, from += channels)
-          sum += across.weights[x * across.most + k] * row[from];
-        result.data[to + c] = sum; // a clamped array rounds
-      }
-    }
-  }
+  withLoops((loops) => {
+    const [x, y] = [keepPixels(loops, picture), loops.room((width * height * channels) / (isPicture(picture) ? 4 : 1))];
+    const [ofRows, ofColumns] = [keepTaps(loops, down), keepTaps(loops, across)];
+    const line = loops.room(picture.width * channels + 4);
+    loops.calls.resize(x, channels, picture.width, ...ofRows, ...ofColumns, y, width, height, line);
+    const length = width * height * channels;
+    result.data.set(isPicture(picture) ? loops.bytes(y, length) : loops.floats(y, length));
+  });
   return result;
+}
+
+/** @param {import('./pixels.js').Loops} loops @param {Picture | Plane} picture */
+function keepPixels(loops, picture) {
+  return isPicture(picture) ? loops.keepBytes(picture.data) : loops.keep(picture.data);
+}
+
+/** @param {import('./pixels.js').Loops} loops @param {ReturnType<typeof areaTaps>} taps */
+function keepTaps(loops, { first, count, weights, most }) {
+  return [loops.keep(first), loops.keep(count), loops.keep(weights), most];
 }
 
 /** Means of four. @template {Picture | Plane} Kind @param {Kind} plane @param {Kind} result half its size; filled */
@@ -204,8 +202,7 @@ export function warp(picture, outFromIn, width, height, { cubic = false, where =
 function sample(picture, inFromOut, width, height, { cubic, where, repeats }) {
   if (!isPicture(picture)) {
     const result = newPlane(width, height);
-    if (repeats) sampleRepeated(picture, inFromOut, result);
-    else samplePlane(picture, inFromOut, result);
+    samplePlane(picture, inFromOut, result, repeats);
     return /** @type {Kind} */ (result);
   }
   const result = newPicture(width, height);
@@ -217,7 +214,11 @@ function sample(picture, inFromOut, width, height, { cubic, where, repeats }) {
 /** Luminance of each pixel, rounded as OpenCV rounds it. @param {Picture} picture @returns {Plane} */
 export function grey({ width, height, data }) {
   const result = newPlane(width, height);
-  for (let i = 0; i < result.data.length; i++) result.data[i] = lumaAt(data, 4 * i);
+  withLoops((loops) => {
+    const [x, y] = [loops.keepBytes(data), loops.room(width * height)];
+    loops.calls.grey(x, width * height, y);
+    result.data.set(loops.floats(y, width * height));
+  });
   return result;
 }
 

@@ -14,6 +14,7 @@ import { Detector, area, largest } from './detect.js';
 import { PageError } from './errors.js';
 import { DEFAULTS, finish } from './finish.js';
 import { LandmarkNetwork } from './landmarks.js';
+import { OcclusionNetwork } from './occlusion_network.js';
 import { FORMAT, readMetadata } from './onnx_file.js';
 import { pasteBack } from './paste.js';
 import { toChannels, warp } from './picture.js';
@@ -44,7 +45,7 @@ export class Swapper {
    * @param {Runtime} runtime
    * @param {Detector} detector
    * @param {LandmarkNetwork} landmarkNetwork
-   * @param {{watermark: Session, occlusion: Session}} networks of the finish
+   * @param {{watermark: Session, occlusion: Pick<OcclusionNetwork, 'see'>}} networks of the finish
    * @param {Student} student
    */
   constructor(runtime, detector, landmarkNetwork, { watermark, occlusion }, student) {
@@ -70,8 +71,11 @@ export class Swapper {
     const [parts, threads] = [await fetchParts(wish), threadsFor()];
     const runtime = await Runtime.of(parts, loadStudent === null ? threads.student : threads.others);
     const student = loadStudent === null ? new StudentHere(runtime) : await loadStudent(parts, threads.student);
-    const files = ['detector_ultraface_rfb320.onnx', 'landmarks_68.onnx', 'watermark.onnx', 'occlusion.onnx'];
-    const [boxes, points, watermark, occlusion] = await Promise.all(files.map((file) => runtime.open(file)));
+    const files = ['detector_ultraface_rfb320.onnx', 'landmarks_68.onnx', 'watermark.onnx'];
+    const [occlusion, [boxes, points, watermark]] = await Promise.all([
+      OcclusionNetwork.load(),
+      Promise.all(files.map((file) => runtime.open(file))),
+    ]);
     const landmarkNetwork = new LandmarkNetwork(async (grey) => {
       const answers = await runtime.run(points, { [points.inputNames[0]]: [grey, [1, 1, 64, 64]] });
       return answers[points.outputNames[0]];
@@ -212,12 +216,7 @@ export class Swapper {
   }
 
   /** @type {import('./occlusion.js').SeeHidden} */
-  #seeHidden = async (target) => {
-    const { width, height } = target;
-    const crop = toChannels(target, 0, 255);
-    const { hidden } = await this.runtime.run(this.#occlusion, { crop: [crop, [1, 3, height, width]] });
-    return { width, height, data: /** @type {Float32Array<ArrayBuffer>} */ (hidden) };
-  };
+  #seeHidden = async (target) => this.#occlusion.see(target);
 
   /** @type {import('./watermark.js').DrawPattern} */
   #drawPattern = async (luma, weight, isFine) => {
