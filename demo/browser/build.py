@@ -33,7 +33,7 @@ from mobilefaceswap_core.weights import weights_path
 from mobilefaceswap_core.weights.load import load_arrays
 
 from ..texts import LANGUAGES, consent_words
-from . import packing, runtime, webassembly
+from . import landmark_network, packing, runtime, webassembly
 from .constants import write_constants
 from .icons import ICON, write_icons
 from .offline import write_service_worker
@@ -43,7 +43,7 @@ _FINE_STRENGTH = (
     1.4  # of the mark of large faces, for which the page searches no strength; a search finds 1.3 in the mean
 )
 _PORTRAITS = HERE.parent / "examples" / "portraits"
-_BOXES, _POINTS = "detector_ultraface_rfb320", "landmarks_68"
+_BOXES = "detector_ultraface_rfb320"
 
 
 def build(out: Path, *, identity: bool = True) -> Path:
@@ -86,12 +86,12 @@ def _add_networks(folder: Path, *, identity: bool) -> None:
     folder.mkdir()
     graphs = {
         _BOXES: of_any_size(weights_path(_BOXES)),
-        _POINTS: onnx.load(weights_path(_POINTS)),
         "watermark": watermark_graph("student", COARSE),
         "watermark_fine": watermark_graph("student", FINE, strength=_FINE_STRENGTH),
     }
     for name, graph in graphs.items():
         write_bytes(folder / f"{name}.onnx", roughen(halve(graph), ("carriers",)).SerializeToString())
+    write_bytes(folder / f"{landmark_network.NAME}.safetensors", save(landmark_network.tensors()))
     halves = {name: array.astype(np.float16) for name, array in load_arrays(OCCLUSION).items()}
     write_bytes(folder / "occlusion.safetensors", save(halves))
     if identity:

@@ -47,7 +47,7 @@ from mobilefaceswap_core.student.idn import Idn
 from mobilefaceswap_core.types import CropSpec
 from mobilefaceswap_core.video import smoothing
 
-from . import webassembly
+from . import landmark_network, webassembly
 
 FILE = Path(__file__).parent / "page" / "constants.js"
 
@@ -131,19 +131,22 @@ def operators_checksum() -> int:
 def _detection() -> dict[str, dict[str, Value]]:
     """What the detector and the landmark network know."""
     return {
-        "LANDMARK_NETWORK": _named(
-            landmarks,
-            "SIZE_PX",
-            "SIDES",
-            "TOP",
-            "BOTTOM",
-            "_BOX_GROWTH",
-            "_TURNS",
-            "_FADE",
-            "_GREY",
-            "_CUT",
-            "NO_DOUBT",
-        ),
+        "LANDMARK_NETWORK": {
+            "LAYERS": landmark_network.layers(),
+            **_named(
+                landmarks,
+                "SIZE_PX",
+                "SIDES",
+                "TOP",
+                "BOTTOM",
+                "_BOX_GROWTH",
+                "_TURNS",
+                "_FADE",
+                "_GREY",
+                "_CUT",
+                "NO_DOUBT",
+            ),
+        },
         "ULTRAFACE": {
             **_named(ultraface, "WIDTH", "HEIGHT", "MEAN", "STD", "SCORES", "OFFSETS"),
             "CELLS": [cell for cell, _ in ultraface._ANCHORS],

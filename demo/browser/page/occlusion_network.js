@@ -1,10 +1,9 @@
 /**
- * The network that sees what hides a face, `blend/occlusion_network.py`, by the layers of `occlusion.c`: a U-Net of separable
- * blocks.
+ * The network that sees what hides a face, `blend/occlusion_network.py`, by the layers of `blocks.c`: a U-Net of separable blocks.
  *
  * @typedef {import('./picture.js').Picture} Picture
  * @typedef {import('./picture.js').Plane} Plane
- * @typedef {Map<string, Float32Array>} Tensors by the names of the network's state
+ * @typedef {import('./safetensors.js').Tensors} Tensors by the names of the network's state
  * @typedef {{side: number, channels: number, address: number}} Values
  * @typedef {(x: Values) => Values} Block
  */
@@ -119,18 +118,20 @@ export class OcclusionNetwork {
   #separable(name, side, stride) {
     const layers = this.#layers;
     const [ins, outs] = ['depthwise', 'pointwise'].map((part) => this.#of(`${name}.${part}.0.bias`).length);
-    const kernels = [
+    const depthwise = [
       layers.keep(channelsLast(this.#of(`${name}.depthwise.0.weight`), ins)),
       layers.keep(this.#of(`${name}.depthwise.0.bias`)),
+    ];
+    const pointwise = [
       layers.keep(packed(this.#of(`${name}.pointwise.0.weight`), outs)),
       layers.keep(this.#of(`${name}.pointwise.0.bias`)),
     ];
-    const isResidual = Number(stride === 1 && ins === outs);
+    const isResidual = stride === 1 && ins === outs;
     const y = this.#room(side / stride, outs);
     return (x) => {
-      layers.calls.separable(
-        ...[x.address, side, ins, stride, ...kernels, y.address, outs, isResidual, SLOPE, this.#scratch],
-      );
+      const kernels = [...depthwise, SLOPE, ...pointwise, SLOPE];
+      const added = isResidual ? x.address : 0;
+      layers.calls.separable(x.address, side, ins, stride, ...kernels, added, y.address, outs, this.#scratch);
       return y;
     };
   }

@@ -1,8 +1,10 @@
+/** @typedef {Map<string, Float32Array>} Tensors by name, row by row */
+
 /**
  * Tensors of a file of safetensors: eight bytes of a length, so many bytes of JSON, then the values.
  *
  * @param {Uint8Array} bytes with values in 16 bits, as the build writes them
- * @returns {Map<string, Float32Array>} by name, row by row
+ * @returns {Tensors}
  * @throws {RangeError} when it is no such file
  */
 export function readTensors(bytes) {

@@ -19,6 +19,7 @@ import { FORMAT, readMetadata } from './onnx_file.js';
 import { pasteBack } from './paste.js';
 import { toChannels, warp } from './picture.js';
 import { MODELS, fetchBytes } from './fetching.js';
+import { PointsNetwork } from './points_network.js';
 import { Runtime, fetchParts, threadsFor } from './runtime.js';
 import { StudentHere } from './student.js';
 import { Follower } from './track.js';
@@ -71,15 +72,13 @@ export class Swapper {
     const [parts, threads] = [await fetchParts(wish), threadsFor()];
     const runtime = await Runtime.of(parts, loadStudent === null ? threads.student : threads.others);
     const student = loadStudent === null ? new StudentHere(runtime) : await loadStudent(parts, threads.student);
-    const files = ['detector_ultraface_rfb320.onnx', 'landmarks_68.onnx', 'watermark.onnx'];
-    const [occlusion, [boxes, points, watermark]] = await Promise.all([
+    const [boxes, watermark, points, occlusion] = await Promise.all([
+      runtime.open('detector_ultraface_rfb320.onnx'),
+      runtime.open('watermark.onnx'),
+      PointsNetwork.load(),
       OcclusionNetwork.load(),
-      Promise.all(files.map((file) => runtime.open(file))),
     ]);
-    const landmarkNetwork = new LandmarkNetwork(async (grey) => {
-      const answers = await runtime.run(points, { [points.inputNames[0]]: [grey, [1, 1, 64, 64]] });
-      return answers[points.outputNames[0]];
-    });
+    const landmarkNetwork = new LandmarkNetwork(async (grey) => points.run(grey));
     const ultraface = new UltraFace(async (picture, width, height) => {
       const answers = await runtime.run(boxes, { [boxes.inputNames[0]]: [picture, [1, 3, height, width]] });
       return { scores: answers[ULTRAFACE.SCORES], offsets: answers[ULTRAFACE.OFFSETS] };

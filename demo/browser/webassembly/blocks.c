@@ -1,6 +1,7 @@
-// The layers of the network that sees what hides a face, beside those of `layers.c`; values lie as there.
+// The layers of the networks that see what hides a face and where its landmarks are, beside those of `layers.c`; values lie
+// as there.
 //
-// Two things are done in another order than in `blend/occlusion_network.py`, which changes nothing but rounding: a pointwise
+// Of the first, two things are done in another order than in `blend/occlusion_network.py`, which changes nothing but rounding: a pointwise
 // layer behind an enlarged picture runs before it is enlarged, and the 3x3 layer at full size behind the last one runs as nine
 // pointwise layers, one for each place of its kernels, whose results are enlarged and then moved. The first saves half of
 // its multiplications, the second three quarters.
@@ -40,23 +41,22 @@ INLINE void depthwise(const float *rows[3], int width, int stride, int c, const 
   }
 }
 
-// x (side, side, c): depthwise 3x3 (9, c) of stride 1 or 2, pointwise, both with bias and leaky; `residual` adds x to what
-// comes out. scratch: (4 side + 6) c.
+// x (side, side, c): depthwise 3x3 (9, c) of stride 1 or 2, pointwise, both with bias and leaky. `added` is added to what
+// comes out, if it is given. scratch: (4 side + 6) c.
 EXPORT(separable)
-void separable(const float *x, int side, int c, int stride, const float *w1, const float *b1, const float *w2,
-               const float *b2, float *y, int out, int residual, float slope_, float *scratch) {
+void separable(const float *x, int side, int c, int stride, const float *w1, const float *b1, float slope1,
+               const float *w2, const float *b2, float slope2, const float *added, float *y, int out, float *scratch) {
   int small = side / stride, step = (side + 2) * c;
   float *line = scratch + 3 * step;
-  v4 slope = ALL(slope_);
   for (int row = 0, next = -1; row < small; row++) {
     for (; next <= row * stride + 1; next++) bordered(x, side, c, next, scratch + (next + 3) % 3 * step);
     const float *rows[3];
     for (int j = 0; j < 3; j++) rows[j] = scratch + (row * stride + j + 2) % 3 * step;
-    depthwise(rows, small, stride, c, w1, b1, line, slope);
+    depthwise(rows, small, stride, c, w1, b1, line, ALL(slope1));
     float *to = y + row * small * out;
-    pointwise(line, small, c, w2, b2, to, out, out, slope_);
-    const float *from = x + row * side * c;
-    for (int i = 0; residual && i < small * out; i += 4) STORE(to + i, ADD(LOAD(to + i), LOAD(from + i)));
+    pointwise(line, small, c, w2, b2, to, out, out, slope2);
+    const float *from = added + row * small * out;
+    for (int i = 0; added && i < small * out; i += 4) STORE(to + i, ADD(LOAD(to + i), LOAD(from + i)));
   }
 }
 
@@ -223,4 +223,29 @@ void see(const float *x, const uint8_t *rgba, int side, int c, const float *w_ta
     const float *rows[3] = {lines + (row + 1) % 3 * step, lines + (row + 2) % 3 * step, line};
     to_probability(rows, side, w_last, b_last[0], y + (row - 1) * side);
   }
+}
+
+// x (side, side) of one channel: 3x3 of stride 2 to out channels, kernels (9, out), bias, leaky.
+EXPORT(stem)
+void stem(const float *x, int side, const float *w, const float *bias, float *y, int out, float slope) {
+  int small = side / 2;
+  for (int row = 0; row < small; row++)
+    for (int column = 0; column < small; column++, y += out) {
+      copy(y, bias, out);
+      for (int k = 0; k < 9; k++) {
+        int from = 2 * row - 1 + k / 3, at = 2 * column - 1 + k % 3;
+        if (from < 0 || from >= side || at < 0 || at >= side) continue;
+        v4 value = SPREAD(x + from * side + at);
+        for (int i = 0; i < out; i += 4) STORE(y + i, madd(value, LOAD(w + k * out + i), LOAD(y + i)));
+      }
+      for (int i = 0; i < out; i += 4) STORE(y + i, leaky(LOAD(y + i), ALL(slope)));
+    }
+}
+
+// x (pixels, c) to one pixel (c): of each channel the sum of all, weighted by (pixels, c), and its bias.
+EXPORT(whole)
+void whole(const float *x, int pixels, int c, const float *w, const float *bias, float *y) {
+  copy(y, bias, c);
+  for (int p = 0; p < pixels * c; p += c)
+    for (int i = 0; i < c; i += 4) STORE(y + i, madd(LOAD(x + p + i), LOAD(w + p + i), LOAD(y + i)));
 }
