@@ -31,6 +31,7 @@ from tests.page_speed import HEIGHT, WIDTH
 FACE_PX, LEFT, TOP, SWAY_PX, SWAY = 360, 140, 60, 30, 12  # of the portrait's square, as in `page_speed`
 APART_MS = 66  # of frames when stages are timed, unless told otherwise: 15 a second
 WHOLE = "whole frame"
+WARM_MS = 6000  # until the browser has compiled what it runs often
 SHOWN_MS = 0.5  # threads that work less for a picture are summed only
 
 PREPARE = """async ([frames, width, height]) => {
@@ -158,7 +159,7 @@ def live(browser: Any, address: str, seconds: float) -> Live:
             };
         }"""
     )
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(WARM_MS)
     worked = _worked_ms()
     before, started = page.evaluate("[shown, performance.now()]")
     page.wait_for_timeout(1000 * seconds)

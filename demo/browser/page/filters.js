@@ -4,7 +4,7 @@
  * @typedef {import('./picture.js').Plane} Plane
  * @typedef {'zero' | 'one' | 'mirror'} Outside what lies beyond the border; a mirror does not repeat the border itself
  */
-import { cut, newPlane } from './picture.js';
+import { newPlane } from './picture.js';
 import { withLoops } from './pixels.js';
 
 const REACH_SIGMAS = 4; // how far a Gaussian is followed where nobody says; OpenCV's own choice for floats
@@ -66,25 +66,30 @@ export function grownBySquare(plane, side) {
   return sums;
 }
 
-/** Zeros and ones grown by a disc. @param {Plane} plane @param {number} reach its radius, whole @returns {Plane} */
+/** Zeros and ones grown by a disc, run by run of ones. @param {Plane} plane @param {number} reach its radius, whole @returns {Plane} */
 export function grownByDisc({ width, height, data }, reach) {
   const result = newPlane(width, height);
+  const halves = Array.from({ length: 2 * reach + 1 }, (_, i) =>
+    Math.round(Math.sqrt(reach * reach - (i - reach) ** 2)),
+  );
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (data[y * width + x] === 0) continue;
-      for (let dy = -reach; dy <= reach; dy++) {
-        if (y + dy < 0 || y + dy >= height) continue;
-        const half = Math.round(Math.sqrt(reach * reach - dy * dy));
-        const row = (y + dy) * width;
-        result.data.fill(1, row + Math.max(x - half, 0), row + Math.min(x + half + 1, width));
+    const row = data.subarray(y * width, (y + 1) * width);
+    for (let from = row.indexOf(1); from >= 0;) {
+      let to = from + 1;
+      while (to < width && row[to] !== 0) to++;
+      for (let i = 0, at = y - reach; i < halves.length; i++, at++) {
+        if (at < 0 || at >= height) continue;
+        const start = at * width;
+        result.data.fill(1, start + Math.max(from - halves[i], 0), start + Math.min(to + halves[i], width));
       }
+      from = row.indexOf(1, to);
     }
   }
   return result;
 }
 
 /**
- * An outline of ones grown by a disc and softened, worked out only where that is not zero.
+ * An outline of ones grown by a disc and softened.
  *
  * @param {Plane} plane zeros and ones
  * @param {number} growth radius of the disc, whole
@@ -92,36 +97,12 @@ export function grownByDisc({ width, height, data }, reach) {
  * @returns {Plane} of the same size
  */
 export function grownSoftly(plane, growth, sigma) {
-  const around = boundsOf(plane, growth + 2 * Math.round(REACH_SIGMAS * sigma));
-  const result = newPlane(plane.width, plane.height);
-  if (around === null) return result;
-  const soft = gaussianMean(grownByDisc(cut(plane, around), growth), sigma);
-  const [left, top] = around;
-  for (let y = 0; y < soft.height; y++) {
-    result.data.set(soft.data.subarray(y * soft.width, (y + 1) * soft.width), (top + y) * plane.width + left);
-  }
-  return result;
+  return gaussianMean(grownByDisc(plane, growth), sigma);
 }
 
-/** The rectangle of what is not zero and so many pixels more on each side, within the plane; null where all is zero. @param {Plane} plane @param {number} more @returns {import('./align.js').Box | null} */
-function boundsOf({ width, height, data }, more) {
-  let [left, top, right, bottom] = [width, height, -1, -1];
-  for (let y = 0, i = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, i++) {
-      if (data[i] === 0) continue;
-      left = Math.min(left, x);
-      right = Math.max(right, x);
-      top = Math.min(top, y);
-      bottom = y;
-    }
-  }
-  if (right < 0) return null;
-  return [
-    Math.max(left - more, 0),
-    Math.max(top - more, 0),
-    Math.min(right + more + 1, width),
-    Math.min(bottom + more + 1, height),
-  ];
+/** How far a grown outline softens, and as much again that is zero. @param {number} sigma */
+export function softReach(sigma) {
+  return 2 * Math.round(REACH_SIGMAS * sigma);
 }
 
 /** The odd whole number next to a length: sides of squares that have a middle. @param {number} length */
