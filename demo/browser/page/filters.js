@@ -15,15 +15,16 @@ const REACH_SIGMAS = 4; // how far a Gaussian is followed where nobody says; Ope
  * @param {Plane} plane
  * @param {number} side of the square, odd
  * @param {Outside} [outside]
+ * @param {number} [least] above 0: ones where a sum is as large, and zeros
  * @returns {Plane} of the same size
  */
-export function boxSums({ width, height, data }, side, outside = 'mirror') {
+export function boxSums({ width, height, data }, side, outside = 'mirror', least = 0) {
   const result = newPlane(width, height);
   withLoops((loops) => {
     const [x, y] = [loops.keep(data), loops.room(data.length)];
     const scratch = loops.room((height + 3) * width + side + 8);
     const isFlat = Number(outside !== 'mirror');
-    loops.calls.box(x, width, height, side, isFlat, Number(outside === 'one'), y, scratch);
+    loops.calls.box(x, width, height, side, isFlat, Number(outside === 'one'), least, y, scratch);
     result.data.set(loops.floats(y, data.length));
   });
   return result;
@@ -61,9 +62,7 @@ export function gaussianMean({ width, height, data }, sigma, side = 2 * Math.rou
 
 /** Zeros and ones grown by a square. @param {Plane} plane @param {number} side odd @returns {Plane} */
 export function grownBySquare(plane, side) {
-  const sums = boxSums(plane, side, 'zero');
-  for (let i = 0; i < sums.data.length; i++) sums.data[i] = sums.data[i] > 0 ? 1 : 0;
-  return sums;
+  return boxSums(plane, side, 'zero', 1);
 }
 
 /** Zeros and ones grown by a disc, run by run of ones. @param {Plane} plane @param {number} reach its radius, whole @returns {Plane} */

@@ -156,14 +156,11 @@ function linearTaps(size, wanted) {
  * @param {Matrix} outFromIn
  * @param {number} width of the result
  * @param {number} height of the result
- * @param {{cubic?: boolean, where?: Float32Array | null, repeats?: boolean}} [options] cubic: of a picture that does not
- *   shrink; it leaves pixels empty where `where`, one value a result pixel, is 0. repeats: a plane's border
+ * @param {{cubic?: boolean, repeats?: boolean}} [options] cubic: of a picture that does not shrink. repeats: a plane's border
  * @returns {Kind}
  */
-export function warp(picture, outFromIn, width, height, { cubic = false, where = null, repeats = false } = {}) {
-  const [a, b, , d, e] = outFromIn;
-  const scale = Math.sqrt(Math.abs(a * e - b * d)); // result pixels per picture pixel
-  if (scale >= 0.5 || scale === 0) return sample(picture, invert(outFromIn), width, height, { cubic, where, repeats });
+export function warp(picture, outFromIn, width, height, { cubic = false, repeats = false } = {}) {
+  if (enlarges(outFromIn)) return sample(picture, invert(outFromIn), width, height, { cubic, repeats });
   const corners = transformPoints(invert(outFromIn), [
     [0, 0],
     [width, 0],
@@ -171,7 +168,7 @@ export function warp(picture, outFromIn, width, height, { cubic = false, where =
     [0, height],
   ]);
   const [x0, y0, x1, y1] = bounds(corners);
-  const factor = 2 ** Math.floor(Math.log2(1 / scale));
+  const factor = 2 ** Math.floor(Math.log2(1 / scaleOf(outFromIn)));
   const left = clamp(Math.floor(x0) - 2 * factor, 0, picture.width - 1);
   const top = clamp(Math.floor(y0) - 2 * factor, 0, picture.height - 1);
   const right = clamp(Math.ceil(x1) + 2 * factor, left + 1, picture.width);
@@ -187,7 +184,18 @@ export function warp(picture, outFromIn, width, height, { cubic = false, where =
   // Area averaging puts the centre of small pixel i at region coordinate (i + 0.5) * ratio - 0.5.
   /** @type {Matrix} */
   const inFromSmall = [ratioX, 0, left + 0.5 * ratioX - 0.5, 0, ratioY, top + 0.5 * ratioY - 0.5];
-  return sample(small, invert(compose(outFromIn, inFromSmall)), width, height, { cubic: false, where, repeats });
+  return sample(small, invert(compose(outFromIn, inFromSmall)), width, height, { cubic: false, repeats });
+}
+
+/** Whether a warp skips no pixel between those that it reads. @param {Matrix} outFromIn */
+export function enlarges(outFromIn) {
+  const scale = scaleOf(outFromIn);
+  return scale >= 0.5 || scale === 0;
+}
+
+/** Result pixels per picture pixel. @param {Matrix} outFromIn */
+function scaleOf([a, b, , d, e]) {
+  return Math.sqrt(Math.abs(a * e - b * d));
 }
 
 /**
@@ -196,17 +204,17 @@ export function warp(picture, outFromIn, width, height, { cubic = false, where =
  * @param {Matrix} inFromOut
  * @param {number} width
  * @param {number} height
- * @param {{cubic: boolean, where: Float32Array | null, repeats: boolean}} options
+ * @param {{cubic: boolean, repeats: boolean}} options
  * @returns {Kind}
  */
-function sample(picture, inFromOut, width, height, { cubic, where, repeats }) {
+function sample(picture, inFromOut, width, height, { cubic, repeats }) {
   if (!isPicture(picture)) {
     const result = newPlane(width, height);
     samplePlane(picture, inFromOut, result, repeats);
     return /** @type {Kind} */ (result);
   }
   const result = newPicture(width, height);
-  if (cubic) sampleCubic(picture, inFromOut, result, where);
+  if (cubic) sampleCubic(picture, inFromOut, result);
   else sampleLinear(picture, inFromOut, result);
   return /** @type {Kind} */ (result);
 }

@@ -5,6 +5,7 @@
  * @property {(...given: number[]) => void} cubic
  * @property {(...given: number[]) => void} linear
  * @property {(...given: number[]) => void} plane
+ * @property {(...given: number[]) => void} paste
  * @property {(...given: number[]) => void} resize
  * @property {(...given: number[]) => void} grey
  * @property {(...given: number[]) => void} gaussian

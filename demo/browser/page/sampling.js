@@ -17,20 +17,9 @@ export function sampleLinear(picture, inFromOut, result) {
   withRows(picture, inFromOut, result, (calls, given, y) => calls.linear(...given, y, result.width, result.height));
 }
 
-/**
- * Cubic, border repeated; pixels are left empty where `where` is 0.
- *
- * @param {Picture} picture
- * @param {Matrix} inFromOut
- * @param {Picture} result empty, filled
- * @param {Float32Array | null} where
- */
-export function sampleCubic(picture, inFromOut, result, where) {
-  withRows(picture, inFromOut, result, (calls, given, y, loops) => {
-    const at = where === null ? 0 : loops.keep(where);
-    if (where !== null) loops.bytes(y, result.data.length).fill(0);
-    calls.cubic(...given, at, y, result.width, result.height);
-  });
+/** Cubic, border repeated. @param {Picture} picture @param {Matrix} inFromOut @param {Picture} result filled */
+export function sampleCubic(picture, inFromOut, result) {
+  withRows(picture, inFromOut, result, (calls, given, y) => calls.cubic(...given, y, result.width, result.height));
 }
 
 /** Bilinear; outside is zero, or the border repeated. @param {Plane} plane @param {Matrix} inFromOut @param {Plane} result filled @param {boolean} repeats */
@@ -50,7 +39,7 @@ export function samplePlane(plane, inFromOut, result, repeats) {
  * @param {Picture} picture
  * @param {Matrix} inFromOut
  * @param {Picture} result
- * @param {(calls: Loops['calls'], given: number[], y: number, loops: Loops) => void} fill
+ * @param {(calls: Loops['calls'], given: number[], y: number) => void} fill
  */
 function withRows({ width, height, data }, inFromOut, result, fill) {
   const corners = transformPoints(inFromOut, [
@@ -65,7 +54,7 @@ function withRows({ width, height, data }, inFromOut, result, fill) {
   withLoops((loops) => {
     const y = loops.room(result.data.length / 4);
     const x = loops.keepBytes(data.subarray(top * width * 4, bottom * width * 4));
-    fill(loops.calls, [x, width, top, bottom, ...inFromOut], y, loops);
+    fill(loops.calls, [x, width, top, bottom, ...inFromOut], y);
     result.data.set(loops.bytes(y, result.data.length));
   });
 }

@@ -11,6 +11,17 @@
 // Channels that are enlarged and filtered together, so that three rows of them stay in a first cache of 32 kB.
 #define BLOCK 16
 
+// One input channel of four. Four are loaded at once: measured, loading each into all lanes took 1.1 times the time.
+#define STEP(j)                                                                    \
+  {                                                                                \
+    v4 w0 = LOAD(w + 8 * j), w1 = LOAD(w + 8 * j + 4);                             \
+    for (int i = 0; i < pixels; i++) {                                             \
+      v4 value = wasm_i32x4_shuffle(values[i], values[i], j, j, j, j);             \
+      a[i] = madd(value, w0, a[i]);                                                \
+      b[i] = madd(value, w1, b[i]);                                                \
+    }                                                                              \
+  }
+
 // A few pixels, eight output channels.
 INLINE void tile(const int pixels, const float *x, int in, const float *w, v4 bias0, v4 bias1, float *y, int y_step,
                  v4 slope) {
@@ -19,15 +30,11 @@ INLINE void tile(const int pixels, const float *x, int in, const float *w, v4 bi
     a[i] = bias0;
     b[i] = bias1;
   }
-  for (int k = 0; k < in; k += 4, w += 32, x += 4)
-    _Pragma("unroll") for (int j = 0; j < 4; j++) {
-      v4 w0 = LOAD(w + 8 * j), w1 = LOAD(w + 8 * j + 4);
-      for (int i = 0; i < pixels; i++) {
-        v4 value = SPREAD(x + i * in + j);
-        a[i] = madd(value, w0, a[i]);
-        b[i] = madd(value, w1, b[i]);
-      }
-    }
+  for (int k = 0; k < in; k += 4, w += 32, x += 4) {
+    v4 values[PIXELS];
+    for (int i = 0; i < pixels; i++) values[i] = LOAD(x + i * in);
+    STEP(0) STEP(1) STEP(2) STEP(3)
+  }
   for (int i = 0; i < pixels; i++) {
     STORE(y + i * y_step, leaky(a[i], slope));
     STORE(y + i * y_step + 4, leaky(b[i], slope));

@@ -32,40 +32,39 @@ INLINE void cubic_weights(float s, float w[4]) {
   w[3] = 1 - w[0] - w[1] - w[2];
 }
 
-// Cubic, border repeated. `x` holds rows `top` to `bottom` of a picture `width` wide; pixels of y (high, wide, RGBA) stay as
-// they are where `where` is 0; no `where` is everywhere. x' = a u + b v + c, y' = d u + e v + f.
+// One place, cubic, border repeated. `x` holds rows `top` to `bottom` of a picture `width` wide.
+INLINE v4 cubic_at(const uint8_t *x, int width, int top, int bottom, double px, double py) {
+  int i = floored(px), j = floored(py), is_inside = i > 0 && i < width - 2;
+  float across[4], down[4];
+  cubic_weights(px - i, across);
+  cubic_weights(py - j, down);
+  v4 sum = ALL(0), w0 = ALL(across[0]), w1 = ALL(across[1]), w2 = ALL(across[2]), w3 = ALL(across[3]);
+  for (int m = 0; m < 4; m++) {
+    const uint8_t *row = x + (clamped(j - 1 + m - top, bottom - top)) * width * 4;
+    v4 line;
+    if (is_inside) {
+      v4 bytes = LOAD(row + 4 * (i - 1));
+      v4 low = wasm_u16x8_extend_low_u8x16(bytes), high = wasm_u16x8_extend_high_u8x16(bytes);
+      line = MUL(wasm_f32x4_convert_u32x4(wasm_u32x4_extend_low_u16x8(low)), w0);
+      line = ADD(line, MUL(wasm_f32x4_convert_u32x4(wasm_u32x4_extend_high_u16x8(low)), w1));
+      line = ADD(line, MUL(wasm_f32x4_convert_u32x4(wasm_u32x4_extend_low_u16x8(high)), w2));
+      line = ADD(line, MUL(wasm_f32x4_convert_u32x4(wasm_u32x4_extend_high_u16x8(high)), w3));
+    } else {
+      line = ALL(0);
+      for (int n = 0; n < 4; n++) line = ADD(line, MUL(colours(row + 4 * clamped(i - 1 + n, width)), ALL(across[n])));
+    }
+    sum = ADD(sum, MUL(line, ALL(down[m])));
+  }
+  return sum;
+}
+
+// Cubic, border repeated; y (high, wide, RGBA). x' = a u + b v + c, y' = d u + e v + f.
 EXPORT(cubic)
 void cubic(const uint8_t *x, int width, int top, int bottom, double a, double b, double c, double d, double e, double f,
-           const float *where, uint8_t *y, int wide_, int high) {
+           uint8_t *y, int wide_, int high) {
   for (int v = 0; v < high; v++)
-    for (int u = 0; u < wide_; u++, y += 4) {
-      if (where && *where++ <= 0) continue;
-      double px = a * u + b * v + c, py = d * u + e * v + f;
-      int i = floored(px), j = floored(py);
-      float across[4], down[4];
-      cubic_weights(px - i, across);
-      cubic_weights(py - j, down);
-      v4 sum = ALL(0), w0 = ALL(across[0]), w1 = ALL(across[1]), w2 = ALL(across[2]), w3 = ALL(across[3]);
-      int is_inside = i > 0 && i < width - 2;
-      for (int m = 0; m < 4; m++) {
-        const uint8_t *row = x + (clamped(j - 1 + m - top, bottom - top)) * width * 4;
-        v4 line;
-        if (is_inside) {
-          v4 bytes = LOAD(row + 4 * (i - 1));
-          v4 low = wasm_u16x8_extend_low_u8x16(bytes), high_ = wasm_u16x8_extend_high_u8x16(bytes);
-          line = MUL(wasm_f32x4_convert_u32x4(wasm_u32x4_extend_low_u16x8(low)), w0);
-          line = ADD(line, MUL(wasm_f32x4_convert_u32x4(wasm_u32x4_extend_high_u16x8(low)), w1));
-          line = ADD(line, MUL(wasm_f32x4_convert_u32x4(wasm_u32x4_extend_low_u16x8(high_)), w2));
-          line = ADD(line, MUL(wasm_f32x4_convert_u32x4(wasm_u32x4_extend_high_u16x8(high_)), w3));
-        } else {
-          line = ALL(0);
-          for (int n = 0; n < 4; n++)
-            line = ADD(line, MUL(colours(row + 4 * clamped(i - 1 + n, width)), ALL(across[n])));
-        }
-        sum = ADD(sum, MUL(line, ALL(down[m])));
-      }
-      put(y, opaque(sum));
-    }
+    for (int u = 0; u < wide_; u++, y += 4)
+      put(y, opaque(cubic_at(x, width, top, bottom, a * u + b * v + c, d * u + e * v + f)));
 }
 
 // Bilinear, border repeated; the rest as for `cubic`.
@@ -85,32 +84,47 @@ void linear(const uint8_t *x, int width, int top, int bottom, double a, double b
     }
 }
 
-// Bilinear of a plane (height, width); beyond its border lies its last value if `repeats`, else 0.
+// One place of a plane (height, width), bilinear; beyond its border lies its last value if `repeats`, else 0.
+INLINE float plane_at(const float *x, int width, int height, double px, double py, int repeats) {
+  int i = floored(px), j = floored(py);
+  float s = px - i, t = py - j, at[4];
+  if (i >= 0 && j >= 0 && i < width - 1 && j < height - 1) {
+    const float *from = x + j * width + i;
+    at[0] = from[0];
+    at[1] = from[1];
+    at[2] = from[width];
+    at[3] = from[width + 1];
+  } else if (!repeats && (i < -1 || j < -1 || i >= width || j >= height)) {
+    return 0;
+  } else
+    for (int n = 0; n < 4; n++) {
+      int column = i + (n & 1), row = j + (n >> 1);
+      int is_inside = column >= 0 && column < width && row >= 0 && row < height;
+      at[n] = is_inside || repeats ? x[clamped(row, height) * width + clamped(column, width)] : 0;
+    }
+  float upper = at[0] + s * (at[1] - at[0]), lower = at[2] + s * (at[3] - at[2]);
+  return upper + t * (lower - upper);
+}
+
 EXPORT(plane)
 void plane(const float *x, int width, int height, double a, double b, double c, double d, double e, double f, int repeats,
            float *y, int wide_, int high) {
   for (int v = 0; v < high; v++)
-    for (int u = 0; u < wide_; u++, y++) {
+    for (int u = 0; u < wide_; u++, y++) *y = plane_at(x, width, height, a * u + b * v + c, d * u + e * v + f, repeats);
+}
+
+// A crop (side, side), cubic, blended into rows of a frame at its weight, bilinear; y is the first pixel of a rectangle.
+EXPORT(paste)
+void paste(const uint8_t *crop, const float *weight, int side, double a, double b, double c, double d, double e, double f,
+           uint8_t *y, int frame_width, int wide_, int high) {
+  for (int v = 0; v < high; v++, y += 4 * frame_width)
+    for (int u = 0; u < wide_; u++) {
       double px = a * u + b * v + c, py = d * u + e * v + f;
-      int i = floored(px), j = floored(py);
-      float s = px - i, t = py - j, at[4];
-      if (i >= 0 && j >= 0 && i < width - 1 && j < height - 1) {
-        const float *from = x + j * width + i;
-        at[0] = from[0];
-        at[1] = from[1];
-        at[2] = from[width];
-        at[3] = from[width + 1];
-      } else if (!repeats && (i < -1 || j < -1 || i >= width || j >= height)) {
-        *y = 0;
-        continue;
-      } else
-        for (int n = 0; n < 4; n++) {
-          int column = i + (n & 1), row = j + (n >> 1);
-          int is_inside = column >= 0 && column < width && row >= 0 && row < height;
-          at[n] = is_inside || repeats ? x[clamped(row, height) * width + clamped(column, width)] : 0;
-        }
-      float upper = at[0] + s * (at[1] - at[0]), lower = at[2] + s * (at[3] - at[2]);
-      *y = upper + t * (lower - upper);
+      float share = plane_at(weight, side, side, px, py, 0);
+      if (share <= 0) continue;
+      v4 pixel = wasm_f32x4_nearest(cubic_at(crop, side, 0, side, px, py)), old = colours(y + 4 * u);
+      pixel = wasm_f32x4_pmax(wasm_f32x4_pmin(pixel, ALL(255)), ALL(0));
+      put(y + 4 * u, opaque(between(old, pixel, ALL(share))));
     }
 }
 
@@ -232,10 +246,12 @@ void gaussian(const float *x, int width, int height, const float *kernel, int re
   }
 }
 
-// Sums over a square of `side`, odd, around each pixel; beyond the border lies its mirror image, or `beyond` if `is_flat`.
+// Sums over a square of `side`, odd, around each pixel; beyond the border lies its mirror image, or `beyond` if `is_flat`. With
+// a `least` above 0, ones where a sum is as large, and zeros.
 // scratch: (height + 3) width + side + 8.
 EXPORT(box)
-void box(const float *x, int width, int height, int side, int is_flat, float beyond, float *y, float *scratch) {
+void box(const float *x, int width, int height, int side, int is_flat, float beyond, float least, float *y,
+         float *scratch) {
   int reach = side / 2;
   double *sums = (double *)scratch;
   float *rows = scratch + 2 * width + 4, *line = rows + width * height;
@@ -258,6 +274,6 @@ void box(const float *x, int width, int height, int side, int is_flat, float bey
     for (int u = 0; u < width; u++) sums[u] += is_flat_row ? beyond * side : in[u];
     for (int u = 0; goes && u < width; u++) sums[u] -= is_flat_gone ? beyond * side : out[u];
     float *to = y + (v - reach) * width;
-    for (int u = 0; v >= reach && u < width; u++) to[u] = sums[u];
+    for (int u = 0; v >= reach && u < width; u++) to[u] = least > 0 ? sums[u] >= least : sums[u];
   }
 }
