@@ -25,7 +25,6 @@ from mobilefaceswap_core.files.atomic import remove_leftovers, write_bytes, writ
 from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.marking.carriers import COARSE, FINE
 from mobilefaceswap_core.marking.metadata import clip_tags, metadata_text, xmp_packet
-from mobilefaceswap_core.marking.onnx_watermark import watermark_graph
 from mobilefaceswap_core.student.export_pair import IDENTITY_FILE, export_pair, source_file
 from mobilefaceswap_core.student.identity_graph import halve, roughen
 from mobilefaceswap_core.student.swapper import Student, load_student
@@ -33,7 +32,7 @@ from mobilefaceswap_core.weights import weights_path
 from mobilefaceswap_core.weights.load import load_arrays
 
 from ..texts import LANGUAGES, consent_words
-from . import landmark_network, packing, runtime, webassembly
+from . import hidden_mark, landmark_network, packing, runtime, webassembly
 from .constants import write_constants
 from .icons import ICON, write_icons
 from .offline import write_service_worker
@@ -84,16 +83,15 @@ def build(out: Path, *, identity: bool = True) -> Path:
 
 def _add_networks(folder: Path, *, identity: bool) -> None:
     folder.mkdir()
-    graphs = {
-        _BOXES: of_any_size(weights_path(_BOXES)),
-        "watermark": watermark_graph("student", COARSE),
-        "watermark_fine": watermark_graph("student", FINE, strength=_FINE_STRENGTH),
+    write_bytes(folder / f"{_BOXES}.onnx", halve(of_any_size(weights_path(_BOXES))).SerializeToString())
+    of_own_layers = {
+        "watermark": hidden_mark.tensors("student", COARSE),
+        "watermark_fine": hidden_mark.tensors("student", FINE, strength=_FINE_STRENGTH),
+        landmark_network.NAME: landmark_network.tensors(),
+        "occlusion": {name: array.astype(np.float16) for name, array in load_arrays(OCCLUSION).items()},
     }
-    for name, graph in graphs.items():
-        write_bytes(folder / f"{name}.onnx", roughen(halve(graph), ("carriers",)).SerializeToString())
-    write_bytes(folder / f"{landmark_network.NAME}.safetensors", save(landmark_network.tensors()))
-    halves = {name: array.astype(np.float16) for name, array in load_arrays(OCCLUSION).items()}
-    write_bytes(folder / "occlusion.safetensors", save(halves))
+    for name, tensors in of_own_layers.items():
+        write_bytes(folder / f"{name}.safetensors", save(tensors))
     if identity:
         student = load_student(backend="torch")
         export_pair(student, folder)

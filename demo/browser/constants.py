@@ -36,7 +36,7 @@ from mobilefaceswap_core.detect import detector, landmarks, lite, ultraface, win
 from mobilefaceswap_core.faces import landmarks68
 from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.files.atomic import write_bytes
-from mobilefaceswap_core.marking import badge
+from mobilefaceswap_core.marking import badge, carriers, watermark
 from mobilefaceswap_core.marking.carriers import GRID_PX
 from mobilefaceswap_core.marking.watermark import FINE_FROM_PX
 from mobilefaceswap_core.student import layout
@@ -47,7 +47,7 @@ from mobilefaceswap_core.student.idn import Idn
 from mobilefaceswap_core.types import CropSpec
 from mobilefaceswap_core.video import smoothing
 
-from . import landmark_network, webassembly
+from . import hidden_mark, landmark_network, webassembly
 
 FILE = Path(__file__).parent / "page" / "constants.js"
 
@@ -107,7 +107,14 @@ def constants() -> dict[str, dict[str, Value]]:
             "THRESHOLD": options.threshold,
             **{f"{name.upper()}_PX": length for name, length in options.in_pixels(spec.size_px)._asdict().items()},
         },
-        "MARK": {"GRID_PX": GRID_PX, "LABEL": badge.TEXT, "FINE_FROM_PX": FINE_FROM_PX},
+        "MARK": {
+            "GRID_PX": GRID_PX,
+            "LABEL": badge.TEXT,
+            "FINE_FROM_PX": FINE_FROM_PX,
+            "WAVES": hidden_mark.WAVES,
+            **_named(carriers, "_SPREAD_PX", "_FLOOR", "_CLIP"),
+            **_named(watermark, "_SMOOTH", "_MASKING", "_ROUNDS", "_STEP", "_BAND_FLOOR"),
+        },
         "PER_FRAME": {
             **_named(
                 layout, "ENCODER_CHANNELS", "DECODER_IN_CHANNELS", "DECODER_OUT_CHANNELS", "MASK_CHANNELS", "SLOPE"

@@ -1,5 +1,5 @@
 /**
- * Layers that run in WebAssembly on one thread: `layers.c` and `blocks.c` say what they compute and how their values lie.
+ * Layers that run in WebAssembly on one thread: `layers.c`, `blocks.c` and `mark.c` say what they compute and how their values lie.
  * An address is a number of bytes in their memory.
  *
  * @typedef {object} Calls
@@ -14,6 +14,8 @@
  * @property {(...given: number[]) => void} see
  * @property {(...given: number[]) => void} stem
  * @property {(...given: number[]) => void} whole
+ * @property {(...given: number[]) => void} residual
+ * @property {(...given: number[]) => void} unwanted
  */
 import { FOLDER, fetchBytes } from './fetching.js';
 

@@ -7,11 +7,16 @@
  * @typedef {{width: number, height: number, data: Uint8ClampedArray<ArrayBuffer>}} Picture
  * @typedef {{width: number, height: number, data: Float32Array<ArrayBuffer>}} Plane
  * @typedef {import('./align.js').Matrix} Matrix
+ * @typedef {object} Taps which input samples make each output sample, and with what weights
+ * @property {Int32Array} first of the samples
+ * @property {Int32Array} count of them
+ * @property {Float32Array} weights from `most` times the output's number on
+ * @property {number} most
  * @typedef {import('./align.js').Box} Box
  */
 import { compose, invert, transformPoints, bounds } from './align.js';
 import { withLoops } from './pixels.js';
-import { sampleCubic, sampleLinear, samplePlane } from './sampling.js';
+import { cubicWeights, sampleCubic, sampleLinear, samplePlane } from './sampling.js';
 
 /** @param {number} width @param {number} height @returns {Picture} */
 export function newPicture(width, height) {
@@ -72,12 +77,26 @@ export function cut(picture, [left, top, right, bottom]) {
  */
 export function resize(picture, width, height, isLinear = width >= picture.width && height >= picture.height) {
   if (width === picture.width && height === picture.height) return picture;
-  const channels = isPicture(picture) ? 4 : 1;
+  if (!isLinear && !isPicture(picture) && picture.width === 2 * width && picture.height === 2 * height)
+    return halved(picture, emptyLike(picture, width, height));
   const taps = isLinear ? linearTaps : areaTaps;
-  const [across, down] = [taps(picture.width, width), taps(picture.height, height)];
+  return resizeBy(picture, width, height, taps(picture.width, width), taps(picture.height, height));
+}
+
+/**
+ * Resize by sums of input samples.
+ *
+ * @template {Picture | Plane} Kind
+ * @param {Kind} picture
+ * @param {number} width
+ * @param {number} height
+ * @param {Taps} across
+ * @param {Taps} down
+ * @returns {Kind}
+ */
+export function resizeBy(picture, width, height, across, down) {
+  const channels = isPicture(picture) ? 4 : 1;
   const result = emptyLike(picture, width, height);
-  if (!isLinear && channels === 1 && picture.width === 2 * width && picture.height === 2 * height)
-    return halved(picture, result);
   withLoops((loops) => {
     const [x, y] = [keepPixels(loops, picture), loops.room((width * height * channels) / (isPicture(picture) ? 4 : 1))];
     const [ofRows, ofColumns] = [keepTaps(loops, down), keepTaps(loops, across)];
@@ -94,7 +113,7 @@ function keepPixels(loops, picture) {
   return isPicture(picture) ? loops.keepBytes(picture.data) : loops.keep(picture.data);
 }
 
-/** @param {import('./pixels.js').Loops} loops @param {ReturnType<typeof areaTaps>} taps */
+/** @param {import('./pixels.js').Loops} loops @param {Taps} taps */
 function keepTaps(loops, { first, count, weights, most }) {
   return [loops.keep(first), loops.keep(count), loops.keep(weights), most];
 }
@@ -109,11 +128,11 @@ function halved({ width, data }, result) {
 }
 
 /**
- * Which input samples make each output sample when areas are averaged, and with what weights: `count` samples from
- * `first` on, their weights from `most` times the output's number on.
+ * Samples of averaged areas.
  *
  * @param {number} size
  * @param {number} wanted
+ * @returns {Taps}
  */
 function areaTaps(size, wanted) {
   const ratio = size / wanted;
@@ -132,7 +151,7 @@ function areaTaps(size, wanted) {
   return { first, count, weights, most };
 }
 
-/** The same between two neighbours. @param {number} size @param {number} wanted */
+/** Between two neighbours. @param {number} size @param {number} wanted @returns {Taps} */
 function linearTaps(size, wanted) {
   const most = Math.min(size, 2);
   const [first, count] = [new Int32Array(wanted), new Int32Array(wanted).fill(most)];
@@ -142,6 +161,22 @@ function linearTaps(size, wanted) {
     first[i] = Math.min(Math.floor(at), size - most);
     weights[i * most] = most === 1 ? 1 : 1 - (at - first[i]);
     if (most === 2) weights[i * most + 1] = at - first[i];
+  }
+  return { first, count, weights, most };
+}
+
+/** Cubic, the border repeated; for a picture that grows. @param {number} size at least 4 @param {number} wanted @returns {Taps} */
+export function cubicTaps(size, wanted) {
+  const most = 4;
+  const [first, count] = [new Int32Array(wanted), new Int32Array(wanted).fill(most)];
+  const weights = new Float32Array(wanted * most);
+  for (let i = 0; i < wanted; i++) {
+    const at = ((i + 0.5) * size) / wanted - 0.5;
+    const before = Math.floor(at) - 1;
+    first[i] = clamp(before, 0, size - most);
+    cubicWeights(at - Math.floor(at)).forEach((own, k) => {
+      weights[i * most + clamp(before + k, 0, size - 1) - first[i]] += own;
+    });
   }
   return { first, count, weights, most };
 }

@@ -1,11 +1,18 @@
 /** @typedef {Map<string, Float32Array>} Tensors by name, row by row */
 
+/** @type {Record<string, {size: number, read: (view: DataView, at: number) => number}>} */
+const KINDS = {
+  F32: { size: 4, read: (view, at) => view.getFloat32(at, true) },
+  F16: { size: 2, read: (view, at) => fromHalf(view.getUint16(at, true)) },
+  I8: { size: 1, read: (view, at) => view.getInt8(at) },
+};
+
 /**
  * Tensors of a file of safetensors: eight bytes of a length, so many bytes of JSON, then the values.
  *
- * @param {Uint8Array} bytes with values in 16 bits, as the build writes them
+ * @param {Uint8Array} bytes
  * @returns {Tensors}
- * @throws {RangeError} when it is no such file
+ * @throws {RangeError} when its values are of another kind
  */
 export function readTensors(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -14,11 +21,13 @@ export function readTensors(bytes) {
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, begin)));
   const tensors = new Map();
   for (const [name, { dtype, data_offsets: offsets }] of Object.entries(header)) {
-    if (dtype !== 'F16') throw new RangeError(`${name} is ${dtype}; wanted F16`);
     const [from, to] = offsets.map((offset) => begin + offset);
+    const kind = KINDS[dtype];
+    if (!kind) throw new RangeError(`${name} is ${dtype}; wanted one of ${Object.keys(KINDS)}`);
+    const { size, read } = kind;
     tensors.set(
       name,
-      Float32Array.from({ length: (to - from) / 2 }, (_, i) => fromHalf(view.getUint16(from + 2 * i, true))),
+      Float32Array.from({ length: (to - from) / size }, (_, i) => read(view, from + size * i)),
     );
   }
   return tensors;

@@ -81,13 +81,18 @@ export function linearAt({ width, height, data }, x, y) {
 export function cubicAt({ width, height, data }, x, y, out, to) {
   const j = Math.floor(y);
   const t = y - j;
-  const down = [outer(1 + t), inner(t), inner(1 - t), 0];
-  down[3] = 1 - down[0] - down[1] - down[2];
+  const down = cubicWeights(t);
   for (let channel = 0; channel < 3; channel++) {
     let level = 0;
     for (let m = 0; m < 4; m++) level += down[m] * data[4 * (clamped(j - 1 + m, height) * width + x) + channel];
     out[to + channel] = level;
   }
+}
+
+/** Weights of the four pixels about a place. @param {number} t how far it lies beyond the second */
+export function cubicWeights(t) {
+  const [above, own, below] = [outer(1 + t), inner(t), inner(1 - t)];
+  return [above, own, below, 1 - above - own - below];
 }
 
 /** Weight of a pixel less than one away. @param {number} t */

@@ -14,6 +14,7 @@ import { Detector, area, largest } from './detect.js';
 import { PageError } from './errors.js';
 import { DEFAULTS, finish } from './finish.js';
 import { LandmarkNetwork } from './landmarks.js';
+import { MarkPattern } from './mark_pattern.js';
 import { OcclusionNetwork } from './occlusion_network.js';
 import { FORMAT, readMetadata } from './onnx_file.js';
 import { pasteBack } from './paste.js';
@@ -24,7 +25,7 @@ import { Runtime, fetchParts, threadsFor } from './runtime.js';
 import { StudentHere } from './student.js';
 import { Follower } from './track.js';
 import { UltraFace } from './ultraface.js';
-import { GRID_PX, MARKED_MODEL } from './watermark.js';
+import { MARKED_MODEL } from './watermark.js';
 
 const MIN_FACE_PX = 16; // smaller faces stay as they are
 
@@ -38,7 +39,7 @@ export class Swapper {
   /** @type {Promise<unknown>} */
   #finished = Promise.resolve();
   #watermark;
-  /** For large faces, fetched when there is one. @type {Session | null} */
+  /** For large faces, fetched when there is one. @type {MarkPattern | null} */
   #fineWatermark = null;
   #occlusion;
 
@@ -46,7 +47,7 @@ export class Swapper {
    * @param {Runtime} runtime
    * @param {Detector} detector
    * @param {LandmarkNetwork} landmarkNetwork
-   * @param {{watermark: Session, occlusion: Pick<OcclusionNetwork, 'see'>}} networks of the finish
+   * @param {{watermark: Pick<MarkPattern, 'draw'>, occlusion: Pick<OcclusionNetwork, 'see'>}} networks of the finish
    * @param {Student} student
    */
   constructor(runtime, detector, landmarkNetwork, { watermark, occlusion }, student) {
@@ -74,7 +75,7 @@ export class Swapper {
     const student = loadStudent === null ? new StudentHere(runtime) : await loadStudent(parts, threads.student);
     const [boxes, watermark, points, occlusion] = await Promise.all([
       runtime.open('detector_ultraface_rfb320.onnx'),
-      runtime.open('watermark.onnx'),
+      MarkPattern.load(false),
       PointsNetwork.load(),
       OcclusionNetwork.load(),
     ]);
@@ -219,10 +220,8 @@ export class Swapper {
 
   /** @type {import('./watermark.js').DrawPattern} */
   #drawPattern = async (luma, weight, isFine) => {
-    const shape = [1, 1, GRID_PX, GRID_PX];
-    if (isFine) this.#fineWatermark ??= await this.runtime.open('watermark_fine.onnx');
-    const network = (isFine ? this.#fineWatermark : null) ?? this.#watermark;
-    return (await this.runtime.run(network, { luma: [luma, shape], weight: [weight, shape] })).pattern;
+    if (isFine) this.#fineWatermark ??= await MarkPattern.load(true);
+    return ((isFine ? this.#fineWatermark : null) ?? this.#watermark).draw(luma, weight);
   };
 
   /**

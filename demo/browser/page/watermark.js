@@ -1,11 +1,11 @@
 /**
  * Hiding the mark in a swapped crop before it is pasted, as `marking/watermark.py` does for video: a pattern of a few grey
- * levels that `verify` finds again. A network works it out on a grid of 112 x 112: `watermark.onnx`, or `watermark_fine.onnx`
- * for the large faces of photos.
+ * levels that `verify` finds again. `mark_pattern.js` works it out on a grid of 112 x 112, for the large faces of photos with
+ * finer carriers.
  *
  * @typedef {import('./picture.js').Picture} Picture
  * @typedef {(luma: Float32Array<ArrayBuffer>, weight: Float32Array<ArrayBuffer>, isFine: boolean) => Promise<Float32Array>} DrawPattern
- *   what runs that network: luma and paste weight on the grid -> change of each of the 224 * 224 pixels, in grey levels
+ *   luma and paste weight on the grid -> change of each of the 224 * 224 pixels, in grey levels
  *
  * @typedef {object} Place where the crop lies
  * @property {import('./align.js').Matrix} cropFromFrame

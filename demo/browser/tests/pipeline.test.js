@@ -27,11 +27,11 @@ function swapper(said) {
     },
   };
   const made = new Swapper(
-    /** @type {any} */ ({ where: {}, run: async () => ({ pattern: new Float32Array(AREA) }) }),
+    /** @type {any} */ ({ where: {} }),
     /** @type {any} */ ({ detect: async () => [face] }),
     /** @type {any} */ ({ track: async () => ({ landmarks, doubt: 0 }) }),
     /** @type {any} */ ({
-      watermark: {},
+      watermark: { draw: () => new Float32Array(AREA) },
       occlusion: { see: () => ({ width: 224, height: 224, data: new Float32Array(AREA) }) },
     }),
     /** @type {any} */ (student),

@@ -1,7 +1,7 @@
 """What the page runs as WebAssembly beside ONNX Runtime: its C, what was compiled of it, and how that is made again.
 
 ``layers.c`` has the few layers of the per-frame network, ``blocks.c`` those of the networks that see what hides a face and where
-its landmarks are. ONNX Runtime's kernels for WebAssembly took more than twice as long for the first, most of it for depthwise
+its landmarks are, ``mark.c`` what the hidden mark is worked out with. ONNX Runtime's kernels for WebAssembly took more than twice as long for the first, most of it for depthwise
 convolutions and resizing. There are two builds: with the fused multiply-adds of relaxed SIMD, which Chromium and Firefox have,
 and without. ``pixels.c`` has the loops over pixels of the finish; it comes with the page's numbers. ``unxz.c`` unpacks ONNX
 Runtime itself, whose binary is 40 % smaller as xz than as gzip, which is what browsers unpack.
@@ -28,7 +28,7 @@ class Build(NamedTuple):
         return bytes_sha256(b"".join(source.read_bytes() for source in self.sources)).encode()
 
 
-_LAYERS = (FOLDER / "layers.c", FOLDER / "blocks.c", FOLDER / "numbers.h")
+_LAYERS = (FOLDER / "layers.c", FOLDER / "blocks.c", FOLDER / "mark.c", FOLDER / "numbers.h")
 BUILDS = {
     "layers.wasm": Build(_LAYERS, ("-msimd128",)),
     "layers.relaxed.wasm": Build(_LAYERS, ("-msimd128", "-mrelaxed-simd")),
