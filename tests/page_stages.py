@@ -1,9 +1,17 @@
 """What the page's live swap takes, stage by stage, and how many pictures of a camera a second it shows.
 
-    python -m tests.page_stages [--page FOLDER ...] [--frames 24] [--rounds 3] [--seconds 6]
+    python -m tests.page_stages [--page FOLDER ...] [--frames 24] [--rounds 3] [--apart 66] [--seconds 6] [--cores 1 2]
 
 Needs Playwright and Chromium, as the browser tests do. Several pages, built by ``python -m demo.browser --out FOLDER``, are
 measured in turns; without one the page is built. The camera is a portrait that sways, in a picture of 640 x 480.
+
+Three things are printed:
+
+* milliseconds of each stage for a frame, all stages one after the other in one thread, and the frames a second that this gives;
+* pictures a second of the camera's loop as a visitor has it, with the student in a thread of its own, for browsers that may use
+  so many processors (``--cores``); ``--isolated`` sends the two headers with which WebAssembly may have threads besides;
+* processor time of the whole browser for such a picture, by thread. On a machine that others use pictures a second say little:
+  of that time every processor has 1000 ms a second, and no thread more than one of them.
 """
 
 from __future__ import annotations
@@ -205,7 +213,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--apart", type=int, default=APART_MS, help="milliseconds between frames when stages are timed")
-    parser.add_argument("--stages-only", action="store_true")
+    parser.add_argument("--cores", type=int, nargs="*", default=[1, 2], help="of the browser while its camera runs")
+    parser.add_argument("--isolated", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         pages = given.page or [build(Path(name) / "page")]
@@ -215,8 +224,12 @@ def main() -> None:
                  f"--use-file-for-fake-video-capture={camera}"]  # fmt: skip
         with chromium(*flags) as browser:
             _print_stages(browser, pages, given)
-            if not given.stages_only:
+        every = os.sched_getaffinity(0)
+        for cores in given.cores:
+            os.sched_setaffinity(0, sorted(every)[:cores])  # the browser inherits it
+            with chromium(*flags) as browser:
                 _print_rates(browser, pages, given)
+        os.sched_setaffinity(0, every)
 
 
 def _print_stages(browser: Any, pages: list[Path], given: argparse.Namespace) -> None:
@@ -236,20 +249,18 @@ def _print_stages(browser: Any, pages: list[Path], given: argparse.Namespace) ->
 
 
 def _print_rates(browser: Any, pages: list[Path], given: argparse.Namespace) -> None:
-    for kind in (Quiet, Isolated):
-        seen: list[list[Live]] = [[] for _ in pages]
-        for _ in range(given.rounds):
-            for page, own in zip(pages, seen, strict=True):
-                with served(page, kind) as address:
-                    own.append(live(browser, address, given.seconds))
+    seen: list[list[Live]] = [[] for _ in pages]
+    for _ in range(given.rounds):
         for page, own in zip(pages, seen, strict=True):
-            lives = sorted(own, key=lambda one: one.rate)
-            middle = lives[len(lives) // 2]
-            threads = [f"{name.rsplit(' ', 1)[0]} {ms:.1f}" for name, ms in middle.threads_ms.items() if ms >= SHOWN_MS]
-            least = min(one.picture_ms for one in own)
-            print(f"{page.name}, camera, {'isolated' if kind is Isolated else 'not isolated'} ({middle.said}): "
-                  f"{middle.rate:.1f} pictures a second ({lives[0].rate:.1f} to {lives[-1].rate:.1f}); processor time for "
-                  f"one: {least:.0f} ms at least, {middle.picture_ms:.0f} ms here, {', '.join(threads)}")  # fmt: skip
+            with served(page, Isolated if given.isolated else Quiet) as address:
+                own.append(live(browser, address, given.seconds))
+    for page, own in zip(pages, seen, strict=True):
+        lives = sorted(own, key=lambda one: one.rate)
+        middle, least = lives[len(lives) // 2], min(own, key=lambda one: one.picture_ms)
+        threads = [f"{name.rsplit(' ', 1)[0]} {ms:.1f}" for name, ms in least.threads_ms.items() if ms >= SHOWN_MS]
+        print(f"{page.name}, camera, {len(os.sched_getaffinity(0))} processors ({middle.said}): {middle.rate:.1f} pictures a "
+              f"second ({lives[0].rate:.1f} to {lives[-1].rate:.1f}); processor time for one: {least.picture_ms:.0f} ms at "
+              f"least: {', '.join(threads)}")  # fmt: skip
 
 
 if __name__ == "__main__":

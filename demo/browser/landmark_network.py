@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -49,7 +49,7 @@ def tensors() -> dict[str, NDArray[np.float16]]:
     """Kernels ``N.weight`` and biases ``N.bias`` by the layers' numbers, in 16 bits."""
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in _graph().initializer}
     convolutions = [node.input[1:] for node in _graph().node if node.op_type in ("Conv", "Gemm")]
-    found = {}
+    found: dict[str, NDArray[Any]] = {}
     for number, (kernel, bias) in enumerate(convolutions):
         found |= {f"{number}.weight": arrays[kernel], f"{number}.bias": arrays[bias]}
     (norm,) = (node for node in _graph().node if node.op_type == "BatchNormalization")

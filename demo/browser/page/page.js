@@ -238,12 +238,12 @@ class Page {
   /** To the other side of a phone; a recording goes on, for it is of the canvas. */
   async #changeCamera() {
     const { otherCamera } = this.elements;
-    const which = await this.#camera?.other();
-    if (!which) return;
-    otherCamera.disabled = true;
-    this.#camera?.close(); // phones lend one at a time
-    this.#camera = null;
+    otherCamera.disabled = true; // before anything is waited for: a second tap would open a third camera
     try {
+      const which = await this.#camera?.other();
+      if (!which) return;
+      this.#camera?.close(); // phones lend one at a time
+      this.#camera = null;
       await this.#startCamera(which);
     } catch (error) {
       this.#stopCamera();
