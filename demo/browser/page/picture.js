@@ -265,6 +265,20 @@ export function grey({ width, height, data }) {
   return result;
 }
 
+/** `factor` times a plane's values added to all colours. @param {Picture} picture @param {Float32Array} values one a pixel @param {number} [factor] @returns {Picture} */
+export function added(picture, values, factor = 1) {
+  return changed(picture, (loops, x) => loops.calls.add(x, values.length, loops.keep(values), factor));
+}
+
+/** A copy that a loop changes. @param {Picture} picture @param {(loops: import('./pixels.js').Loops, x: number) => void} change is told where the copy lies @returns {Picture} */
+export function changed(picture, change) {
+  return withLoops((loops) => {
+    const x = loops.keepBytes(picture.data);
+    change(loops, x);
+    return { ...picture, data: loops.bytes(x, picture.data.length).slice() };
+  });
+}
+
 /** Luminance of the pixel whose red stands at `i`, in whole levels. @param {Uint8ClampedArray} data @param {number} i */
 export function lumaAt(data, i) {
   return (9798 * data[i] + 19235 * data[i + 1] + 3735 * data[i + 2] + 16384) >> 15;

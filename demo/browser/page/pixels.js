@@ -8,6 +8,9 @@
  * @property {(...given: number[]) => void} paste
  * @property {(...given: number[]) => void} resize
  * @property {(...given: number[]) => void} grey
+ * @property {(...given: number[]) => void} add
+ * @property {(...given: number[]) => void} tint
+ * @property {(...given: number[]) => void} fade
  * @property {(...given: number[]) => void} gaussian
  * @property {(...given: number[]) => void} box
  *

@@ -14,7 +14,7 @@
  */
 import { CROP_PX, sideInFrame } from './align.js';
 import { MARK } from './constants.js';
-import { grey, resize } from './picture.js';
+import { added, grey, resize } from './picture.js';
 
 /** @type {number} */
 export const GRID_PX = MARK.GRID_PX;
@@ -37,7 +37,7 @@ export async function hideMark(crop, weight, drawPattern, { cropFromFrame, sizeP
     pattern = /** @type {Float32Array<ArrayBuffer>} */ (await drawPattern(lumaGrid(crop), onGrid(plane), isFine));
     moment?.memory.mark.keep(pattern, moment.timeS);
   }
-  return addPattern(crop, resize({ width: CROP_PX, height: CROP_PX, data: pattern }, crop.width, crop.height).data);
+  return added(crop, resize({ width: CROP_PX, height: CROP_PX, data: pattern }, crop.width, crop.height).data);
 }
 
 /**
@@ -72,16 +72,4 @@ export function lumaGrid(crop) {
 /** Means of areas. @param {import('./picture.js').Plane} plane square @returns {Float32Array<ArrayBuffer>} (112 * 112) */
 export function onGrid(plane) {
   return resize(plane, GRID_PX, GRID_PX).data;
-}
-
-/** Add grey levels to all three channels. @param {Picture} crop @param {Float32Array} pattern @returns {Picture} */
-export function addPattern(crop, pattern) {
-  const data = crop.data.slice();
-  for (let i = 0, p = 0; i < pattern.length; i++, p += 4) {
-    const added = pattern[i];
-    data[p] += added; // a clamped array rounds
-    data[p + 1] += added;
-    data[p + 2] += added;
-  }
-  return { ...crop, data };
 }

@@ -195,6 +195,39 @@ void grey(const uint8_t *x, int count, float *y) {
   for (; p < count; p++, x += 4) y[p] = (9798 * x[0] + 19235 * x[1] + 3735 * x[2] + 16384) >> 15;
 }
 
+// In place: `factor` times a plane's values are added to all colours.
+EXPORT(add)
+void add(uint8_t *x, int count, const float *values, float factor) {
+  v4 share = ALL(factor);
+  for (int p = 0; p < count; p++, x += 4) put(x, opaque(ADD(colours(x), MUL(SPREAD(values + p), share))));
+}
+
+// In place: each colour times its gain and the factor of its pixel's luma; factors (256).
+EXPORT(tint)
+void tint(uint8_t *x, int count, const float *factors, float red, float green, float blue) {
+  v4 gains = wasm_f32x4_make(red, green, blue, 0);
+  for (int p = 0; p < count; p++, x += 4) {
+    int luma = (9798 * x[0] + 19235 * x[1] + 3735 * x[2] + 16384) >> 15;
+    put(x, opaque(MUL(colours(x), MUL(gains, ALL(factors[luma])))));
+  }
+}
+
+// In place: weights times (none - value) / (none - all), within [0, 1].
+EXPORT(fade)
+void fade(float *weight, int count, const float *values, float all, float none) {
+  v4 scale = ALL(1 / (none - all));
+  int i = 0;
+  for (; i + 4 <= count; i += 4) {
+    v4 share = MUL(SUB(ALL(none), LOAD(values + i)), scale);
+    share = wasm_f32x4_pmin(wasm_f32x4_pmax(share, ALL(0)), ALL(1));
+    STORE(weight + i, MUL(LOAD(weight + i), share));
+  }
+  for (; i < count; i++) {
+    float share = (none - values[i]) / (none - all);
+    weight[i] *= share < 0 ? 0 : share > 1 ? 1 : share;
+  }
+}
+
 INLINE int mirrored(int at, int length) {
   if (length == 1) return 0;
   int round = (at < 0 ? -at : at) % (2 * length - 2);
