@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 from markdown_it import MarkdownIt
+from safetensors.numpy import save
 
 from mobilefaceswap_core import __version__
 from mobilefaceswap_core.blend.occlusion import NAME as OCCLUSION
-from mobilefaceswap_core.blend.occlusion_graph import occlusion_graph
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.detect.ultraface import of_any_size
 from mobilefaceswap_core.errors import OutputError
@@ -25,7 +25,6 @@ from mobilefaceswap_core.files.atomic import remove_leftovers, write_bytes, writ
 from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.marking.carriers import COARSE, FINE
 from mobilefaceswap_core.marking.metadata import clip_tags, metadata_text, xmp_packet
-from mobilefaceswap_core.marking.onnx_watermark import watermark_graph
 from mobilefaceswap_core.student.export_pair import IDENTITY_FILE, export_pair, source_file
 from mobilefaceswap_core.student.identity_graph import halve, roughen
 from mobilefaceswap_core.student.swapper import Student, load_student
@@ -33,7 +32,7 @@ from mobilefaceswap_core.weights import weights_path
 from mobilefaceswap_core.weights.load import load_arrays
 
 from ..texts import LANGUAGES, consent_words
-from . import packing, runtime, webassembly
+from . import hidden_mark, landmark_network, packing, runtime, webassembly
 from .constants import write_constants
 from .icons import ICON, write_icons
 from .offline import write_service_worker
@@ -43,7 +42,7 @@ _FINE_STRENGTH = (
     1.4  # of the mark of large faces, for which the page searches no strength; a search finds 1.3 in the mean
 )
 _PORTRAITS = HERE.parent / "examples" / "portraits"
-_BOXES, _POINTS = "detector_ultraface_rfb320", "landmarks_68"
+_BOXES = "detector_ultraface_rfb320"
 
 
 def build(out: Path, *, identity: bool = True) -> Path:
@@ -84,15 +83,15 @@ def build(out: Path, *, identity: bool = True) -> Path:
 
 def _add_networks(folder: Path, *, identity: bool) -> None:
     folder.mkdir()
-    graphs = {
-        _BOXES: of_any_size(weights_path(_BOXES)),
-        _POINTS: onnx.load(weights_path(_POINTS)),
-        "watermark": watermark_graph("student", COARSE),
-        "watermark_fine": watermark_graph("student", FINE, strength=_FINE_STRENGTH),
-        "occlusion": occlusion_graph(load_arrays(OCCLUSION)),
+    write_bytes(folder / f"{_BOXES}.onnx", halve(of_any_size(weights_path(_BOXES))).SerializeToString())
+    of_own_layers = {
+        "watermark": hidden_mark.tensors("student", COARSE),
+        "watermark_fine": hidden_mark.tensors("student", FINE, strength=_FINE_STRENGTH),
+        landmark_network.NAME: landmark_network.tensors(),
+        "occlusion": {name: array.astype(np.float16) for name, array in load_arrays(OCCLUSION).items()},
     }
-    for name, graph in graphs.items():
-        write_bytes(folder / f"{name}.onnx", roughen(halve(graph), ("carriers",)).SerializeToString())
+    for name, tensors in of_own_layers.items():
+        write_bytes(folder / f"{name}.safetensors", save(tensors))
     if identity:
         student = load_student(backend="torch")
         export_pair(student, folder)

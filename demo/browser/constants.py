@@ -6,6 +6,7 @@ built, so that a number is changed in one place. Names stay those of the Python 
 
 from __future__ import annotations
 
+import base64
 import json
 import struct
 import zlib
@@ -25,6 +26,7 @@ from mobilefaceswap_core.blend import (
     mouth,
     native,
     occlusion,
+    occlusion_graph,
     outline,
     steady,
     texture,
@@ -34,7 +36,7 @@ from mobilefaceswap_core.detect import detector, landmarks, lite, ultraface, win
 from mobilefaceswap_core.faces import landmarks68
 from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.files.atomic import write_bytes
-from mobilefaceswap_core.marking import badge
+from mobilefaceswap_core.marking import badge, carriers, watermark
 from mobilefaceswap_core.marking.carriers import GRID_PX
 from mobilefaceswap_core.marking.watermark import FINE_FROM_PX
 from mobilefaceswap_core.student import layout
@@ -44,6 +46,8 @@ from mobilefaceswap_core.student.graph import constant_shapes, idn_graph
 from mobilefaceswap_core.student.idn import Idn
 from mobilefaceswap_core.types import CropSpec
 from mobilefaceswap_core.video import smoothing
+
+from . import hidden_mark, landmark_network, webassembly
 
 FILE = Path(__file__).parent / "page" / "constants.js"
 
@@ -60,7 +64,10 @@ _OFFERED = (
 
 
 def constants() -> dict[str, dict[str, Value]]:
-    """Every number and name that page and core share, by group; lists for tuples, slices and arrays."""
+    """Every number and name that page and core share, by group, and the loops over pixels as they were compiled.
+
+    Lists stand for tuples, slices and arrays.
+    """
     spec = CropSpec()
     options = mask.MaskOptions()
     return {
@@ -100,14 +107,23 @@ def constants() -> dict[str, dict[str, Value]]:
             "THRESHOLD": options.threshold,
             **{f"{name.upper()}_PX": length for name, length in options.in_pixels(spec.size_px)._asdict().items()},
         },
-        "MARK": {"GRID_PX": GRID_PX, "LABEL": badge.TEXT, "FINE_FROM_PX": FINE_FROM_PX},
+        "MARK": {
+            "GRID_PX": GRID_PX,
+            "LABEL": badge.TEXT,
+            "FINE_FROM_PX": FINE_FROM_PX,
+            "WAVES": hidden_mark.WAVES,
+            **_named(carriers, "_SPREAD_PX", "_FLOOR", "_CLIP"),
+            **_named(watermark, "_SMOOTH", "_MASKING", "_ROUNDS", "_STEP", "_BAND_FLOOR"),
+        },
         "PER_FRAME": {
             **_named(
                 layout, "ENCODER_CHANNELS", "DECODER_IN_CHANNELS", "DECODER_OUT_CHANNELS", "MASK_CHANNELS", "SLOPE"
             ),
             "NODES": operators_checksum(),
         },
+        "OCCLUSION_NETWORK": _named(occlusion_graph, "SLOPE"),
         "SMOOTHING": _named(smoothing, "MIN_CUTOFF_HZ", "BETA_HZ", "SPEED_CUTOFF_HZ"),
+        "PIXELS": {"CODE": base64.b64encode((webassembly.FOLDER / "pixels.wasm").read_bytes()).decode()},
         "FILES": {"FORMAT": FORMAT, "IDENTITY": IDENTITY_FILE, "STUDENT": STUDENT_FILE, "SOURCE": SOURCE_FILE},
     }
 
@@ -122,19 +138,22 @@ def operators_checksum() -> int:
 def _detection() -> dict[str, dict[str, Value]]:
     """What the detector and the landmark network know."""
     return {
-        "LANDMARK_NETWORK": _named(
-            landmarks,
-            "SIZE_PX",
-            "SIDES",
-            "TOP",
-            "BOTTOM",
-            "_BOX_GROWTH",
-            "_TURNS",
-            "_FADE",
-            "_GREY",
-            "_CUT",
-            "NO_DOUBT",
-        ),
+        "LANDMARK_NETWORK": {
+            "LAYERS": landmark_network.layers(),
+            **_named(
+                landmarks,
+                "SIZE_PX",
+                "SIDES",
+                "TOP",
+                "BOTTOM",
+                "_BOX_GROWTH",
+                "_TURNS",
+                "_FADE",
+                "_GREY",
+                "_CUT",
+                "NO_DOUBT",
+            ),
+        },
         "ULTRAFACE": {
             **_named(ultraface, "WIDTH", "HEIGHT", "MEAN", "STD", "SCORES", "OFFSETS"),
             "CELLS": [cell for cell, _ in ultraface._ANCHORS],

@@ -16,7 +16,7 @@ from demo.build import EXAMPLES, build_demo, launch_options
 from demo.settings import Settings
 from demo.work.engine import Engine, output_folder
 from mobilefaceswap_core.marking import verify_file
-from tests.fakes.built_page import CHROMIUM, chromium
+from tests.fakes.built_page import CHROMIUM, chromium, write_frames
 
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
 pytestmark = [
@@ -42,17 +42,6 @@ def moving(frames: int, side: int = 240) -> list[np.ndarray]:
     return [cv2.warpAffine(portrait, shift, (side + 80, side), borderValue=(120, 120, 120)) for shift in shifts]
 
 
-def write(path: Path, frames: list[np.ndarray], codec: str, pixels: str, container: str) -> Path:
-    with av.open(str(path), "w", format=container) as output:
-        stream = output.add_stream(codec, rate=15)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = pixels
-        for frame in frames:
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        output.mux(stream.encode())
-    return path
-
-
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
     settings = Settings(detector="lite", max_video_seconds=30, live_seconds=30, request_rate=1000)
@@ -64,7 +53,7 @@ def url(folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser(folder: Path) -> Iterator[Any]:
-    camera = write(folder / "camera.mjpeg", moving(30), "mjpeg", "yuvj420p", "mjpeg")
+    camera = write_frames(folder / "camera.mjpeg", moving(30), "mjpeg", "yuvj420p", "mjpeg")
     flags = ["--disable-gpu", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     with chromium(*flags, f"--use-file-for-fake-video-capture={camera}") as opened:
         yield opened
@@ -249,7 +238,7 @@ def test_a_swap_without_photos_says_what_is_missing(visit: Any) -> None:
 
 
 def test_a_clip_is_swapped_with_its_report(visit: Any, folder: Path) -> None:
-    clip = write(folder / "clip.mp4", moving(20), "libx264", "yuv420p", "mp4")
+    clip = write_frames(folder / "clip.mp4", moving(20), "libx264", "yuv420p", "mp4")
     page = visit("Video")
     upload(page, "video-source", PORTRAIT)
     upload(page, "clip", clip)
@@ -301,7 +290,7 @@ def test_a_clip_example_is_one_tap_with_its_first_frame_at_once_and_both_clips_t
 
 
 def test_cancelling_a_clip_stops_it_and_leaves_nothing(visit: Any, folder: Path) -> None:
-    clip = write(folder / "long.mp4", moving(15 * 14, side=480), "libx264", "yuv420p", "mp4")
+    clip = write_frames(folder / "long.mp4", moving(15 * 14, side=480), "libx264", "yuv420p", "mp4")
     before = {path for path in output_folder().rglob("*") if path.is_file()}
     page = visit("Video")
     upload(page, "video-source", PORTRAIT)
@@ -320,7 +309,7 @@ def test_cancelling_a_clip_stops_it_and_leaves_nothing(visit: Any, folder: Path)
 
 
 def test_a_clip_over_the_limit_is_refused_before_decoding(visit: Any, folder: Path) -> None:
-    clip = write(folder / "tiny.mp4", [np.zeros((16, 16, 3), np.uint8)] * (15 * 32), "libx264", "yuv420p", "mp4")
+    clip = write_frames(folder / "tiny.mp4", [np.zeros((16, 16, 3), np.uint8)] * (15 * 32), "libx264", "yuv420p", "mp4")
     page = visit("Video")
     upload(page, "clip", clip)
     page.get_by_text("Several people in the clip").click()

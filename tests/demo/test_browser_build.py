@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import safetensors.numpy
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -23,7 +24,7 @@ from demo.browser.build import HERE, _add_networks, build, consent_html
 from demo.build import build_demo, launch_options
 from demo.settings import Settings
 from mobilefaceswap_core.blend.occlusion import load_occlusion
-from mobilefaceswap_core.blend.occlusion_graph import RIM_PX
+from mobilefaceswap_core.blend.occlusion_graph import RIM_PX, occlusion_graph
 from mobilefaceswap_core.errors import BackendError, OptionError, OutputError
 from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.files.images import read_image
@@ -70,11 +71,13 @@ def test_the_consent_shown_asks_for_all_and_promises_no_credential() -> None:
 
 def test_the_occlusion_network_is_stored_in_16_bits_and_computes_as_the_cores(tmp_path: Path) -> None:
     _add_networks(tmp_path / "models", identity=False)
-    file = tmp_path / "models" / "occlusion.onnx.gz"
+    file = tmp_path / "models" / "occlusion.safetensors.gz"
     assert file.stat().st_size < 430_000
     crop = np.random.default_rng(2).integers(0, 256, (224, 224, 3), np.uint8)
     crop = cv2.GaussianBlur(crop, (0, 0), 6)
-    session = open_session(gzip.decompress(file.read_bytes()))
+    halves = safetensors.numpy.load(gzip.decompress(file.read_bytes()))
+    floats = {name: array.astype(np.float32) for name, array in halves.items()}
+    session = open_session(occlusion_graph(floats).SerializeToString())
     own = session.run(["hidden"], {"crop": (crop.transpose(2, 0, 1)[None] / np.float32(255)).astype(np.float32)})[0]
     wanted = load_occlusion()(crop)
     assert np.ptp(wanted) > 0.1

@@ -194,11 +194,11 @@ def test_what_cannot_be_used_is_said_in_words(visit: Any, folder: Path) -> None:
 
 def test_networks_that_could_not_be_fetched_are_fetched_again(visit: Any) -> None:
     page = visit("?run=wasm")
-    page.route("**/models/landmarks_68.onnx.gz", lambda route: route.abort())
+    page.route("**/models/landmarks_68.safetensors.gz", lambda route: route.abort())
     page.set_input_files("#photo", str(PORTRAITS[2]))
     page.click("#agree")
     page.wait_for_selector("#status.problem")
-    page.unroute("**/models/landmarks_68.onnx.gz")
+    page.unroute("**/models/landmarks_68.safetensors.gz")
     page.set_input_files("#photo", str(PORTRAITS[2]))
     page.get_by_text("1 of 1 faces swapped").wait_for()
 

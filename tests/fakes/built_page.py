@@ -59,15 +59,21 @@ def swaying(frames: int) -> list[np.ndarray]:
     return [cv2.warpAffine(portrait, shift, (480, 360), borderValue=(120, 120, 120)) for shift in shifts]
 
 
-def write_camera(path: Path) -> Path:
-    """What Chromium's fake camera shows, as a file."""
-    with av.open(str(path), "w", format="mjpeg") as output:
-        stream = output.add_stream("mjpeg", rate=15)
-        stream.height, stream.width, stream.pix_fmt, stream.bit_rate = 360, 480, "yuvj420p", 4_000_000
-        for frame in swaying(38):
+def write_frames(path: Path, frames: list[np.ndarray], codec: str, pixels: str, container: str) -> Path:
+    """RGB frames as a clip of 15 a second."""
+    with av.open(str(path), "w", format=container) as output:
+        stream = output.add_stream(codec, rate=15)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt, stream.bit_rate = pixels, 4_000_000
+        for frame in frames:
             output.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         output.mux(stream.encode())
     return path
+
+
+def write_camera(path: Path) -> Path:
+    """What Chromium's fake camera shows, as a file."""
+    return write_frames(path, swaying(38), "mjpeg", "yuvj420p", "mjpeg")
 
 
 def rims(landmarks: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

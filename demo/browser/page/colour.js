@@ -1,6 +1,6 @@
 /** Bringing a swapped face to the target's colours; a port of `blend/colour.py`, which says where the numbers come from. */
 import { COLOUR } from './constants.js';
-import { clamp, indicesAbove, lumaAt } from './picture.js';
+import { changed, clamp, indicesAbove, lumaAt } from './picture.js';
 
 /** @typedef {import('./picture.js').Picture} Picture */
 
@@ -24,15 +24,8 @@ export function matchColours(swapped, target, mask) {
   const factors = Float32Array.from({ length: 256 }, (_, level) =>
     clamp((ours.luma + stretch * (level - ours.luma)) / Math.max(level, 1), ...COLOUR.FACTOR_LIMITS),
   );
-  const [red, green, blue] = gains;
-  const data = swapped.data.slice();
-  for (let i = 0; i < data.length; i += 4) {
-    const factor = factors[lumaAt(data, i)];
-    data[i] *= factor * red; // clamps, rounds
-    data[i + 1] *= factor * green;
-    data[i + 2] *= factor * blue;
-  }
-  return { ...swapped, data };
+  const count = swapped.data.length / 4;
+  return changed(swapped, (loops, x) => loops.calls.tint(x, count, loops.keep(factors), ...gains));
 }
 
 /** Mean of each channel, mean luma, and its deviation as a share of it. @param {Uint8ClampedArray} data @param {Int32Array} inside pixels */

@@ -1,7 +1,7 @@
 /** Bringing a swapped face to the target's strength of detail; a port of `blend/detail.py`, which says where the numbers come from. */
 import { DETAIL } from './constants.js';
 import { gaussianMean } from './filters.js';
-import { grey, indicesAbove } from './picture.js';
+import { added, grey, indicesAbove } from './picture.js';
 
 /** @typedef {import('./picture.js').Picture} Picture */
 
@@ -20,14 +20,7 @@ export function matchDetail(swapped, target, mask) {
   const wanted = strength(detail(target), inside) / Math.max(strength(ours, inside), DETAIL.MIN_LEVELS);
   const gain = Math.min(wanted, DETAIL.MAX_GAIN);
   if (gain <= 1) return swapped;
-  const data = swapped.data.slice();
-  for (let i = 0, p = 0; i < ours.length; i++, p += 4) {
-    const more = ours[i] * (gain - 1);
-    data[p] += more; // clamps, rounds
-    data[p + 1] += more;
-    data[p + 2] += more;
-  }
-  return { ...swapped, data };
+  return added(swapped, ours, gain - 1);
 }
 
 /** Luma less its Gaussian mean. @param {Picture} picture */

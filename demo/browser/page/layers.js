@@ -1,6 +1,6 @@
 /**
- * Layers that run in WebAssembly on one thread: `layers.c` says what they compute and how their values lie. An address is a
- * number of bytes in their memory.
+ * Layers that run in WebAssembly on one thread: `layers.c`, `blocks.c` and `mark.c` say what they compute and how their values lie.
+ * An address is a number of bytes in their memory.
  *
  * @typedef {object} Calls
  * @property {(...given: number[]) => void} first
@@ -9,6 +9,13 @@
  * @property {(...given: number[]) => void} pointwise
  * @property {(...given: number[]) => void} draw
  * @property {(...given: number[]) => void} mask
+ * @property {(...given: number[]) => void} separable
+ * @property {(...given: number[]) => void} join
+ * @property {(...given: number[]) => void} see
+ * @property {(...given: number[]) => void} stem
+ * @property {(...given: number[]) => void} whole
+ * @property {(...given: number[]) => void} residual
+ * @property {(...given: number[]) => void} unwanted
  */
 import { FOLDER, fetchBytes } from './fetching.js';
 
@@ -16,6 +23,7 @@ const PAGE_BYTES = 65536; // what WebAssembly's memory grows by
 const ALIGNED = 16; // bytes of four numbers
 const GROUP = 8; // output channels that are packed together
 
+/** @template [Exports=Calls] */
 export class Layers {
   /** @type {WebAssembly.Memory} */
   #memory;
@@ -24,7 +32,7 @@ export class Layers {
   /** @param {WebAssembly.Module} module */
   constructor(module) {
     const { memory, __heap_base: heap, ...calls } = new WebAssembly.Instance(module).exports;
-    this.calls = /** @type {Calls} */ (/** @type {unknown} */ (calls));
+    this.calls = /** @type {Exports} */ (/** @type {unknown} */ (calls));
     this.#memory = /** @type {WebAssembly.Memory} */ (memory);
     this.#end = aligned(/** @type {WebAssembly.Global} */ (heap).value);
   }
@@ -48,11 +56,31 @@ export class Layers {
     return address;
   }
 
-  /** @param {Float32Array} values @returns {number} their address */
+  /** @param {Float32Array | Int32Array} values @returns {number} their address */
   keep(values) {
-    const address = this.room(values.length);
-    this.floats(address, values.length).set(values);
+    return this.keepBytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+
+  /** @param {Uint8Array | Uint8ClampedArray} values @returns {number} their address */
+  keepBytes(values) {
+    const address = this.room(values.length / 4);
+    new Uint8Array(this.#memory.buffer, address, values.length).set(values);
     return address;
+  }
+
+  /**
+   * Work with room that is given back at its end.
+   *
+   * @template Result
+   * @param {() => Result} work
+   */
+  borrow(work) {
+    const end = this.#end;
+    try {
+      return work();
+    } finally {
+      this.#end = end;
+    }
   }
 
   /** The memory itself, until more room is asked for. @param {number} address @param {number} count */

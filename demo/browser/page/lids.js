@@ -1,7 +1,7 @@
 /** The target's lids come back as its eyes close; a port of `blend/lids.py`, which says where the numbers come from. */
 import { distance, meanPoint } from './align.js';
-import { LANDMARKS_68, LIDS, OUTLINE } from './constants.js';
-import { atSide, softHull } from './outline.js';
+import { LANDMARKS_68, LIDS } from './constants.js';
+import { atSide, softHull, strongest } from './outline.js';
 import { clamp } from './picture.js';
 import { SteadyShares, broughtBack } from './steady.js';
 
@@ -46,15 +46,16 @@ export function closing(landmarks, usual = [LIDS.USUAL_OPENING, LIDS.USUAL_OPENI
  *
  * @param {readonly Point[]} landmarks 68, in pixels of a crop of 224
  * @param {Closing} closed
- * @returns {Float32Array<ArrayBuffer>} (224 * 224) in [0, 1]
  */
 export function lidsWeight(landmarks, closed) {
-  const weight = new Float32Array(OUTLINE.WEIGHT_PX ** 2);
-  EYES.forEach((which, number) => {
-    if (closed[number] <= 0) return;
-    lidsOf(landmarks, which).forEach((own, i) => (weight[i] = Math.max(weight[i], closed[number] * own)));
-  });
-  return weight;
+  const closing = EYES.map((which, number) => ({ which, share: closed[number] })).filter(({ share }) => share > 0);
+  return strongest(
+    closing.map(({ which, share }) => ({
+      outline: lidsOf(landmarks, which),
+      // Whole up to the outline's edge and soft beyond it: an open eye that shines through a closed lid is worse than none.
+      of: (own) => share * Math.min(2 * own, 1),
+    })),
+  );
 }
 
 /** One eye's lids: its outline, grown and softened. @param {readonly Point[]} landmarks @param {typeof EYES[number]} which */
@@ -66,8 +67,7 @@ function lidsOf(landmarks, which) {
   const missing = Math.max(LIDS.OPEN - opening(outline), 0) * distance(outline[3], outline[0]);
   const rise = Math.min(missing / Math.max(Math.hypot(browX - eyeX, browY - eyeY), 1e-6), LIDS.HIGHEST);
   const raised = outline.map(([x, y]) => /** @type {Point} */ ([x + (browX - eyeX) * rise, y + (browY - eyeY) * rise]));
-  // Whole up to the outline's edge and soft beyond it: an open eye that shines through a closed lid is worse than none.
-  return softHull([...outline, ...raised], LIDS).map((own) => Math.min(2 * own, 1));
+  return softHull([...outline, ...raised], LIDS);
 }
 
 /**

@@ -40,10 +40,7 @@ function borderFade() {
 
 /** Zeros and ones, a one where the square around it is full. @param {Plane} plane @param {number} side @param {'zero' | 'one'} outside */
 function shrunk(plane, side, outside) {
-  const sums = boxSums(plane, side, outside);
-  const full = side * side;
-  for (let i = 0; i < sums.data.length; i++) sums.data[i] = sums.data[i] === full ? 1 : 0;
-  return sums;
+  return boxSums(plane, side, outside, side * side);
 }
 
 /** @param {Float32Array<ArrayBuffer>} data @returns {Plane} */

@@ -1,7 +1,7 @@
 /** The target's open mouth comes back as it opens; a port of `blend/mouth.py`, which says where the numbers come from. */
 import { distance } from './align.js';
 import { LANDMARKS_68, MOUTH } from './constants.js';
-import { atSide, softHull } from './outline.js';
+import { atSide, softHull, strongest } from './outline.js';
 import { clamp } from './picture.js';
 import { broughtBack } from './steady.js';
 
@@ -24,15 +24,17 @@ export function mouthShare(landmarks) {
  * @param {readonly Point[]} landmarks 68, in pixels of a crop of 224
  * @param {number} share see `mouthShare`
  * @param {number} [strength] up to `MOUTH.INSIDE_ALONE` what lies between the lips comes, above that the lips as well
- * @returns {Float32Array<ArrayBuffer>} (224 * 224) in [0, 1]
  */
 export function mouthWeight(landmarks, share, strength = 1) {
+  const within = share * Math.min(strength / MOUTH.INSIDE_ALONE, 1);
   const inside = softHull(landmarks.slice(...LANDMARKS_68.INNER_LIPS), MOUTH.INNER);
-  const within = inside.map((own) => own * share * Math.min(strength / MOUTH.INSIDE_ALONE, 1));
-  if (strength <= MOUTH.INSIDE_ALONE) return within;
-  const ofLips = (share * (strength - MOUTH.INSIDE_ALONE)) / (1 - MOUTH.INSIDE_ALONE);
-  const lips = softHull(landmarks.slice(...LANDMARKS_68.OUTER_LIPS), MOUTH);
-  return lips.map((own, i) => Math.max(within[i], Math.min(2 * own, 1) * ofLips));
+  const weights = [{ outline: inside, of: (/** @type {number} */ own) => own * within }];
+  if (strength > MOUTH.INSIDE_ALONE) {
+    const ofLips = (share * (strength - MOUTH.INSIDE_ALONE)) / (1 - MOUTH.INSIDE_ALONE);
+    const lips = softHull(landmarks.slice(...LANDMARKS_68.OUTER_LIPS), MOUTH);
+    weights.push({ outline: lips, of: (own) => Math.min(2 * own, 1) * ofLips });
+  }
+  return strongest(weights);
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * What hides a face stays the target's: glasses, hands, hair; a port of `blend/occlusion.py`, which says where the numbers
- * come from. The network `occlusion.onnx` reads the student's own crop.
+ * come from. The network, of `occlusion_network.js`, reads the student's own crop.
  *
  * @typedef {import('./picture.js').Picture} Picture
  * @typedef {import('./picture.js').Plane} Plane
@@ -13,24 +13,22 @@ import { OCCLUSION } from './constants.js';
 import { boxMean } from './filters.js';
 import { smallLuma } from './luma.js';
 import { clamp, lumaAt, resize, warp } from './picture.js';
-
-/** What the weight is multiplied by: 1 where the face is visible, 0 where it is hidden. @param {number} hidden in [0, 1] */
-export function visible(hidden) {
-  const { CERTAINLY_HIDDEN, CERTAINLY_VISIBLE } = OCCLUSION;
-  return clamp((CERTAINLY_HIDDEN - hidden) / (CERTAINLY_HIDDEN - CERTAINLY_VISIBLE), 0, 1);
-}
+import { withLoops } from './pixels.js';
 
 /**
- * The weight of a face that something hides.
+ * The weight of a face that something hides: whole where it is visible, 0 where it is hidden.
  *
  * @param {Float32Array} weight
  * @param {Float32Array} hidden of the same size
  * @returns {Float32Array<ArrayBuffer>}
  */
 export function visibleWeight(weight, hidden) {
-  const result = new Float32Array(weight.length);
-  for (let i = 0; i < weight.length; i++) result[i] = weight[i] * visible(hidden[i]);
-  return result;
+  return withLoops((loops) => {
+    const x = loops.keep(weight);
+    const limits = [OCCLUSION.CERTAINLY_VISIBLE, OCCLUSION.CERTAINLY_HIDDEN];
+    loops.calls.fade(x, weight.length, loops.keep(hidden), ...limits);
+    return loops.floats(x, weight.length).slice();
+  });
 }
 
 /**

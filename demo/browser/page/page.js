@@ -20,6 +20,7 @@ import { languageOf, speak } from './texts.js';
 import { MARKED_MODEL } from './watermark.js';
 
 const AT_A_TIME = 2; // pictures of a camera on their way
+const TELL_MS = 250; // numbers are told so often: faster nobody reads them, and the page is laid out for each
 
 /** Bring a document to life. @param {Document} document of `index.html` @returns {Promise<Page>} */
 export async function start(document) {
@@ -53,6 +54,8 @@ class Page {
   /** The opened photo before the swap. @type {Picture | null} */
   #photo = null;
   #model = '';
+  /** When the numbers were last told. */
+  #toldMs = -Infinity;
   #document;
   #say;
 
@@ -235,12 +238,12 @@ class Page {
   /** To the other side of a phone; a recording goes on, for it is of the canvas. */
   async #changeCamera() {
     const { otherCamera } = this.elements;
-    const which = await this.#camera?.other();
-    if (!which) return;
-    otherCamera.disabled = true;
-    this.#camera?.close(); // phones lend one at a time
-    this.#camera = null;
+    otherCamera.disabled = true; // before anything is waited for: a second tap would open a third camera
     try {
+      const which = await this.#camera?.other();
+      if (!which) return;
+      this.#camera?.close(); // phones lend one at a time
+      this.#camera = null;
       await this.#startCamera(which);
     } catch (error) {
       this.#stopCamera();
@@ -288,7 +291,10 @@ class Page {
     });
     if (result === null || this.#camera !== camera) return;
     this.#show(result.picture, result.swapped);
-    const fps = rate.add(performance.now());
+    const now = performance.now();
+    const fps = rate.add(now);
+    if (now - this.#toldMs < TELL_MS) return;
+    this.#toldMs = now;
     if (fps !== null) this.elements.fps.textContent = this.#say('fps', { fps: fps.toFixed(fps < 10 ? 1 : 0) });
     this.elements.latency.textContent = this.#say('latency', { ms: result.ms.toFixed(0) });
   }

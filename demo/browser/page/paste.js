@@ -6,7 +6,8 @@
  * @typedef {import('./align.js').Box} Box
  */
 import { bounds, compose, invert, transformPoints } from './align.js';
-import { clamp, warp } from './picture.js';
+import { clamp, enlarges, warp } from './picture.js';
+import { withLoops } from './pixels.js';
 
 /**
  * Blend a swapped crop into a frame, in place. A pixel where the warped weight is 0 keeps its value.
@@ -22,10 +23,20 @@ export function pasteBack(frame, crop, weight, cropFromFrame) {
   const [left, top, right, bottom] = rectangle;
   const regionFromCrop = compose([1, 0, -left, 0, 1, -top], invert(cropFromFrame));
   const [width, height] = [right - left, bottom - top];
+  if (enlarges(regionFromCrop)) {
+    // Cubic keeps a face that is larger than its crop from looking washed out.
+    withLoops((loops) => {
+      const rows = frame.data.subarray(top * frame.width * 4, bottom * frame.width * 4);
+      const [x, shown, y] = [loops.keepBytes(crop.data), loops.keep(weight), loops.keepBytes(rows)];
+      const given = [x, shown, crop.width, ...invert(regionFromCrop)];
+      loops.calls.paste(...given, y + 4 * left, frame.width, width, height);
+      rows.set(loops.bytes(y, rows.length));
+    });
+    return;
+  }
   const plane = { width: crop.width, height: crop.height, data: weight };
   const alpha = warp(plane, regionFromCrop, width, height).data;
-  // Cubic keeps a face that is larger than its crop from looking washed out.
-  const pixels = warp(crop, regionFromCrop, width, height, { cubic: true, where: alpha }).data;
+  const pixels = warp(crop, regionFromCrop, width, height).data;
   const into = frame.data;
   for (let y = 0; y < height; y++) {
     let to = ((top + y) * frame.width + left) * 4;

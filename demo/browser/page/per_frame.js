@@ -140,7 +140,7 @@ export class PerFrame {
   #encode() {
     const { crop, encoded, deepest, decoded, scratch } = this.#values;
     const { calls } = this.#layers;
-    calls.first(crop, CROP_PX, this.#first, encoded, ENCODER_CHANNELS[1], SLOPE, scratch);
+    calls.first(crop, CROP_PX, this.#first, 0, encoded, ENCODER_CHANNELS[1], SLOPE, scratch);
     let [x, step] = [encoded, ENCODER_CHANNELS[1]];
     this.#down.forEach(([depthwise, pointwise], i) => {
       const [ins, outs, left] = [ENCODER_CHANNELS[i + 1], ENCODER_CHANNELS[i + 2], this.#down.length - 2 - i];
@@ -184,8 +184,8 @@ function joined(i) {
   return DECODER_IN_CHANNELS[i + 1] ?? DECODER_OUT_CHANNELS[i];
 }
 
-/** Dense kernels (outs, ins, 4, 4) as (outs, 4 rows, 4 columns, ins). @param {Float32Array} kernels @param {number} ins @param {number} outs */
-function patches(kernels, ins, outs) {
+/** Dense kernels (outs, ins, 4, 4) as (outs, 4 rows, 4 columns, ins), for `first`. @param {Float32Array} kernels @param {number} ins @param {number} outs */
+export function patches(kernels, ins, outs) {
   const each = kernels.length / outs;
   return Float32Array.from(kernels, (_, i) => {
     const [out, k] = [Math.floor(i / each), i % each];

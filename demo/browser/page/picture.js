@@ -7,10 +7,16 @@
  * @typedef {{width: number, height: number, data: Uint8ClampedArray<ArrayBuffer>}} Picture
  * @typedef {{width: number, height: number, data: Float32Array<ArrayBuffer>}} Plane
  * @typedef {import('./align.js').Matrix} Matrix
+ * @typedef {object} Taps which input samples make each output sample, and with what weights
+ * @property {Int32Array} first of the samples
+ * @property {Int32Array} count of them
+ * @property {Float32Array} weights from `most` times the output's number on
+ * @property {number} most
  * @typedef {import('./align.js').Box} Box
  */
 import { compose, invert, transformPoints, bounds } from './align.js';
-import { sampleCubic, sampleLinear, samplePlane, sampleRepeated } from './sampling.js';
+import { withLoops } from './pixels.js';
+import { cubicWeights, sampleCubic, sampleLinear, samplePlane } from './sampling.js';
 
 /** @param {number} width @param {number} height @returns {Picture} */
 export function newPicture(width, height) {
@@ -71,34 +77,45 @@ export function cut(picture, [left, top, right, bottom]) {
  */
 export function resize(picture, width, height, isLinear = width >= picture.width && height >= picture.height) {
   if (width === picture.width && height === picture.height) return picture;
-  const channels = isPicture(picture) ? 4 : 1;
+  if (!isLinear && !isPicture(picture) && picture.width === 2 * width && picture.height === 2 * height)
+    return halved(picture, emptyLike(picture, width, height));
   const taps = isLinear ? linearTaps : areaTaps;
-  const [across, down] = [taps(picture.width, width), taps(picture.height, height)];
-  const { data } = picture;
-  const length = picture.width * channels;
+  return resizeBy(picture, width, height, taps(picture.width, width), taps(picture.height, height));
+}
+
+/**
+ * Resize by sums of input samples.
+ *
+ * @template {Picture | Plane} Kind
+ * @param {Kind} picture
+ * @param {number} width
+ * @param {number} height
+ * @param {Taps} across
+ * @param {Taps} down
+ * @returns {Kind}
+ */
+export function resizeBy(picture, width, height, across, down) {
+  const channels = isPicture(picture) ? 4 : 1;
   const result = emptyLike(picture, width, height);
-  if (!isLinear && channels === 1 && picture.width === 2 * width && picture.height === 2 * height)
-    return halved(picture, result);
-  const row = new Float32Array(length); // the input rows of one output row, weighted
-  for (let y = 0; y < height; y++) {
-    row.fill(0);
-    for (let k = 0; k < down.count[y]; k++) {
-      const weight = down.weights[y * down.most + k];
-      const from = (down.first[y] + k) * length;
-      for (let i = 0; i < length; i++) row[i] += weight * data[from + i];
-    }
-    for (let x = 0; x < width; x++) {
-      const to = (y * width + x) * channels;
-      for (let c = 0; c < channels; c++) {
-        let sum = 0;
-        let from = across.first[x] * channels + c;
-        for (let k = 0; k < across.count[x]; k++, from += channels)
-          sum += across.weights[x * across.most + k] * row[from];
-        result.data[to + c] = sum; // a clamped array rounds
-      }
-    }
-  }
+  withLoops((loops) => {
+    const [x, y] = [keepPixels(loops, picture), loops.room((width * height * channels) / (isPicture(picture) ? 4 : 1))];
+    const [ofRows, ofColumns] = [keepTaps(loops, down), keepTaps(loops, across)];
+    const line = loops.room(picture.width * channels + 4);
+    loops.calls.resize(x, channels, picture.width, ...ofRows, ...ofColumns, y, width, height, line);
+    const length = width * height * channels;
+    result.data.set(isPicture(picture) ? loops.bytes(y, length) : loops.floats(y, length));
+  });
   return result;
+}
+
+/** @param {import('./pixels.js').Loops} loops @param {Picture | Plane} picture */
+function keepPixels(loops, picture) {
+  return isPicture(picture) ? loops.keepBytes(picture.data) : loops.keep(picture.data);
+}
+
+/** @param {import('./pixels.js').Loops} loops @param {Taps} taps */
+function keepTaps(loops, { first, count, weights, most }) {
+  return [loops.keep(first), loops.keep(count), loops.keep(weights), most];
 }
 
 /** Means of four. @template {Picture | Plane} Kind @param {Kind} plane @param {Kind} result half its size; filled */
@@ -111,11 +128,11 @@ function halved({ width, data }, result) {
 }
 
 /**
- * Which input samples make each output sample when areas are averaged, and with what weights: `count` samples from
- * `first` on, their weights from `most` times the output's number on.
+ * Samples of averaged areas.
  *
  * @param {number} size
  * @param {number} wanted
+ * @returns {Taps}
  */
 function areaTaps(size, wanted) {
   const ratio = size / wanted;
@@ -134,7 +151,7 @@ function areaTaps(size, wanted) {
   return { first, count, weights, most };
 }
 
-/** The same between two neighbours. @param {number} size @param {number} wanted */
+/** Between two neighbours. @param {number} size @param {number} wanted @returns {Taps} */
 function linearTaps(size, wanted) {
   const most = Math.min(size, 2);
   const [first, count] = [new Int32Array(wanted), new Int32Array(wanted).fill(most)];
@@ -144,6 +161,22 @@ function linearTaps(size, wanted) {
     first[i] = Math.min(Math.floor(at), size - most);
     weights[i * most] = most === 1 ? 1 : 1 - (at - first[i]);
     if (most === 2) weights[i * most + 1] = at - first[i];
+  }
+  return { first, count, weights, most };
+}
+
+/** Cubic, the border repeated; for a picture that grows. @param {number} size at least 4 @param {number} wanted @returns {Taps} */
+export function cubicTaps(size, wanted) {
+  const most = 4;
+  const [first, count] = [new Int32Array(wanted), new Int32Array(wanted).fill(most)];
+  const weights = new Float32Array(wanted * most);
+  for (let i = 0; i < wanted; i++) {
+    const at = ((i + 0.5) * size) / wanted - 0.5;
+    const before = Math.floor(at) - 1;
+    first[i] = clamp(before, 0, size - most);
+    cubicWeights(at - Math.floor(at)).forEach((own, k) => {
+      weights[i * most + clamp(before + k, 0, size - 1) - first[i]] += own;
+    });
   }
   return { first, count, weights, most };
 }
@@ -158,14 +191,11 @@ function linearTaps(size, wanted) {
  * @param {Matrix} outFromIn
  * @param {number} width of the result
  * @param {number} height of the result
- * @param {{cubic?: boolean, where?: Float32Array | null, repeats?: boolean}} [options] cubic: of a picture that does not
- *   shrink; it leaves pixels empty where `where`, one value a result pixel, is 0. repeats: a plane's border
+ * @param {{cubic?: boolean, repeats?: boolean}} [options] cubic: of a picture that does not shrink. repeats: a plane's border
  * @returns {Kind}
  */
-export function warp(picture, outFromIn, width, height, { cubic = false, where = null, repeats = false } = {}) {
-  const [a, b, , d, e] = outFromIn;
-  const scale = Math.sqrt(Math.abs(a * e - b * d)); // result pixels per picture pixel
-  if (scale >= 0.5 || scale === 0) return sample(picture, invert(outFromIn), width, height, { cubic, where, repeats });
+export function warp(picture, outFromIn, width, height, { cubic = false, repeats = false } = {}) {
+  if (enlarges(outFromIn)) return sample(picture, invert(outFromIn), width, height, { cubic, repeats });
   const corners = transformPoints(invert(outFromIn), [
     [0, 0],
     [width, 0],
@@ -173,7 +203,7 @@ export function warp(picture, outFromIn, width, height, { cubic = false, where =
     [0, height],
   ]);
   const [x0, y0, x1, y1] = bounds(corners);
-  const factor = 2 ** Math.floor(Math.log2(1 / scale));
+  const factor = 2 ** Math.floor(Math.log2(1 / scaleOf(outFromIn)));
   // Whole averaged pixels, but at a border of the picture that ends within one.
   const [width0, height0] = [picture.width - 1, picture.height - 1];
   const left = Math.floor(clamp(factor * Math.floor(x0 / factor - 2), 0, width0) / factor) * factor;
@@ -191,7 +221,18 @@ export function warp(picture, outFromIn, width, height, { cubic = false, where =
   // Area averaging puts the centre of small pixel i at region coordinate (i + 0.5) * ratio - 0.5.
   /** @type {Matrix} */
   const inFromSmall = [ratioX, 0, left + 0.5 * ratioX - 0.5, 0, ratioY, top + 0.5 * ratioY - 0.5];
-  return sample(small, invert(compose(outFromIn, inFromSmall)), width, height, { cubic: false, where, repeats });
+  return sample(small, invert(compose(outFromIn, inFromSmall)), width, height, { cubic: false, repeats });
+}
+
+/** Whether a warp skips no pixel between those that it reads. @param {Matrix} outFromIn */
+export function enlarges(outFromIn) {
+  const scale = scaleOf(outFromIn);
+  return scale >= 0.5 || scale === 0;
+}
+
+/** Result pixels per picture pixel. @param {Matrix} outFromIn */
+function scaleOf([a, b, , d, e]) {
+  return Math.sqrt(Math.abs(a * e - b * d));
 }
 
 /**
@@ -200,18 +241,17 @@ export function warp(picture, outFromIn, width, height, { cubic = false, where =
  * @param {Matrix} inFromOut
  * @param {number} width
  * @param {number} height
- * @param {{cubic: boolean, where: Float32Array | null, repeats: boolean}} options
+ * @param {{cubic: boolean, repeats: boolean}} options
  * @returns {Kind}
  */
-function sample(picture, inFromOut, width, height, { cubic, where, repeats }) {
+function sample(picture, inFromOut, width, height, { cubic, repeats }) {
   if (!isPicture(picture)) {
     const result = newPlane(width, height);
-    if (repeats) sampleRepeated(picture, inFromOut, result);
-    else samplePlane(picture, inFromOut, result);
+    samplePlane(picture, inFromOut, result, repeats);
     return /** @type {Kind} */ (result);
   }
   const result = newPicture(width, height);
-  if (cubic) sampleCubic(picture, inFromOut, result, where);
+  if (cubic) sampleCubic(picture, inFromOut, result);
   else sampleLinear(picture, inFromOut, result);
   return /** @type {Kind} */ (result);
 }
@@ -219,8 +259,26 @@ function sample(picture, inFromOut, width, height, { cubic, where, repeats }) {
 /** Luminance of each pixel, rounded as OpenCV rounds it. @param {Picture} picture @returns {Plane} */
 export function grey({ width, height, data }) {
   const result = newPlane(width, height);
-  for (let i = 0; i < result.data.length; i++) result.data[i] = lumaAt(data, 4 * i);
+  withLoops((loops) => {
+    const [x, y] = [loops.keepBytes(data), loops.room(width * height)];
+    loops.calls.grey(x, width * height, y);
+    result.data.set(loops.floats(y, width * height));
+  });
   return result;
+}
+
+/** `factor` times a plane's values added to all colours. @param {Picture} picture @param {Float32Array} values one a pixel @param {number} [factor] @returns {Picture} */
+export function added(picture, values, factor = 1) {
+  return changed(picture, (loops, x) => loops.calls.add(x, values.length, loops.keep(values), factor));
+}
+
+/** A copy that a loop changes. @param {Picture} picture @param {(loops: import('./pixels.js').Loops, x: number) => void} change is told where the copy lies @returns {Picture} */
+export function changed(picture, change) {
+  return withLoops((loops) => {
+    const x = loops.keepBytes(picture.data);
+    change(loops, x);
+    return { ...picture, data: loops.bytes(x, picture.data.length).slice() };
+  });
 }
 
 /** Luminance of the pixel whose red stands at `i`, in whole levels. @param {Uint8ClampedArray} data @param {number} i */

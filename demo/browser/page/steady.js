@@ -8,15 +8,17 @@ import { STEADY } from './constants.js';
  *
  * @param {Picture} swapped
  * @param {Picture} target of the same size
- * @param {Float32Array} weight how far the target shows, one value a pixel in [0, 1]
+ * @param {import('./outline.js').Outline} weight how far the target shows
  * @returns {Picture}
  */
-export function broughtBack(swapped, target, weight) {
+export function broughtBack(swapped, target, { box: [left, top, right, bottom], data: weight }) {
   const data = swapped.data.slice();
-  for (let i = 0; i < weight.length; i++) {
-    const share = weight[i];
-    if (share <= 0) continue;
-    for (let p = 4 * i; p < 4 * i + 3; p++) data[p] += share * (target.data[p] - data[p]); // clamps, rounds
+  for (let y = top, i = 0; y < bottom; y++) {
+    for (let at = 4 * (y * swapped.width + left), x = left; x < right; x++, i++, at += 4) {
+      const share = weight[i];
+      if (share <= 0) continue;
+      for (let p = at; p < at + 3; p++) data[p] += share * (target.data[p] - data[p]); // clamps, rounds
+    }
   }
   return { ...swapped, data };
 }

@@ -14,15 +14,18 @@ import { Detector, area, largest } from './detect.js';
 import { PageError } from './errors.js';
 import { DEFAULTS, finish } from './finish.js';
 import { LandmarkNetwork } from './landmarks.js';
+import { MarkPattern } from './mark_pattern.js';
+import { OcclusionNetwork } from './occlusion_network.js';
 import { FORMAT, readMetadata } from './onnx_file.js';
 import { pasteBack } from './paste.js';
 import { toChannels, warp } from './picture.js';
 import { MODELS, fetchBytes } from './fetching.js';
+import { PointsNetwork } from './points_network.js';
 import { Runtime, fetchParts, threadsFor } from './runtime.js';
 import { StudentHere } from './student.js';
 import { Follower } from './track.js';
 import { UltraFace } from './ultraface.js';
-import { GRID_PX, MARKED_MODEL } from './watermark.js';
+import { MARKED_MODEL } from './watermark.js';
 
 const MIN_FACE_PX = 16; // smaller faces stay as they are
 
@@ -36,7 +39,7 @@ export class Swapper {
   /** @type {Promise<unknown>} */
   #finished = Promise.resolve();
   #watermark;
-  /** For large faces, fetched when there is one. @type {Session | null} */
+  /** For large faces, fetched when there is one. @type {MarkPattern | null} */
   #fineWatermark = null;
   #occlusion;
 
@@ -44,7 +47,7 @@ export class Swapper {
    * @param {Runtime} runtime
    * @param {Detector} detector
    * @param {LandmarkNetwork} landmarkNetwork
-   * @param {{watermark: Session, occlusion: Session}} networks of the finish
+   * @param {{watermark: Pick<MarkPattern, 'draw'>, occlusion: Pick<OcclusionNetwork, 'see'>}} networks of the finish
    * @param {Student} student
    */
   constructor(runtime, detector, landmarkNetwork, { watermark, occlusion }, student) {
@@ -70,12 +73,13 @@ export class Swapper {
     const [parts, threads] = [await fetchParts(wish), threadsFor()];
     const runtime = await Runtime.of(parts, loadStudent === null ? threads.student : threads.others);
     const student = loadStudent === null ? new StudentHere(runtime) : await loadStudent(parts, threads.student);
-    const files = ['detector_ultraface_rfb320.onnx', 'landmarks_68.onnx', 'watermark.onnx', 'occlusion.onnx'];
-    const [boxes, points, watermark, occlusion] = await Promise.all(files.map((file) => runtime.open(file)));
-    const landmarkNetwork = new LandmarkNetwork(async (grey) => {
-      const answers = await runtime.run(points, { [points.inputNames[0]]: [grey, [1, 1, 64, 64]] });
-      return answers[points.outputNames[0]];
-    });
+    const [boxes, watermark, points, occlusion] = await Promise.all([
+      runtime.open('detector_ultraface_rfb320.onnx'),
+      MarkPattern.load(false),
+      PointsNetwork.load(),
+      OcclusionNetwork.load(),
+    ]);
+    const landmarkNetwork = new LandmarkNetwork(async (grey) => points.run(grey));
     const ultraface = new UltraFace(async (picture, width, height) => {
       const answers = await runtime.run(boxes, { [boxes.inputNames[0]]: [picture, [1, 3, height, width]] });
       return { scores: answers[ULTRAFACE.SCORES], offsets: answers[ULTRAFACE.OFFSETS] };
@@ -212,19 +216,12 @@ export class Swapper {
   }
 
   /** @type {import('./occlusion.js').SeeHidden} */
-  #seeHidden = async (target) => {
-    const { width, height } = target;
-    const crop = toChannels(target, 0, 255);
-    const { hidden } = await this.runtime.run(this.#occlusion, { crop: [crop, [1, 3, height, width]] });
-    return { width, height, data: /** @type {Float32Array<ArrayBuffer>} */ (hidden) };
-  };
+  #seeHidden = async (target) => this.#occlusion.see(target);
 
   /** @type {import('./watermark.js').DrawPattern} */
   #drawPattern = async (luma, weight, isFine) => {
-    const shape = [1, 1, GRID_PX, GRID_PX];
-    if (isFine) this.#fineWatermark ??= await this.runtime.open('watermark_fine.onnx');
-    const network = (isFine ? this.#fineWatermark : null) ?? this.#watermark;
-    return (await this.runtime.run(network, { luma: [luma, shape], weight: [weight, shape] })).pattern;
+    if (isFine) this.#fineWatermark ??= await MarkPattern.load(true);
+    return ((isFine ? this.#fineWatermark : null) ?? this.#watermark).draw(luma, weight);
   };
 
   /**

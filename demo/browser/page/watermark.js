@@ -1,11 +1,11 @@
 /**
  * Hiding the mark in a swapped crop before it is pasted, as `marking/watermark.py` does for video: a pattern of a few grey
- * levels that `verify` finds again. A network works it out on a grid of 112 x 112: `watermark.onnx`, or `watermark_fine.onnx`
- * for the large faces of photos.
+ * levels that `verify` finds again. `mark_pattern.js` works it out on a grid of 112 x 112, for the large faces of photos with
+ * finer carriers.
  *
  * @typedef {import('./picture.js').Picture} Picture
  * @typedef {(luma: Float32Array<ArrayBuffer>, weight: Float32Array<ArrayBuffer>, isFine: boolean) => Promise<Float32Array>} DrawPattern
- *   what runs that network: luma and paste weight on the grid -> change of each of the 224 * 224 pixels, in grey levels
+ *   luma and paste weight on the grid -> change of each of the 224 * 224 pixels, in grey levels
  *
  * @typedef {object} Place where the crop lies
  * @property {import('./align.js').Matrix} cropFromFrame
@@ -14,7 +14,7 @@
  */
 import { CROP_PX, sideInFrame } from './align.js';
 import { MARK } from './constants.js';
-import { grey, resize } from './picture.js';
+import { added, grey, resize } from './picture.js';
 
 /** @type {number} */
 export const GRID_PX = MARK.GRID_PX;
@@ -37,7 +37,7 @@ export async function hideMark(crop, weight, drawPattern, { cropFromFrame, sizeP
     pattern = /** @type {Float32Array<ArrayBuffer>} */ (await drawPattern(lumaGrid(crop), onGrid(plane), isFine));
     moment?.memory.mark.keep(pattern, moment.timeS);
   }
-  return addPattern(crop, resize({ width: CROP_PX, height: CROP_PX, data: pattern }, crop.width, crop.height).data);
+  return added(crop, resize({ width: CROP_PX, height: CROP_PX, data: pattern }, crop.width, crop.height).data);
 }
 
 /**
@@ -72,16 +72,4 @@ export function lumaGrid(crop) {
 /** Means of areas. @param {import('./picture.js').Plane} plane square @returns {Float32Array<ArrayBuffer>} (112 * 112) */
 export function onGrid(plane) {
   return resize(plane, GRID_PX, GRID_PX).data;
-}
-
-/** Add grey levels to all three channels. @param {Picture} crop @param {Float32Array} pattern @returns {Picture} */
-export function addPattern(crop, pattern) {
-  const data = crop.data.slice();
-  for (let i = 0, p = 0; i < pattern.length; i++, p += 4) {
-    const added = pattern[i];
-    data[p] += added; // a clamped array rounds
-    data[p + 1] += added;
-    data[p + 2] += added;
-  }
-  return { ...crop, data };
 }

@@ -3,6 +3,7 @@ import test from 'node:test';
 import { transformPoints } from '../page/align.js';
 import { LIDS } from '../page/constants.js';
 import { SteadyLids, bringBackLids, closing, lidsWeight } from '../page/lids.js';
+import { wholePlane } from '../page/outline.js';
 import { SIDE, assertClose, assertSamePixels, faceLandmarks, golden, sampled, sampledPlane, sharpFace, softFace } from './inputs.js'; // prettier-ignore
 
 /** @param {number} openness of both eyes, a factor */
@@ -27,13 +28,13 @@ test('open eyes leave the swapped face as it is; closed ones are the target', ()
 });
 
 test('the weight lies over the eye that closes and no other', () => {
-  const weight = lidsWeight(faceLandmarks(), [0, 1]);
+  const weight = wholePlane(lidsWeight(faceLandmarks(), [0, 1])).data;
   assert.equal(weight[105 * SIDE + 77], 0);
   assert.equal(weight[105 * SIDE + 147], 1);
 });
 
 test('lids come back as in the core', () => {
-  const weight = { width: SIDE, height: SIDE, data: new Float32Array(lidsWeight(faceLandmarks(), [0.3, 0.9])) };
+  const weight = wholePlane(lidsWeight(faceLandmarks(), [0.3, 0.9]));
   assertClose(sampledPlane(weight), golden.lids_weight, 0.02);
   const back = bringBackLids(softFace(), sharpFace(), faceLandmarks(), [0.3, 0.9]);
   assertClose(sampled(back), golden.with_lids, 3);

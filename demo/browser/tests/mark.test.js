@@ -3,7 +3,8 @@ import test from 'node:test';
 import { crc32, deflateSync } from 'node:zlib';
 import { markPng } from '../page/mark.js';
 import { SIDE, assertClose, golden, softFace } from './inputs.js';
-import { CarriedMark, addPattern, hideMark, lumaGrid, onGrid } from '../page/watermark.js';
+import { added } from '../page/picture.js';
+import { CarriedMark, hideMark, lumaGrid, onGrid } from '../page/watermark.js';
 
 /** @param {string} kind @param {Buffer} body */
 function chunk(kind, body) {
@@ -62,9 +63,9 @@ test('the grid is the mean of four pixels, as the core takes it', () => {
 
 test('a pattern of zeros changes nothing; one of two levels adds them to each colour, up to white', () => {
   const face = softFace();
-  assert.deepEqual(addPattern(face, new Float32Array(SIDE * SIDE)), face);
+  assert.deepEqual(added(face, new Float32Array(SIDE * SIDE)), face);
   face.data.fill(254, 0, 3);
-  const { data } = addPattern(face, new Float32Array(SIDE * SIDE).fill(2));
+  const { data } = added(face, new Float32Array(SIDE * SIDE).fill(2));
   assert.deepEqual([...data.subarray(0, 4)], [255, 255, 255, 255]);
   assert.equal(data[4], face.data[4] + 2);
 });

@@ -3,7 +3,8 @@ import test from 'node:test';
 import { transformPoints } from '../page/align.js';
 import { bringBackMouth, mouthShare, mouthWeight } from '../page/mouth.js';
 import { SteadyShares } from '../page/steady.js';
-import { SIDE, assertClose, assertSamePixels, faceLandmarks, golden, sampled, sampledPlane, sharpFace, softFace } from './inputs.js'; // prettier-ignore
+import { wholePlane } from '../page/outline.js';
+import { assertClose, assertSamePixels, faceLandmarks, golden, sampled, sampledPlane, sharpFace, softFace } from './inputs.js'; // prettier-ignore
 
 /** @param {number} openness a factor on every height of the face, the mouth's with them */
 const face = (openness) => transformPoints([1, 0, 0, 0, openness, 0], faceLandmarks());
@@ -16,7 +17,7 @@ test('a closed mouth is closed, an open one open, at any scale', () => {
 });
 
 test('a mouth comes back as in the core', () => {
-  const weight = { width: SIDE, height: SIDE, data: new Float32Array(mouthWeight(faceLandmarks(), 0.7)) };
+  const weight = wholePlane(mouthWeight(faceLandmarks(), 0.7));
   assertClose(sampledPlane(weight), golden.mouth_weight, 0.02);
   assertClose(sampled(bringBackMouth(softFace(), sharpFace(), faceLandmarks(), 0.7)), golden.with_mouth, 3);
   assertClose(sampled(bringBackMouth(softFace(), sharpFace(), faceLandmarks(), 0.7, 0.4)), golden.with_teeth, 3);

@@ -27,10 +27,13 @@ function swapper(said) {
     },
   };
   const made = new Swapper(
-    /** @type {any} */ ({ where: {}, run: async () => ({ hidden: new Float32Array(AREA) }) }),
+    /** @type {any} */ ({ where: {} }),
     /** @type {any} */ ({ detect: async () => [face] }),
     /** @type {any} */ ({ track: async () => ({ landmarks, doubt: 0 }) }),
-    /** @type {any} */ ({ watermark: {}, occlusion: {} }),
+    /** @type {any} */ ({
+      watermark: { draw: () => new Float32Array(AREA) },
+      occlusion: { see: () => ({ width: 224, height: 224, data: new Float32Array(AREA) }) },
+    }),
     /** @type {any} */ (student),
   );
   const swap = (/** @type {number} */ number) =>

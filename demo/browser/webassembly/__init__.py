@@ -1,9 +1,10 @@
 """What the page runs as WebAssembly beside ONNX Runtime: its C, what was compiled of it, and how that is made again.
 
-``layers.c`` has the few layers of the per-frame network. ONNX Runtime's kernels for WebAssembly took more than twice as long
-for it, most of it for depthwise convolutions and resizing. There are two builds: with the fused multiply-adds of relaxed SIMD,
-which Chromium and Firefox have, and without. ``unxz.c`` unpacks ONNX Runtime itself, whose binary is 40 % smaller as xz than
-as gzip, which is what browsers unpack.
+``layers.c`` has the few layers of the per-frame network, ``blocks.c`` those of the networks that see what hides a face and where
+its landmarks are, ``mark.c`` what the hidden mark is worked out with. ONNX Runtime's kernels for WebAssembly took more than twice as long for the first, most of it for depthwise
+convolutions and resizing. There are two builds: with the fused multiply-adds of relaxed SIMD, which Chromium and Firefox have,
+and without. ``pixels.c`` has the loops over pixels of the finish; it comes with the page's numbers. ``unxz.c`` unpacks ONNX
+Runtime itself, whose binary is 40 % smaller as xz than as gzip, which is what browsers unpack.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from mobilefaceswap_core.files.digest import file_sha256
+from mobilefaceswap_core.files.digest import bytes_sha256
 
 FOLDER = Path(__file__).parent
 
@@ -19,16 +20,18 @@ FOLDER = Path(__file__).parent
 class Build(NamedTuple):
     """One compiled file."""
 
-    source: Path
+    sources: tuple[Path, ...]  # with their headers
     flags: tuple[str, ...]  # of its compiler, besides those of all
 
     def digest(self) -> bytes:
-        """SHA-256 of the source in hexadecimal, with which the compiled file ends."""
-        return file_sha256(self.source).encode()
+        """SHA-256 of the sources in hexadecimal, with which the compiled file ends."""
+        return bytes_sha256(b"".join(source.read_bytes() for source in self.sources)).encode()
 
 
+_LAYERS = (FOLDER / "layers.c", FOLDER / "blocks.c", FOLDER / "mark.c", FOLDER / "numbers.h")
 BUILDS = {
-    "layers.wasm": Build(FOLDER / "layers.c", ("-msimd128",)),
-    "layers.relaxed.wasm": Build(FOLDER / "layers.c", ("-msimd128", "-mrelaxed-simd")),
-    "unxz.wasm": Build(FOLDER / "unxz.c", ()),
+    "layers.wasm": Build(_LAYERS, ("-msimd128",)),
+    "layers.relaxed.wasm": Build(_LAYERS, ("-msimd128", "-mrelaxed-simd")),
+    "pixels.wasm": Build((FOLDER / "pixels.c", FOLDER / "numbers.h"), ("-msimd128", "-mnontrapping-fptoint")),
+    "unxz.wasm": Build((FOLDER / "unxz.c",), ()),
 }

@@ -30,12 +30,13 @@ def compiled(build: Build) -> bytes:
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.wasm"
-        command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS, *build.flags, str(build.source), "-o", str(out)]
+        texts = [str(source) for source in build.sources if source.suffix == ".c"]
+        command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS, *build.flags, *texts, "-o", str(out)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             said = done.stderr.strip()[-300:]
             raise BackendError(
-                f"{build.source.name} was not compiled ({said}). Install ziglang=={_COMPILER} and try again."
+                f"{build.sources[0].name} was not compiled ({said}). Install ziglang=={_COMPILER} and try again."
             )
         return out.read_bytes() + _custom_section(build.digest())
 
