@@ -13,6 +13,7 @@ import numpy as np
 
 from mobilefaceswap_core.errors import ImageError, OutputError, VideoError
 from mobilefaceswap_core.files.atomic import written_whole
+from mobilefaceswap_core.files.codecs import PNG_OPTIONS
 from mobilefaceswap_core.files.formats import CLIP_SUFFIXES
 from mobilefaceswap_core.files.images import read_image as read_photo
 from mobilefaceswap_core.files.media import open_media
@@ -199,7 +200,7 @@ def write_png(path: Path, image: Image) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as partial:
-            PillowImage.fromarray(image).save(partial, format="PNG", compress_level=4)
+            PillowImage.fromarray(image).save(partial, format="PNG", **PNG_OPTIONS)
     except (OSError, OutputError) as error:
         raise disk_refused(path, error) from error
 
