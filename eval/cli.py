@@ -99,8 +99,8 @@ def run(
     shard: Annotated[
         str | None, typer.Option(help="only the K-th of N parts: K/N; eval merge puts them together")
     ] = None,
-    executor: Annotated[str | None, typer.Option(help="serial or ray")] = None,
-    workers: Annotated[int | None, typer.Option(help="Ray actors")] = None,
+    executor: Annotated[str | None, typer.Option(help="auto, serial, processes or ray")] = None,
+    workers: Annotated[int | None, typer.Option(help="processes or Ray actors")] = None,
     threads: Annotated[int | None, typer.Option(help="of torch and OpenCV, per worker")] = None,
     device: Annotated[str | None, typer.Option(help="torch device")] = None,
     cost: Annotated[str | None, typer.Option(help="count, measure (times too), none, or a cost.json to join")] = None,

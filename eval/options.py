@@ -61,8 +61,8 @@ class RunOptions:
         seed: of pairs and bootstrap.
         limit: use only the first so many pairs.
         shard: ``K/N``: swap and judge only the K-th of N parts of the pair list (:mod:`eval.shards`).
-        executor: ``serial`` or ``ray``.
-        workers: Ray actors.
+        executor: ``serial``, ``processes``, ``ray``, or ``auto`` (:func:`eval.executors.chosen_executor`).
+        workers: processes or Ray actors.
         threads: of torch and OpenCV in each worker.
         device: torch device.
         cost: ``count``, ``measure``, ``none`` or a ``cost.json`` (:mod:`eval.cost.columns`).
@@ -92,7 +92,7 @@ class RunOptions:
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     limit: Pairs | None = None
     shard: str | None = None
-    executor: str = "serial"
+    executor: str = "auto"
     workers: Processes = 2
     threads: Processes = 1
     device: str = "cpu"
