@@ -62,21 +62,28 @@ def patches(swapped: Image, target: Image, landmarks: Points) -> float:
 
     check_image_pair(swapped, target)
     unit = _unit_px(landmarks)
-    sigma = max(_BLUR * unit, 0.3)
-    around = 4 * sigma + 2  # what the blur of a pixel of the face reads: OpenCV's kernel ends at four standard deviations
-    low = np.maximum(np.floor(landmarks.min(0) - around), 0).astype(int)
-    high = np.minimum(np.ceil(landmarks.max(0) + around), target.shape[1::-1]).astype(int)
+    low = np.maximum(np.floor(landmarks.min(0) - unit), 0).astype(int)
+    high = np.minimum(np.ceil(landmarks.max(0) + unit), target.shape[1::-1]).astype(int)
     if (high <= low).any():
         raise OptionError("The face lies outside of the picture; wanted landmarks of a face that is seen.")
     place = np.s_[low[1] : high[1], low[0] : high[0]]
     skin = skin_of(landmarks - low, *target[place].shape[:2])
     if not skin.any():
         raise OptionError("No skin of the face lies inside the picture; wanted a larger face.")
+    sigma = max(_BLUR * unit, 0.3)
+    near = _near(skin, int(4 * sigma) + 2)  # OpenCV's kernel ends at four standard deviations
     after, before = (
-        cv2.GaussianBlur(lab_of(image[place]).astype(np.float32), (0, 0), sigma)[skin]
+        cv2.GaussianBlur(lab_of(image[place][near]).astype(np.float32), (0, 0), sigma)[skin[near]]
         for image in (swapped, target)
     )
     return float(deltaE_ciede2000(after - after.mean(0) + before.mean(0), before).mean())
+
+
+def _near(region: NDArray[np.bool_], around: int) -> tuple[slice, slice]:
+    """The rectangle of a region and so many pixels more on each side, as far as there are any."""
+    rows, columns = (np.flatnonzero(region.any(axis)) for axis in (1, 0))
+    top, bottom, left, right = rows[0] - around, rows[-1] + around + 1, columns[0] - around, columns[-1] + around + 1
+    return slice(max(0, top), bottom), slice(max(0, left), right)
 
 
 def lab_of(image: Image) -> NDArray[np.float64]:
