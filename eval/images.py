@@ -7,6 +7,7 @@ A reference is a path relative to the data set's root, optionally followed by ``
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,15 @@ from .records import disk_refused
 
 TARGET, MASK = "target.png", "mask.png"  # of a target that a run made, in a folder of its own (eval.made_targets)
 
+# Photos that a reader keeps, 48 MB at most: a pair's two, and those of the pair before. Larger ones are decoded anew.
+KEPT_IMAGES = 4
+MOST_KEPT_PIXELS = 4_000_000
+
 
 class ImageReader:
-    """Read references under one root, and nothing outside it. Holds the last opened pack, nothing else.
+    """Read references under one root, and nothing outside it. Holds the last opened pack and the last photos.
+
+    A photo that several methods and metrics ask for in turn is decoded once; nobody changes it.
 
     Args:
         root: the data set's root.
@@ -43,13 +50,25 @@ class ImageReader:
         self._occluders = occluders
         self._follow = follow_links
         self._pack: tuple[Path, Pack] | None = None
+        self._last: OrderedDict[str, Image] = OrderedDict()
 
     def read(self, reference: str) -> Image:
-        """The image of a reference, ``(H, W, 3)`` RGB uint8.
+        """The image of a reference, ``(H, W, 3)`` RGB uint8; the same array as before where it is one of the last.
 
         Raises:
             ImageError: naming the reference, when the file is missing, outside the root, unreadable or too short.
         """
+        if reference not in self._last:
+            image = self._decoded(reference)
+            if image.shape[0] * image.shape[1] > MOST_KEPT_PIXELS:
+                return image
+            self._last[reference] = image
+            if len(self._last) > KEPT_IMAGES:
+                self._last.popitem(last=False)
+        self._last.move_to_end(reference)
+        return self._last[reference]
+
+    def _decoded(self, reference: str) -> Image:
         path, number = split_reference(reference)
         full = inside(self._root, path, follow_links=self._follow)
         if full is None:
