@@ -187,7 +187,9 @@ def _answer(connection: Connection, process: Any) -> Any:
 
 def _serve(connection: Connection, make_worker: Callable[..., Worker[Any]], arguments: dict[str, Any]) -> None:
     """What a process does: one job after another, until whoever started it is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the keyboard's interrupt reaches all; the one that started this ends it
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # the keyboard's interrupt reaches all; the one that started this ends it
     made: list[Worker[Any]] = []
     with suppress(EOFError, OSError):
         while True:
