@@ -59,8 +59,8 @@ def _bar(stage: str) -> Progress:
 
 
 def _options(file: Path | None, given: dict[str, Any]) -> RunOptions:
-    """Command line over option file over defaults."""
-    values = read_option_file(file) if file is not None else {}
+    """Command line over option file over defaults; processes where they are worth it."""
+    values = {"executor": "auto", **(read_option_file(file) if file is not None else {})}
     return resolve({**values, **{k: v for k, v in given.items() if v is not None}})
 
 

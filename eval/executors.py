@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
-import multiprocessing.forkserver
 import os
 import signal
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from mobilefaceswap_core.errors import BackendError, OptionError
 from mobilefaceswap_core.runtime.devices import is_cpu
@@ -141,18 +140,18 @@ def _in_processes(
                 if (job := next(waiting, None)) is None:
                     break
                 connection = list(started)[place] if place < len(started) else start()
-                connection.send(job)
+                _send(connection, started[connection], job)
                 flying[connection] = flying.get(connection, 0) + 1
         while any(flying.values()):
             ready = wait([one for one, count in flying.items() if count], timeout=_PATIENCE_S)
             if not ready:
                 raise BackendError(f"No process answered within {_PATIENCE_S} seconds. {_GO_ON}")
-            for connection in ready:
-                yield _answer(connection, started[connection])  # type: ignore[index, arg-type]
-                flying[connection] -= 1  # type: ignore[index]
+            for connection in cast(list[Connection], ready):
+                yield _answer(connection, started[connection])
+                flying[connection] -= 1
                 if (job := next(waiting, None)) is not None:
-                    connection.send(job)  # type: ignore[union-attr]
-                    flying[connection] += 1  # type: ignore[index]
+                    _send(connection, started[connection], job)
+                    flying[connection] += 1
 
     try:
         yield run
@@ -166,20 +165,33 @@ def _in_processes(
 
 def _end_server() -> None:
     """Wait for the server and, through it, for its workers: whoever asks what this process took is told of theirs too."""
-    multiprocessing.forkserver._forkserver._stop()  # type: ignore[attr-defined]  # multiprocessing offers no other way
+    from multiprocessing import forkserver  # not on every system
+
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # multiprocessing offers no other way
 
 
 _GO_ON = "Go on with --resume, fewer --workers or --executor serial."
+
+
+def _send(connection: Connection, process: Any, job: Any) -> None:
+    try:
+        connection.send(job)
+    except OSError as gone:
+        raise _ended(process) from gone
+
+
+def _ended(process: Any) -> BackendError:
+    process.join(_FAREWELL_S)
+    return BackendError(
+        f"A process of the evaluation ended with exit code {process.exitcode}; -9 is a machine out of memory. {_GO_ON}"
+    )
 
 
 def _answer(connection: Connection, process: Any) -> Any:
     try:
         results, error = connection.recv()
     except (EOFError, OSError) as gone:
-        process.join(_FAREWELL_S)
-        raise BackendError(
-            f"A process of the evaluation ended with exit code {process.exitcode}; -9 is a machine out of memory. {_GO_ON}"
-        ) from gone
+        raise _ended(process) from gone
     if error is not None:
         raise error
     return results

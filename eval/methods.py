@@ -263,8 +263,8 @@ class PipelineMethod:
 
         self._aligned = aligned
         self._options = unmarked_options(chosen or {})
-        named = isinstance(detector, str)
-        self._pipeline = Pipeline(swapper, load_detector(detector, device=device) if named else detector)
+        finds = load_detector(detector, device=device) if isinstance(detector, str) else detector
+        self._pipeline = Pipeline(swapper, finds)
         self._inside = Source(swapper.condition(()), (), swapper.info.name) if holds_source else None
         found = self._pipeline.detector.info
         card = swapper.info

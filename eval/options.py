@@ -61,7 +61,8 @@ class RunOptions:
         seed: of pairs and bootstrap.
         limit: use only the first so many pairs.
         shard: ``K/N``: swap and judge only the K-th of N parts of the pair list (:mod:`eval.shards`).
-        executor: ``serial``, ``processes``, ``ray``, or ``auto`` (:func:`eval.executors.chosen_executor`).
+        executor: ``serial``, ``processes``, ``ray``, or ``auto`` (:func:`eval.executors.chosen_executor`), which the command
+            takes where nothing is said; programs of one's own must be importable for processes.
         workers: processes or Ray actors.
         threads: of torch and OpenCV in each worker.
         device: torch device.
@@ -92,7 +93,7 @@ class RunOptions:
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     limit: Pairs | None = None
     shard: str | None = None
-    executor: str = "auto"
+    executor: str = "serial"
     workers: Processes = 2
     threads: Processes = 1
     device: str = "cpu"
