@@ -70,6 +70,8 @@ _NAME_EVERYTHING = """() => {
 }""".replace(
     "FAILED", json.dumps({language: say("error_title", language) for language in LANGUAGES}, ensure_ascii=False)
 )
+# Gradio looks a thousand times a second whether something waits, and after each look Python's lock changes hands.
+_QUEUE_LOOKS_S = 0.01
 _FIRST_PORT = 7860  # Gradio's; it takes the next free one
 
 
@@ -97,6 +99,7 @@ def build_demo(settings: Settings, engine: Engine | None = None) -> tuple[gr.Blo
         count_what_runs(demo, settings.concurrency)
     # The gate counts places: clicks that wait for nothing take none. The rest is for calls that are past it already.
     demo.queue(max_size=settings.queue_size + 100, default_concurrency_limit=settings.concurrency, api_open=False)
+    demo._queue.sleep_when_free = _QUEUE_LOOKS_S
     return demo, words
 
 

@@ -68,7 +68,7 @@ class Settings:
         max_job_seconds: a swap, a search or a verification is stopped after this.
         max_set_megapixels: photos of one uploaded set, together.
         max_evaluation_seconds: an evaluation is stopped after this.
-        concurrency: swaps that run at the same time.
+        concurrency: swaps that run at the same time; while one is read, packed and sent, the networks of another run.
         live_concurrency: live streams at the same time.
         live_seconds: a live stream ends after this and can be started again.
         live_budget_ms: latency a live frame may have before newer ones are dropped.
@@ -110,7 +110,7 @@ class Settings:
     max_job_seconds: Count = 300
     max_set_megapixels: Count = 2000
     max_evaluation_seconds: Count = 3600
-    concurrency: Count = 1
+    concurrency: Count = 2
     live_concurrency: Count = 1
     live_seconds: Count = 60
     live_budget_ms: Count = 150

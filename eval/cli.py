@@ -59,8 +59,8 @@ def _bar(stage: str) -> Progress:
 
 
 def _options(file: Path | None, given: dict[str, Any]) -> RunOptions:
-    """Command line over option file over defaults."""
-    values = read_option_file(file) if file is not None else {}
+    """Command line over option file over defaults; processes where they are worth it."""
+    values = {"executor": "auto", **(read_option_file(file) if file is not None else {})}
     return resolve({**values, **{k: v for k, v in given.items() if v is not None}})
 
 
@@ -99,8 +99,8 @@ def run(
     shard: Annotated[
         str | None, typer.Option(help="only the K-th of N parts: K/N; eval merge puts them together")
     ] = None,
-    executor: Annotated[str | None, typer.Option(help="serial or ray")] = None,
-    workers: Annotated[int | None, typer.Option(help="Ray actors")] = None,
+    executor: Annotated[str | None, typer.Option(help="auto, serial, processes or ray")] = None,
+    workers: Annotated[int | None, typer.Option(help="processes or Ray actors")] = None,
     threads: Annotated[int | None, typer.Option(help="of torch and OpenCV, per worker")] = None,
     device: Annotated[str | None, typer.Option(help="torch device")] = None,
     cost: Annotated[str | None, typer.Option(help="count, measure (times too), none, or a cost.json to join")] = None,

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from mobilefaceswap_core.detect import Detector, load_detector
+from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.errors import SwapError
+from mobilefaceswap_core.files.codecs import PNG_OPTIONS
 from mobilefaceswap_core.marking import MarkOptions, finish_file
 from mobilefaceswap_core.marking.badge import draw_badge
 from mobilefaceswap_core.types import Face, Image
@@ -27,6 +28,9 @@ from .summary import Summary
 
 _SIDE_PX = 160
 _PER_GROUP = 4
+_DPI = 110
+# Three rows of tiles, each below its line of text, and the name of the method above them.
+_PLACES = {"left": 0.005, "right": 0.995, "top": 0.88, "bottom": 0.01, "wspace": 0.02, "hspace": 0.16}
 _WIDER = 0.8  # half a tile's side, in sides of the face's box: hair and chin are in it
 
 
@@ -36,9 +40,7 @@ def draw_sheets(run: Path, summary: Summary, folder: Path) -> list[Path]:
     pose = next((c for c in summary.columns if c.spec.key == "pose_error"), None)
     if identity is None or pose is None:
         return []
-    reader = open_reader(run, Path(summary.meta["root"]))
-    # Not one of the judges: it only says where to look, and needs a hundredth of a second.
-    detector = load_detector("lite", device="cpu")
+    tiles = _Tiles(run, open_reader(run, Path(summary.meta["root"])))
     written = []
     for name in (n for n, card in summary.methods.items() if not card["reference"]):
         part = summary.pairs.loc[name][[identity.key, pose.key, "status"]].dropna()
@@ -49,9 +51,11 @@ def draw_sheets(run: Path, summary: Summary, folder: Path) -> list[Path]:
         count = min(_PER_GROUP, len(order) // 3)
         middle = len(order) // 2 - count // 2
         groups = {"best": order[::-1][:count], "median": order[middle : middle + count], "worst": order[:count]}
-        figure = _sheet(run, reader, detector, name, groups, part, identity.key, pose.key)
+        figure = _sheet(run, tiles, name, groups, part, identity.key, pose.key)
         path = folder / f"pairs_{name}.png"
-        figure.savefig(path, metadata={"Software": None}, dpi=110)
+        # All of the figure, whose places are known: a tight one is drawn twice.
+        whole = figure.bbox_inches
+        figure.savefig(path, metadata={"Software": None}, dpi=_DPI, bbox_inches=whole, pil_kwargs=dict(PNG_OPTIONS))
         finish_file(path, model=name, options=MarkOptions(credentials=False))
         written.append(path)
     return written
@@ -59,8 +63,7 @@ def draw_sheets(run: Path, summary: Summary, folder: Path) -> list[Path]:
 
 def _sheet(
     run: Path,
-    reader: ImageReader,
-    detector: Detector,
+    tiles: _Tiles,
     method: str,
     groups: dict[str, Any],
     part: Any,
@@ -72,14 +75,14 @@ def _sheet(
     chosen = {int(i) for rows in groups.values() for i in rows}
     pairs = {p.index: p for p in iterate_pairs(run / "pairs.csv") if p.index in chosen}
     columns = max(len(rows) for rows in groups.values())
-    figure = Figure(figsize=(3.4 * columns, 5.2), layout="constrained")
-    grid = figure.subplots(3, columns, squeeze=False)
+    figure = Figure(figsize=(3.4 * columns, 4.4))
+    grid = figure.subplots(3, columns, squeeze=False, gridspec_kw=_PLACES)
     for row, (group, indices) in enumerate(groups.items()):
         for axes in grid[row]:
             axes.axis("off")
         for axes, index in zip(grid[row], indices, strict=False):
             pair = pairs[int(index)]
-            axes.imshow(np.concatenate(_tiles(run, reader, detector, method, pair), 1))
+            axes.imshow(np.concatenate(tiles.of(method, pair), 1))
             cell = part.loc[index]
             text = f"{group}: pair {index}, cosine {cell[identity]:.2f}, pose {cell[pose]:.1f} deg"
             axes.set_title(text if cell["status"] == "ok" else f"{group}: pair {index}, {cell['status']}", fontsize=8)
@@ -87,17 +90,32 @@ def _sheet(
     return figure
 
 
-def _tiles(run: Path, reader: ImageReader, detector: Detector, method: str, pair: Pair) -> list[Image]:
-    """Source, target and result around their faces; where the target's is, the result's is as well."""
-    path = run / "swapped" / method / f"{pair.name}.png"
-    source, target = _read(reader.read, pair.source), _read(reader.read_target, pair.target)
-    swapped = read_image(path) if path.is_file() else None
-    place = _face(detector, target)
-    return [
-        missing_tile(_SIDE_PX) if source is None else around(source, _face(detector, source)),
-        missing_tile(_SIDE_PX) if target is None else around(target, place),
-        missing_tile(_SIDE_PX) if swapped is None else draw_badge(around(swapped, place)),
-    ]
+class _Tiles:
+    """Cuts tiles out of a run's pictures; what a source and a target show is looked for once for all methods."""
+
+    def __init__(self, run: Path, reader: ImageReader) -> None:
+        self._run, self._reader = run, reader
+        # Not one of the judges: it only says where to look, and needs a hundredth of a second.
+        self._detector = load_detector("lite", device="cpu")
+        self._sources: dict[str, Image] = {}
+        self._targets: dict[str, tuple[Image, Face | None]] = {}
+
+    def of(self, method: str, pair: Pair) -> list[Image]:
+        """Source, target and result around their faces; where the target's is, the result's is as well."""
+        path = self._run / "swapped" / method / f"{pair.name}.png"
+        if pair.source not in self._sources:
+            self._sources[pair.source] = self._cut(_read(self._reader.read, pair.source))[0]
+        if pair.target not in self._targets:
+            self._targets[pair.target] = self._cut(_read(self._reader.read_target, pair.target))
+        target, place = self._targets[pair.target]
+        swapped = draw_badge(around(read_image(path), place)) if path.is_file() else missing_tile(_SIDE_PX)
+        return [self._sources[pair.source], target, swapped]
+
+    def _cut(self, image: Image | None) -> tuple[Image, Face | None]:
+        if image is None:
+            return missing_tile(_SIDE_PX), None
+        face = largest_face(self._detector.detect(image))  # the one that is swapped
+        return around(image, face), face
 
 
 def _read(read: Callable[[str], Image], reference: str) -> Image | None:
@@ -105,11 +123,6 @@ def _read(read: Callable[[str], Image], reference: str) -> Image | None:
         return read(reference)
     except SwapError:
         return None
-
-
-def _face(detector: Detector, image: Image | None) -> Face | None:
-    """The face that is swapped: the largest."""
-    return None if image is None else largest_face(detector.detect(image))
 
 
 def around(image: Image, face: Face | None) -> Image:

@@ -7,12 +7,14 @@ A reference is a path relative to the data set's root, optionally followed by ``
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 
 from mobilefaceswap_core.errors import ImageError, OutputError, VideoError
 from mobilefaceswap_core.files.atomic import written_whole
+from mobilefaceswap_core.files.codecs import PNG_OPTIONS
 from mobilefaceswap_core.files.formats import CLIP_SUFFIXES
 from mobilefaceswap_core.files.images import read_image as read_photo
 from mobilefaceswap_core.files.media import open_media
@@ -23,9 +25,15 @@ from .records import disk_refused
 
 TARGET, MASK = "target.png", "mask.png"  # of a target that a run made, in a folder of its own (eval.made_targets)
 
+# Photos that a reader keeps, 48 MB at most: a pair's two, and those of the pair before. Larger ones are decoded anew.
+KEPT_IMAGES = 4
+MOST_KEPT_PIXELS = 4_000_000
+
 
 class ImageReader:
-    """Read references under one root, and nothing outside it. Holds the last opened pack, nothing else.
+    """Read references under one root, and nothing outside it. Holds the last opened pack and the last photos.
+
+    A photo that several methods and metrics ask for in turn is decoded once; nobody changes it.
 
     Args:
         root: the data set's root.
@@ -42,13 +50,25 @@ class ImageReader:
         self._occluders = occluders
         self._follow = follow_links
         self._pack: tuple[Path, Pack] | None = None
+        self._last: OrderedDict[str, Image] = OrderedDict()
 
     def read(self, reference: str) -> Image:
-        """The image of a reference, ``(H, W, 3)`` RGB uint8.
+        """The image of a reference, ``(H, W, 3)`` RGB uint8; the same array as before where it is one of the last.
 
         Raises:
             ImageError: naming the reference, when the file is missing, outside the root, unreadable or too short.
         """
+        if reference not in self._last:
+            image = self._decoded(reference)
+            if image.shape[0] * image.shape[1] > MOST_KEPT_PIXELS:
+                return image
+            self._last[reference] = image
+            if len(self._last) > KEPT_IMAGES:
+                self._last.popitem(last=False)
+        self._last.move_to_end(reference)
+        return self._last[reference]
+
+    def _decoded(self, reference: str) -> Image:
         path, number = split_reference(reference)
         full = inside(self._root, path, follow_links=self._follow)
         if full is None:
@@ -199,7 +219,7 @@ def write_png(path: Path, image: Image) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as partial:
-            PillowImage.fromarray(image).save(partial, format="PNG", compress_level=4)
+            PillowImage.fromarray(image).save(partial, format="PNG", **PNG_OPTIONS)
     except (OSError, OutputError) as error:
         raise disk_refused(path, error) from error
 

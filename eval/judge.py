@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from mobilefaceswap_core.files.atomic import remove_leftovers
 
-from .executors import run_jobs
+from .executors import Crew, crew
 from .features import REAL, store_features
 from .gallery import Gallery, load_gallery
-from .judge_worker import PairWorker, SourceWorker
+from .judge_worker import JudgeWorker
+from .judges import JudgeInfo
 from .pairs import Pair, count_pairs, iterate_pairs
 from .panel import JudgeOptions
 from .records import OUTCOME, RecordWriter, read_records, write_json
@@ -58,11 +59,8 @@ def run_judge(
     rows = count_pairs(run / "pairs.csv")  # feature files have a row for every pair, whatever the limit
     made = made_images(run, methods, total)
     arguments: dict[str, Any] = {"run": run, "root": root, "options": options}
-    _build_gallery(run, arguments, limit=limit, executor=executor, workers=workers)
     done = done_pairs(run / "records.jsonl", methods, total)
     done[:, ~pairs_of_shard(run / "pairs.csv", shard, limit=limit)] = True
-    if done.all():
-        return 0
 
     def jobs() -> Iterator[tuple[Pair, list[tuple[str, bool]]]]:
         for pair in iterate_pairs(run / "pairs.csv", limit=limit):
@@ -71,8 +69,12 @@ def run_judge(
                 yield pair, missing
 
     todo, count = int((~done).any(0).sum()), 0
-    with RecordWriter(run / "records.jsonl") as writer:
-        for measured in run_jobs(jobs(), PairWorker, arguments, executor=executor, workers=workers):
+    with (
+        crew(JudgeWorker, arguments, executor=executor, workers=workers) as work,
+        RecordWriter(run / "records.jsonl") as writer,
+    ):
+        _build_gallery(run, arguments, work, limit=limit)
+        for measured in work(jobs()):
             for one in measured:
                 pair, method = one.record["pair"], one.record["method"]
                 store_features(run, REAL, pair, rows, one.target_features)
@@ -94,22 +96,18 @@ def made_images(run: Path, methods: Sequence[str], total: int) -> NDArray[np.boo
     return made
 
 
-def _build_gallery(run: Path, arguments: dict[str, Any], *, limit: int | None, executor: str, workers: int) -> None:
+def _build_gallery(run: Path, arguments: dict[str, Any], work: Crew, *, limit: int | None) -> None:
     """Measure every distinct source once; write who judged and the thresholds."""
     path = run / "gallery.jsonl"
     known = {record["source"] for record in read_records(path, required={"source": str, "status": str})}
     sources = {p.source: p.source_identity for p in iterate_pairs(run / "pairs.csv", limit=limit)}
     missing = [(source, identity) for source, identity in sources.items() if source not in known]
-    worker = SourceWorker(**arguments)
-    write_json(run / "judges.json", worker.cards())
-    names = [judge.info for judge in worker.panel.judges]
-    if executor == "serial":
-        results: Iterator[list[dict[str, Any]]] = (worker.run(job) for job in missing)
-    else:
-        results = run_jobs(missing, SourceWorker, arguments, executor=executor, workers=workers)
+    if not missing:
+        JudgeWorker(**arguments)  # writes who judges, as workers do with the first source
     with RecordWriter(path) as writer:
-        for records in results:
+        for records in work(missing):
             for record in records:
                 writer.write(record)
-    gallery: Gallery = load_gallery(run, names)
+    judges = [JudgeInfo(**card) for card in read_judges(run)["judges"]]
+    gallery: Gallery = load_gallery(run, judges)
     write_json(run / "gallery.json", gallery.summary())

@@ -33,6 +33,7 @@ from .metrics.motion import openings_of
 from .metrics.sample import Lineup, Vector
 from .pairs import Pair
 from .panel import JudgeOptions, Panel, Sight, Vectors
+from .records import write_json
 from .run_files import knows_people, open_reader
 
 # These say that a run is set up wrongly, not that one image is bad: they stop it.
@@ -46,10 +47,11 @@ class SourceWorker:
         run: the run's folder.
         root: the data set's root.
         options: who judges.
+        panel: them, where they are loaded already.
     """
 
-    def __init__(self, run: Path, root: Path, options: JudgeOptions) -> None:
-        self.panel = Panel(open_reader(run, root), options)
+    def __init__(self, run: Path, root: Path, options: JudgeOptions, panel: Panel | None = None) -> None:
+        self.panel = panel or Panel(open_reader(run, root), options)
         self._lpips_status = load_lpips(options.lpips_backbone, network=options.lpips, device=options.device)[1]
         self._added = load_metrics(options.metrics)
 
@@ -111,11 +113,12 @@ class PairWorker:
         run: the run's folder.
         root: the data set's root.
         options: who judges.
+        panel: them, where they are loaded already.
     """
 
-    def __init__(self, run: Path, root: Path, options: JudgeOptions) -> None:
+    def __init__(self, run: Path, root: Path, options: JudgeOptions, panel: Panel | None = None) -> None:
         self._run = run
-        self._panel = Panel(open_reader(run, root), options)
+        self._panel = panel or Panel(open_reader(run, root), options)
         self._knows_people = knows_people(run)
         self._gallery: Gallery = load_gallery(run, [judge.info for judge in self._panel.judges])
         lpips = load_lpips(options.lpips_backbone, network=options.lpips, device=options.device)[0]
@@ -251,6 +254,34 @@ class PairWorker:
 
     def _image(self, method: str, pair: int) -> Path:
         return self._run / "swapped" / method / f"{pair:06d}.png"
+
+
+class JudgeWorker:
+    """Measures sources and then pairs with the same panel, which is loaded once.
+
+    It leaves the judges' cards in the run; every worker writes the same text. The gallery must be there when the first pair
+    comes.
+
+    Args:
+        run: the run's folder.
+        root: the data set's root.
+        options: who judges.
+    """
+
+    def __init__(self, run: Path, root: Path, options: JudgeOptions) -> None:
+        self._place = run, root, options
+        self._sources = SourceWorker(*self._place)
+        self._pairs: PairWorker | None = None
+        write_json(run / "judges.json", self._sources.cards())
+
+    def run(self, job: tuple[str, str] | tuple[Pair, Sequence[tuple[str, bool]]]) -> list[Any]:
+        """The record of a source, or the measurements of a pair."""
+        first, second = job
+        if isinstance(first, str):
+            return self._sources.run((first, str(second)))
+        if self._pairs is None:
+            self._pairs = PairWorker(*self._place, panel=self._sources.panel)
+        return self._pairs.run((first, second))  # type: ignore[arg-type]
 
 
 def _measure_one(record: dict[str, Any], metric: Metric, key: str, sample: Sample) -> None:

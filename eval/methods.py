@@ -28,6 +28,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from mobilefaceswap_core.detect import Detector
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError
 from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.swapper import Swapper, SwapperInfo
@@ -111,7 +112,7 @@ def parse_method(argument: str) -> tuple[str, str]:
 def load_method(
     argument: str,
     *,
-    detector: str,
+    detector: str | Detector,
     device: str,
     aligned: CropSpec | None,
     base: Path,
@@ -122,7 +123,7 @@ def load_method(
 
     Args:
         argument: see the module's text.
-        detector: detector of the pipeline, by name.
+        detector: detector of the pipeline, or its name.
         device: torch device.
         aligned: the data set's crop contract when its images are aligned crops.
         base: folder that relative paths in ``argument`` are relative to.
@@ -249,7 +250,7 @@ class PipelineMethod:
         label: str,
         swapper: Swapper,
         *,
-        detector: str,
+        detector: str | Detector,
         device: str,
         aligned: CropSpec | None,
         holds_source: bool = False,
@@ -262,7 +263,8 @@ class PipelineMethod:
 
         self._aligned = aligned
         self._options = unmarked_options(chosen or {})
-        self._pipeline = Pipeline(swapper, load_detector(detector, device=device))
+        finds = load_detector(detector, device=device) if isinstance(detector, str) else detector
+        self._pipeline = Pipeline(swapper, finds)
         self._inside = Source(swapper.condition(()), (), swapper.info.name) if holds_source else None
         found = self._pipeline.detector.info
         card = swapper.info

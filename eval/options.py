@@ -61,8 +61,9 @@ class RunOptions:
         seed: of pairs and bootstrap.
         limit: use only the first so many pairs.
         shard: ``K/N``: swap and judge only the K-th of N parts of the pair list (:mod:`eval.shards`).
-        executor: ``serial`` or ``ray``.
-        workers: Ray actors.
+        executor: ``serial``, ``processes``, ``ray``, or ``auto`` (:func:`eval.executors.chosen_executor`), which the command
+            takes where nothing is said; programs of one's own must be importable for processes.
+        workers: processes or Ray actors.
         threads: of torch and OpenCV in each worker.
         device: torch device.
         cost: ``count``, ``measure``, ``none`` or a ``cost.json`` (:mod:`eval.cost.columns`).

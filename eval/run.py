@@ -12,6 +12,7 @@ from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.types import CropSpec
 
 from .datasets import WITHOUT_ROOT, DatasetRequest, build_dataset, read_identities
+from .executors import chosen_executor
 from .inputs import check_inputs
 from .judge import made_images, run_judge
 from .judges.pose import package_version
@@ -159,13 +160,18 @@ def swap_stage(run: Path, options: RunOptions, progress: Progress | None = None)
         device=options.device,
         limit=options.limit,
         shard=options.shard,
-        executor=options.executor,
+        executor=_executor_of(options, meta),
         workers=options.workers,
         threads=options.threads,
         progress=progress,
     )
     _check_any_made(run, meta["methods"], meta["used_pairs"])
     return count
+
+
+def _executor_of(options: RunOptions, meta: dict[str, Any]) -> str:
+    images = meta["used_pairs"] * len(meta["methods"])
+    return chosen_executor(options.executor, images=images, device=options.device, clips=meta.get("has_clips", False))
 
 
 def _check_any_made(run: Path, methods: list[str], pairs: int) -> None:
@@ -190,7 +196,7 @@ def judge_stage(run: Path, options: RunOptions, progress: Progress | None = None
         root=Path(meta["root"]),
         limit=options.limit,
         shard=options.shard,
-        executor=options.executor,
+        executor=_executor_of(options, meta),
         workers=options.workers,
         progress=progress,
     )

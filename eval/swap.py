@@ -22,6 +22,7 @@ from mobilefaceswap_core.types import CropSpec
 
 from .executors import run_jobs
 from .images import inside, write_png
+from .looks import OneLook
 from .methods import Method, load_method, parse_method
 from .pairs import Pair, count_pairs, iterate_pairs
 from .records import OUTCOME, RecordWriter, read_records, write_json
@@ -46,11 +47,11 @@ class SwapWorker:
     ) -> None:
         limit_threads(threads)
         self._run = run
-        self._reader = open_reader(run, root)
+        self._reader, look = open_reader(run, root), OneLook(detector, device=device)
         self._methods: list[Method] = [
             load_method(
                 method,
-                detector=detector,
+                detector=look,
                 device=device,
                 aligned=aligned,
                 base=Path(),

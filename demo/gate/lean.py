@@ -13,11 +13,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..texts import language_of
 
 _MOST_KEPT = 16  # a page has two megabytes; hosts are called by few names
+_INFO = ("/gradio_api/info", "/gradio_api/info/")
 _MATTERS = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server", "accept-encoding")  # and the language
 
 
 class Pages:
-    """Keeps the page itself, which costs 50 ms of a processor to write and is the same for everybody, compressed to a tenth.
+    """Keeps what is the same for everybody: the page, which costs 50 ms of a processor to write, and the description of its
+    endpoints, which programs ask for before each call and which costs 10; compressed to a tenth.
 
     The page names the address by which it is asked for and speaks the visitor's language, so what is kept is kept by these. A query is for the page's own
     script alone: Gradio reads only ``deep_link`` of it, which the allow-list does not serve.
@@ -32,12 +34,14 @@ class Pages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with what is kept, or pass on and keep the answer."""
-        if scope["path"] != "/" or scope["method"] != "GET":
+        path = scope["path"]
+        is_kept = path == "/" or (path in _INFO and not scope.get("query_string"))
+        if not is_kept or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         language = language_of(headers.get("accept-language"))
-        key = (scope.get("scheme"), scope.get("root_path"), language, *(headers.get(name) for name in _MATTERS))
+        key = (path, scope.get("scheme"), scope.get("root_path"), language, *(headers.get(name) for name in _MATTERS))
         if key not in self._kept:
             start, body = await self._made({**scope, "query_string": b""}, receive)
             if start["status"] != 200:

@@ -183,6 +183,7 @@ def evaluate(
     arguments = [
         "run", "--out", str(run), "--dataset", dataset, "--pairs", str(pairs), "--limit", str(pairs),
         "--methods", ",".join(names), "--threads", "1", "--detector", settings.detector,
+        "--executor", "serial",  # one processor and the memory of one: visitors who wait for a swap come first
     ]  # fmt: skip
     arguments += ["--root", str(root)] if root is not None else []
     for _ in run_eval(arguments, run.with_name("evaluation.log"), settings, stop):

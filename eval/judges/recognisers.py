@@ -18,7 +18,10 @@ from mobilefaceswap_core.types import CropSpec, Face, Image
 from mobilefaceswap_core.weights.published import COMMAND, PUBLISHED
 
 from .base import SELECTED_ON, JudgeInfo, require_landmarks
+from .dlib_resnet import SIDE_PX, load_resnet
 from .onnx_file import OnnxContract, OnnxNetwork
+
+_PADDING = 0.25  # around the face in the chip: dlib's compute_face_descriptor
 
 
 def unit(vector: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -48,7 +51,7 @@ class DlibRecogniser:
             ) from error
         path = Path(face_recognition_models.__file__).parent / "models" / "dlib_face_recognition_resnet_model_v1.dat"
         self._dlib = dlib
-        self._network = dlib.face_recognition_model_v1(str(path))
+        self._descriptor = load_resnet(path)
         self._info = JudgeInfo(
             name="dlib",
             kind="recogniser",
@@ -72,7 +75,7 @@ class DlibRecogniser:
             self._dlib.rectangle(left, top, right, bottom),
             [self._dlib.point(round(float(x)), round(float(y))) for x, y in points],
         )
-        return unit(np.array(self._network.compute_face_descriptor(np.ascontiguousarray(image), shape, 0)))
+        return unit(self._descriptor(self._dlib.get_face_chip(np.ascontiguousarray(image), shape, SIDE_PX, _PADDING)))
 
 
 class OnnxRecogniser:

@@ -16,6 +16,13 @@ from .sample import landmarks_of
 # In distances of the outer corners of the eyes.
 _BLUR = 0.06  # standard deviation: pores, lashes and noise are gone, the light on a cheek is left
 _AROUND = 0.1  # kept away from eyes, brows and lips, which a swap has to change
+# sRGB (IEC 61966-2-1), D65 and CIELAB with the constants that scikit-image has.
+_CODE = np.arange(256) / 255
+_LIGHT = np.where(_CODE > 0.04045, ((_CODE + 0.055) / 1.055) ** 2.4, _CODE / 12.92)
+_XYZ_OF_RGB = np.array(
+    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
+) / np.array([[0.95047], [1.0], [1.08883]])  # each as a share of white
+_DARK = 0.008856
 
 PATCHES = Metric(
     MetricSpec(
@@ -51,7 +58,7 @@ def patches(swapped: Image, target: Image, landmarks: Points) -> float:
     Raises:
         OptionError: images that do not fit each other, or no skin of the face inside the frame.
     """
-    from skimage.color import deltaE_ciede2000, rgb2lab
+    from skimage.color import deltaE_ciede2000
 
     check_image_pair(swapped, target)
     unit = _unit_px(landmarks)
@@ -63,11 +70,32 @@ def patches(swapped: Image, target: Image, landmarks: Points) -> float:
     skin = skin_of(landmarks - low, *target[place].shape[:2])
     if not skin.any():
         raise OptionError("No skin of the face lies inside the picture; wanted a larger face.")
+    sigma = max(_BLUR * unit, 0.3)
+    near = _near(skin, int(4 * sigma) + 2)  # OpenCV's kernel ends at four standard deviations
     after, before = (
-        cv2.GaussianBlur(rgb2lab(image[place]).astype(np.float32), (0, 0), max(_BLUR * unit, 0.3))[skin]
+        cv2.GaussianBlur(lab_of(image[place][near]).astype(np.float32), (0, 0), sigma)[skin[near]]
         for image in (swapped, target)
     )
     return float(deltaE_ciede2000(after - after.mean(0) + before.mean(0), before).mean())
+
+
+def _near(region: NDArray[np.bool_], around: int) -> tuple[slice, slice]:
+    """The rectangle of a region and so many pixels more on each side, as far as there are any."""
+    rows, columns = (np.flatnonzero(region.any(axis)) for axis in (1, 0))
+    top, bottom, left, right = rows[0] - around, rows[-1] + around + 1, columns[0] - around, columns[-1] + around + 1
+    return slice(max(0, top), bottom), slice(max(0, left), right)
+
+
+def lab_of(image: Image) -> NDArray[np.float64]:
+    """CIELAB of sRGB, the numbers of scikit-image's ``rgb2lab`` in a third of its time: one cube root a value, and light by table.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+    """
+    shares = _LIGHT[image] @ _XYZ_OF_RGB.T
+    roots = np.where(shares > _DARK, np.cbrt(shares), 7.787 * shares + 16 / 116)
+    x, y, z = np.moveaxis(roots, -1, 0)
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
 
 
 def skin_of(landmarks: Points, height: int, width: int) -> NDArray[np.bool_]:

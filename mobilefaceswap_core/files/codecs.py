@@ -23,6 +23,9 @@ from . import tiff
 from .exif import Facts
 
 XMP_KEY = "XML:com.adobe.xmp"  # the key under which PNG stores an XMP packet; used for every format here
+# How Pillow packs a PNG: runs alone are looked for (zlib's Z_RLE). A photo has few repetitions once its rows are filtered: it takes
+# half the time of Pillow's default strategy at level 4 and is as large, a drawing of few colours is up to three times as large.
+PNG_OPTIONS: dict[str, Any] = {"compress_level": 1, "compress_type": zlib.Z_RLE}
 _EXIF_HEADER = b"Exif\0\0"  # stands before EXIF in JPEG, and not in PNG
 _IMAGE_DESCRIPTION, _ORIENTATION, _TIFF_XMP = 0x010E, 0x0112, 700  # EXIF 2.32 and TIFF tag numbers
 
@@ -124,7 +127,7 @@ def encode(
     picture = PillowImage.fromarray(native) if mode == "L16" else PillowImage.fromarray(native, mode)
     options: dict[str, Any] = {"icc_profile": icc_profile} if icc_profile else {}
     if format_name == "PNG":
-        options.update(pnginfo=chunks, compress_level=4)
+        options.update(pnginfo=chunks, **PNG_OPTIONS)
     elif format_name == "JPEG":
         options.update(quality=quality, subsampling=0)  # not "optimize": fails on noisy pictures
     elif format_name == "WEBP":

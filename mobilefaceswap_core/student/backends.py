@@ -6,6 +6,7 @@ several threads.
 
 from __future__ import annotations
 
+import threading
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +19,7 @@ from ..runtime.openvino_cpu import OpenVinoCpu
 from ..runtime.threads import default_threads
 
 if TYPE_CHECKING:
+    import onnx
     import torch
 
     from ..runtime.graphs import Arrays
@@ -78,6 +80,35 @@ class TorchBackend:
         return run
 
 
+class BakedGraph:
+    """The IDN's graph, written once; a source only puts its kernels in.
+
+    Args:
+        heads: tensors of the two heads, by the names of their state.
+    """
+
+    def __init__(self, heads: Arrays) -> None:
+        self._heads, self._lock = heads, threading.Lock()
+        self._written: onnx.ModelProto | None = None
+
+    def of(self, weights: IdnWeights | Arrays) -> bytes:
+        """The model of one source, with outputs ``face`` and ``mask``."""
+        import onnx
+
+        from .graph import constants_of, idn_graph
+
+        constants = constants_of(weights)
+        with self._lock:  # written for the first source, whose kernels the next ones replace
+            if self._written is None:
+                self._written = idn_graph(self._heads, constants, output="face")
+        model = onnx.ModelProto()
+        model.CopyFrom(self._written)
+        for tensor in model.graph.initializer:
+            if tensor.name in constants:
+                tensor.raw_data = np.ascontiguousarray(constants[tensor.name], np.float32).tobytes()
+        return model.SerializeToString()
+
+
 class OnnxRuntimeBackend:
     """ONNX Runtime on the CPU, one session per source."""
 
@@ -86,16 +117,14 @@ class OnnxRuntimeBackend:
             raise BackendError(
                 "The backend 'onnxruntime' is not installed. Run `pip install onnxruntime`, or choose backend 'torch'."
             )
-        self._heads = _arrays(idn)
+        self._graph = BakedGraph(_arrays(idn))
         self._threads = threads or default_threads()
         self.label = "cpu / onnxruntime"
 
     def bake(self, weights: IdnWeights | Arrays) -> IdnRunner:
         from ..runtime.sessions import open_session
-        from .graph import idn_graph
 
-        model = idn_graph(self._heads, weights, output="face").SerializeToString()
-        session = open_session(model, threads=self._threads, spinning=False, keeps_memory=True)
+        session = open_session(self._graph.of(weights), threads=self._threads, spinning=False, keeps_memory=True)
 
         def run(crops: Array) -> tuple[Array, Array]:
             # One by one: six in one run take as long and six times the memory, which the system first has to clear.
@@ -110,13 +139,11 @@ class OpenVinoBackend:
 
     def __init__(self, idn: Idn | Arrays, *, threads: int | None = None) -> None:
         self._cpu = OpenVinoCpu(threads=threads, bfloat16=True)
-        self._heads = _arrays(idn)
+        self._graph = BakedGraph(_arrays(idn))
         self.label = self._cpu.label
 
     def bake(self, weights: IdnWeights | Arrays) -> IdnRunner:
-        from .graph import idn_graph
-
-        compiled = self._cpu.compile(idn_graph(self._heads, weights, output="face").SerializeToString())
+        compiled = self._cpu.compile(self._graph.of(weights))
 
         def run(crops: Array) -> tuple[Array, Array]:
             # A request per call keeps the runner free of shared state.

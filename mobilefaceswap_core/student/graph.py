@@ -90,7 +90,7 @@ def _kernels(graph: Graph, weights: IdnWeights | Arrays | None) -> tuple[dict[st
     if weights is None:
         inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
         return {name: name for name in shapes}, inputs
-    for name, array in (weights if isinstance(weights, Mapping) else source_constants(weights)).items():
+    for name, array in constants_of(weights).items():
         graph.constant(name, array)
     return {name: name for name in shapes}, []
 
@@ -110,6 +110,11 @@ def constant_shapes() -> dict[str, tuple[int, ...]]:
     """Shapes of what :func:`source_constants` makes, in its order."""
     others = {name: shape for name, shape in kernel_shapes().items() if name not in _DENSE}
     return {"encoder_dense.0": (ENCODER_CHANNELS[1], ENCODER_CHANNELS[0], ENCODER_KERNEL, ENCODER_KERNEL), **others}
+
+
+def constants_of(weights: IdnWeights | Arrays) -> Arrays:
+    """A source's kernels as a baked graph holds them, whichever way they are given."""
+    return weights if isinstance(weights, Mapping) else source_constants(weights)
 
 
 def source_constants(weights: IdnWeights) -> dict[str, Array]:

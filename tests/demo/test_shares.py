@@ -134,6 +134,20 @@ def test_other_routes_pass_by_the_kept_page() -> None:
     assert status_of(app, path="/config") == 200 and not app._kept
 
 
+def test_the_description_of_the_endpoints_is_written_once_and_others_than_the_usual_one_each_time() -> None:
+    written = []
+
+    async def page(scope: Any, receive: Any, send: Any) -> None:
+        written.append(scope["query_string"])
+        await hello(scope, receive, send)
+
+    app = Pages(page)
+    for query in (b"", b"", b"all_endpoints=true", b"all_endpoints=true"):
+        assert status_of(app, path="/gradio_api/info", query_string=query) == 200
+    assert status_of(app, path="/", query_string=b"") == 200  # is not taken for it
+    assert written == [b"", b"all_endpoints=true", b"all_endpoints=true", b""]
+
+
 def test_a_visit_begins_without_describing_every_component() -> None:
     with gr.Blocks() as blocks:
         box, kept = gr.Textbox("as it was"), gr.State(3)
