@@ -1,7 +1,7 @@
 """The hidden mark's signal: a square grid over the aligned face, 128 carriers on it, and the code that spells 14 bits.
 
-The grid is the aligned crop of :data:`MARK_CROP` averaged down to 112 x 112. What a reader correlates with is not the
-luminance but its *residual*: two octave-like bands, each divided by its local deviation, so that eyes, beards and jpeg
+The grid is a plane of the aligned crop of :data:`MARK_CROP`, its luminance or how blue it is, averaged down to 112 x 112. What a
+reader correlates with is not the plane but its *residual*: two octave-like bands, each divided by its local deviation, so that eyes, beards and jpeg
 blocks do not outshout smooth skin. Bands, window and strength were chosen by measurement; see ``docs/marking.md``.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -35,10 +36,12 @@ class MarkFormat:
     Attributes:
         version: two bits of the payload.
         bands: limits in cycles per crop side.
+        plane: what carries them: ``luma``, or ``blue``, blue less luma, in which eyes see little.
     """
 
     version: int
     bands: Bands
+    plane: Literal["luma", "blue"] = "luma"
 
     @property
     def key(self) -> bytes:
@@ -51,13 +54,20 @@ COARSE = MarkFormat(1, ((15.0, 22.0), (22.0, 33.0)))
 # A large face has less of its own at finer scales and keeps them when it is handled: the same score takes two thirds of
 # the grey levels, and the pattern looks like skin rather than like stains (docs/marking.md).
 FINE = MarkFormat(2, ((20.0, 29.0), (29.0, 42.0)))
-FORMATS = (COARSE, FINE)
+# Faces at rest that are large enough keep colours through JPEG's halved chroma. Grey levels that a reader needs show as stains on
+# smooth skin; twice as many levels of blue do not (docs/marking.md).
+BLUE = MarkFormat(3, ((12.0, 18.0), (18.0, 27.0)), "blue")
+FORMATS = (COARSE, FINE, BLUE)
 _SLOPE = 12  # of the band edges, as an exponent: steep enough to separate bands, without ringing over the window
 _FLOOR = 0.7  # grey levels; a band flatter than this is rounding noise and must not be blown up
 _SPREAD_PX = 11  # side of the square that local deviations are taken over
 _CLIP = 3.0  # local deviations; one specular highlight must not decide a carrier
 # The part of the crop that is swapped for nearly every face: centre and radii as fractions of the crop's side.
 _CENTRE, _RADII, _SOFT = (0.5, 0.625), (0.295, 0.34), 0.15
+
+
+LUMA_OF_BLUE = 0.114  # ITU-R BT.601, as JPEG has it
+_BLUE_LESS_LUMA = np.array([[-0.299, -0.587, 1 - LUMA_OF_BLUE]], np.float32)
 
 
 def mark_centre() -> tuple[float, float]:
@@ -169,11 +179,22 @@ def residual(luma: Floats, form: MarkFormat) -> tuple[Floats, Floats]:
     return total, np.sqrt(variance)
 
 
+def grid_of(crop: NDArray[np.uint8], form: MarkFormat) -> Floats:
+    """``(112, 112)`` of a square RGB crop, in levels: the plane that carries a format."""
+    if form.plane == "luma":
+        return luma_grid(crop)
+    small = _averaged(crop).astype(np.float32)
+    return cv2.transform(small, _BLUE_LESS_LUMA)  # type: ignore[return-value]
+
+
 def luma_grid(crop: NDArray[np.uint8]) -> Floats:
     """``(112, 112)`` luminance of a square RGB crop."""
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    way = cv2.INTER_AREA if len(grey) >= GRID_PX else cv2.INTER_LINEAR
-    return cv2.resize(grey, (GRID_PX, GRID_PX), interpolation=way).astype(np.float32)
+    return _averaged(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)).astype(np.float32)
+
+
+def _averaged(picture: NDArray[np.generic]) -> NDArray[np.generic]:
+    way = cv2.INTER_AREA if len(picture) >= GRID_PX else cv2.INTER_LINEAR
+    return cv2.resize(picture, (GRID_PX, GRID_PX), interpolation=way)  # type: ignore[call-overload,no-any-return]
 
 
 @lru_cache(maxsize=1)

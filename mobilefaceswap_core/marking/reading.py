@@ -23,7 +23,7 @@ from .carriers import (
     MarkFormat,
     carriers,
     decode,
-    luma_grid,
+    grid_of,
     mark_centre,
     residual,
     support,
@@ -100,9 +100,8 @@ def read_crop(crop: Image) -> Reading:
     """
     readings: list[Reading] = []
     for seen in (crop, np.ascontiguousarray(crop[:, ::-1])):
-        luma = luma_grid(seen)
         for form in FORMATS:
-            readings.append(_read_grid(luma, form))
+            readings.append(_read_grid(grid_of(seen, form), form))
             if readings[-1].marked:
                 return readings[-1]
     return surest(readings)
@@ -143,9 +142,8 @@ def read_together(crops: Sequence[Image]) -> Reading | None:
         return None
     searches = [_Together(form) for form in FORMATS]
     for crop in crops:
-        luma = luma_grid(crop)
         for search in searches:
-            search.add(luma)
+            search.add(crop)
             found = vote(search.frames)
             if found is not None and found.marked:
                 return found
@@ -165,14 +163,17 @@ class _Together:
         self._total: Floats = np.zeros((len(self._places) * len(_shifted_support()), CARRIERS), np.float32)
         self.frames: list[Reading] = []
 
-    def add(self, luma: Floats) -> None:
-        """Search one more frame, ``(112, 112)`` in grey levels."""
+    def add(self, crop: Image) -> None:
+        """Search one more frame's crop."""
         matrix, form = carriers(self._form), self._form
-        table = np.concatenate([_shifted_responses(luma, scale, turn, form) @ matrix.T for scale, turn in self._places])
+        plane = grid_of(crop, form)
+        table = np.concatenate(
+            [_shifted_responses(plane, scale, turn, form) @ matrix.T for scale, turn in self._places]
+        )
         scores, _ = decode(table)
         best = int(scores.argmax())
         place = _place(best, self._places)
-        self.frames.append(_refine(luma, float(scores[best]), place, table[best], form))
+        self.frames.append(_refine(plane, float(scores[best]), place, table[best], form))
         self._total += table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-6)
 
     def summed(self) -> Reading:
@@ -187,9 +188,9 @@ def _place(index: int, places: Sequence[tuple[float, float]]) -> tuple[float, fl
     return (*places[place], float(dx - _REACH_PX), float(dy - _REACH_PX))
 
 
-def _shifted_responses(luma: Floats, scale: float, turn_deg: float, form: MarkFormat) -> Floats:
+def _shifted_responses(plane: Floats, scale: float, turn_deg: float, form: MarkFormat) -> Floats:
     """``(81, P)`` residual on the support, for every shift."""
-    padded = np.pad(_residual_at(luma, _alignment(scale, turn_deg), form), _REACH_PX)
+    padded = np.pad(_residual_at(plane, _alignment(scale, turn_deg), form), _REACH_PX)
     return np.take(padded.ravel(), _shifted_support())
 
 
@@ -208,7 +209,7 @@ def _shifted_support() -> NDArray[np.intp]:
     return np.stack([(row + dy) * side + column + dx for dy, dx in product(steps, steps)])
 
 
-def _read_grid(luma: Floats, form: MarkFormat) -> Reading:
+def _read_grid(plane: Floats, form: MarkFormat) -> Reading:
     """Coarse search over size, turn and shift, nearest alignments first; then refinement of the best."""
     matrix, shifts = carriers(form), list(product(range(-_REACH_PX, _REACH_PX + 1), repeat=2))
     found: list[tuple[float, tuple[float, float, float, float], Floats]] = []
@@ -216,13 +217,13 @@ def _read_grid(luma: Floats, form: MarkFormat) -> Reading:
     far = [(s, t) for s in _SCALES for t in _TURNS if (s, t) not in near]
     for group in (near, far):
         for scale, turn in group:
-            responses = _shifted_responses(luma, scale, turn, form) @ matrix.T
+            responses = _shifted_responses(plane, scale, turn, form) @ matrix.T
             scores, _ = decode(responses)
             best = int(scores.argmax())
             dy, dx = shifts[best]
             found.append((float(scores[best]), (scale, turn, float(dx), float(dy)), responses[best]))
         found.sort(key=lambda item: -item[0])
-        refined = [_refine(luma, *item, form) for item in found[:_REFINE_BEST]]
+        refined = [_refine(plane, *item, form) for item in found[:_REFINE_BEST]]
         top = max(refined, key=lambda reading: reading.score)
         if top.marked:
             break
@@ -230,7 +231,7 @@ def _read_grid(luma: Floats, form: MarkFormat) -> Reading:
 
 
 def _refine(
-    luma: Floats, score: float, place: tuple[float, float, float, float], responses: Floats, form: MarkFormat
+    plane: Floats, score: float, place: tuple[float, float, float, float], responses: Floats, form: MarkFormat
 ) -> Reading:
     """Coordinate steps of half a coarse step, then a quarter."""
     matrix = carriers(form)
@@ -240,7 +241,7 @@ def _refine(
             for sign in (-step, step):
                 trial = list(place)
                 trial[axis] += sign * size
-                response = matrix @ _residual_at(luma, _alignment(*trial), form).ravel()[support()]
+                response = matrix @ _residual_at(plane, _alignment(*trial), form).ravel()[support()]
                 trial_score = float(decode(response[None])[0][0])
                 if trial_score > best:
                     best, best_responses, place = trial_score, response, (trial[0], trial[1], trial[2], trial[3])
@@ -254,9 +255,9 @@ def _alignment(scale: float, turn_deg: float, dx: float = 0.0, dy: float = 0.0) 
     return np.hstack([linear, (centre + linear @ (np.array([dx, dy]) - centre))[:, None]])
 
 
-def _residual_at(luma: Floats, grid_from_trial: Matrix, form: MarkFormat) -> Floats:
+def _residual_at(plane: Floats, grid_from_trial: Matrix, form: MarkFormat) -> Floats:
     moved = cv2.warpAffine(
-        luma,
+        plane,
         grid_from_trial,
         (GRID_PX, GRID_PX),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,

@@ -17,9 +17,11 @@ from ..errors import ImageError
 from ..faces.geometry import compose, invert, side_in_frame, transform_points, warp_to_crop
 from ..types import Image, Mask, Matrix
 from .carriers import (
+    BLUE,
     COARSE,
     FINE,
     GRID_PX,
+    LUMA_OF_BLUE,
     MARK_CROP,
     Floats,
     MarkFormat,
@@ -27,7 +29,7 @@ from .carriers import (
     carriers,
     codeword,
     format_of_version,
-    luma_grid,
+    grid_of,
     residual,
     support,
     window,
@@ -51,8 +53,12 @@ class Loudness:
     textured: float
 
 
-LOUDNESS = {COARSE: Loudness(1.1, 2.2, 1.6, 1.8), FINE: Loudness(0.3, 2.2, 2.0, 1.2)}
-# Side of the face's 224 crop in the frame from which the fine pattern survives what the coarse one does.
+LOUDNESS = {
+    COARSE: Loudness(1.1, 2.2, 1.6, 1.8),
+    FINE: Loudness(0.3, 2.2, 2.0, 1.2),
+    BLUE: Loudness(2.5, 4.5, 4.5, 1.2),
+}
+# Side of the face's 224 crop in the frame from which the fine pattern survives what the coarse one does, and the blue one too.
 FINE_FROM_PX = 260.0
 _LEAVE_SHARE = 0.85  # of that: a face of a clip keeps its pattern until it is so much smaller, else it would flicker
 # A small face loses much of the pattern where the crop is scaled down into the frame, and the codec takes the rest: up to
@@ -66,13 +72,16 @@ _PEAK = 2.5  # of the pattern, in its own deviations
 _MASKING, _SMOOTH = 0.1, 3.0  # how it grows: by so much for each grey level of local deviation above that
 
 
-def format_for(side_px: float, *, before: MarkFormat | None = None) -> MarkFormat:
+def format_for(side_px: float, *, moving: bool = False, before: MarkFormat | None = None) -> MarkFormat:
     """The format for a face.
 
     Args:
         side_px: of the face's 224 crop in the frame.
+        moving: for clips, whose codecs take colours first.
         before: what the same face had in the frame before, in a clip.
     """
+    if not moving:
+        return BLUE if side_px >= FINE_FROM_PX else COARSE
     return FINE if side_px >= FINE_FROM_PX * (_LEAVE_SHARE if before is FINE else 1) else COARSE
 
 
@@ -112,16 +121,16 @@ def embed_crop(
         side_px: of the crop in the frame, which says how safely it must be read before it is handled.
 
     Returns:
-        A new crop. The change is the same in all three channels.
+        A new crop. The change is the same in all three channels, or in blue alone.
     """
     _check_square(crop)
-    luma = luma_grid(crop)
+    form = format_of_version(payload >> 12)
     weight = None if mask is None else _on_grid(mask)
-    pattern = _pattern(luma, weight, payload, strength, _wanted_score(side_px))
+    pattern = _pattern(grid_of(crop, form), weight, payload, strength, _wanted_score(side_px))
     if len(crop) != GRID_PX:
         size = (len(crop), len(crop))
         pattern = np.asarray(cv2.resize(pattern, size, interpolation=cv2.INTER_CUBIC), np.float32)
-    return add_to_channels(crop, pattern)
+    return add_to_channels(crop, pattern, form)
 
 
 def embed_frame(
@@ -140,7 +149,8 @@ def embed_frame(
     crop = warp_to_crop(frame, crop_from_frame, MARK_CROP.size_px)
     weight = None if mask is None else _on_grid(mask)
     wanted = _wanted_score(side_in_frame(crop_from_frame, MARK_CROP.size_px))
-    pattern = _pattern(luma_grid(crop), weight, payload, strength, wanted)
+    form = format_of_version(payload >> 12)
+    pattern = _pattern(grid_of(crop, form), weight, payload, strength, wanted)
     if weight is not None:
         pattern = pattern * weight
     ratio = MARK_CROP.size_px / GRID_PX
@@ -162,13 +172,24 @@ def embed_frame(
         pattern = np.asarray(cv2.GaussianBlur(pattern, (0, 0), 0.35 * shrink), np.float32)
     spread = cv2.warpAffine(pattern, region_from_grid, size, flags=cv2.INTER_CUBIC, borderValue=0.0)
     region = frame[top:bottom, left:right]
-    result[top:bottom, left:right] = add_to_channels(region, np.asarray(spread, np.float32))
+    result[top:bottom, left:right] = add_to_channels(region, np.asarray(spread, np.float32), form)
     return result
 
 
-def add_to_channels(image: Image, pattern: Floats) -> Image:
-    """Add a pattern in grey levels to all three channels and round; zero changes nothing."""
-    return cv2.add(image, cv2.merge([pattern] * 3), dtype=cv2.CV_8U)  # type: ignore[return-value]
+def add_to_channels(image: Image, pattern: Floats, form: MarkFormat = COARSE) -> Image:
+    """Add a pattern to what carries its format and round; zero changes nothing.
+
+    Args:
+        image: ``(H, W, 3)`` RGB uint8.
+        pattern: ``(H, W)`` in levels of the format's plane.
+        form: luma changes in all three channels, blue less luma in blue alone.
+    """
+    if form.plane == "luma":
+        return cv2.add(image, cv2.merge([pattern] * 3), dtype=cv2.CV_8U)  # type: ignore[return-value]
+    out = image.copy()
+    more = pattern * np.float32(1 / (1 - LUMA_OF_BLUE))
+    out[..., 2] = cv2.add(image[..., 2], more, dtype=cv2.CV_8U)
+    return out
 
 
 @lru_cache(maxsize=64)
@@ -189,18 +210,18 @@ def _wanted_score(side_px: float) -> float:
     return float(np.interp(side_px, (FINE_FROM_PX, _LARGE_PX), (_WANTED_SCORE, _WANTED_LARGE)))
 
 
-def _pattern(luma: Floats, weight: Floats | None, payload: int, strength: float | None, wanted: float) -> Floats:
+def _pattern(plane: Floats, weight: Floats | None, payload: int, strength: float | None, wanted: float) -> Floats:
     """``(112, 112)`` change in grey levels before the paste mask scales it."""
     form = format_of_version(payload >> 12)
     loud = LOUDNESS[form]
-    _, deviation = residual(luma, form)
+    _, deviation = residual(plane, form)
     more = np.clip(1 + _MASKING * (deviation - _SMOOTH), 1, loud.textured)
 
     def drawn(level: float) -> Floats:
-        return _informed(luma, weight, payload, level * more, deviation)
+        return _informed(plane, weight, payload, level * more, deviation)
 
     def is_read(pattern: Floats) -> bool:
-        response = _responses(luma, pattern, weight, form)
+        response = _responses(plane, pattern, weight, form)
         return float(codeword(payload) @ response) >= wanted * max(float(np.linalg.norm(response)), 1e-6)
 
     if strength is not None:
@@ -218,7 +239,7 @@ def _pattern(luma: Floats, weight: Floats | None, payload: int, strength: float 
     return drawn(loud.strongest) if pattern is None else pattern
 
 
-def _informed(luma: Floats, weight: Floats | None, payload: int, strength: Floats, deviation: Floats) -> Floats:
+def _informed(plane: Floats, weight: Floats | None, payload: int, strength: Floats, deviation: Floats) -> Floats:
     """The codeword's pattern, plus what takes the face's own noise off the other carriers.
 
     The writer knows the picture the reader will see. A cosine is raised more cheaply by lowering what is not the
@@ -229,7 +250,7 @@ def _informed(luma: Floats, weight: Floats | None, payload: int, strength: Float
     pattern = strength * _unit_pattern(payload)
     limit = _PEAK * strength * np.sqrt(window())
     for _ in range(_ROUNDS):
-        response = _responses(luma, pattern, weight, form)
+        response = _responses(plane, pattern, weight, form)
         unwanted = response - (word @ response) * word
         drawn = np.zeros(GRID_PX**2, np.float32)
         drawn[support()] = np.einsum("i,ij->j", unwanted, matrix)
@@ -239,9 +260,9 @@ def _informed(luma: Floats, weight: Floats | None, payload: int, strength: Float
     return pattern
 
 
-def _responses(luma: Floats, pattern: Floats, weight: Floats | None, form: MarkFormat) -> Floats:
+def _responses(plane: Floats, pattern: Floats, weight: Floats | None, form: MarkFormat) -> Floats:
     """What the reader's carriers say of the picture with a pattern."""
-    seen = luma + (pattern if weight is None else pattern * weight)
+    seen = plane + (pattern if weight is None else pattern * weight)
     # Neither here nor above @: for products as small as these BLAS wakes its threads, which then spin and took half of all the
     # processor time of a clip. Row by row it does not, in a third of the time that einsum takes.
     return np.vecdot(carriers(form), residual(seen, form)[0].ravel()[support()])  # type: ignore[no-any-return]

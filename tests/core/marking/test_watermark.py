@@ -14,6 +14,7 @@ from mobilefaceswap_core.errors import ImageError
 from mobilefaceswap_core.faces.geometry import align_face, invert
 from mobilefaceswap_core.marking.carriers import (
     BITS,
+    BLUE,
     CARRIERS,
     COARSE,
     FINE,
@@ -134,7 +135,7 @@ def test_a_marked_crop_reads_back_its_payload(marked: np.ndarray) -> None:
 def test_a_large_face_is_marked_in_a_finer_and_weaker_pattern(
     skin: np.ndarray, marked: np.ndarray, finely_marked: np.ndarray
 ) -> None:
-    assert format_for(FINE_FROM_PX - 1) is COARSE and format_for(FINE_FROM_PX) is FINE
+    assert format_for(FINE_FROM_PX - 1, moving=True) is COARSE and format_for(FINE_FROM_PX, moving=True) is FINE
     reading = read_crop(finely_marked)
     assert reading.marked and reading.form is FINE and reading.payload == payload_for("student", FINE)
     change, finer = (np.abs(picture.astype(int) - skin) for picture in (marked, finely_marked))
@@ -145,18 +146,30 @@ def test_a_large_face_is_marked_in_a_finer_and_weaker_pattern(
     assert read_crop(np.array(PillowImage.open(buffer))).payload == payload_for("student", FINE)
 
 
+def test_a_large_face_at_rest_is_marked_in_blue_which_no_grey_level_shows(skin: np.ndarray, mask: np.ndarray) -> None:
+    assert format_for(FINE_FROM_PX - 1) is COARSE and format_for(FINE_FROM_PX) is BLUE
+    blue = embed_crop(skin, mask, payload=payload_for("student", BLUE), side_px=400)
+    assert (blue[..., :2] == skin[..., :2]).all() and (blue[mask == 0] == skin[mask == 0]).all()
+    grey, before = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(int) for picture in (blue, skin))
+    assert np.abs(grey - before).max() <= 1 and 1.5 < (blue.astype(int) - skin)[mask > 0.9][:, 2].std() < 4
+    buffer = io.BytesIO()
+    PillowImage.fromarray(blue).save(buffer, "JPEG", quality=50, subsampling="4:4:4")
+    reading = read_crop(np.array(PillowImage.open(buffer)))
+    assert reading.marked and reading.form is BLUE and reading.payload == payload_for("student", BLUE)
+
+
 def test_a_face_of_a_clip_keeps_its_format_while_its_size_wavers() -> None:
     forms, form = [], None
     for side_px in (250, 261, 259, 261, 230, 222, 220, 250, 259, 260):
-        form = format_for(side_px, before=form)
+        form = format_for(side_px, moving=True, before=form)
         forms.append(form.version)
     assert forms == [1, 2, 2, 2, 2, 2, 1, 1, 1, 2]
 
 
 def test_every_version_has_its_format() -> None:
     assert [format_of_version(payload >> 12) for payload in PAYLOADS] == list(FORMATS)
-    with pytest.raises(ValueError, match="version 3"):
-        format_of_version(3)
+    with pytest.raises(ValueError, match="version 0"):
+        format_of_version(0)
 
 
 def test_the_change_is_small_grey_and_inside_the_ellipse(skin: np.ndarray, marked: np.ndarray) -> None:
