@@ -149,3 +149,14 @@ def test_the_five_points_are_means_and_points_of_the_68_and_the_eyes_lie_between
     wanted = [landmarks[36:42].mean(0), landmarks[42:48].mean(0), landmarks[30], landmarks[48], landmarks[54]]
     np.testing.assert_allclose(five_from_68(landmarks), wanted)
     np.testing.assert_allclose(between_eyes(landmarks), wanted[1] - wanted[0])
+
+
+def test_what_shrinks_is_averaged_over_whole_pixels_wherever_it_lies(monkeypatch) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (240, 320), np.uint8)
+    averaged, resize = list[tuple[tuple[int, int], tuple[int, int]]](), cv2.resize
+    monkeypatch.setattr(
+        cv2, "resize", lambda part, size, **how: averaged.append((part.shape, size)) or resize(part, size, **how)
+    )
+    warp(image, np.array([[0.25, 0, -13 / 4], [0, 0.25, -22 / 4]]), (40, 30))
+    ((height, width), small) = averaged[0]
+    assert (height / 4, width / 4) == small[::-1], "a fraction of a pixel takes several times as long"

@@ -158,6 +158,20 @@ def test_a_large_face_at_rest_is_marked_in_blue_which_no_grey_level_shows(skin: 
     assert reading.marked and reading.form is BLUE and reading.payload == payload_for("student", BLUE)
 
 
+def test_a_still_gets_one_of_five_strengths_after_three_trials_at_most(
+    skin: np.ndarray, mask: np.ndarray, marked: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mobilefaceswap_core.marking import watermark
+
+    loud, drawn, draw = watermark.LOUDNESS[COARSE], [], watermark._informed
+    monkeypatch.setattr(watermark, "_informed", lambda *given: drawn.append(given) or draw(*given))
+    again = embed_crop(skin, mask, payload=PAYLOAD)
+    assert np.array_equal(again, marked) and len(drawn) <= 3
+    levels = np.linspace(loud.weakest, loud.strongest, watermark._LEVELS)
+    every = [embed_crop(skin, mask, payload=PAYLOAD, strength=float(level)) for level in levels]
+    assert any(np.array_equal(one, marked) for one in every)
+
+
 def test_a_face_of_a_clip_keeps_its_format_while_its_size_wavers() -> None:
     forms, form = [], None
     for side_px in (250, 261, 259, 261, 230, 222, 220, 250, 259, 260):
