@@ -191,8 +191,8 @@ _SPECS = (
         files=(
             WeightsFile(
                 "sharpen_224.safetensors",
-                "edd9759c3595cb694e59e3afd4747f5b687551de2955a5c7038a6728c095b99e",
-                31356,
+                "08704f458b7893fb4f14e039b49993729da8c6680e117b94c4db89ed6bdf3518",
+                31276,
             ),
         ),
         crop=CropSpec(224, "arcface", "similarity"),
