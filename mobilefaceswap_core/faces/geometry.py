@@ -305,11 +305,8 @@ def _needed(
     corners = np.array([[0, 0], [width_out, 0], [width_out, height_out], [0, height_out]], np.float64)
     in_image = transform_points(invert(out_from_in), corners)
     height, width = image.shape[:2]
-    left, top = (
-        np.clip(factor * np.floor(in_image.min(0) / factor - 2), 0, [width - 1, height - 1]).astype(int)
-        // factor
-        * factor
-    )
-    last = factor * np.ceil(in_image.max(0) / factor + 2)
-    right, bottom = np.clip(last, [left + 1, top + 1], [width, height]).astype(int).tolist()
-    return int(left), int(top), right, bottom
+    first = np.clip(np.floor(in_image.min(0)) - 2 * factor, 0, [width - 1, height - 1])
+    last = first + factor * np.ceil((np.ceil(in_image.max(0)) + 2 * factor - first) / factor)
+    left, top = first.astype(int).tolist()
+    right, bottom = np.clip(last, first + 1, [width, height]).astype(int).tolist()
+    return left, top, right, bottom

@@ -205,11 +205,11 @@ export function warp(picture, outFromIn, width, height, { cubic = false, repeats
   const [x0, y0, x1, y1] = bounds(corners);
   const factor = 2 ** Math.floor(Math.log2(1 / scaleOf(outFromIn)));
   // Whole averaged pixels, but at a border of the picture that ends within one.
-  const [width0, height0] = [picture.width - 1, picture.height - 1];
-  const left = Math.floor(clamp(factor * Math.floor(x0 / factor - 2), 0, width0) / factor) * factor;
-  const top = Math.floor(clamp(factor * Math.floor(y0 / factor - 2), 0, height0) / factor) * factor;
-  const right = clamp(factor * Math.ceil(x1 / factor + 2), left + 1, picture.width);
-  const bottom = clamp(factor * Math.ceil(y1 / factor + 2), top + 1, picture.height);
+  const left = clamp(Math.floor(x0) - 2 * factor, 0, picture.width - 1);
+  const top = clamp(Math.floor(y0) - 2 * factor, 0, picture.height - 1);
+  const [wide, high] = [Math.ceil(x1) + 2 * factor - left, Math.ceil(y1) + 2 * factor - top];
+  const right = clamp(left + factor * Math.ceil(wide / factor), left + 1, picture.width);
+  const bottom = clamp(top + factor * Math.ceil(high / factor), top + 1, picture.height);
   const region = cut(picture, [left, top, right, bottom]);
   const small = resize(
     region,
