@@ -60,7 +60,7 @@ def score_for(chance: float, trials: int = TRIALS) -> float:
     return float(np.sqrt(1 - (2 * chance / trials) ** (2 / (CARRIERS - 1))))
 
 
-THRESHOLD = score_for(FALSE_POSITIVE)  # 0.632
+THRESHOLD = score_for(FALSE_POSITIVE)  # 0.635
 
 
 @dataclass(frozen=True, slots=True, eq=False)
