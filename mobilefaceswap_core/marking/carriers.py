@@ -189,12 +189,12 @@ def grid_of(crop: NDArray[np.uint8], form: MarkFormat) -> Floats:
 
 def luma_grid(crop: NDArray[np.uint8]) -> Floats:
     """``(112, 112)`` luminance of a square RGB crop."""
-    return _averaged(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)).astype(np.float32)
+    return _averaged(np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8)).astype(np.float32)
 
 
-def _averaged(picture: NDArray[np.generic]) -> NDArray[np.generic]:
+def _averaged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     way = cv2.INTER_AREA if len(picture) >= GRID_PX else cv2.INTER_LINEAR
-    return cv2.resize(picture, (GRID_PX, GRID_PX), interpolation=way)  # type: ignore[call-overload,no-any-return]
+    return cv2.resize(picture, (GRID_PX, GRID_PX), interpolation=way)  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=1)
