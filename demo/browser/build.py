@@ -23,8 +23,9 @@ from mobilefaceswap_core.errors import OutputError
 from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.files.atomic import remove_leftovers, write_bytes, written_whole
 from mobilefaceswap_core.files.images import read_image
-from mobilefaceswap_core.marking.carriers import COARSE, FINE
+from mobilefaceswap_core.marking.carriers import BLUE, COARSE
 from mobilefaceswap_core.marking.metadata import clip_tags, metadata_text, xmp_packet
+from mobilefaceswap_core.marking.watermark import LOUDNESS
 from mobilefaceswap_core.student.export_pair import IDENTITY_FILE, export_pair, source_file
 from mobilefaceswap_core.student.identity_graph import halve, roughen
 from mobilefaceswap_core.student.swapper import Student, load_student
@@ -38,9 +39,6 @@ from .icons import ICON, write_icons
 from .offline import write_service_worker
 
 HERE = Path(__file__).parent
-_FINE_STRENGTH = (
-    1.4  # of the mark of large faces, for which the page searches no strength; a search finds 1.3 in the mean
-)
 _PORTRAITS = HERE.parent / "examples" / "portraits"
 _BOXES = "detector_ultraface_rfb320"
 
@@ -86,7 +84,8 @@ def _add_networks(folder: Path, *, identity: bool) -> None:
     write_bytes(folder / f"{_BOXES}.onnx", halve(of_any_size(weights_path(_BOXES))).SerializeToString())
     of_own_layers = {
         "watermark": hidden_mark.tensors("student", COARSE),
-        "watermark_fine": hidden_mark.tensors("student", FINE, strength=_FINE_STRENGTH),
+        # The page searches no strength; nine faces of ten are read at the weakest.
+        "watermark_blue": hidden_mark.tensors("student", BLUE, strength=LOUDNESS[BLUE].weakest),
         landmark_network.NAME: landmark_network.tensors(),
         "occlusion": {name: array.astype(np.float16) for name, array in load_arrays(OCCLUSION).items()},
     }

@@ -110,7 +110,8 @@ def constants() -> dict[str, dict[str, Value]]:
         "MARK": {
             "GRID_PX": GRID_PX,
             "LABEL": badge.TEXT,
-            "FINE_FROM_PX": FINE_FROM_PX,
+            "BLUE_FROM_PX": FINE_FROM_PX,
+            "BLUE_LESS_LUMA": carriers.BLUE_LESS_LUMA.ravel().tolist(),
             "WAVES": hidden_mark.WAVES,
             **_named(carriers, "_SPREAD_PX", "_FLOOR", "_CLIP"),
             **_named(watermark, "_SMOOTH", "_MASKING", "_ROUNDS", "_STEP", "_BAND_FLOOR"),

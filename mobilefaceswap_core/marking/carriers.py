@@ -67,7 +67,7 @@ _CENTRE, _RADII, _SOFT = (0.5, 0.625), (0.295, 0.34), 0.15
 
 
 LUMA_OF_BLUE = 0.114  # ITU-R BT.601, as JPEG has it
-_BLUE_LESS_LUMA = np.array([[-0.299, -0.587, 1 - LUMA_OF_BLUE]], np.float32)
+BLUE_LESS_LUMA = np.array([[-0.299, -0.587, 1 - LUMA_OF_BLUE]], np.float32)
 
 
 def mark_centre() -> tuple[float, float]:
@@ -184,7 +184,7 @@ def grid_of(crop: NDArray[np.uint8], form: MarkFormat) -> Floats:
     if form.plane == "luma":
         return luma_grid(crop)
     small = _averaged(crop).astype(np.float32)
-    return cv2.transform(small, _BLUE_LESS_LUMA)  # type: ignore[return-value]
+    return cv2.transform(small, BLUE_LESS_LUMA)  # type: ignore[return-value]
 
 
 def luma_grid(crop: NDArray[np.uint8]) -> Floats:

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-from demo.browser.build import _FINE_STRENGTH
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
 from mobilefaceswap_core.blend.finish import finish as finish_crop
@@ -26,7 +25,7 @@ from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.detect.lite import LiteDetector
 from mobilefaceswap_core.faces.geometry import align_face, crop_from_frame_matrix, warp_to_crop
 from mobilefaceswap_core.files.images import read_image
-from mobilefaceswap_core.marking.carriers import COARSE, FINE, MarkFormat
+from mobilefaceswap_core.marking.carriers import BLUE, COARSE, MarkFormat
 from mobilefaceswap_core.marking.watermark import LOUDNESS, embed_crop, payload_for
 from mobilefaceswap_core.student.export import export_baked
 from mobilefaceswap_core.student.swapper import Student
@@ -303,7 +302,7 @@ def test_all_stages_of_a_photo_agree(
     assert np.abs(wanted.pixels.astype(int) - cv2.resize(swapped.image, shape[:2])).mean() > 2  # something was done
 
 
-@pytest.mark.parametrize(("form", "strength"), [(COARSE, LOUDNESS[COARSE].moving), (FINE, _FINE_STRENGTH)])
+@pytest.mark.parametrize(("form", "strength"), [(COARSE, LOUDNESS[COARSE].moving), (BLUE, LOUDNESS[BLUE].weakest)])
 def test_the_hidden_mark_is_that_of_python(
     form: MarkFormat, strength: float, modules: Any, student: Student, person: Any, astronaut: np.ndarray
 ) -> None:

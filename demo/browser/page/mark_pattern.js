@@ -41,9 +41,9 @@ export class MarkPattern {
     };
   }
 
-  /** One that comes with the page. @param {boolean} isFine for large faces */
-  static async load(isFine) {
-    const file = `${MODELS}/watermark${isFine ? '_fine' : ''}.safetensors`;
+  /** One that comes with the page. @param {boolean} isBlue for large faces of photos */
+  static async load(isBlue) {
+    const file = `${MODELS}/watermark${isBlue ? '_blue' : ''}.safetensors`;
     const [module, bytes] = await Promise.all([Layers.compile(), fetchBytes(file)]);
     return new MarkPattern(new Layers(module), readTensors(bytes));
   }
@@ -56,20 +56,20 @@ export class MarkPattern {
   }
 
   /**
-   * @param {Float32Array} luma of the crop, (112, 112) in grey levels
+   * @param {Float32Array} plane of the crop that carries it, (112, 112) in levels
    * @param {Float32Array} weight (112, 112) in [0, 1], it will be pasted with
-   * @returns {Float32Array<ArrayBuffer>} (224, 224): grey levels to add
+   * @returns {Float32Array<ArrayBuffer>} (224, 224): levels to add to that plane
    */
-  draw(luma, weight) {
+  draw(plane, weight) {
     const [support, unit, peak] = [this.#of('support'), this.#of('unit'), this.#of('peak')];
     const [strength, textured] = this.#of('loudness');
-    const deviation = this.#residual(luma).variance.map(Math.sqrt);
+    const deviation = this.#residual(plane).variance.map(Math.sqrt);
     const level = deviation.map(
       (own) => strength * Math.min(Math.max(1 + (own - MARK.SMOOTH) * MARK.MASKING, 1), textured),
     );
     const pattern = unit.map((own, i) => own * level[i]);
     for (let round = 0; round < MARK.ROUNDS; round++) {
-      const { total } = this.#residual(luma.map((own, i) => own + pattern[i] * weight[i]));
+      const { total } = this.#residual(plane.map((own, i) => own + pattern[i] * weight[i]));
       this.#unwanted(support.map((place) => total[place])).forEach((own, i) => {
         const place = support[i];
         const less = own * MARK.STEP * (deviation[place] / 2 + MARK.BAND_FLOOR);

@@ -39,8 +39,8 @@ export class Swapper {
   /** @type {Promise<unknown>} */
   #finished = Promise.resolve();
   #watermark;
-  /** For large faces, fetched when there is one. @type {MarkPattern | null} */
-  #fineWatermark = null;
+  /** For large faces of photos, fetched when there is one. @type {MarkPattern | null} */
+  #blueWatermark = null;
   #occlusion;
 
   /**
@@ -219,9 +219,9 @@ export class Swapper {
   #seeHidden = async (target) => this.#occlusion.see(target);
 
   /** @type {import('./watermark.js').DrawPattern} */
-  #drawPattern = async (luma, weight, isFine) => {
-    if (isFine) this.#fineWatermark ??= await MarkPattern.load(true);
-    return ((isFine ? this.#fineWatermark : null) ?? this.#watermark).draw(luma, weight);
+  #drawPattern = async (plane, weight, isBlue) => {
+    if (isBlue) this.#blueWatermark ??= await MarkPattern.load(true);
+    return ((isBlue ? this.#blueWatermark : null) ?? this.#watermark).draw(plane, weight);
   };
 
   /**

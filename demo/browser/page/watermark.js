@@ -1,11 +1,11 @@
 /**
- * Hiding the mark in a swapped crop before it is pasted, as `marking/watermark.py` does for video: a pattern of a few grey
- * levels that `verify` finds again. `mark_pattern.js` works it out on a grid of 112 x 112, for the large faces of photos with
- * finer carriers.
+ * Hiding the mark in a swapped crop before it is pasted, as `marking/watermark.py` does for video: a pattern of a few
+ * levels that `verify` finds again. `mark_pattern.js` works it out on a grid of 112 x 112: in luminance, for the large faces of
+ * photos in blue less luminance.
  *
  * @typedef {import('./picture.js').Picture} Picture
- * @typedef {(luma: Float32Array<ArrayBuffer>, weight: Float32Array<ArrayBuffer>, isFine: boolean) => Promise<Float32Array>} DrawPattern
- *   luma and paste weight on the grid -> change of each of the 224 * 224 pixels, in grey levels
+ * @typedef {(plane: Float32Array<ArrayBuffer>, weight: Float32Array<ArrayBuffer>, isBlue: boolean) => Promise<Float32Array>} DrawPattern
+ *   what carries it and the paste weight on the grid -> change of each of the 224 * 224 pixels, in levels
  *
  * @typedef {object} Place where the crop lies
  * @property {import('./align.js').Matrix} cropFromFrame
@@ -30,14 +30,17 @@ export const MARKED_MODEL = 'student'; // the mark spells its model's name, and 
  * @param {Place} place
  */
 export async function hideMark(crop, weight, drawPattern, { cropFromFrame, sizePx, moment }) {
-  const isFine = moment === null && sideInFrame(cropFromFrame, sizePx) >= MARK.FINE_FROM_PX;
+  const isBlue = moment === null && sideInFrame(cropFromFrame, sizePx) >= MARK.BLUE_FROM_PX;
   let pattern = moment?.memory.mark.carried(moment.timeS) ?? null;
   if (pattern === null) {
     const plane = { width: crop.width, height: crop.height, data: weight };
-    pattern = /** @type {Float32Array<ArrayBuffer>} */ (await drawPattern(lumaGrid(crop), onGrid(plane), isFine));
+    pattern = /** @type {Float32Array<ArrayBuffer>} */ (
+      await drawPattern(isBlue ? blueGrid(crop) : lumaGrid(crop), onGrid(plane), isBlue)
+    );
     moment?.memory.mark.keep(pattern, moment.timeS);
   }
-  return added(crop, resize({ width: CROP_PX, height: CROP_PX, data: pattern }, crop.width, crop.height).data);
+  const change = resize({ width: CROP_PX, height: CROP_PX, data: pattern }, crop.width, crop.height).data;
+  return isBlue ? bluer(crop, change) : added(crop, change);
 }
 
 /**
@@ -67,6 +70,24 @@ export class CarriedMark {
 /** Luminance averaged to the grid and rounded, as OpenCV does it. @param {Picture} crop square */
 export function lumaGrid(crop) {
   return onGrid(grey(crop)).map((level) => Math.floor(level + 0.5));
+}
+
+/** Blue less luminance on the grid, colours averaged and rounded as OpenCV does it. @param {Picture} crop square */
+export function blueGrid({ width, height, data }) {
+  const [reds, greens, blues] = [0, 1, 2].map((channel) =>
+    onGrid({ width, height, data: Float32Array.from({ length: width * height }, (_, i) => data[4 * i + channel]) }).map(
+      (level) => Math.floor(level + 0.5),
+    ),
+  );
+  const [red, green, blue] = MARK.BLUE_LESS_LUMA;
+  return blues.map((own, i) => red * reds[i] + green * greens[i] + blue * own);
+}
+
+/** A picture whose blue less luminance is changed, by its blue alone. @param {Picture} picture @param {Float32Array} change one a pixel */
+function bluer({ width, height, data }, change) {
+  const result = data.slice();
+  change.forEach((own, i) => (result[4 * i + 2] = data[4 * i + 2] + own / MARK.BLUE_LESS_LUMA[2]));
+  return { width, height, data: result };
 }
 
 /** Means of areas. @param {import('./picture.js').Plane} plane square @returns {Float32Array<ArrayBuffer>} (112 * 112) */

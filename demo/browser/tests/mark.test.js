@@ -84,11 +84,11 @@ test("a camera's mark is worked out for every second frame, and again after a ga
   assert.deepEqual(added, [1, 1, 2, 2, 3]);
 });
 
-test('large faces of photos are marked in the finer pattern, those of a camera never', async () => {
+test('large faces of photos are marked in blue, those of a camera never', async () => {
   /** @type {boolean[]} */
   const asked = [];
-  const draw = async (/** @type {unknown} */ _, /** @type {unknown} */ __, /** @type {boolean} */ isFine) => {
-    asked.push(isFine);
+  const draw = async (/** @type {unknown} */ _, /** @type {unknown} */ __, /** @type {boolean} */ isBlue) => {
+    asked.push(isBlue);
     return new Float32Array(SIDE * SIDE);
   };
   const weight = new Float32Array(SIDE * SIDE).fill(1);
