@@ -51,11 +51,10 @@ class MarkFormat:
 
 # Below 15 cycles the face itself is too strong, above 33 a small face that was halved has nothing left.
 COARSE = MarkFormat(1, ((15.0, 22.0), (22.0, 33.0)))
-# A large face has less of its own at finer scales and keeps them when it is handled: the same score takes two thirds of
-# the grey levels, and the pattern looks like skin rather than like stains (docs/marking.md).
+# Large faces were marked so before, and are still read.
 FINE = MarkFormat(2, ((20.0, 29.0), (29.0, 42.0)))
-# Faces at rest that are large enough keep colours through JPEG's halved chroma. Grey levels that a reader needs show as stains on
-# smooth skin; twice as many levels of blue do not (docs/marking.md).
+# Large faces keep colours through JPEG's and video's halved chroma. The grey levels that a reader needs show as stains on smooth skin;
+# twice as many levels of blue do not (docs/marking.md).
 BLUE = MarkFormat(3, ((12.0, 18.0), (18.0, 27.0)), "blue")
 FORMATS = (COARSE, FINE, BLUE)
 _SLOPE = 12  # of the band edges, as an exponent: steep enough to separate bands, without ringing over the window

@@ -67,7 +67,7 @@ def mark_crop(
         moving: a higher strength without a search: faster, and video codecs take more away than JPEG does.
         form: of the mark; by default the one for that side.
     """
-    form = format_for(side_px, moving=moving) if form is None else form
+    form = format_for(side_px) if form is None else form
     strength = video_strength(side_px, form) if moving else None
     return embed_crop(crop, mask, payload=payload_for(model, form), strength=strength, side_px=side_px)
 
@@ -100,7 +100,7 @@ def apply_pixels(
         for number, crop_from_frame in enumerate(faces):
             mask = None if masks is None else masks[number]
             side_px = side_in_frame(crop_from_frame, MARK_CROP.size_px)
-            form = format_for(side_px, moving=moving)
+            form = format_for(side_px)
             payload, strength = payload_for(model, form), video_strength(side_px, form) if moving else None
             image = embed_frame(image, crop_from_frame, payload=payload, mask=mask, strength=strength)
     return draw_badge(image) if options.badge else image

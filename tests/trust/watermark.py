@@ -17,7 +17,7 @@ from mobilefaceswap_core.errors import NoFaceError
 from mobilefaceswap_core.faces.choose import choose_faces
 from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.marking import UNMARKED, MarkOptions
-from mobilefaceswap_core.marking.carriers import FINE, MARK_CROP, codeword
+from mobilefaceswap_core.marking.carriers import BLUE, MARK_CROP, codeword
 from mobilefaceswap_core.marking.reading import THRESHOLD, Reading, chance_of, read_crop, read_faces, read_together
 from mobilefaceswap_core.marking.watermark import LOUDNESS, embed_crop, payload_for
 from mobilefaceswap_core.options import SwapOptions
@@ -163,7 +163,7 @@ def speed(photos: Sequence[Path]) -> list[Row]:
     """Median milliseconds of processor time of one thread."""
     cv2.setNumThreads(1)
     crop, mask = crop_224(photos[0]), np.ones((224, 224), np.float32)
-    payload, loud = payload_for("student", FINE), LOUDNESS[FINE].moving
+    payload, loud = payload_for("student", BLUE), LOUDNESS[BLUE].moving
     timed: dict[str, Callable[[], object]] = {
         "embed a still": lambda: embed_crop(crop, mask, payload=payload),
         "embed a video frame": lambda: embed_crop(crop, mask, payload=payload, strength=loud),
