@@ -49,9 +49,10 @@ class MarkFormat:
         return f"mobilefaceswap watermark {self.version}".encode()
 
 
-# Below 15 cycles the face itself is too strong, above 33 a small face that was halved has nothing left.
+# For the smallest faces, and small ones in clips. Below 15 cycles the face itself is too strong, above 33 a small face that was
+# halved has nothing left.
 COARSE = MarkFormat(1, ((15.0, 22.0), (22.0, 33.0)))
-# Large faces were marked so before, and are still read.
+# For faces of middling size in photos: half the change, and as fine as skin is, where the coarse one shows as freckles.
 FINE = MarkFormat(2, ((20.0, 29.0), (29.0, 42.0)))
 # Large faces keep colours through JPEG's and video's halved chroma. The grey levels that a reader needs show as stains on smooth skin;
 # twice as many levels of blue do not (docs/marking.md).

@@ -62,12 +62,12 @@ def mark_crop(
     Args:
         crop: ``(S, S, 3)`` RGB uint8, aligned by a similarity to the ``arcface`` template.
         mask: ``(S, S)``, the weight it will be pasted with.
-        side_px: of the crop in the frame: small faces are marked more coarsely, and louder in clips.
+        side_px: of the crop in the frame, which says in which format it is marked; small faces are marked louder in clips.
         model: name of the swapper.
         moving: a higher strength without a search: faster, and video codecs take more away than JPEG does.
-        form: of the mark; by default the one for that side.
+        form: of the mark; by default the one for that side, in a photo or a clip.
     """
-    form = format_for(side_px) if form is None else form
+    form = format_for(side_px, moving=moving) if form is None else form
     strength = video_strength(side_px, form) if moving else None
     return embed_crop(crop, mask, payload=payload_for(model, form), strength=strength, side_px=side_px)
 
@@ -100,7 +100,7 @@ def apply_pixels(
         for number, crop_from_frame in enumerate(faces):
             mask = None if masks is None else masks[number]
             side_px = side_in_frame(crop_from_frame, MARK_CROP.size_px)
-            form = format_for(side_px)
+            form = format_for(side_px, moving=moving)
             payload, strength = payload_for(model, form), video_strength(side_px, form) if moving else None
             image = embed_frame(image, crop_from_frame, payload=payload, mask=mask, strength=strength)
     return draw_badge(image) if options.badge else image

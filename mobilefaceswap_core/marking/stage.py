@@ -43,7 +43,7 @@ def marking_stage(info: SwapperInfo, options: MarkOptions, *, moving: bool = Fal
             form, memory = None, face.memory
             if memory is not None:
                 before = None if memory.mark is None else format_of_version(memory.mark)
-                form = format_for(side_px, before=before)
+                form = format_for(side_px, moving=moving, before=before)
                 memory.mark = form.version
             return mark_crop(crop, weight, side_px, model=info.name, moving=moving, form=form)
 

@@ -55,11 +55,13 @@ class Loudness:
 
 LOUDNESS = {
     COARSE: Loudness(1.1, 2.2, 1.6, 1.8),
-    FINE: Loudness(0.3, 2.2, 2.0, 1.2),
+    FINE: Loudness(0.5, 2.0, 2.0, 1.3),
     BLUE: Loudness(2.5, 4.5, 3.5, 1.2),
 }
 # Side of the face's 224 crop in the frame from which the blue pattern survives what the coarse one does.
 BLUE_FROM_PX = 260.0
+# The same of the fine pattern, in photos; in clips codecs take it from faces of any size.
+FINE_FROM_PX = 120.0
 _LEAVE_SHARE = 0.85  # of that: a face of a clip keeps its pattern until it is so much smaller, else it would flicker
 # A small face loses much of the pattern where the crop is scaled down into the frame, and the codec takes the rest: up to
 # half as much again. Measured on clips of 100 and 130 px crops: docs/marking.md.
@@ -72,14 +74,17 @@ _PEAK = 2.5  # of the pattern, in its own deviations
 _MASKING, _SMOOTH = 0.1, 3.0  # how it grows: by so much for each grey level of local deviation above that
 
 
-def format_for(side_px: float, *, before: MarkFormat | None = None) -> MarkFormat:
+def format_for(side_px: float, *, moving: bool = False, before: MarkFormat | None = None) -> MarkFormat:
     """The format for a face.
 
     Args:
         side_px: of the face's 224 crop in the frame.
+        moving: the frame is one of a clip.
         before: what the same face had in the frame before, in a clip.
     """
-    return BLUE if side_px >= BLUE_FROM_PX * (_LEAVE_SHARE if before is BLUE else 1) else COARSE
+    if side_px >= BLUE_FROM_PX * (_LEAVE_SHARE if before is BLUE else 1):
+        return BLUE
+    return FINE if side_px >= FINE_FROM_PX and not moving else COARSE
 
 
 def payload_for(model: str, form: MarkFormat = COARSE) -> int:

@@ -37,6 +37,7 @@ from mobilefaceswap_core.marking.reading import (
 )
 from mobilefaceswap_core.marking.watermark import (
     BLUE_FROM_PX,
+    FINE_FROM_PX,
     LOUDNESS,
     embed_crop,
     embed_frame,
@@ -132,7 +133,12 @@ def test_a_marked_crop_reads_back_its_payload(marked: np.ndarray) -> None:
     assert reading.chance < FALSE_POSITIVE
 
 
-def test_a_finer_and_weaker_pattern_of_earlier_results_is_read(
+def test_a_photo_s_small_face_is_marked_finely_where_that_survives() -> None:
+    assert format_for(FINE_FROM_PX - 1) is COARSE and format_for(FINE_FROM_PX) is FINE
+    assert format_for(FINE_FROM_PX, moving=True) is COARSE, "codecs take the fine pattern"
+
+
+def test_a_finer_and_weaker_pattern_is_read(
     skin: np.ndarray, marked: np.ndarray, finely_marked: np.ndarray
 ) -> None:
     reading = read_crop(finely_marked)
@@ -146,7 +152,7 @@ def test_a_finer_and_weaker_pattern_of_earlier_results_is_read(
 
 
 def test_a_large_face_is_marked_in_blue_which_no_grey_level_shows(skin: np.ndarray, mask: np.ndarray) -> None:
-    assert format_for(BLUE_FROM_PX - 1) is COARSE and format_for(BLUE_FROM_PX) is BLUE
+    assert format_for(BLUE_FROM_PX - 1) is FINE and format_for(BLUE_FROM_PX) is BLUE
     blue = embed_crop(skin, mask, payload=payload_for("student", BLUE), side_px=400)
     assert (blue[..., :2] == skin[..., :2]).all() and (blue[mask == 0] == skin[mask == 0]).all()
     grey, before = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(int) for picture in (blue, skin))
@@ -174,7 +180,7 @@ def test_a_still_gets_one_of_five_strengths_after_three_trials_at_most(
 def test_a_face_of_a_clip_keeps_its_format_while_its_size_wavers() -> None:
     forms, form = [], None
     for side_px in (250, 261, 259, 261, 230, 222, 220, 250, 259, 260):
-        form = format_for(side_px, before=form)
+        form = format_for(side_px, moving=True, before=form)
         forms.append(form.version)
     assert forms == [1, 3, 3, 3, 3, 3, 1, 1, 1, 3]
 
