@@ -23,7 +23,7 @@ from mobilefaceswap_core.errors import OutputError
 from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.files.atomic import remove_leftovers, write_bytes, written_whole
 from mobilefaceswap_core.files.images import read_image
-from mobilefaceswap_core.marking.carriers import BLUE, COARSE
+from mobilefaceswap_core.marking.carriers import BLUE, COARSE, FINE
 from mobilefaceswap_core.marking.metadata import clip_tags, metadata_text, xmp_packet
 from mobilefaceswap_core.marking.watermark import LOUDNESS
 from mobilefaceswap_core.student.export_pair import IDENTITY_FILE, export_pair, source_file
@@ -84,6 +84,7 @@ def _add_networks(folder: Path, *, identity: bool) -> None:
     write_bytes(folder / f"{_BOXES}.onnx", halve(of_any_size(weights_path(_BOXES))).SerializeToString())
     of_own_layers = {
         "watermark": hidden_mark.tensors("student", COARSE),
+        "watermark_fine": hidden_mark.tensors("student", FINE),
         # The page searches no strength; nine faces of ten are read at the weakest.
         "watermark_blue": hidden_mark.tensors("student", BLUE, strength=LOUDNESS[BLUE].weakest),
         landmark_network.NAME: landmark_network.tensors(),

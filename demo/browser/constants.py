@@ -38,7 +38,7 @@ from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.files.atomic import write_bytes
 from mobilefaceswap_core.marking import badge, carriers, watermark
 from mobilefaceswap_core.marking.carriers import GRID_PX
-from mobilefaceswap_core.marking.watermark import BLUE_FROM_PX
+from mobilefaceswap_core.marking.watermark import BLUE_FROM_PX, FINE_FROM_PX
 from mobilefaceswap_core.student import layout
 from mobilefaceswap_core.student.contract import FORMAT
 from mobilefaceswap_core.student.export_pair import IDENTITY_FILE, SOURCE_FILE, STUDENT_FILE
@@ -111,6 +111,7 @@ def constants() -> dict[str, dict[str, Value]]:
             "GRID_PX": GRID_PX,
             "LABEL": badge.TEXT,
             "BLUE_FROM_PX": BLUE_FROM_PX,
+            "FINE_FROM_PX": FINE_FROM_PX,
             "BLUE_LESS_LUMA": carriers.BLUE_LESS_LUMA.ravel().tolist(),
             "WAVES": hidden_mark.WAVES,
             **_named(carriers, "_SPREAD_PX", "_FLOOR", "_CLIP"),

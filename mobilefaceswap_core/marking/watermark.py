@@ -43,7 +43,7 @@ class Loudness:
     Attributes:
         weakest: what the search for a still begins with.
         strongest: where it ends.
-        moving: for clips, without a search, so that neighbouring frames get the same pattern.
+        moving: without a search: for clips, so that neighbouring frames get the same pattern, and the page in the browser.
         textured: textured skin, brows and beards hide more; the pattern grows there up to so many times.
     """
 
@@ -55,7 +55,7 @@ class Loudness:
 
 LOUDNESS = {
     COARSE: Loudness(1.1, 2.2, 1.6, 1.8),
-    FINE: Loudness(0.5, 2.0, 2.0, 1.3),
+    FINE: Loudness(0.5, 2.0, 1.5, 1.3),
     BLUE: Loudness(2.5, 4.5, 3.5, 1.2),
 }
 # Side of the face's 224 crop in the frame from which the blue pattern survives what the coarse one does.

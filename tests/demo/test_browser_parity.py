@@ -25,7 +25,7 @@ from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.detect.lite import LiteDetector
 from mobilefaceswap_core.faces.geometry import align_face, crop_from_frame_matrix, warp_to_crop
 from mobilefaceswap_core.files.images import read_image
-from mobilefaceswap_core.marking.carriers import BLUE, COARSE, MarkFormat
+from mobilefaceswap_core.marking.carriers import BLUE, COARSE, FINE, MarkFormat
 from mobilefaceswap_core.marking.watermark import LOUDNESS, embed_crop, payload_for
 from mobilefaceswap_core.student.export import export_baked
 from mobilefaceswap_core.student.swapper import Student
@@ -302,14 +302,16 @@ def test_all_stages_of_a_photo_agree(
     assert np.abs(wanted.pixels.astype(int) - cv2.resize(swapped.image, shape[:2])).mean() > 2  # something was done
 
 
-@pytest.mark.parametrize(("form", "strength"), [(COARSE, LOUDNESS[COARSE].moving), (BLUE, LOUDNESS[BLUE].weakest)])
+@pytest.mark.parametrize(
+    ("form", "strength", "scale"),
+    [(COARSE, LOUDNESS[COARSE].moving, 2), (FINE, LOUDNESS[FINE].moving, 1), (BLUE, LOUDNESS[BLUE].weakest, 0.5)],
+)
 def test_the_hidden_mark_is_that_of_python(
-    form: MarkFormat, strength: float, modules: Any, student: Student, person: Any, astronaut: np.ndarray
+    form: MarkFormat, strength: float, scale: float, modules: Any, student: Student, person: Any, astronaut: np.ndarray
 ) -> None:
     crop = crops(astronaut)[0]
     (swapped,) = student.swap([AlignedFace(crop, np.eye(2, 3))], [person])
     weight = refine_mask(swapped.mask)
-    scale = 1.0 if form is COARSE else 0.5
     code = """async ([crop, weight, scale]) => {
         swapper.model = 'student';
         const mark = finish.STAGES.find(({name}) => name === 'mark');

@@ -41,9 +41,9 @@ export class MarkPattern {
     };
   }
 
-  /** One that comes with the page. @param {boolean} isBlue for large faces of photos */
-  static async load(isBlue) {
-    const file = `${MODELS}/watermark${isBlue ? '_blue' : ''}.safetensors`;
+  /** One that comes with the page. @param {import('./watermark.js').MarkForm} form */
+  static async load(form) {
+    const file = `${MODELS}/watermark${form && `_${form}`}.safetensors`;
     const [module, bytes] = await Promise.all([Layers.compile(), fetchBytes(file)]);
     return new MarkPattern(new Layers(module), readTensors(bytes));
   }

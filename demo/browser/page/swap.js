@@ -39,8 +39,8 @@ export class Swapper {
   /** @type {Promise<unknown>} */
   #finished = Promise.resolve();
   #watermark;
-  /** For large faces of photos, fetched when there is one. @type {MarkPattern | null} */
-  #blueWatermark = null;
+  /** For faces of photos, fetched when there is one. @type {Map<import('./watermark.js').MarkForm, Pick<MarkPattern, 'draw'>>} */
+  #photoWatermarks = new Map();
   #occlusion;
 
   /**
@@ -75,7 +75,7 @@ export class Swapper {
     const student = loadStudent === null ? new StudentHere(runtime) : await loadStudent(parts, threads.student);
     const [boxes, watermark, points, occlusion] = await Promise.all([
       runtime.open('detector_ultraface_rfb320.onnx'),
-      MarkPattern.load(false),
+      MarkPattern.load(''),
       PointsNetwork.load(),
       OcclusionNetwork.load(),
     ]);
@@ -219,9 +219,11 @@ export class Swapper {
   #seeHidden = async (target) => this.#occlusion.see(target);
 
   /** @type {import('./watermark.js').DrawPattern} */
-  #drawPattern = async (plane, weight, isBlue) => {
-    if (isBlue) this.#blueWatermark ??= await MarkPattern.load(true);
-    return ((isBlue ? this.#blueWatermark : null) ?? this.#watermark).draw(plane, weight);
+  #drawPattern = async (plane, weight, form) => {
+    const kept = form === '' ? this.#watermark : this.#photoWatermarks.get(form);
+    const watermark = kept ?? (await MarkPattern.load(form));
+    if (form !== '') this.#photoWatermarks.set(form, watermark);
+    return watermark.draw(plane, weight);
   };
 
   /**

@@ -3,8 +3,10 @@
  * levels that `verify` finds again. `mark_pattern.js` works it out on a grid of 112 x 112: in luminance, for the large faces of
  * photos in blue less luminance.
  *
+ * @typedef {'' | 'fine' | 'blue'} MarkForm coarse, for a camera's faces and the smallest of photos; for larger ones; for large ones
+ *
  * @typedef {import('./picture.js').Picture} Picture
- * @typedef {(plane: Float32Array<ArrayBuffer>, weight: Float32Array<ArrayBuffer>, isBlue: boolean) => Promise<Float32Array>} DrawPattern
+ * @typedef {(plane: Float32Array<ArrayBuffer>, weight: Float32Array<ArrayBuffer>, form: MarkForm) => Promise<Float32Array>} DrawPattern
  *   what carries it and the paste weight on the grid -> change of each of the 224 * 224 pixels, in levels
  *
  * @typedef {object} Place where the crop lies
@@ -30,12 +32,13 @@ export const MARKED_MODEL = 'student'; // the mark spells its model's name, and 
  * @param {Place} place
  */
 export async function hideMark(crop, weight, drawPattern, { cropFromFrame, sizePx, moment }) {
-  const isBlue = moment === null && sideInFrame(cropFromFrame, sizePx) >= MARK.BLUE_FROM_PX;
+  const form = moment === null ? formFor(sideInFrame(cropFromFrame, sizePx)) : '';
+  const isBlue = form === 'blue';
   let pattern = moment?.memory.mark.carried(moment.timeS) ?? null;
   if (pattern === null) {
     const plane = { width: crop.width, height: crop.height, data: weight };
     pattern = /** @type {Float32Array<ArrayBuffer>} */ (
-      await drawPattern(isBlue ? blueGrid(crop) : lumaGrid(crop), onGrid(plane), isBlue)
+      await drawPattern(isBlue ? blueGrid(crop) : lumaGrid(crop), onGrid(plane), form)
     );
     moment?.memory.mark.keep(pattern, moment.timeS);
   }
@@ -65,6 +68,12 @@ export class CarriedMark {
     this.#pattern = pattern;
     this.#keptS = timeS;
   }
+}
+
+/** @param {number} sidePx of a photo's crop in it @returns {MarkForm} */
+function formFor(sidePx) {
+  if (sidePx >= MARK.BLUE_FROM_PX) return 'blue';
+  return sidePx >= MARK.FINE_FROM_PX ? 'fine' : '';
 }
 
 /** Luminance averaged to the grid and rounded, as OpenCV does it. @param {Picture} crop square */

@@ -84,11 +84,15 @@ test("a camera's mark is worked out for every second frame, and again after a ga
   assert.deepEqual(added, [1, 1, 2, 2, 3]);
 });
 
-test('large faces of photos are marked in blue, those of a camera never', async () => {
-  /** @type {boolean[]} */
+test("a photo's faces are marked by their size, those of a camera always coarsely", async () => {
+  /** @type {string[]} */
   const asked = [];
-  const draw = async (/** @type {unknown} */ _, /** @type {unknown} */ __, /** @type {boolean} */ isBlue) => {
-    asked.push(isBlue);
+  const draw = async (
+    /** @type {unknown} */ _,
+    /** @type {unknown} */ __,
+    /** @type {import('../page/watermark.js').MarkForm} */ form,
+  ) => {
+    asked.push(form);
     return new Float32Array(SIDE * SIDE);
   };
   const weight = new Float32Array(SIDE * SIDE).fill(1);
@@ -97,6 +101,7 @@ test('large faces of photos are marked in blue, those of a camera never', async 
   const moment = { memory: { mark: new CarriedMark() }, timeS: 1 };
   await hideMark(softFace(), weight, draw, { cropFromFrame: at(0.5), sizePx: SIDE, moment: null });
   await hideMark(softFace(), weight, draw, { cropFromFrame: at(1), sizePx: SIDE, moment: null });
+  await hideMark(softFace(), weight, draw, { cropFromFrame: at(2), sizePx: SIDE, moment: null });
   await hideMark(softFace(), weight, draw, { cropFromFrame: at(0.5), sizePx: SIDE, moment });
-  assert.deepEqual(asked, [true, false, false]);
+  assert.deepEqual(asked, ['blue', 'fine', '', '']);
 });
