@@ -250,7 +250,9 @@ class StudentTask(Task):
         source = augment.jitter_colours(source, augment.random_colours(count, 0.1, generator))
         layers = [target, wanted, mask]
         if self.config.finished:
-            layers.append(self._shown(chosen) * augment.chance(count, self.config.finished, generator)[:, None, None, None])
+            layers.append(
+                self._shown(chosen) * augment.chance(count, self.config.finished, generator)[:, None, None, None]
+            )
         together = augment.flip_images(torch.cat(layers, 1), augment.coin(count, generator))
         matrices = augment.random_affine(count, generator, degrees=12, scale=0.1, shift=0.04)
         target, wanted, mask, *shown = augment.warp_images(together, matrices).split([x.shape[1] for x in layers], 1)
