@@ -87,6 +87,8 @@ class StudentConfig:
             always reads the shipped one.
         identity_grey: chance of a sample that the identity loss sees it without colour. A large identity weight tints eyes
             and lips in ways that please the recogniser; grey pictures do not reward that.
+        finished: chance of a sample that the identity loss sees it as clips show it, with the target's gaze, closing lids and
+            open mouth brought back by the finish. Likeness then grows where the finish leaves it.
         only_mask: train the mask head alone, on whole crops, everything else frozen. The head reads detached features, so
             the face does not change; a step runs the encoder and the head only. The cheap end of a run on windows.
         mask_background_only: supervise only the background part of the mask, as the paper does.
@@ -112,6 +114,7 @@ class StudentConfig:
     self_pairs: float = 0.125
     recognisers: tuple[str, ...] = ("shipped",)
     identity_grey: float = 0.0
+    finished: float = 0.0
     only_mask: bool = False
     mask_background_only: bool = False
     perceptual: str = "recogniser"

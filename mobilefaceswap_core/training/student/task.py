@@ -29,6 +29,7 @@ from ..losses.critic import Critic
 from ..losses.perceptual import load_perceptual
 from ..networks.onnx_network import Recogniser, load_recogniser
 from .cache import StoredPairs
+from .finished import as_shown, shown_weights
 from .network import LAYOUT, NAME, TrainableStudent, build_student, freeze_all_but_mask
 from .options import StudentConfig
 from .reweighting import sample_weight
@@ -52,6 +53,7 @@ class Batch:
         weight: ``(B,)``.
         shaken: ``(B, 2, 3)`` matrices by which the identity loss sees the results moved.
         grey: ``(B,)`` whether it sees them without colour.
+        shown: ``(B, 2, S, S)`` where it sees the target in them, see ``finished.py``; ``None`` where it never does.
         view: where the other losses look.
     """
 
@@ -62,6 +64,7 @@ class Batch:
     weight: Tensor
     shaken: Tensor
     grey: Tensor
+    shown: Tensor | None = None
     view: tuple[slice | EllipsisType, ...] = (...,)
 
 
@@ -204,8 +207,9 @@ class StudentTask(Task):
             if weights.pose:
                 terms["pose"] = weights.pose * losses.pose_consistency(moved, still)
         if turn.identity:
+            seen = whole if batch.shown is None else as_shown(whole, batch.target, batch.shown)
             # A slightly different crop each time, or the network learns patterns on the recogniser's pixel grid.
-            shown = augment.warp_images(whole, batch.shaken)
+            shown = augment.warp_images(seen, batch.shaken)
             if self.config.identity_grey:  # what sees no colour rewards shapes, not tinted eyes
                 shown = augment.remove_colour(shown, batch.grey)
             own = self._identity_term(self._recognisers[turn.recogniser], shown, batch.source, embedding)
@@ -244,9 +248,14 @@ class StudentTask(Task):
         colours = augment.random_colours(count, 0.1, generator)
         target, wanted = augment.jitter_colours(target, colours), augment.jitter_colours(wanted, colours)
         source = augment.jitter_colours(source, augment.random_colours(count, 0.1, generator))
-        together = augment.flip_images(torch.cat([target, wanted, mask], 1), augment.coin(count, generator))
+        layers = [target, wanted, mask]
+        if self.config.finished:
+            layers.append(
+                self._shown(chosen) * augment.chance(count, self.config.finished, generator)[:, None, None, None]
+            )
+        together = augment.flip_images(torch.cat(layers, 1), augment.coin(count, generator))
         matrices = augment.random_affine(count, generator, degrees=12, scale=0.1, shift=0.04)
-        target, wanted, mask = augment.warp_images(together, matrices).split([3, 3, 1], 1)
+        target, wanted, mask, *shown = augment.warp_images(together, matrices).split([x.shape[1] for x in layers], 1)
         source = augment.flip_images(source, augment.coin(count, generator))
         return Batch(
             target.contiguous(),
@@ -256,6 +265,7 @@ class StudentTask(Task):
             weight,
             shaken=augment.random_affine(count, generator, degrees=3, scale=0.03, shift=0.015),
             grey=augment.chance(count, self.config.identity_grey, generator),
+            shown=shown[0].contiguous() if shown else None,
             view=_window(self.config.crop_px, target.shape[-1], generator),
         )
 
@@ -267,6 +277,11 @@ class StudentTask(Task):
         mask = F.interpolate(mask, size=target.shape[-2:], mode="bilinear", align_corners=False)
         weight = sample_weight(pairs.similarity[chosen], pairs.quality[chosen], self.config.reweight)
         return target, source, wanted, mask, weight
+
+    def _shown(self, chosen: Tensor) -> Tensor:
+        """Where the targets of some pairs show once their swaps are finished, ``(N, 2, S, S)``."""
+        landmarks = self.faces.landmarks[self.pairs.target[chosen]].cpu().numpy()
+        return torch.from_numpy(shown_weights(landmarks, self.faces.crops.shape[-1])).to(self.device)
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
