@@ -56,8 +56,8 @@ def clip_numbers(run: Path, total: int) -> NDArray[np.int64]:
     known: dict[tuple[str, str], int] = {}
     numbers = np.full(total, -1, np.int64)
     for pair in iterate_pairs(run / "pairs.csv", limit=total):
-        if pair.clip:
-            numbers[pair.index] = known.setdefault((pair.clip, pair.source_identity), len(known))
+        if pair.clip_key is not None:
+            numbers[pair.index] = known.setdefault(pair.clip_key, len(known))
     return numbers
 
 
