@@ -112,6 +112,23 @@ def clip_notes(frame: pd.DataFrame, clips: NDArray[np.int64], keys: Sequence[str
     return notes
 
 
+def notes_of_swapping(options: Mapping[str, Any], cards: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """How the methods that swap by the pipeline took the frames of clips, for a run that has clips.
+
+    Args:
+        options: that the run was begun with.
+        cards: of the methods.
+    """
+    if not (ours := [name for name, card in cards.items() if "options" in card["details"]]):
+        return []
+    if options["clips"] == "frames":
+        return [f"Each frame of a clip was swapped by itself, as a photo: {', '.join(ours)}."]
+    return [
+        f"Clips were swapped as clips, frame after frame at {options['frame_rate']:g} a second, with what a swap remembers of a "
+        f"face and the options of clips: {', '.join(ours)}."
+    ]
+
+
 def _clips_of(part: pd.DataFrame, clips: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Pairs of each clip that a method's rows hold, in order."""
     index = part.index.to_numpy()

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from eval.clips import notes_of_swapping
 from eval.face_region import find_faces, largest_face
 from eval.images import read_image, write_png
 from eval.metrics import NoReferenceError
@@ -197,7 +198,14 @@ def test_the_unrounded_table_names_n_of_clips_not_of_frames(talking) -> None:
     render(run)
     rows = {(r["method"], r["metric"]): r for r in csv.DictReader((run / "table.csv").open())}
     assert rows["frozen", "mouth_motion"]["n"] == "1" and rows["frozen", "mouth_motion"]["no_reference"] == "0"
-    assert "Motion of the mouth: n = 1 of 1 clips." in (run / "table.md").read_text(encoding="utf-8")
+    text = (run / "table.md").read_text(encoding="utf-8")
+    assert "Motion of the mouth: n = 1 of 1 clips." in text
+    assert (
+        "Clips were swapped as clips, frame after frame at 25 a second" in text and "options of clips: nothing." in text
+    )
+    assert notes_of_swapping({"clips": "frames"}, {"a": {"details": {"options": {}}}, "b": {"details": {}}}) == [
+        "Each frame of a clip was swapped by itself, as a photo: a."
+    ]
 
 
 def test_photos_have_no_columns_of_motion(tmp_path) -> None:

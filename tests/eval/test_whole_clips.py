@@ -14,7 +14,7 @@ from eval.options import RunOptions
 from eval.pairs import Pair, write_pairs
 from eval.records import read_records
 from eval.run import options_of, prepare, swap_stage
-from eval.run_files import read_card, read_run
+from eval.run_files import read_run
 from eval.swap import unit_jobs
 from eval.units import count_units, iterate_units, shown_order
 from mobilefaceswap_core.detect import load_detector
@@ -109,9 +109,7 @@ def test_frames_are_those_that_a_video_job_writes(whole: Path, clips: Path, tmp_
     assert len(theirs) == FRAMES and all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
-def test_an_interrupted_run_makes_the_same_images_of_the_rest(
-    whole: Path, clips: Path, tmp_path: Path
-) -> None:
+def test_an_interrupted_run_makes_the_same_images_of_the_rest(whole: Path, clips: Path, tmp_path: Path) -> None:
     lines = [record for record in read_records(whole / "manifest.jsonl") if record["pair"] not in (3, 4, 9)]
     run = tmp_path / "interrupted"
     run.mkdir()
