@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from mobilefaceswap_core.blend.memory import FaceMemories, FaceMemory
 from mobilefaceswap_core.detect import Detector
 from mobilefaceswap_core.types import Face, Image
-from mobilefaceswap_core.video.tracking import Tracker, follow_largest
 
 from .units import Moment
+
+if TYPE_CHECKING:
+    from mobilefaceswap_core.blend.memory import FaceMemory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +59,8 @@ class FollowedClips:
             image: ``(H, W, 3)`` RGB uint8.
             moment: when it is shown; later than the frame before, or in another clip.
         """
+        from mobilefaceswap_core.video.tracking import Tracker, follow_largest  # with all that reads clips
+
         if self._last is not None and self._last[0] == moment:
             return self._last[1]
         if self._last is None or not moment.soon_after(self._last[0]):
@@ -75,12 +79,14 @@ class ClipMemory:
     """What the finish of one method keeps of the faces of a clip; it is forgotten with the clip."""
 
     def __init__(self) -> None:
+        from mobilefaceswap_core.blend.memory import FaceMemories
+
         self._walk = 0
         self._memories = FaceMemories()
 
     def of(self, followed: Followed) -> FaceMemory:
         """The memory of the face of a frame; the frames of a clip come in order."""
         if followed.walk != self._walk:
-            self._walk, self._memories = followed.walk, FaceMemories()
+            self._walk, self._memories = followed.walk, type(self._memories)()
         self._memories.keep(followed.tracks)
         return self._memories.of(followed.track)
