@@ -162,11 +162,10 @@ def load_method(
     if spec == "source-paste":
         return PipelineMethod(label, SourcePaste(), detector=detector, device=device, aligned=aligned, clips=clips)
     from mobilefaceswap_core.models import FILE_SUFFIXES, holds_source, load_swapper
-    from mobilefaceswap_core.teachers.embedding_swapper import EmbeddingSwapper
 
     name = str(place) if spec.endswith(FILE_SUFFIXES) else spec
     swapper = load_swapper(name, device=device)
-    if isinstance(swapper, EmbeddingSwapper):
+    if hasattr(swapper, "in_float32"):  # asked for by name: its class needs torch, and many methods do without
         swapper = swapper.in_float32()
     return PipelineMethod(
         label,

@@ -7,6 +7,7 @@ renamed into place before its line is written, so a kill leaves at worst an imag
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -68,8 +69,7 @@ class SwapWorker:
         device: str,
         threads: int,
     ) -> None:
-        limit_threads(threads)
-        self._run = run
+        self._run, self._threads = run, threads
         self._reader, look = open_reader(run, root), OneLook(detector, device=device)
         clips = FollowedClips(partial(load_detector, detector, device=device, fast=True))
         self._methods: list[Method] = [
@@ -92,6 +92,7 @@ class SwapWorker:
 
     def run(self, job: SwapJob) -> list[dict[str, Any]]:
         """Make what is still missing of one pair."""
+        limit_threads(self._threads)
         records = []
         for number, method in enumerate(self._methods):
             if job.wanted[number]:
@@ -121,11 +122,14 @@ class SwapWorker:
 
 
 def limit_threads(threads: int) -> None:
-    """Give torch and OpenCV a fixed number of threads: results then do not depend on the machine's load."""
-    import cv2
-    import torch
+    """Give OpenCV and torch a fixed number of threads: results then do not depend on the machine's load.
 
-    torch.set_num_threads(threads)
+    For every job anew: a method may load torch when it is first used, and one that does without has two seconds less to load.
+    """
+    import cv2
+
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
 
 
