@@ -132,20 +132,6 @@ def test_the_lids_are_those_of_the_first_judge_of_gaze_that_tells_them() -> None
 MOTION = ("eye_motion", "eye_correlation", "mouth_motion", "mouth_correlation")
 
 
-def test_rigid_clips_have_the_columns_and_no_numbers_and_the_table_says_why(tmp_path) -> None:
-    run = tmp_path / "run"
-    summary = _run(run, dataset="builtin-clips", frames=8, pairs=8, methods=("target",))
-    for key in MOTION:
-        cell = summary.cell("target", key)
-        assert np.isnan(cell["mean"]) and (cell["n"], cell["no_reference"]) == (0, 1)
-    assert "lid_motion" not in {column.key for column in summary.columns}, "nobody looked at the lids"
-    render(run)
-    table = (run / "table.md").read_text(encoding="utf-8")
-    assert "eye motion" in table
-    for reading in ("eyes", "mouth"):
-        assert f"Motion of the {reading}: n = 0 of 1 clips (of 1 the target does not move)." in table
-
-
 @pytest.fixture(scope="module")
 def talking(tmp_path_factory):
     """A face whose mouth is drawn open and shut, ten frames, against the target, a frozen face, and nothing at all."""
