@@ -121,9 +121,9 @@ class _Waiting:
 
     def __init__(self, units: Units) -> None:
         self._units = iter(units)
-        self._begun: dict[Any, Iterator[Any]] = {}
+        self._begun: dict[int, Iterator[Any]] = {}
 
-    def next_for(self, worker: Any) -> Any:
+    def next_for(self, worker: int) -> Any:
         """The worker's next job; ``None`` when there is none left for it."""
         while True:
             if (job := next(self._begun.get(worker, iter(())), None)) is not None:
@@ -254,10 +254,11 @@ def _on_ray(make_worker: Callable[..., Worker[Result]], arguments: dict[str, Any
     actors = [ray.remote(make_worker).remote(**arguments) for _ in range(max(1, workers))]
 
     def run(units: Units) -> Iterator[list[Result]]:
-        waiting, flying = _Waiting(units), {}
-        for actor in actors * _IN_FLIGHT_PER_WORKER:
-            if (job := waiting.next_for(actor)) is not None:
-                flying[actor.run.remote(job)] = actor
+        waiting = _Waiting(units)
+        flying: dict[Any, int] = {}  # actors by place
+        for place in [*range(len(actors))] * _IN_FLIGHT_PER_WORKER:
+            if (job := waiting.next_for(place)) is not None:
+                flying[actors[place].run.remote(job)] = place
         while flying:
             ready, _ = ray.wait(list(flying), num_returns=1, timeout=_PATIENCE_S)
             if not ready:
@@ -265,10 +266,10 @@ def _on_ray(make_worker: Callable[..., Worker[Result]], arguments: dict[str, Any
                     f"No Ray worker answered within {_PATIENCE_S} seconds. Look at `ray status`: each worker needs a free "
                     f"processor and memory for the models. {_GO_ON}"
                 )
-            actor = flying.pop(ready[0])
+            place = flying.pop(ready[0])
             yield ray.get(ready[0])
-            if (job := waiting.next_for(actor)) is not None:
-                flying[actor.run.remote(job)] = actor
+            if (job := waiting.next_for(place)) is not None:
+                flying[actors[place].run.remote(job)] = place
 
     try:
         yield run
