@@ -84,6 +84,10 @@ def run(
     low_resolution: Annotated[
         int | None, typer.Option(help="side in px that targets' faces are lowered to, with a JPEG")
     ] = None,
+    clips: Annotated[
+        str | None, typer.Option(help="whole: swapped as a video is, or frames: each frame as a photo")
+    ] = None,
+    frame_rate: Annotated[float | None, typer.Option(help="frames a second of the clips")] = None,
     methods: Annotated[
         str | None, typer.Option(help="comma-separated, or all that are present; see docs/evaluation.md")
     ] = None,
@@ -145,6 +149,8 @@ def pairs_command(
     follow_links: Annotated[bool | None, typer.Option("--follow-links")] = None,
     occluders: Annotated[int | None, typer.Option()] = None,
     low_resolution: Annotated[int | None, typer.Option()] = None,
+    clips: Annotated[str | None, typer.Option()] = None,
+    frame_rate: Annotated[float | None, typer.Option()] = None,
     methods: Annotated[str | None, typer.Option()] = None,
     judges: Annotated[str | None, typer.Option()] = None,
     seed: Annotated[int | None, typer.Option()] = None,

@@ -56,8 +56,8 @@ def clip_numbers(run: Path, total: int) -> NDArray[np.int64]:
     known: dict[tuple[str, str], int] = {}
     numbers = np.full(total, -1, np.int64)
     for pair in iterate_pairs(run / "pairs.csv", limit=total):
-        if pair.clip:
-            numbers[pair.index] = known.setdefault((pair.clip, pair.source_identity), len(known))
+        if pair.clip_key is not None:
+            numbers[pair.index] = known.setdefault(pair.clip_key, len(known))
     return numbers
 
 
@@ -110,6 +110,23 @@ def clip_notes(frame: pd.DataFrame, clips: NDArray[np.int64], keys: Sequence[str
             f"Motion of the {reading}: n = {used} of {len(groups)} clips" + (f" ({left_out})." if left_out else ".")
         )
     return notes
+
+
+def notes_of_swapping(options: Mapping[str, Any], cards: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """How the methods that swap by the pipeline took the frames of clips, for a run that has clips.
+
+    Args:
+        options: that the run was begun with.
+        cards: of the methods.
+    """
+    if not (ours := [name for name, card in cards.items() if "options" in card["details"]]):
+        return []
+    if options["clips"] == "frames":
+        return [f"Each frame of a clip was swapped by itself, as a photo: {', '.join(ours)}."]
+    return [
+        f"Clips were swapped as clips, frame after frame at {options['frame_rate']:g} a second, with what a swap remembers of a "
+        f"face and the options of clips: {', '.join(ours)}."
+    ]
 
 
 def _clips_of(part: pd.DataFrame, clips: NDArray[np.int64]) -> list[NDArray[np.int64]]:

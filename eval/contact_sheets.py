@@ -53,9 +53,7 @@ def draw_sheets(run: Path, summary: Summary, folder: Path) -> list[Path]:
         groups = {"best": order[::-1][:count], "median": order[middle : middle + count], "worst": order[:count]}
         figure = _sheet(run, tiles, name, groups, part, identity.key, pose.key)
         path = folder / f"pairs_{name}.png"
-        # All of the figure, whose places are known: a tight one is drawn twice.
-        whole = figure.bbox_inches
-        figure.savefig(path, metadata={"Software": None}, dpi=_DPI, bbox_inches=whole, pil_kwargs=dict(PNG_OPTIONS))
+        figure.savefig(path, metadata={"Software": None}, dpi=_DPI, pil_kwargs=dict(PNG_OPTIONS))
         finish_file(path, model=name, options=MarkOptions(credentials=False))
         written.append(path)
     return written

@@ -1,7 +1,8 @@
 """Run many pairs: in this process, in several, or on Ray actors; each worker holds the models.
 
-Results come back in any order; whoever writes them must not care. At most two pairs per worker are in flight, so that
-memory does not grow with the number of pairs. Workers share nothing but files.
+Jobs come in units: one worker does all jobs of a unit, in their order. Results come back in any order; whoever writes them
+must not care. At most two jobs per worker are in flight, so that memory does not grow with the number of pairs. Workers share
+nothing but files.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import signal
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, Protocol, TypeVar, cast
 
@@ -31,7 +33,8 @@ _WORTH_PROCESSES = 48
 _IMPORTED_ONCE = ("cv2", "torch", "onnxruntime", "skimage.color", "eval.swap", "eval.judge_worker")
 _FAREWELL_S = 10.0
 Result = TypeVar("Result")
-Crew = Callable[[Iterable[Any]], Iterator[list[Any]]]  # jobs -> the results of each; may be called again
+Units = Iterable[Iterable[Any]]  # of jobs
+Crew = Callable[[Units], Iterator[list[Any]]]  # the results of each job; may be called again
 
 
 class Worker(Protocol, Generic[Result]):
@@ -42,23 +45,23 @@ class Worker(Protocol, Generic[Result]):
         ...
 
 
-def chosen_executor(executor: str, *, images: int, device: str, clips: bool) -> str:
+def chosen_executor(executor: str, *, images: int, device: str, units: int) -> str:
     """What ``auto`` stands for: ``processes`` where they are worth it, else ``serial``; other names stand for themselves.
 
     Args:
         executor: one of :data:`EXECUTORS`.
         images: swapped ones, of all methods.
         device: torch device; a GPU is not shared.
-        clips: whether a frame is measured with the one before, which then should be in the same process.
+        units: what can be done side by side (:func:`eval.units.count_units`).
     """
     if executor != "auto":
         return executor
-    is_worth = images >= _WORTH_PROCESSES and default_threads() > 1 and is_cpu(device) and not clips
+    is_worth = images >= _WORTH_PROCESSES and units > 1 and default_threads() > 1 and is_cpu(device)
     return "processes" if is_worth else "serial"
 
 
 def run_jobs(
-    jobs: Iterable[Any],
+    units: Units,
     make_worker: Callable[..., Worker[Result]],
     arguments: dict[str, Any],
     *,
@@ -67,7 +70,7 @@ def run_jobs(
 ) -> Iterator[list[Result]]:
     """Yield the results of each job; arguments and errors are those of :func:`crew`."""
     with crew(make_worker, arguments, executor=executor, workers=workers) as run:
-        yield from run(jobs)
+        yield from run(units)
 
 
 @contextmanager
@@ -83,7 +86,7 @@ def crew(
         workers: processes, or actors of the Ray backend.
 
     Yields:
-        A function of jobs, which are anything that can be pickled and are read lazily.
+        A function of units of jobs, which are anything that can be pickled and are read lazily.
 
     Raises:
         OptionError: for an unknown executor.
@@ -104,13 +107,30 @@ def crew(
 def _in_this_process(make_worker: Callable[..., Worker[Result]], arguments: dict[str, Any]) -> Crew:
     made: list[Worker[Result]] = []
 
-    def run(jobs: Iterable[Any]) -> Iterator[list[Result]]:
-        for job in jobs:
+    def run(units: Units) -> Iterator[list[Result]]:
+        for job in chain.from_iterable(units):
             if not made:
                 made.append(make_worker(**arguments))
             yield made[0].run(job)
 
     return run
+
+
+class _Waiting:
+    """Units that wait for workers. A worker is given the jobs of one, and then begins the next."""
+
+    def __init__(self, units: Units) -> None:
+        self._units = iter(units)
+        self._begun: dict[int, Iterator[Any]] = {}
+
+    def next_for(self, worker: int) -> Any:
+        """The worker's next job; ``None`` when there is none left for it."""
+        while True:
+            if (job := next(self._begun.get(worker, iter(())), None)) is not None:
+                return job
+            if (unit := next(self._units, None)) is None:
+                return None
+            self._begun[worker] = iter(unit)
 
 
 @contextmanager
@@ -133,15 +153,17 @@ def _in_processes(
         started[ours] = process
         return ours  # type: ignore[no-any-return]
 
-    def run(jobs: Iterable[Any]) -> Iterator[list[Result]]:
-        waiting, flying = iter(jobs), dict.fromkeys(started, 0)
-        for _ in range(_IN_FLIGHT_PER_WORKER):
-            for place in range(max(1, workers)):
-                if (job := next(waiting, None)) is None:
-                    break
-                connection = list(started)[place] if place < len(started) else start()
-                _send(connection, started[connection], job)
-                flying[connection] = flying.get(connection, 0) + 1
+    def run(units: Units) -> Iterator[list[Result]]:
+        waiting, places = _Waiting(units), list(started)
+        flying = dict.fromkeys(started, 0)
+        for place in [*range(max(1, workers))] * _IN_FLIGHT_PER_WORKER:
+            if (job := waiting.next_for(place)) is None:
+                continue
+            if place >= len(places):
+                places.append(start())
+            connection = places[place]
+            _send(connection, started[connection], job)
+            flying[connection] = flying.get(connection, 0) + 1
         while any(flying.values()):
             ready = wait([one for one, count in flying.items() if count], timeout=_PATIENCE_S)
             if not ready:
@@ -149,7 +171,7 @@ def _in_processes(
             for connection in cast(list[Connection], ready):
                 yield _answer(connection, started[connection])
                 flying[connection] -= 1
-                if (job := next(waiting, None)) is not None:
+                if (job := waiting.next_for(places.index(connection))) is not None:
                     _send(connection, started[connection], job)
                     flying[connection] += 1
 
@@ -231,11 +253,12 @@ def _on_ray(make_worker: Callable[..., Worker[Result]], arguments: dict[str, Any
         ray.init(log_to_driver=False, include_dashboard=False, configure_logging=False)
     actors = [ray.remote(make_worker).remote(**arguments) for _ in range(max(1, workers))]
 
-    def run(jobs: Iterable[Any]) -> Iterator[list[Result]]:
-        waiting, flying = iter(jobs), {}
-        for actor in [a for _ in range(_IN_FLIGHT_PER_WORKER) for a in actors]:
-            if (job := next(waiting, None)) is not None:
-                flying[actor.run.remote(job)] = actor
+    def run(units: Units) -> Iterator[list[Result]]:
+        waiting = _Waiting(units)
+        flying: dict[Any, int] = {}  # actors by place
+        for place in [*range(len(actors))] * _IN_FLIGHT_PER_WORKER:
+            if (job := waiting.next_for(place)) is not None:
+                flying[actors[place].run.remote(job)] = place
         while flying:
             ready, _ = ray.wait(list(flying), num_returns=1, timeout=_PATIENCE_S)
             if not ready:
@@ -243,10 +266,10 @@ def _on_ray(make_worker: Callable[..., Worker[Result]], arguments: dict[str, Any
                     f"No Ray worker answered within {_PATIENCE_S} seconds. Look at `ray status`: each worker needs a free "
                     f"processor and memory for the models. {_GO_ON}"
                 )
-            actor = flying.pop(ready[0])
+            place = flying.pop(ready[0])
             yield ray.get(ready[0])
-            if (job := next(waiting, None)) is not None:
-                flying[actor.run.remote(job)] = actor
+            if (job := waiting.next_for(place)) is not None:
+                flying[actors[place].run.remote(job)] = place
 
     try:
         yield run

@@ -6,7 +6,7 @@ Every source image is measured once into the gallery; then each pair's target an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from .records import OUTCOME, RecordWriter, read_records, write_json
 from .run_files import read_judges
 from .shards import pairs_of_shard
 from .swap import Progress, done_pairs
+from .units import iterate_units
 
 
 def run_judge(
@@ -62,11 +63,13 @@ def run_judge(
     done = done_pairs(run / "records.jsonl", methods, total)
     done[:, ~pairs_of_shard(run / "pairs.csv", shard, limit=limit)] = True
 
-    def jobs() -> Iterator[tuple[Pair, list[tuple[str, bool]]]]:
-        for pair in iterate_pairs(run / "pairs.csv", limit=limit):
+    def jobs(unit: Sequence[Pair]) -> list[tuple[Pair, list[tuple[str, bool]]]]:
+        found = []
+        for pair in unit:
             missing = [(m, bool(made[i, pair.index])) for i, m in enumerate(methods) if not done[i, pair.index]]
             if missing:
-                yield pair, missing
+                found.append((pair, missing))
+        return found
 
     todo, count = int((~done).any(0).sum()), 0
     with (
@@ -74,7 +77,8 @@ def run_judge(
         RecordWriter(run / "records.jsonl") as writer,
     ):
         _build_gallery(run, arguments, work, limit=limit)
-        for measured in work(jobs()):
+        # A frame is measured with the one before, so the frames of a clip are better seen by one worker.
+        for measured in work(map(jobs, iterate_units(run / "pairs.csv", limit=limit))):
             for one in measured:
                 pair, method = one.record["pair"], one.record["method"]
                 store_features(run, REAL, pair, rows, one.target_features)
@@ -105,7 +109,7 @@ def _build_gallery(run: Path, arguments: dict[str, Any], work: Crew, *, limit: i
     if not missing:
         JudgeWorker(**arguments)  # writes who judges, as workers do with the first source
     with RecordWriter(path) as writer:
-        for records in work(missing):
+        for records in work([one] for one in missing):
             for record in records:
                 writer.write(record)
     judges = [JudgeInfo(**card) for card in read_judges(run)["judges"]]

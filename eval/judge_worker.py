@@ -35,6 +35,7 @@ from .pairs import Pair
 from .panel import JudgeOptions, Panel, Sight, Vectors
 from .records import write_json
 from .run_files import knows_people, open_reader
+from .swap import limit_threads
 
 # These say that a run is set up wrongly, not that one image is bad: they stop it.
 _OF_THE_SETUP = (OptionError, BackendError, WeightsError, Cancelled)
@@ -276,6 +277,7 @@ class JudgeWorker:
 
     def run(self, job: tuple[str, str] | tuple[Pair, Sequence[tuple[str, bool]]]) -> list[Any]:
         """The record of a source, or the measurements of a pair."""
+        limit_threads(self._place[2].threads)
         first, second = job
         if isinstance(first, str):
             return self._sources.run((first, str(second)))

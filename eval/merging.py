@@ -14,9 +14,9 @@ from mobilefaceswap_core.errors import OptionError
 
 from .features import read_rows
 from .methods import parse_method
-from .options import FIXED_ON_RESUME, RunOptions, saved_values
+from .options import FIXED_ON_RESUME
 from .records import OUTCOME, RecordWriter, disk_refused, read_records, write_json
-from .run_files import read_card, read_gallery_summary, read_json, read_judges, read_run
+from .run_files import options_begun_with, read_card, read_gallery_summary, read_json, read_judges, read_run
 
 # Places differ between machines, and who works on what is what shards differ in; pairs.csv is compared by its hash.
 _MAY_DIFFER = {"root", "identities", "pair_file", "lpips_backbone", "shard"}
@@ -65,11 +65,11 @@ def merge_runs(out: Path, runs: Sequence[Path]) -> dict[str, int]:
 
 def _check_same_run(first: Path, one: dict[str, Any], run: Path, other: dict[str, Any]) -> None:
     """Refuse what was not begun as the same run, or was judged by others."""
-    defaults = saved_values(RunOptions())
+    begun = options_begun_with(first), options_begun_with(run)
     sides = [
         {key: meta.get(key) for key in _MUST_AGREE}
-        | {key: (defaults | meta["options"])[key] for key in FIXED_ON_RESUME if key not in _MAY_DIFFER}
-        for meta in (one, other)
+        | {key: options[key] for key in FIXED_ON_RESUME if key not in _MAY_DIFFER}
+        for meta, options in zip((one, other), begun, strict=True)
     ]
     sides = [side | _judged_by(path) for side, path in zip(sides, (first, run), strict=True)]
     different = [key for key in sides[0] if sides[0][key] != sides[1][key]]

@@ -32,13 +32,15 @@ from mobilefaceswap_core.detect import Detector
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError
 from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.swapper import Swapper, SwapperInfo
-from mobilefaceswap_core.types import AlignedFace, CropSpec, Face, Image, SwappedCrop
+from mobilefaceswap_core.types import AlignedFace, CropSpec, Face, FrameReport, Image, SwappedCrop
 
+from .followed import ClipMemory, Followed, FollowedClips
 from .images import ImageReader, read_image, through_jpeg
 from .method_options import all_choices, split_choices, unmarked_options
 from .pairs import Pair
 from .published import Published, is_published
 from .result_folders import read_results
+from .units import Moment
 
 # Reference rows change no face: never ranked against methods.
 REFERENCE_METHODS = {
@@ -68,13 +70,23 @@ class MethodInfo:
 
 
 class Method(Protocol):
-    """Turns a pair into an image."""
+    """Turns a pair into an image.
+
+    Attributes:
+        remembers: whether a frame of a clip depends on those before it.
+    """
 
     @property
     def info(self) -> MethodInfo: ...
 
-    def make(self, pair: Pair, reader: ImageReader) -> Image:
+    @property
+    def remembers(self) -> bool: ...
+
+    def make(self, pair: Pair, reader: ImageReader, moment: Moment | None = None) -> Image:
         """The swapped image, as large as the target.
+
+        Args:
+            moment: when the target is shown, where it is to be swapped as a frame of its clip. The frames come in order.
 
         Raises:
             SwapError: when there is none; the message becomes the record.
@@ -118,6 +130,7 @@ def load_method(
     base: Path,
     pairs: Iterable[Pair] = (),
     root: Path | None = None,
+    clips: FollowedClips | None = None,
 ) -> Method:
     """Load a method by its command line name.
 
@@ -129,6 +142,7 @@ def load_method(
         base: folder that relative paths in ``argument`` are relative to.
         pairs: of the run, which results in a folder are named after; read only for those.
         root: the data set's, below which published results lie.
+        clips: follows the faces of clips, for several methods; by ``detector`` if not given.
 
     Raises:
         OptionError: a method that cannot be loaded, choices about one that does not swap by the pipeline, or a folder in which
@@ -146,13 +160,12 @@ def load_method(
     if place.is_dir():
         return FolderMethod(label, place, pairs)
     if spec == "source-paste":
-        return PipelineMethod(label, SourcePaste(), detector=detector, device=device, aligned=aligned)
+        return PipelineMethod(label, SourcePaste(), detector=detector, device=device, aligned=aligned, clips=clips)
     from mobilefaceswap_core.models import FILE_SUFFIXES, holds_source, load_swapper
-    from mobilefaceswap_core.teachers.embedding_swapper import EmbeddingSwapper
 
     name = str(place) if spec.endswith(FILE_SUFFIXES) else spec
     swapper = load_swapper(name, device=device)
-    if isinstance(swapper, EmbeddingSwapper):
+    if hasattr(swapper, "in_float32"):  # asked for by name: its class needs torch, and many methods do without
         swapper = swapper.in_float32()
     return PipelineMethod(
         label,
@@ -162,11 +175,14 @@ def load_method(
         aligned=aligned,
         holds_source=holds_source(name),
         chosen=chosen,
+        clips=clips,
     )
 
 
 class TargetMethod:
     """The target itself, or the target after a half-pixel shift and a JPEG."""
+
+    remembers = False
 
     def __init__(self, label: str, spec: str) -> None:
         self._encode = spec == "target-jpeg"
@@ -176,7 +192,7 @@ class TargetMethod:
     def info(self) -> MethodInfo:
         return self._info
 
-    def make(self, pair: Pair, reader: ImageReader) -> Image:
+    def make(self, pair: Pair, reader: ImageReader, moment: Moment | None = None) -> Image:
         target = reader.read_target(pair.target)
         return shifted_jpeg(target) if self._encode else target
 
@@ -192,6 +208,8 @@ def shifted_jpeg(image: Image) -> Image:
 class FolderMethod:
     """Somebody else's results on disk."""
 
+    remembers = False
+
     def __init__(self, label: str, folder: Path, pairs: Iterable[Pair]) -> None:
         self._results = read_results(folder, pairs)
         self._info = MethodInfo(
@@ -204,7 +222,7 @@ class FolderMethod:
     def info(self) -> MethodInfo:
         return self._info
 
-    def make(self, pair: Pair, reader: ImageReader) -> Image:
+    def make(self, pair: Pair, reader: ImageReader, moment: Moment | None = None) -> Image:
         """Read the result; a size other than the target's is refused, since background metrics compare pixels."""
         path = self._results.path(pair)
         return as_large(read_image(path), path.name, reader.read_target(pair.target))
@@ -224,6 +242,8 @@ def as_large(image: Image, name: str, target: Image) -> Image:
 class PublishedMethod:
     """Results that a benchmark ships, found below the data set's root."""
 
+    remembers = False
+
     def __init__(self, label: str, spec: str, root: Path | None) -> None:
         self._published = Published(spec, root)
         self._info = MethodInfo(label, self._published.title, details={"published": spec})
@@ -232,7 +252,7 @@ class PublishedMethod:
     def info(self) -> MethodInfo:
         return self._info
 
-    def make(self, pair: Pair, reader: ImageReader) -> Image:
+    def make(self, pair: Pair, reader: ImageReader, moment: Moment | None = None) -> Image:
         """The published frame of a pair, at the target's size."""
         reference = self._published.reference(pair)
         return as_large(reader.read(reference), reference, reader.read_target(pair.target))
@@ -241,9 +261,12 @@ class PublishedMethod:
 class PipelineMethod:
     """A swapper with the core's pipeline on photos and frames, or on aligned crops without detection.
 
-    On photos the largest face is swapped, and the source is the largest face of its photo. Nothing is marked: a watermark
-    would be measured as an artefact.
+    On photos the largest face is swapped, and the source is the largest face of its photo. Frames of a clip are swapped as a
+    video job does: the face is followed, the finish remembers it, and what nobody chose is as clips have it. Nothing is marked:
+    a watermark would be measured as an artefact.
     """
+
+    remembers = True
 
     def __init__(
         self,
@@ -255,6 +278,7 @@ class PipelineMethod:
         aligned: CropSpec | None,
         holds_source: bool = False,
         chosen: Mapping[str, Any] | None = None,
+        clips: FollowedClips | None = None,
     ) -> None:
         from mobilefaceswap_core.detect import load_detector
         from mobilefaceswap_core.pipeline import Pipeline, Source
@@ -265,6 +289,7 @@ class PipelineMethod:
         self._options = unmarked_options(chosen or {})
         finds = load_detector(detector, device=device) if isinstance(detector, str) else detector
         self._pipeline = Pipeline(swapper, finds)
+        self._clips, self._memory = clips or FollowedClips(lambda: finds), ClipMemory()
         self._inside = Source(swapper.condition(()), (), swapper.info.name) if holds_source else None
         found = self._pipeline.detector.info
         card = swapper.info
@@ -292,15 +317,31 @@ class PipelineMethod:
     def info(self) -> MethodInfo:
         return self._info
 
-    def make(self, pair: Pair, reader: ImageReader) -> Image:
+    def make(self, pair: Pair, reader: ImageReader, moment: Moment | None = None) -> Image:
         target = reader.read_target(pair.target)
         if self._aligned is not None:
-            return self._swap_crop(pair, reader, target)
+            return self._swap_crop(pair, reader, target, moment)
+        if moment is not None:
+            return self._swap_frame(target, moment, self._prepared(pair, reader))
         result = self._pipeline.swap(target, self._prepared(pair, reader), faces="largest", options=self._options)
-        if result.report.faces_swapped == 0:
-            reasons = "; ".join(result.report.skipped.values())
+        return self._swapped(result.image, result.report)
+
+    def _swap_frame(self, target: Image, moment: Moment, prepared: Any) -> Image:
+        """As the video pipeline swaps a frame whose face it follows."""
+        followed = self._clips.at(target, moment)
+        faces = [] if followed.face is None else [followed.face]
+        memories = [self._memory.of(followed) for _ in faces]
+        image, report, *_ = self._pipeline.swap_faces(
+            target, faces, dict.fromkeys(range(len(faces)), prepared), options=self._options, moving=True,
+            memories=memories, time_s=moment.time_s,
+        )  # fmt: skip
+        return self._swapped(image, report)
+
+    def _swapped(self, image: Image, report: FrameReport) -> Image:
+        if report.faces_swapped == 0:
+            reasons = "; ".join(report.skipped.values())
             raise NoFaceError(f"no face of the target was swapped ({reasons or 'none was found'})")
-        return result.image
+        return image
 
     def _prepared(self, pair: Pair, reader: ImageReader) -> Any:
         """The pair's source, or the one in the swapper's file."""
@@ -310,7 +351,7 @@ class PipelineMethod:
             self._source = (pair.source, self._pipeline.prepare_source([reader.read(pair.source)]))
         return self._source[1]
 
-    def _swap_crop(self, pair: Pair, reader: ImageReader, target: Image) -> Image:
+    def _swap_crop(self, pair: Pair, reader: ImageReader, target: Image, moment: Moment | None) -> Image:
         """Place the five template points on both crops instead of detecting."""
         from mobilefaceswap_core.pipeline import Source
 
@@ -322,10 +363,13 @@ class PipelineMethod:
             face = pipeline.align(source, pipeline.with_landmarks(source, found))
             prepared = Source(pipeline.swapper.condition([face]), (face.image,), pipeline.swapper.info.name)
         known = self._known_face(pair.target, target, reader)
-        image, report, _, _ = pipeline.swap_faces(target, [known], {0: prepared}, options=self._options)
-        if report.faces_swapped == 0:
-            raise NoFaceError(f"the aligned target was not swapped ({report.skipped.get(0, 'no reason given')})")
-        return image
+        moving: dict[str, Any] = {}
+        if moment is not None:
+            followed = Followed(
+                known, 0, frozenset({0}), moment.clip + 1
+            )  # nobody need follow what stands where it stood
+            moving = {"moving": True, "memories": [self._memory.of(followed)], "time_s": moment.time_s}
+        return self._swapped(*pipeline.swap_faces(target, [known], {0: prepared}, options=self._options, **moving)[:2])
 
     def _known_face(self, reference: str, image: Image, reader: ImageReader) -> Face:
         size = image.shape[0]

@@ -50,6 +50,9 @@ class RunOptions:
         follow_links: whether links in the data set may lead out of its root.
         occluders: seed of things drawn over the targets' faces (:mod:`eval.occluders`); ``None`` leaves targets as they are.
         low_resolution: side in px that the crops of the targets' faces are lowered to (:mod:`eval.low_resolution`).
+        clips: ``whole`` swaps a clip as one, frame after frame with the options of clips; ``frames`` each frame by itself, as a
+            photo.
+        frame_rate: frames a second of the clips, which tells when a frame is shown.
         methods: as :mod:`eval.methods` reads them; ``all`` stands for every one that is present.
         judges: as :func:`eval.judges.load_judge` reads them.
         detector: of the swapping pipeline.
@@ -82,6 +85,8 @@ class RunOptions:
     follow_links: bool = False
     occluders: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None
     low_resolution: Annotated[int, Field(ge=8, le=1024)] | None = None
+    clips: Literal["whole", "frames"] = "whole"
+    frame_rate: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)] = 25.0
     methods: Annotated[Words, Field(min_length=1)] = DEFAULT_METHODS
     judges: Words = DEFAULT_JUDGES
     detector: str = "auto"
@@ -103,7 +108,7 @@ class RunOptions:
 # Options whose change would make old results and new ones two different runs.
 FIXED_ON_RESUME = (
     "dataset", "root", "identities", "pair_file", "pairs", "frames", "consecutive", "aligned", "follow_links", "occluders",
-    "low_resolution", "detector", "judge_detector", "judges",
+    "low_resolution", "clips", "frame_rate", "detector", "judge_detector", "judges",
     "lpips", "lpips_backbone", "fid_features", "metrics", "seed", "device",
     "shard",
 )  # fmt: skip

@@ -55,6 +55,11 @@ class Pair:
         """File name stem of the swapped image."""
         return f"{self.index:06d}"
 
+    @property
+    def clip_key(self) -> tuple[str, str] | None:
+        """What the frames of one clip have in common, its name and who is put into it; ``None`` for a photo."""
+        return (self.clip, self.source_identity) if self.clip else None
+
 
 def pair_texts(pair: Pair) -> tuple[str, ...]:
     """The columns of a pair that hold names."""

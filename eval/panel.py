@@ -21,7 +21,6 @@ from .images import ImageReader
 from .judges import Judge, load_judges
 from .judges.onnx_file import OnnxNetwork
 from .metrics.frechet import clean_resize
-from .swap import limit_threads
 
 Vectors = dict[str, NDArray[np.float64]]  # by judge; one that sees no face is not in it
 _REMEMBERED = 32  # targets whose sight is kept; a data set with few targets is looked at once
@@ -80,7 +79,6 @@ class Panel:
     def __init__(self, reader: ImageReader, options: JudgeOptions) -> None:
         from mobilefaceswap_core.detect import load_detector
 
-        limit_threads(options.threads)
         self.reader = reader
         self.judges: list[Judge] = load_judges(options.judges, device=options.device)
         self._detector = load_detector(options.detector, device=options.device)

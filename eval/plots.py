@@ -16,6 +16,7 @@ from .summary import Column, Summary
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_PNG_DPI = 200
 _STYLE: dict[str, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -25,9 +26,6 @@ _STYLE: dict[str, Any] = {
     "grid.linewidth": 0.6,
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "figure.dpi": 100,
-    "savefig.dpi": 200,
-    "savefig.bbox": "tight",
     "svg.hashsalt": "mobilefaceswap",
     "svg.fonttype": "path",
 }
@@ -55,14 +53,24 @@ def write_figures(run: Path, summary: Summary) -> list[Path]:
     # Figures of their own: no window opens, and a notebook that calls this keeps its backend and its open figures.
     with rc_context(cast(Any, _STYLE)):
         for name, draw in drawings:
+            # The layout finds room for everything, legends outside of the axes too: cutting the margins off draws each twice.
             figure = Figure(figsize=(6.4, 4.2), layout="constrained")
             if draw(figure, summary):
-                figure.savefig(folder / f"{name}.png", metadata={"Software": None})
-                figure.set_layout_engine("none")  # everything has its place: a third of the drawing is finding it
-                figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
                 written.append(folder / f"{name}.png")
+                _print(figure, written[-1])
         written += draw_sheets(run, summary, folder)
     return written
+
+
+def _print(figure: Any, path: Path) -> None:
+    """Write a figure as PNG and, beside it, as SVG; each is drawn once, where ``savefig`` draws twice."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    figure.set_dpi(_PNG_DPI)
+    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})
+    figure.set_layout_engine("none")  # everything has its place: a third of the drawing is finding it
+    FigureCanvasSVG(figure).print_svg(path.with_suffix(".svg"), metadata={"Date": None})
 
 
 def style_of(summary: Summary, method: str) -> dict[str, Any]:

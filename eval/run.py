@@ -22,10 +22,11 @@ from .pairs import count_pairs, write_pairs
 from .panel import JudgeOptions
 from .protocols import check_made, make_targets
 from .records import write_json, write_text
-from .run_files import read_card, read_run
+from .run_files import options_begun_with, read_card, read_run
 from .shards import parse_shard
 from .summary import Summary, summarise
 from .swap import Progress, run_swap
+from .units import count_units
 
 _VERSIONS = (
     "torch",
@@ -116,8 +117,7 @@ def _new_run(run: Path, options: RunOptions, say: Callable[[str], None]) -> dict
 def _check_resumable(run: Path, options: RunOptions, resume: bool) -> None:
     if not resume:
         raise OptionError(f"{run} already holds a run; add --resume to go on with it, or choose another --out.")
-    # A run that was begun before an option existed was begun with its default.
-    before, now = saved_values(RunOptions()) | read_run(run)["options"], saved_values(options)
+    before, now = options_begun_with(run), saved_values(options)
     changed = [k for k in FIXED_ON_RESUME if before.get(k) != now.get(k)]
     if changed:
         raise OptionError(
@@ -134,7 +134,7 @@ def _yaml(values: dict[str, Any]) -> str:
 
 def options_of(run: Path) -> RunOptions:
     """The options a run was saved with."""
-    return resolve(read_run(run)["options"])
+    return resolve(options_begun_with(run))
 
 
 def _crop_of(meta: dict[str, Any]) -> CropSpec | None:
@@ -160,18 +160,20 @@ def swap_stage(run: Path, options: RunOptions, progress: Progress | None = None)
         device=options.device,
         limit=options.limit,
         shard=options.shard,
-        executor=_executor_of(options, meta),
+        executor=_executor_of(run, options, meta),
         workers=options.workers,
         threads=options.threads,
+        clips=options.clips,
+        frame_rate=options.frame_rate,
         progress=progress,
     )
     _check_any_made(run, meta["methods"], meta["used_pairs"])
     return count
 
 
-def _executor_of(options: RunOptions, meta: dict[str, Any]) -> str:
-    images = meta["used_pairs"] * len(meta["methods"])
-    return chosen_executor(options.executor, images=images, device=options.device, clips=meta.get("has_clips", False))
+def _executor_of(run: Path, options: RunOptions, meta: dict[str, Any]) -> str:
+    images, units = meta["used_pairs"] * len(meta["methods"]), count_units(run / "pairs.csv", limit=options.limit)
+    return chosen_executor(options.executor, images=images, device=options.device, units=units)
 
 
 def _check_any_made(run: Path, methods: list[str], pairs: int) -> None:
@@ -196,7 +198,7 @@ def judge_stage(run: Path, options: RunOptions, progress: Progress | None = None
         root=Path(meta["root"]),
         limit=options.limit,
         shard=options.shard,
-        executor=_executor_of(options, meta),
+        executor=_executor_of(run, options, meta),
         workers=options.workers,
         progress=progress,
     )

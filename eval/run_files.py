@@ -14,7 +14,8 @@ from .images import ImageReader
 from .judges import JudgeInfo
 from .methods import MethodInfo, is_label
 from .metrics import DEFINITIONS, MetricSpec
-from .options import first_problem, strict_model
+from .options import RunOptions, first_problem, saved_values, strict_model
+from .pairs import iterate_pairs
 
 MAX_JSON_BYTES = 64 << 20  # the largest, run.json, lists what was left out of a data set, one line per file
 
@@ -146,6 +147,19 @@ def read_run(run: Path) -> dict[str, Any]:
         OptionError: missing, damaged, or no such file; the others of this module raise the same.
     """
     return {"people": "listed"} | _checked(run / "run.json", RunFile)  # runs of before did not say
+
+
+def options_begun_with(run: Path) -> dict[str, Any]:
+    """The options of a run, with what held before an option existed: its default, or frames by themselves for clips.
+
+    Raises:
+        OptionError: ``run.json`` or the pair list is missing or damaged.
+    """
+    given = read_run(run)["options"]
+    before = saved_values(RunOptions())
+    if "clips" not in given and any(pair.clip for pair in iterate_pairs(run / "pairs.csv")):
+        before["clips"] = "frames"
+    return before | given
 
 
 def made_folder_of(run: Path) -> Path | None:

@@ -1,7 +1,7 @@
 """Shards: one run made by several machines, each with its share of the pairs or of the methods, and put together afterwards.
 
 ``--shard 2/4`` swaps and judges the second quarter of the pair list. Each shard measures the whole gallery, which retrieval and
-verification need, so the records of shards are those of one run. Frames that follow each other stay together.
+verification need, so the records of shards are those of one run. The frames of a clip stay together.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def pairs_of_shard(path: Path, shard: str | None, *, limit: int | None = None) -
     number, count = parse_shard(shard)
     mine = np.zeros(total, np.bool_)
     first, after = total * (number - 1) // count, total * number // count
+    begins: dict[tuple[str, str] | None, int] = {}
     for pair in iterate_pairs(path, limit=limit):
-        follows = 0 <= pair.previous < pair.index
-        mine[pair.index] = mine[pair.previous] if follows else first <= pair.index < after
+        begin = pair.index if pair.clip_key is None else begins.setdefault(pair.clip_key, pair.index)
+        mine[pair.index] = first <= begin < after
     return mine

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special  # scipy.stats takes a second longer to import
 
 from mobilefaceswap_core.errors import OptionError
 
@@ -63,7 +63,7 @@ def two_way_bootstrap(
     people = grouped.people
     tail = (1.0 - level) / 2.0
     if people > 1:
-        tail = float(stats.norm.cdf(np.sqrt(people / (people - 1)) * stats.t.ppf(tail, people - 1)))
+        tail = float(special.ndtr(np.sqrt(people / (people - 1)) * special.stdtrit(people - 1, tail)))
     low, high = grouped.mean + np.quantile(deviation, [tail, 1.0 - tail])
     smallest, largest = float(np.min(values)), float(np.max(values))
     return float(np.clip(low, smallest, largest)), float(np.clip(high, smallest, largest))
@@ -98,7 +98,7 @@ def rate_interval(
         rarer = np.asarray(values) == (grouped.mean < 0.5)
         known_by = min(len(np.unique(labels[rarer])) for labels in (sources, targets))
         degrees = min(known_by, grouped.people - 1)
-        shrink = (stats.norm.ppf(tail) / stats.t.ppf(tail, degrees)) ** 2
+        shrink = (special.ndtri(tail) / special.stdtrit(degrees, tail)) ** 2
         number = max(number, float(np.clip(spread / grouped.variance, 1.0, len(values)) * shrink))
     return clopper_pearson(grouped.mean, number, level)
 
@@ -115,8 +115,8 @@ def clopper_pearson(rate: float, number: float, level: float = 0.95) -> tuple[fl
     [0.692, 1.0]
     """
     tail, hits = (1.0 - level) / 2.0, rate * number
-    low = float(stats.beta.ppf(tail, hits, number - hits + 1)) if hits > 0 else 0.0
-    high = float(stats.beta.ppf(1.0 - tail, hits + 1, number - hits)) if hits < number else 1.0
+    low = float(special.betaincinv(hits, number - hits + 1, tail)) if hits > 0 else 0.0
+    high = float(special.betaincinv(hits + 1, number - hits, 1.0 - tail)) if hits < number else 1.0
     return low, high
 
 

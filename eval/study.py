@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
-from scipy import stats
+from scipy import special
 
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.files.digest import bytes_sha256
@@ -141,8 +141,13 @@ def _score(two: tuple[str, str], counts: Counter[str]) -> dict[str, Any]:
     return {
         "first": two[0], "second": two[1], "for first": first, "for second": second, "same": counts["same"],
         "first preferred (%)": 100 * first / decided if decided else float("nan"), "low": 100 * low, "high": 100 * high,
-        "p": float(stats.binomtest(first, decided).pvalue) if decided else 1.0,
+        "p": _two_sided(first, decided),
     }  # fmt: skip
+
+
+def _two_sided(first: int, decided: int) -> float:
+    """The binomial test of two names that are preferred equally often."""
+    return min(1.0, 2 * float(special.bdtr(min(first, decided - first), decided, 0.5))) if decided else 1.0
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -20,7 +20,16 @@ from numpy.typing import NDArray
 
 from mobilefaceswap_core.errors import OptionError
 
-from .clips import OVER_CLIPS, add_clip_values, clip_notes, clip_numbers, count_clips, opening_columns, opening_values
+from .clips import (
+    OVER_CLIPS,
+    add_clip_values,
+    clip_notes,
+    clip_numbers,
+    count_clips,
+    notes_of_swapping,
+    opening_columns,
+    opening_values,
+)  # fmt: skip
 from .estimates import Estimate, estimate
 from .features import FACES, REAL, WHOLE, feature_file, read_features
 from .gallery import gallery_counts
@@ -32,7 +41,7 @@ from .metrics.id_similarity import TO_SOURCE, TO_TARGET
 from .metrics.kernel import KERNEL, KERNEL_FACES, kernel_distance
 from .pairs import count_pairs
 from .records import OUTCOME, read_records
-from .run_files import read_card, read_gallery_summary, read_judges, read_run
+from .run_files import options_begun_with, read_card, read_gallery_summary, read_judges, read_run
 from .statistics import holm, paired_significance
 
 # Numbers of all features of a method at once, with the folder of the features; no single pair has them.
@@ -257,7 +266,9 @@ def summarise(run: Path, *, seed: int = 0, limit: int | None = None) -> Summary:
     counts = gallery_counts(run, first["source_identity"])
     table = pd.DataFrame(cells).set_index(["method", "key"])
     compared = [name for name in names if not cards[name]["reference"]]
-    notes = _notes(run, table, judges, gallery, columns, frame, meta["people"]) + clip_notes(frame, clips, moving)
+    notes = _notes(run, table, judges, gallery, columns, frame, meta["people"])
+    if (clips >= 0).any():
+        notes += [*clip_notes(frame, clips, moving), *notes_of_swapping(options_begun_with(run), cards)]
     for judge in judges["judges"]:
         if takers := flattered(judge, cards):
             notes.append(

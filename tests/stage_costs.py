@@ -124,16 +124,16 @@ def swap() -> dict[str, Any]:
     """Pairs of the photos that ship, swapped by each method."""
     from eval.pairs import iterate_pairs
     from eval.run_files import read_run
-    from eval.swap import SwapWorker
+    from eval.swap import SwapJob, SwapWorker
 
     with prepared() as run:
         worker = SwapWorker(run, list(METHODS), Path(read_run(run)["root"]), None, "auto", "cpu", 1)
         pairs = list(iterate_pairs(run / "pairs.csv", limit=PAIRS))
         times = {}
         for number, name in enumerate(METHODS):
-            wanted = [each == number for each in range(len(METHODS))]
-            worker.run((pairs[0], wanted))
-            times[name] = [timed(lambda pair=pair: worker.run((pair, wanted))) for pair in pairs]  # type: ignore[misc]  # noqa: B023
+            wanted = tuple(each == number for each in range(len(METHODS)))
+            worker.run(SwapJob(pairs[0], wanted))
+            times[name] = [timed(lambda pair=pair: worker.run(SwapJob(pair, wanted))) for pair in pairs]  # type: ignore[misc]  # noqa: B023
         images = [path.stat().st_size for path in (run / "swapped").rglob("*.png")]
         return {
             "swap_ms": {name: round(statistics.fmean(values), 1) for name, values in times.items()},
@@ -197,8 +197,8 @@ def driver() -> dict[str, Any]:
     from eval.records import RecordWriter
 
     with tempfile.TemporaryDirectory() as place, RecordWriter(Path(place) / "records.jsonl") as writer:
-        begun, jobs = 0.0, range(MESSAGES + 100)
-        for done, records in enumerate(run_jobs(jobs, Instant, {}, executor="ray", workers=1)):
+        begun, units = 0.0, ([job] for job in range(MESSAGES + 100))
+        for done, records in enumerate(run_jobs(units, Instant, {}, executor="ray", workers=1)):
             if done == 100:  # Ray has started
                 begun = time.process_time()
             for record in records:

@@ -8,6 +8,7 @@ rate has wide intervals, which the table shows. It replaces no benchmark.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from mobilefaceswap_core.errors import ImageError
 from mobilefaceswap_core.types import Image
 
 from ..images import read_image, write_png
-from ..pairs import draw_pairs
+from ..pairs import Pair, draw_pairs
 from .base import Dataset, DatasetRequest, image_files, keep_identities
 
 _DEFAULT_COUNT = 72
@@ -50,31 +51,55 @@ _PHOTOS = (
 )
 
 
-def builtin(request: DatasetRequest) -> Dataset:
-    """Write the pictures below ``request.root`` and draw pairs of them.
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """Pairs of the pictures, of which none is written yet.
 
-    Pictures whose package is not installed are reported and left out.
+    Attributes:
+        pairs: sources and targets by reference.
+        photos: by person, as they are.
+        problems: what was left out, and why.
     """
+
+    pairs: list[Pair]
+    photos: dict[str, Image]
+    problems: list[str]
+
+    def write(self, references: Collection[str], root: Path) -> None:
+        """Write the pictures that references name below ``root``."""
+        for identity, photo in self.photos.items():
+            for reference, vary in zip(_references(identity), _VARIANTS.values(), strict=True):
+                if reference in references:
+                    write_png(root / reference, vary(photo))
+
+
+def builtin(request: DatasetRequest) -> Dataset:
+    """Draw pairs and write the pictures that stand in one below ``request.root``."""
+    drawn = draw_builtin(request)
+    drawn.write({reference for pair in drawn.pairs for reference in (pair.source, pair.target)}, request.root)
+    note = f"{len(drawn.photos)} people from images of installed packages"
+    return Dataset("builtin", request.root, drawn.pairs, drawn.problems, None, note)
+
+
+def draw_builtin(request: DatasetRequest) -> Drawn:
+    """Read the photos and draw pairs. Photos whose package is not installed are reported and left out."""
     problems: list[str] = []
-    images: dict[str, list[str]] = {}
+    photos: dict[str, Image] = {}
     targets: dict[str, list[str]] = {}
     for photo in _PHOTOS:
         try:
-            base = _read(photo)
+            photos[photo.identity] = _read(photo)
         except ImageError as error:
             problems.append(f"{photo.identity}: {error}; left out")
             continue
-        images[photo.identity] = _write_variants(base, photo.identity, request.root)
         if not photo.source_only:
-            targets[photo.identity] = images[photo.identity]
+            targets[photo.identity] = _references(photo.identity)
     for path in _portraits():
-        images[path.stem] = targets[path.stem] = _write_variants(read_image(path), path.stem, request.root)
+        photos[path.stem], targets[path.stem] = read_image(path), _references(path.stem)
+    images = keep_identities({identity: _references(identity) for identity in photos}, request.identities)
     targets = keep_identities(targets, request.identities)
-    images = keep_identities(images, request.identities)
     pairs = draw_pairs(targets, sources=images, count=request.count or _DEFAULT_COUNT, seed=request.seed)
-    return Dataset(
-        "builtin", request.root, pairs, problems, None, f"{len(images)} people from images of installed packages"
-    )
+    return Drawn(pairs, {identity: photos[identity] for identity in images}, problems)
 
 
 def _read(photo: _Photo) -> Image:
@@ -95,13 +120,12 @@ def _portraits() -> list[Path]:
     return image_files(folder) if folder.is_dir() else []
 
 
-def _write_variants(image: Image, identity: str, root: Path) -> list[str]:
-    references = []
-    for name, picture in (("a", image), ("b", _mirrored(image)), ("c", _smaller(image))):
-        reference = f"{identity}/{name}.png"
-        write_png(root / reference, picture)
-        references.append(reference)
-    return references
+def _references(identity: str) -> list[str]:
+    return [f"{identity}/{name}.png" for name in _VARIANTS]
+
+
+def _as_it_is(image: Image) -> Image:
+    return image
 
 
 def _mirrored(image: Image) -> Image:
@@ -119,3 +143,6 @@ def _smaller(image: Image) -> Image:
     shrink = np.array([[0.8, 0, 0.1 * width], [0, 0.8, 0.1 * height]])
     small = cv2.warpAffine(image, shrink, (width, height), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101)
     return np.clip(small * np.array([1.06, 1.0, 0.94]), 0, 255).round().astype(np.uint8)
+
+
+_VARIANTS: dict[str, Callable[[Image], Image]] = {"a": _as_it_is, "b": _mirrored, "c": _smaller}

@@ -15,10 +15,10 @@ import numpy as np
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.types import Image
 
-from ..images import read_image, write_png
+from ..images import write_png
 from ..pairs import Pair
 from .base import Dataset, DatasetRequest
-from .builtin import builtin
+from .builtin import draw_builtin
 
 _CLIPS = 8  # by default
 _FRAMES_PER_SECOND = 25
@@ -43,13 +43,13 @@ def builtin_clips(request: DatasetRequest) -> Dataset:
     if frames < 2:
         raise OptionError(f"--frames {frames} makes no clip; give 2 or more.")
     wanted = math.ceil(request.count / frames) if request.count else _CLIPS
-    stills = builtin(replace(request, count=None))
+    stills = draw_builtin(replace(request, count=None))
     # One clip for each target person, of the photo as it is, with the first source that was drawn for it.
     chosen = {pair.target_identity: pair for pair in reversed(stills.pairs)}
     pairs: list[Pair] = []
     for number, person in enumerate(sorted(chosen)[:wanted]):
         clip = f"clips/{person}"
-        still = read_image(request.root / person / "a.png")
+        still = stills.photos[person]
         random = np.random.default_rng([request.seed, number])
         for frame in range(frames):
             target = f"{clip}/{frame:03d}.png"
@@ -66,6 +66,7 @@ def builtin_clips(request: DatasetRequest) -> Dataset:
                     previous_target=before.target if before else "",
                 )
             )
+    stills.write({pair.source for pair in pairs}, request.root)
     note = f"{len(pairs) // frames} clips of {frames} frames: photos of installed packages before a moving camera"
     return Dataset("builtin-clips", request.root, pairs, stills.problems, None, note)
 

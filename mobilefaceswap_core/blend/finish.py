@@ -94,7 +94,8 @@ def _lids(setting: Setting) -> Run | None:
         there = _of_target(face)
         if there is None:
             return face
-        closed = closing(there[1]) if face.memory is None else face.memory.lids(there[1], time_s=face.time_s)
+        target, points = there
+        closed = closing(points) if face.memory is None else face.memory.lids(points, time_s=face.time_s, target=target)
         return replace(face, pixels=bring_back_lids(face.pixels, *there, closed))
 
     return run

@@ -13,6 +13,7 @@ from eval.run import summary_of
 from tests.fakes.documented import section_commands
 from tests.fakes.made_runs import made_run
 
+MOTION = ("eye_motion", "eye_correlation", "mouth_motion", "mouth_correlation")
 SMALL = {
     "builtin": ("--pairs", "2"),
     "builtin-clips": ("--pairs", "8", "--frames", "8"),
@@ -22,7 +23,7 @@ SMALL = {
 def commands() -> list[list[str]]:
     """Those of the section on stages that need no data of one's own."""
     found = section_commands("What the stages do")
-    return [words for words in found if words[words.index("--dataset") + 1] in SMALL]
+    return [words for words in found if words[0] == "run" and words[words.index("--dataset") + 1] in SMALL]
 
 
 def test_the_section_shows_a_command_for_occluders_and_one_for_motion() -> None:
@@ -42,9 +43,15 @@ def test_a_command_of_the_page_runs_and_gives_what_the_page_says(words, tmp_path
     if "--occluders" in words:
         assert summary.cell("target", "occluder_error")["mean"] == 0
         assert summary.cell("student", "occluder_error")["mean"] < summary.cell("bare", "occluder_error")["mean"]
-    else:
-        assert summary.cell("student", "eye_motion")["n"] == 0
-        assert any("n = 0 of 1 clips (of 1 the target does not move)" in note for note in summary.meta["notes"])
+    else:  # the clips are rigid: they have the columns and no numbers, and the table says why
+        for key in MOTION:
+            cell = summary.cell("student", key)
+            assert np.isnan(cell["mean"]) and (cell["n"], cell["no_reference"]) == (0, 1)
+        assert "lid_motion" not in {column.key for column in summary.columns}, "nobody looked at the lids"
+        table = (out / "table.md").read_text(encoding="utf-8")
+        assert "eye motion" in table
+        for reading in ("eyes", "mouth"):
+            assert f"Motion of the {reading}: n = 0 of 1 clips (of 1 the target does not move)." in table
 
 
 def test_every_command_that_reads_runs_works_as_shown(tmp_path, monkeypatch) -> None:

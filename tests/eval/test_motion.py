@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from eval.clips import notes_of_swapping
 from eval.face_region import find_faces, largest_face
 from eval.images import read_image, write_png
 from eval.metrics import NoReferenceError
@@ -131,20 +132,6 @@ def test_the_lids_are_those_of_the_first_judge_of_gaze_that_tells_them() -> None
 MOTION = ("eye_motion", "eye_correlation", "mouth_motion", "mouth_correlation")
 
 
-def test_rigid_clips_have_the_columns_and_no_numbers_and_the_table_says_why(tmp_path) -> None:
-    run = tmp_path / "run"
-    summary = _run(run, dataset="builtin-clips", frames=8, pairs=8, methods=("target",))
-    for key in MOTION:
-        cell = summary.cell("target", key)
-        assert np.isnan(cell["mean"]) and (cell["n"], cell["no_reference"]) == (0, 1)
-    assert "lid_motion" not in {column.key for column in summary.columns}, "nobody looked at the lids"
-    render(run)
-    table = (run / "table.md").read_text(encoding="utf-8")
-    assert "eye motion" in table
-    for reading in ("eyes", "mouth"):
-        assert f"Motion of the {reading}: n = 0 of 1 clips (of 1 the target does not move)." in table
-
-
 @pytest.fixture(scope="module")
 def talking(tmp_path_factory):
     """A face whose mouth is drawn open and shut, ten frames, against the target, a frozen face, and nothing at all."""
@@ -197,7 +184,14 @@ def test_the_unrounded_table_names_n_of_clips_not_of_frames(talking) -> None:
     render(run)
     rows = {(r["method"], r["metric"]): r for r in csv.DictReader((run / "table.csv").open())}
     assert rows["frozen", "mouth_motion"]["n"] == "1" and rows["frozen", "mouth_motion"]["no_reference"] == "0"
-    assert "Motion of the mouth: n = 1 of 1 clips." in (run / "table.md").read_text(encoding="utf-8")
+    text = (run / "table.md").read_text(encoding="utf-8")
+    assert "Motion of the mouth: n = 1 of 1 clips." in text
+    assert (
+        "Clips were swapped as clips, frame after frame at 25 a second" in text and "options of clips: nothing." in text
+    )
+    assert notes_of_swapping({"clips": "frames"}, {"a": {"details": {"options": {}}}, "b": {"details": {}}}) == [
+        "Each frame of a clip was swapped by itself, as a photo: a."
+    ]
 
 
 def test_photos_have_no_columns_of_motion(tmp_path) -> None:

@@ -247,7 +247,7 @@ def test_workers_that_never_answer_end_the_run_with_what_to_look_at(monkeypatch)
     )  # fmt: skip
     monkeypatch.setitem(sys.modules, "ray", ray)
     with pytest.raises(BackendError, match=r"No Ray worker answered within 1800 seconds.*--resume"):
-        list(executors.run_jobs([1, 2], object, {}, executor="ray", workers=3))
+        list(executors.run_jobs([[1], [2]], object, {}, executor="ray", workers=3))
     assert len(killed) == 3
 
 

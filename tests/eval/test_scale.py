@@ -31,11 +31,11 @@ def peak_kib(folder: Path, count: int) -> tuple[float, float]:
 
 def test_three_times_the_pairs_need_no_more_memory(tmp_path, monkeypatch):
     light_judges(monkeypatch)
-    peak_kib(tmp_path / "warm", 240)  # imports and caches are filled once
-    few, many = peak_kib(tmp_path / "few", 80), peak_kib(tmp_path / "many", 240)
+    peak_kib(tmp_path / "warm", 80)  # imports and caches are filled once
+    few, many = peak_kib(tmp_path / "few", 40), peak_kib(tmp_path / "many", 120)
     # The interpreter's free lists fill up, some hundred KiB whatever the count. Keeping the records, or one 3 KiB picture per
-    # pair and method, would cost at least 600 KiB.
-    assert many[0] < few[0] + 300 and many[1] < few[1] + 300, f"KiB for 80 and 240 pairs: {few}, {many}"
+    # pair and method, would cost at least 480 KiB.
+    assert many[0] < few[0] + 300 and many[1] < few[1] + 300, f"KiB for 40 and 120 pairs: {few}, {many}"
     records = [r for r in read_records(tmp_path / "many" / "run" / "records.jsonl") if r["method"] == "target"]
     flicker = [r["values"]["flicker"] for r in records if "flicker" in r["values"]]
-    assert len(records) == 240 and len(flicker) == 240 - 240 // CLIP_FRAMES and max(flicker) == 0
+    assert len(records) == 120 and len(flicker) == 120 - 120 // CLIP_FRAMES and max(flicker) == 0

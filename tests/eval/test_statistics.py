@@ -28,7 +28,7 @@ def crossed(random: np.random.Generator, people: int, pairs: int) -> tuple[np.nd
     return sources, random.integers(people, size=pairs)
 
 
-TRIALS = 500
+TRIALS = 300
 
 
 @pytest.mark.parametrize("people", [8, 15, 40])

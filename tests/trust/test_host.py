@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read 
 from .host_measure import ATTACKS  # noqa: E402  # needs httpx
 from .visitors import _ROOT  # noqa: E402
 
-SIEGE_S = 15
+SIEGE_S = 10
 
 
 @pytest.fixture(scope="module")

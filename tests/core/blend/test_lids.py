@@ -86,6 +86,29 @@ def test_eyes_that_are_always_narrow_are_not_closed_eyes() -> None:
     assert steady.usual == (USUAL_OPENING, USUAL_OPENING)
 
 
+def with_eyes(landmarks: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """Skin, and eyes of that colour in the landmarks' outlines."""
+    image = np.full((SIDE, SIDE, 3), (200, 150, 120), np.uint8)
+    cv2.fillPoly(image, [np.rint(landmarks[eye]).astype(np.int32) for eye in (LEFT_EYE, RIGHT_EYE)], colour)
+    return image
+
+
+@pytest.mark.parametrize(("colour", "shut"), [((180, 190, 200), True), ((200, 150, 122), False)])
+def test_narrow_eyes_that_show_skin_are_shut_where_landmarks_stay_half_open(colour, shut) -> None:
+    """In a picture in which eyes have no colour of their own the landmarks alone tell."""
+    steady, usual, narrow = SteadyLids(), face(), face(0.74 * USUAL_OPENING, 0.74 * USUAL_OPENING)
+    for number in range(20):
+        steady(usual, time_s=number / 25, target=with_eyes(usual, colour))
+    looks_down = steady(narrow, time_s=20 / 25, target=with_eyes(narrow, colour))
+    lids = with_eyes(narrow, (200, 150, 120))
+    for number in range(21, 24):
+        blinks = steady(narrow, time_s=number / 25, target=lids)
+    assert max(looks_down) < 0.3 and (min(blinks) > 0.9) == shut
+    assert steady(usual, time_s=1.0, target=lids)[0] < 0.5, (
+        "eyes whose landmarks are open are never shut by their colour"
+    )
+
+
 def test_each_eye_winks_by_itself_and_a_gap_begins_anew() -> None:
     steady = SteadyLids()
     for number in range(5):
