@@ -22,6 +22,7 @@ from mobilefaceswap_core.files.images import read_image, write_image
 from mobilefaceswap_core.rules.audit import AuditLog
 from mobilefaceswap_core.rules.consent import store_consent
 from mobilefaceswap_core.training.loop.checkpoints import save_checkpoint
+from mobilefaceswap_core.video.output import atomic_output
 from mobilefaceswap_core.weights.download import download
 
 from .slow_server import pinned
@@ -173,8 +174,6 @@ def test_a_folder_without_permission_is_named_and_nothing_is_left(what: str, loc
 
 
 def test_a_log_a_consent_and_a_clip_without_permission_are_told(locked: Path) -> None:
-    from mobilefaceswap_core.video.output import atomic_output
-
     with pytest.raises(OutputError):
         AuditLog(locked / "audit.jsonl").append("swap")
     with pytest.raises(OutputError):
