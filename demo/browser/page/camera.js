@@ -11,12 +11,21 @@ const LONGEST_PX = 4096; // of a photo; larger ones are reduced, because some br
  */
 
 export class Camera {
+  #hasNew = false;
+  #tell = () => {};
+
   /** @param {HTMLVideoElement} video @param {MediaStream} stream */
   constructor(video, stream) {
     this.video = video;
     this.stream = stream;
     this.canvas = new OffscreenCanvas(1, 1);
     this.context = drawingOn(this.canvas);
+    if (this.#tells) this.#watch();
+  }
+
+  /** Whether this browser says when there is a new picture. */
+  get #tells() {
+    return 'requestVideoFrameCallback' in this.video;
   }
 
   /** Ask for a camera and start it. @param {Which} [which] */
@@ -52,12 +61,22 @@ export class Camera {
     else await this.video.play();
   }
 
-  /** Wait for a picture that was not there before. */
+  /** Wait for a picture that was not read before; at once if one came meanwhile. */
   async next() {
+    if (this.#hasNew) return;
     await new Promise((resolve) => {
-      if ('requestVideoFrameCallback' in this.video) this.video.requestVideoFrameCallback(resolve);
-      else requestAnimationFrame(resolve);
+      this.#tell = resolve;
+      if (!this.#tells) requestAnimationFrame(resolve);
       setTimeout(resolve, 1000); // a hidden page gets no pictures; look again later
+    });
+  }
+
+  /** Hear of each picture, also while none is waited for: who waits for the next one only when there is time for it waits in vain. */
+  #watch() {
+    this.video.requestVideoFrameCallback(() => {
+      this.#hasNew = true;
+      this.#tell();
+      this.#watch();
     });
   }
 
@@ -68,6 +87,7 @@ export class Camera {
       this.canvas.width = width;
       this.canvas.height = height;
     }
+    this.#hasNew = false;
     this.context.imageSmoothingEnabled = false; // each pixel is one pixel: smoothing them took twice the time of all else here
     this.context.setTransform(isMirrored ? -1 : 1, 0, 0, 1, isMirrored ? width : 0, 0);
     this.context.drawImage(this.video, 0, 0);

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Camera } from '../page/camera.js';
+
+test('a picture that came while none was waited for is there at once, and is waited for once it was read', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const drawing = { setTransform() {}, drawImage() {}, getImageData: () => ({ width: 2, height: 1, data: [] }) };
+  Object.assign(globalThis, { OffscreenCanvas: class { getContext = () => drawing; } }); // prettier-ignore
+  let arrives = () => {};
+  const video = {
+    videoWidth: 2,
+    videoHeight: 1,
+    requestVideoFrameCallback: (/** @type {() => void} */ heard) => (arrives = heard),
+  };
+  const camera = new Camera(/** @type {any} */ (video), /** @type {any} */ ({}));
+  arrives();
+  await camera.next();
+  camera.read(false);
+  let isThere = false;
+  const next = camera.next().then(() => (isThere = true));
+  await new Promise(setImmediate);
+  assert.equal(isThere, false);
+  arrives();
+  await next;
+});
