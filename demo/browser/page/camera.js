@@ -12,6 +12,7 @@ const LONGEST_PX = 4096; // of a photo; larger ones are reduced, because some br
 
 export class Camera {
   #hasNew = false;
+  /** Who waits for one. @type {(value?: unknown) => void} */
   #tell = () => {};
 
   /** @param {HTMLVideoElement} video @param {MediaStream} stream */
