@@ -62,14 +62,15 @@ export class Camera {
     else await this.video.play();
   }
 
-  /** Wait for a picture that was not read before; at once if one came meanwhile. */
+  /** Wait for a picture that was not told of before; at once if one came meanwhile. Each is told of once, also where it is not read. */
   async next() {
-    if (this.#hasNew) return;
-    await new Promise((resolve) => {
-      this.#tell = resolve;
-      if (!this.#tells) requestAnimationFrame(resolve);
-      setTimeout(resolve, 1000); // a hidden page gets no pictures; look again later
-    });
+    if (!this.#hasNew)
+      await new Promise((resolve) => {
+        this.#tell = resolve;
+        if (!this.#tells) requestAnimationFrame(resolve);
+        setTimeout(resolve, 1000); // a hidden page gets no pictures; look again later
+      });
+    this.#hasNew = false;
   }
 
   /** Hear of each picture, also while none is waited for: who waits for the next one only when there is time for it waits in vain. */
@@ -88,7 +89,6 @@ export class Camera {
       this.canvas.width = width;
       this.canvas.height = height;
     }
-    this.#hasNew = false;
     this.context.imageSmoothingEnabled = false; // each pixel is one pixel: smoothing them took twice the time of all else here
     this.context.setTransform(isMirrored ? -1 : 1, 0, 0, 1, isMirrored ? width : 0, 0);
     this.context.drawImage(this.video, 0, 0);
