@@ -108,7 +108,7 @@ def camera_frames(count: int) -> Iterator[np.ndarray]:
 def write_camera(path: Path, count: int = 76) -> None:
     """What Chromium's fake camera shows, uncompressed: decoding would take time that a camera does not."""
     with path.open("wb") as file:
-        file.write(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F30:1 Ip A1:1 C420jpeg\n".encode())
+        file.write(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F60:1 Ip A1:1 C420jpeg\n".encode())
         for frame in camera_frames(count):
             planes = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420)
             file.write(b"FRAME\n" + planes.tobytes())

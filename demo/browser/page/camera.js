@@ -11,12 +11,22 @@ const LONGEST_PX = 4096; // of a photo; larger ones are reduced, because some br
  */
 
 export class Camera {
+  #hasNew = false;
+  /** Who waits for one. @type {(value?: unknown) => void} */
+  #tell = () => {};
+
   /** @param {HTMLVideoElement} video @param {MediaStream} stream */
   constructor(video, stream) {
     this.video = video;
     this.stream = stream;
     this.canvas = new OffscreenCanvas(1, 1);
     this.context = drawingOn(this.canvas);
+    if (this.#tells) this.#watch();
+  }
+
+  /** Whether this browser says when there is a new picture. */
+  get #tells() {
+    return 'requestVideoFrameCallback' in this.video;
   }
 
   /** Ask for a camera and start it. @param {Which} [which] */
@@ -52,12 +62,23 @@ export class Camera {
     else await this.video.play();
   }
 
-  /** Wait for a picture that was not there before. */
+  /** Wait for a picture that was not told of before; at once if one came meanwhile. Each is told of once, also where it is not read. */
   async next() {
-    await new Promise((resolve) => {
-      if ('requestVideoFrameCallback' in this.video) this.video.requestVideoFrameCallback(resolve);
-      else requestAnimationFrame(resolve);
-      setTimeout(resolve, 1000); // a hidden page gets no pictures; look again later
+    if (!this.#hasNew)
+      await new Promise((resolve) => {
+        this.#tell = resolve;
+        if (!this.#tells) requestAnimationFrame(resolve);
+        setTimeout(resolve, 1000); // a hidden page gets no pictures; look again later
+      });
+    this.#hasNew = false;
+  }
+
+  /** Hear of each picture, also while none is waited for: who waits for the next one only when there is time for it waits in vain. */
+  #watch() {
+    this.video.requestVideoFrameCallback(() => {
+      this.#hasNew = true;
+      this.#tell();
+      this.#watch();
     });
   }
 

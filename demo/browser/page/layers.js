@@ -4,6 +4,7 @@
  *
  * @typedef {object} Calls
  * @property {(...given: number[]) => void} first
+ * @property {(...given: number[]) => void} levels
  * @property {(...given: number[]) => void} down
  * @property {(...given: number[]) => void} up
  * @property {(...given: number[]) => void} pointwise

@@ -19,7 +19,9 @@ import { Sources, readPicture, takeFiles } from './sources.js';
 import { languageOf, speak } from './texts.js';
 import { MARKED_MODEL } from './watermark.js';
 
-const AT_A_TIME = 2; // pictures of a camera on their way
+// Pictures of a camera on their way: one that is found or finished and one that is swapped; with several processors a third, so
+// that none of their threads waits for the page to read and show.
+const AT_A_TIME = { one: 2, several: 3 };
 const TELL_MS = 250; // numbers are told so often: faster nobody reads them, and the page is laid out for each
 
 /** Bring a document to life. @param {Document} document of `index.html` @returns {Promise<Page>} */
@@ -259,14 +261,15 @@ class Page {
     await this.#camera?.rest(this.#document.hidden);
   }
 
-  /** Two pictures at a time, of which one is swapped and one found or finished; what arrives meanwhile is never asked for. @param {Camera} camera */
+  /** Some pictures at a time, of which one is swapped and one found or finished; what arrives meanwhile is never asked for. @param {Camera} camera */
   async #runCamera(camera) {
     const rate = new FrameRate();
+    const most = navigator.hardwareConcurrency > 1 ? AT_A_TIME.several : AT_A_TIME.one;
     /** @type {Promise<void>[]} */
     const sent = [];
     try {
       while (this.#camera === camera) {
-        if (sent.length >= AT_A_TIME) await sent.shift();
+        if (sent.length >= most) await sent.shift();
         await camera.next();
         if (this.#camera !== camera) return;
         if (this.#document.hidden) continue;

@@ -12,32 +12,31 @@ import { Layers, channelsLast, filledUp, packed, wholeGroups } from './layers.js
 import { readGraph } from './onnx_file.js';
 
 const { ENCODER_CHANNELS, DECODER_IN_CHANNELS, DECODER_OUT_CHANNELS, MASK_CHANNELS, SLOPE } = PER_FRAME;
+const SAME = 1e-5; // of the largest kernel: what rounding may leave
+const FIRST = 'encoder_dense.0'; // what the graph made of the first depthwise and pointwise layer
 const AREA = CROP_PX * CROP_PX;
 const DEEPEST_PX = CROP_PX >> (ENCODER_CHANNELS.length - 1);
+const LANES = 4; // of a vector; a colour picture fills it with a channel that counts for nothing
 const DRAWN = 8; // channels before the last layers, `final` of `student/idn.py`
 // Floats that the largest layer of each kind needs beside its values, by their comments.
-const SCRATCH = Math.max(
-  36 * CROP_PX + 24,
-  40 * CROP_PX + 72,
-  ...downs(),
-  ...ups(DECODER_IN_CHANNELS),
-  ...ups(MASK_CHANNELS),
-);
+const SCRATCH = Math.max(40 * CROP_PX + 72, ...downs(), ...ups(DECODER_IN_CHANNELS), ...ups(MASK_CHANNELS));
 
 function downs() {
-  return ENCODER_CHANNELS.slice(0, -1).map((channels, i) => (4.5 * (CROP_PX >> i) + 8) * channels);
+  return ENCODER_CHANNELS.slice(0, -1).map((channels, i) => (4.5 * (CROP_PX >> i) + 36) * Math.max(channels, LANES));
 }
 
 /** @param {number[]} channels */
 function ups(channels) {
-  return channels.map((count, i) => (8 * (DEEPEST_PX << i) + 6) * count + 16 * (DEEPEST_PX << i));
+  return channels.map((count, i) => (12 * (DEEPEST_PX << i) + 8) * count);
 }
 
 /** The constants of a file with the operators that are computed here, else null. @param {Uint8Array} file @param {Uint8Array | null} source */
 export function constantsOf(file, source) {
   try {
     const { nodes, constants } = readGraph(file, source);
-    return nodes === PER_FRAME.NODES ? constants : null;
+    if (nodes !== PER_FRAME.NODES) return null;
+    const dense = constants.get(FIRST);
+    return dense && factors(dense, ENCODER_CHANNELS[0]) ? constants : null;
   } catch (error) {
     if (error instanceof RangeError) return null; // ONNX Runtime says what is wrong with it
     throw error;
@@ -69,7 +68,12 @@ export class PerFrame {
       bias ? layers.keep(filledUp(of(bias, outs), wholeGroups(outs))) : 0,
     ];
     const [colours, outs] = ENCODER_CHANNELS;
-    this.#first = layers.keep(packed(patches(of('encoder_dense.0'), colours, outs), outs));
+    const first = factors(of(FIRST, outs * colours * 16), colours);
+    if (first === null) throw new RangeError(`${FIRST} is no product of a depthwise and a pointwise layer`);
+    this.#first = [
+      layers.keep(channelsLast(filledUp(first.depthwise, LANES * 16), LANES)),
+      layers.keep(packed(first.pointwise, outs)),
+    ];
     this.#down = ENCODER_CHANNELS.slice(1, -1).map((ins, i) =>
       stage(`encoder_depthwise.${i + 1}`, `encoder_pointwise.${i + 1}`, ins, ENCODER_CHANNELS[i + 2]),
     );
@@ -108,6 +112,7 @@ export class PerFrame {
     const squared = (/** @type {number} */ side) => side * side;
     return {
       crop: layers.room(AREA),
+      levels: layers.room(AREA * LANES),
       encoded: layers.room(squared(CROP_PX / 2) * ENCODER_CHANNELS[1]),
       deepest: layers.room(squared(DEEPEST_PX) * (ENCODER_CHANNELS.at(-1) ?? 0)),
       decoded: DECODER_OUT_CHANNELS.map((_, i) => layers.room(squared(DEEPEST_PX << (i + 1)) * joined(i))),
@@ -138,9 +143,11 @@ export class PerFrame {
   }
 
   #encode() {
-    const { crop, encoded, deepest, decoded, scratch } = this.#values;
+    const { crop, levels, encoded, deepest, decoded, scratch } = this.#values;
     const { calls } = this.#layers;
-    calls.first(crop, CROP_PX, this.#first, 0, encoded, ENCODER_CHANNELS[1], SLOPE, scratch);
+    const [kernels, outs] = [this.#first, ENCODER_CHANNELS[1]];
+    calls.levels(crop, AREA, levels);
+    calls.down(levels, LANES, CROP_PX, LANES, kernels[0], kernels[1], encoded, outs, outs, SLOPE, scratch);
     let [x, step] = [encoded, ENCODER_CHANNELS[1]];
     this.#down.forEach(([depthwise, pointwise], i) => {
       const [ins, outs, left] = [ENCODER_CHANNELS[i + 1], ENCODER_CHANNELS[i + 2], this.#down.length - 2 - i];
@@ -175,7 +182,7 @@ export class PerFrame {
       calls.up(x, DEEPEST_PX << i, MASK_CHANNELS[i], ...stage, masks[i], outs, outs, SLOPE, scratch);
       x = masks[i];
     });
-    calls.mask(x, CROP_PX, ...this.#ends.mask, mask);
+    calls.mask(x, CROP_PX, ...this.#ends.mask, mask, scratch);
   }
 }
 
@@ -193,6 +200,32 @@ export function patches(kernels, ins, outs) {
   });
 }
 
+/**
+ * Dense kernels that are a depthwise and a pointwise layer's, taken apart: together they have a tenth of the multiplications.
+ *
+ * @param {Float32Array} dense (outs, ins, 4, 4)
+ * @param {number} ins
+ * @returns {{depthwise: Float32Array, pointwise: Float32Array} | null} (ins, 4, 4), and (outs, a vector of ins); null where they are none
+ */
+export function factors(dense, ins) {
+  const outs = dense.length / (16 * ins);
+  const [depthwise, pointwise] = [new Float32Array(16 * ins), new Float32Array(LANES * outs)];
+  for (let own = 0; own < ins; own++) {
+    const kernels = Array.from({ length: outs }, (_, out) => dense.subarray((out * ins + own) * 16).subarray(0, 16));
+    const lengths = kernels.map((kernel) => Math.hypot(...kernel));
+    const longest = Math.max(...lengths);
+    if (longest === 0) continue;
+    const unit = Float64Array.from(kernels[lengths.indexOf(longest)], (value) => value / longest);
+    depthwise.set(unit, 16 * own);
+    for (const [out, kernel] of kernels.entries()) {
+      const share = kernel.reduce((sum, value, k) => sum + value * unit[k], 0);
+      pointwise[LANES * out + own] = share;
+      if (kernel.some((value, k) => Math.abs(value - share * unit[k]) > SAME * longest)) return null;
+    }
+  }
+  return { depthwise, pointwise };
+}
+
 /** What `dense_row` reads, (9, ins, 4), of a 3x3 convolution. @param {number} ins @param {number} outs @param {(out: number, own: number, y: number, x: number) => number} kernel */
 function denseKernels(ins, outs, kernel) {
   const result = new Float32Array(9 * ins * 4);
@@ -208,9 +241,10 @@ function fromPhasesOfFull(phases, outs, ins) {
   return denseKernels(ins, outs, (out, own, y, x) => phases[((out * ins + own) * 4 + y) * 4 + x]);
 }
 
-/** The same of `phases_of_phases`: the first phase reads them from the four. @param {Float32Array} phases (4 n, 4 n, 3, 3) @param {number} n */
+/** The same of `phases_of_phases`, for rows of whole vectors: the first phase reads them from the four. @param {Float32Array} phases (4 n, 4 n, 3, 3) @param {number} n */
 function fromPhasesOfPhases(phases, n) {
-  return denseKernels(n, n, (out, own, y, x) => {
+  return denseKernels(LANES, n, (out, own, y, x) => {
+    if (own >= n) return 0;
     const [row, column] = [(y + 1) % 2, (x + 1) % 2]; // the phase that lies y - 1 rows and x - 1 columns from the first
     const [down, right] = [Math.floor((y + 1) / 2), Math.floor((x + 1) / 2)]; // and in which pixel of the smaller picture
     return phases[((out * 4 * n + (2 * row + column) * n + own) * 3 + down) * 3 + right];

@@ -15,7 +15,10 @@ import { FaceMemory } from './memory.js';
 import { grey, warp } from './picture.js';
 import { OneEuroFilter } from './smooth.js';
 
-const LOOK_AGAIN_MS = 500; // detections while a face is followed; by time, because machines differ in speed
+// Detections while a face is followed; by time, because machines differ in speed. The core too puts them off for up to fifteen
+// frames when time is short.
+const LOOK_AGAIN_MS = 1000;
+const LOOK_SOON_MS = 500; // after one that missed the face
 const HELD_FRAMES = 3; // a face that was lost stays at its last landmarks for so long
 const TAKE_OVER = 1.5; // another face must be as much larger, by side, to be swapped instead
 const SAME_PLACE = 0.5; // mean distance of the five points, in eye distances
@@ -67,7 +70,8 @@ export class Follower {
    */
   async update(frame, timeMs) {
     await this.#follow(frame);
-    if (this.#followed === null || timeMs - this.#searchedMs >= LOOK_AGAIN_MS) await this.#search(frame, timeMs);
+    const pause = this.#misses > 0 ? LOOK_SOON_MS : LOOK_AGAIN_MS;
+    if (this.#followed === null || timeMs - this.#searchedMs >= pause) await this.#search(frame, timeMs);
     if (this.#followed === null) {
       this.#lostFrames += 1;
       return this.#lostFrames <= HELD_FRAMES ? this.#held : null;

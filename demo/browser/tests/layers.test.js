@@ -78,7 +78,7 @@ test('enlarging by two, its depthwise and its pointwise layer are those of their
     const large = 2 * side;
     const up = doubled(x, side, channels);
     const y = layers.room(large * large * outs);
-    const scratch = layers.room((8 * side + 6) * channels + 16 * side);
+    const scratch = layers.room((12 * side + 8) * channels);
     const guard = layers.keep(Float32Array.of(7, 7, 7, 7));
     const kernels = [layers.keep(channelsLast(depthwise, channels)), layers.keep(packed(w, outs)), 0];
     layers.calls.up(layers.keep(x), side, channels, ...kernels, y, outs, outs, SLOPE, scratch);
@@ -97,12 +97,17 @@ test('enlarging by two, its depthwise and its pointwise layer are those of their
 });
 
 test('halving by a depthwise layer of stride 2 reads pixels that lie apart', () => {
-  const [side, channels, step, outs] = [6, 4, 12, 8];
+  for (const side of [6, 14, 18]) assertHalves(side); // of the halves, whole sevens, what is left of them, and several rows at once
+});
+
+/** @param {number} side */
+function assertHalves(side) {
+  const [channels, step, outs] = [4, 12, 8];
   const layers = new Layers(module);
   const [x, depthwise, w] = [noise(side * side * step, 1), noise(16 * channels, 2), noise(outs * channels, 3)];
   const small = side / 2;
   const y = layers.room(small * small * outs);
-  const scratch = layers.room((4.5 * side + 8) * channels);
+  const scratch = layers.room((4.5 * side + 36) * channels);
   const kernels = [layers.keep(channelsLast(depthwise, channels)), layers.keep(packed(w, outs))];
   layers.calls.down(layers.keep(x), step, side, channels, ...kernels, y, outs, outs, SLOPE, scratch);
   assertClose(layers.floats(y, small * small * outs), (i) => {
@@ -116,7 +121,7 @@ test('halving by a depthwise layer of stride 2 reads pixels that lie apart', () 
       }
     return leaky(sum);
   });
-});
+}
 
 test('a separable block of either stride is its two layers, and adds what it is told to', () => {
   const [side, ins, outs] = [6, 4, 8];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { constantsOf } from '../page/per_frame.js';
+import { constantsOf, factors } from '../page/per_frame.js';
 import { readGraph, readMetadata } from '../page/onnx_file.js';
 import { golden } from './inputs.js';
 
@@ -28,4 +28,21 @@ test('a graph that is not there is refused, and no network file but the per-fram
   for (const bytes of [new Uint8Array(), new Uint8Array(50).fill(255)])
     assert.throws(() => readGraph(bytes, null), RangeError);
   assert.equal(constantsOf(network, null), null);
+});
+
+test('a dense layer that a depthwise and a pointwise one were made into is taken apart; another one is not', () => {
+  const [ins, outs] = [3, 5];
+  const value = (/** @type {number} */ i) => Math.sin(12.9898 * (i + 1));
+  const dense = Float32Array.from({ length: outs * ins * 16 }, (_, i) => {
+    const [out, own] = [Math.floor(i / 16 / ins), Math.floor(i / 16) % ins];
+    return own === 1 ? 0 : value(own * 16 + (i % 16)) * value(100 + out * ins + own); // a colour that counts for nothing too
+  });
+  const parts = factors(dense, ins);
+  assert.ok(parts);
+  dense.forEach((wanted, i) => {
+    const [out, own] = [Math.floor(i / 16 / ins), Math.floor(i / 16) % ins];
+    assert.ok(Math.abs(parts.pointwise[4 * out + own] * parts.depthwise[own * 16 + (i % 16)] - wanted) < 1e-6);
+  });
+  dense[7] += 0.01;
+  assert.equal(factors(dense, ins), null);
 });

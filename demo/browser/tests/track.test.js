@@ -78,6 +78,18 @@ test('a face that is gone is held for a moment, then let go', async () => {
   assert.equal(shown.indexOf(false), shown.lastIndexOf(true) + 1); // it does not flicker
 });
 
+test('a face that is followed is looked for once a second, and sooner after it was missed', async () => {
+  /** @type {number[]} */
+  const looks = [];
+  let at = 0;
+  const following = new Follower(
+    { detect: async () => (looks.push(at) === 2 ? [] : [faceAt(landmarks())]) },
+    { track: async (_, points) => ({ landmarks: points, doubt: 0 }) },
+  );
+  for (at = 0; at <= 3000; at += 100) await following.update(frame(), at);
+  assert.deepEqual(looks, [0, 1000, 1500, 2500]);
+});
+
 test('without any face there is none', async () => {
   assert.equal(await follower([]).update(frame(), 0), null);
 });

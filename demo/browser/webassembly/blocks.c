@@ -21,26 +21,6 @@ INLINE void bordered(const float *x, int side, int c, int row, float *to) {
   zeros(to + step - c, c);
 }
 
-// 3x3 over three rows with borders at each `stride`-th pixel, bias, leaky.
-INLINE void depthwise(const float *rows[3], int width, int stride, int c, const float *w, const float *bias, float *y,
-                      v4 slope) {
-  for (int i = 0; i < c; i += 4) {
-    v4 k[9], own = LOAD(bias + i);
-    for (int j = 0; j < 9; j++) k[j] = LOAD(w + j * c + i);
-    const float *r0 = rows[0] + i, *r1 = rows[1] + i, *r2 = rows[2] + i;
-    for (int x = 0; x < width; x++, r0 += stride * c, r1 += stride * c, r2 += stride * c) {
-      v4 s = madd(LOAD(r0), k[0], own), t = MUL(LOAD(r1), k[3]), u = MUL(LOAD(r2), k[6]);
-      s = madd(LOAD(r0 + c), k[1], s);
-      t = madd(LOAD(r1 + c), k[4], t);
-      u = madd(LOAD(r2 + c), k[7], u);
-      s = madd(LOAD(r0 + 2 * c), k[2], s);
-      t = madd(LOAD(r1 + 2 * c), k[5], t);
-      u = madd(LOAD(r2 + 2 * c), k[8], u);
-      STORE(y + x * c + i, leaky(ADD(ADD(s, t), u), slope));
-    }
-  }
-}
-
 // x (side, side, c): depthwise 3x3 (9, c) of stride 1 or 2, pointwise, both with bias and leaky. `added` is added to what
 // comes out, if it is given. scratch: (4 side + 6) c.
 EXPORT(separable)
@@ -52,7 +32,11 @@ void separable(const float *x, int side, int c, int stride, const float *w1, con
     for (; next <= row * stride + 1; next++) bordered(x, side, c, next, scratch + (next + 3) % 3 * step);
     const float *rows[3];
     for (int j = 0; j < 3; j++) rows[j] = scratch + (row * stride + j + 2) % 3 * step;
-    depthwise(rows, small, stride, c, w1, b1, line, ALL(slope1));
+    for (int i = 0; i < c; i += 4) {
+      v4 k[9];
+      for (int j = 0; j < 9; j++) k[j] = LOAD(w1 + j * c + i);
+      filtered(rows, i, small, stride, c, k, LOAD(b1 + i), ALL(slope1), line + i, c);
+    }
     float *to = y + row * small * out;
     pointwise(line, small, c, w2, b2, to, out, out, slope2);
     const float *from = added + row * small * out;
@@ -88,46 +72,37 @@ void join(const float *x, int side, int c, float *y, float slope_, float *scratc
   }
 }
 
-// RGBA bytes as [-1, 1], one row between borders of one pixel.
+// RGBA bytes as numbers in [-1, 1], one row between borders of one pixel.
 INLINE void normalised(const uint8_t *rgba, int side, int row, float *to) {
   int is_outside = row < 0 || row >= side;
   zeros(to, is_outside ? 4 * (side + 2) : 4);
   if (is_outside) return;
-  for (int p = 0; p < side; p++) {
-    v4 bytes = wasm_v128_load32_zero(rgba + 4 * (row * side + p));
-    v4 levels = wasm_f32x4_convert_u32x4(wasm_u32x4_extend_low_u16x8(wasm_u16x8_extend_low_u8x16(bytes)));
-    STORE(to + 4 * p + 4, SUB(MUL(levels, ALL(2.0f / 255)), ALL(1)));
-  }
+  for (int p = 0; p < side; p++) STORE(to + 4 * p + 4, level(rgba + 4 * (row * side + p)));
   zeros(to + 4 * (side + 1), 4);
 }
 
 // What the crop adds to one row of the head: 3x3 over three rows with borders; kernels (9, 3, HEAD).
 INLINE void from_crop(const float *rows[3], int side, const float *w, const float *bias, float *y) {
   for (int p = 0; p < side; p += 4) {
-    v4 a[4], b[4], c[4];
-    for (int i = 0; i < 4; i++) {
-      a[i] = LOAD(bias);
-      b[i] = LOAD(bias + 4);
-      c[i] = LOAD(bias + 8);
-    }
+    v4 sums[3][4];
+    UNROLLED (int o = 0; o < 3; o++) UNROLLED (int i = 0; i < 4; i++) sums[o][i] = LOAD(bias + 4 * o);
     const float *kernel = w;
-    for (int j = 0; j < 3; j++)
-      for (int n = 0; n < 3; n++)
-        for (int k = 0; k < 3; k++, kernel += HEAD) {
-          v4 w0 = LOAD(kernel), w1 = LOAD(kernel + 4), w2 = LOAD(kernel + 8);
-          for (int i = 0; i < 4; i++) {
-            v4 value = SPREAD(rows[j] + 4 * (p + i + n) + k);
-            a[i] = madd(value, w0, a[i]);
-            b[i] = madd(value, w1, b[i]);
-            c[i] = madd(value, w2, c[i]);
+    for (int j = 0; j < 3; j++) {
+      const float *x = rows[j] + 4 * p;
+      for (int n = 0; n < 3; n++, x += 4, kernel += 3 * HEAD) {
+        HIDE(x);
+        HIDE(kernel);
+        UNROLLED (int k = 0; k < 3; k++)
+          UNROLLED (int o = 0; o < 3; o++) {  // one kernel at a time: with three there are no registers for the sums
+            v4 own = LOAD(kernel + k * HEAD + 4 * o);
+            UNROLLED (int i = 0; i < 4; i++) {
+              sums[o][i] = madd(SPREAD(x + 4 * i + k), own, sums[o][i]);
+              PIN(sums[o][i]);
+            }
           }
-        }
-    for (int i = 0; i < 4; i++) {
-      float *to = y + (p + i) * HEAD;
-      STORE(to, a[i]);
-      STORE(to + 4, b[i]);
-      STORE(to + 8, c[i]);
+      }
     }
+    UNROLLED (int o = 0; o < 3; o++) UNROLLED (int i = 0; i < 4; i++) STORE(y + (p + i) * HEAD + 4 * o, sums[o][i]);
   }
 }
 
@@ -156,39 +131,59 @@ INLINE void down_taps(float *const taps[3], int row, int small, float *v) {
       }
 }
 
-// The sums of `down_taps` enlarged to the right and moved to where they belong, added to what the crop gave; leaky.
+// The sums of `down_taps` enlarged to the right and moved to where they belong, added to what the crop gave; leaky. Of two
+// pixels that come of one, the left one has the first column's sum from the pixel before, the right one the last column's from
+// the next; outside there is none.
 INLINE void across_taps(const float *v, int small, float *y, v4 slope) {
-  v4 edge = ALL(EDGE);
-  for (int column = 0; column < 2 * small; column++, y += HEAD)
+  const int step = 3 * HEAD;
+  v4 near = ALL(EDGE), far = ALL(1 - EDGE);
+  for (int p = 0; p < small; p++, v += step, y += 2 * HEAD) {
+    int is_first = p == 0, is_last = p == small - 1;
+    const float *before = is_first ? v : v - step, *next = is_last ? v : v + step;
+    v4 left = ALL(is_first ? 0 : EDGE), left_far = ALL(is_first ? 0 : 1 - EDGE);
+    v4 right = ALL(is_last ? 0 : EDGE), right_far = ALL(is_last ? 0 : 1 - EDGE);
     for (int i = 0; i < HEAD; i += 4) {
-      v4 sum = LOAD(y + i);
-      for (int n = 0; n < 3; n++) {
-        int at = column + n - 1, near, far;
-        if (at < 0 || at >= 2 * small) continue;
-        neighbours(at, small, &near, &far);
-        const float *a = v + (3 * near + n) * HEAD + i, *b = v + (3 * far + n) * HEAD + i;
-        sum = ADD(sum, between(LOAD(b), LOAD(a), edge));
-      }
-      STORE(y + i, leaky(sum, slope));
+      const float *own = v + i, *a = before + i, *b = next + i;
+      v4 even = madd(LOAD(a), left, LOAD(y + i)), odd = madd(LOAD(own), near, LOAD(y + HEAD + i));
+      even = madd(LOAD(own), left_far, even);
+      odd = madd(LOAD(a), far, odd);
+      even = madd(LOAD(own + HEAD), near, even);
+      odd = madd(LOAD(own + HEAD), near, odd);
+      even = madd(LOAD(a + HEAD), far, even);
+      odd = madd(LOAD(b + HEAD), far, odd);
+      even = madd(LOAD(own + 2 * HEAD), near, even);
+      odd = madd(LOAD(b + 2 * HEAD), right, odd);
+      even = madd(LOAD(b + 2 * HEAD), far, even);
+      odd = madd(LOAD(own + 2 * HEAD), right_far, odd);
+      STORE(y + i, leaky(even, slope));
+      STORE(y + HEAD + i, leaky(odd, slope));
     }
+  }
 }
 
-// 3x3 of HEAD channels to one over three rows with borders, sigmoid; kernels (9, HEAD).
-INLINE void to_probability(const float *rows[3], int side, const float *w, float bias, float *y) {
-  for (int p = 0; p < side; p += 4) {
-    v4 sums[4];
-    for (int i = 0; i < 4; i++) sums[i] = ALL(0);
-    const float *kernel = w;
-    for (int j = 0; j < 3; j++)
-      for (int n = 0; n < 3 * HEAD; n += 4, kernel += 4) {
-        v4 k = LOAD(kernel);
-        for (int i = 0; i < 4; i++) sums[i] = madd(LOAD(rows[j] + (p + i) * HEAD + n), k, sums[i]);
+// Sums of four vectors each.
+INLINE v4 totals(const v4 x[4]) {
+  v4 ab = ADD(wasm_i32x4_shuffle(x[0], x[1], 0, 4, 1, 5), wasm_i32x4_shuffle(x[0], x[1], 2, 6, 3, 7));
+  v4 cd = ADD(wasm_i32x4_shuffle(x[2], x[3], 0, 4, 1, 5), wasm_i32x4_shuffle(x[2], x[3], 2, 6, 3, 7));
+  return ADD(wasm_i32x4_shuffle(ab, cd, 0, 1, 4, 5), wasm_i32x4_shuffle(ab, cd, 2, 3, 6, 7));
+}
+
+// 3x3 of HEAD channels to one over three rows with borders, sigmoid; kernels (9, HEAD); some pixels at once.
+INLINE void to_probability(const int count, const float *rows[3], int at, const float *w, float bias, float *y) {
+  v4 sums[8];
+  UNROLLED (int i = 0; i < count; i++) sums[i] = ALL(0);
+  for (int j = 0; j < 3; j++) {
+    const float *x = rows[j] + at * HEAD;
+    for (int n = 0; n < 3 * HEAD; n += 4, x += 4, w += 4) {
+      HIDE(x);
+      v4 k = LOAD(w);
+      UNROLLED (int i = 0; i < count; i++) {
+        sums[i] = madd(LOAD(x + i * HEAD), k, sums[i]);
+        PIN(sums[i]);
       }
-    v4 ab = ADD(wasm_i32x4_shuffle(sums[0], sums[1], 0, 4, 1, 5), wasm_i32x4_shuffle(sums[0], sums[1], 2, 6, 3, 7));
-    v4 cd = ADD(wasm_i32x4_shuffle(sums[2], sums[3], 0, 4, 1, 5), wasm_i32x4_shuffle(sums[2], sums[3], 2, 6, 3, 7));
-    v4 logits = ADD(wasm_i32x4_shuffle(ab, cd, 0, 1, 4, 5), wasm_i32x4_shuffle(ab, cd, 2, 3, 6, 7));
-    STORE(y + p, sigmoid(ADD(logits, ALL(bias))));
+    }
   }
+  UNROLLED (int i = 0; i < count; i += 4) STORE(y + i, sigmoid(ADD(totals(sums + i), ALL(bias))));
 }
 
 // The last two layers. x (side / 2, side / 2, c) and the crop, RGBA bytes (side, side): 3x3 of both to HEAD channels at full
@@ -221,7 +216,10 @@ void see(const float *x, const uint8_t *rgba, int side, int c, const float *w_ta
     }
     if (row < 1) continue;
     const float *rows[3] = {lines + (row + 1) % 3 * step, lines + (row + 2) % 3 * step, line};
-    to_probability(rows, side, w_last, b_last[0], y + (row - 1) * side);
+    float *to = y + (row - 1) * side;
+    int p = 0;
+    for (; p + 8 <= side; p += 8) to_probability(8, rows, p, w_last, b_last[0], to + p);
+    for (; p < side; p += 4) to_probability(4, rows, p, w_last, b_last[0], to + p);
   }
 }
 
