@@ -138,9 +138,7 @@ def test_a_photo_s_small_face_is_marked_finely_where_that_survives() -> None:
     assert format_for(FINE_FROM_PX, moving=True) is COARSE, "codecs take the fine pattern"
 
 
-def test_a_finer_and_weaker_pattern_is_read(
-    skin: np.ndarray, marked: np.ndarray, finely_marked: np.ndarray
-) -> None:
+def test_a_finer_and_weaker_pattern_is_read(skin: np.ndarray, marked: np.ndarray, finely_marked: np.ndarray) -> None:
     reading = read_crop(finely_marked)
     assert reading.marked and reading.form is FINE and reading.payload == payload_for("student", FINE)
     change, finer = (np.abs(picture.astype(int) - skin) for picture in (marked, finely_marked))
