@@ -228,6 +228,13 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
                 "_USUAL_QUANTILE",
                 "_ENOUGH",
                 "_USUAL_LIMITS",
+                "_BARE_BEGINS",
+                "_BARE_ENDS",
+                "_LEAST_SHOWN",
+                "_PATCH",
+                "_WIDER",
+                "_RIMS_PX",
+                "_DARK",
             ),
         },
         "MOUTH": {

@@ -33,7 +33,9 @@ _USUAL_LIMITS = (0.2, 0.45)  # narrow and wide eyes; beyond it the landmarks are
 # eyes of a man whose landmarks stay two thirds open have 0.12 to 0.18, his narrow open ones 0.44 and more.
 _BARE_BEGINS, _BARE_ENDS = 0.35, 0.2
 _LEAST_SHOWN = 0.04  # usual bareness below which colours do not tell an eye from its lids: grey pictures, darkness
-_PATCH = (32, 20)  # px, an eye upright between rims of skin
+_PATCH, _WIDER = (32, 20), 1.1  # px, an eye upright between rims of skin, and how much wider than the eye that is
+_RIMS_PX = (4, 3, 3)  # above, below and beside what is looked at; the outer two rows above and below are skin
+_DARK = 4  # levels added to both colours: the noise of dark pixels
 
 
 def closing(landmarks: Points, *, usual: Closing = (USUAL_OPENING, USUAL_OPENING)) -> Closing:
@@ -110,13 +112,14 @@ def _bareness_of(image: Image, outline: Points) -> float:
     width, height = _PATCH
     along = outline[3] - outline[0]
     length = max(float(np.linalg.norm(along)), 1e-6)
-    cosine, sine = along / length * (width / (1.1 * length))
+    cosine, sine = along / length * (width / (_WIDER * length))
     turn = np.array([[cosine, sine], [-sine, cosine]])
     shift = np.array([width - 1, height - 1]) / 2 - turn @ ((outline[0] + outline[3]) / 2)
     patch = cv2.warpAffine(image, np.column_stack([turn, shift]), _PATCH, flags=cv2.INTER_LINEAR).astype(np.float32)
-    red = np.log((patch[..., 0] + 4) / (patch[..., 1] + 4))  # 4 levels: the noise of dark pixels
+    red = np.log((patch[..., 0] + _DARK) / (patch[..., 1] + _DARK))
     skin = np.median(red[[0, 1, -2, -1]])
-    return float(np.maximum(skin - red[4:-3, 3:-3], 0).mean())
+    above, below, beside = _RIMS_PX
+    return float(np.maximum(skin - red[above:-below, beside:-beside], 0).mean())
 
 
 class SteadyLids:

@@ -20,7 +20,7 @@ from mobilefaceswap_core.blend.brows import brow_shifts, move_brows
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
 from mobilefaceswap_core.blend.gaze import bring_back_gaze, gaze_weight
-from mobilefaceswap_core.blend.lids import SteadyLids, bring_back_lids, closing, lids_weight
+from mobilefaceswap_core.blend.lids import SteadyLids, bareness, bring_back_lids, closing, lids_weight
 from mobilefaceswap_core.blend.luma import small_luma
 from mobilefaceswap_core.blend.mask import refine_mask
 from mobilefaceswap_core.blend.mouth import bring_back_mouth, mouth_share, mouth_weight
@@ -156,6 +156,7 @@ def _around_the_swap() -> dict[str, Any]:
         "with_mouth": _pixels(bring_back_mouth(soft_face(), sharp_face(), face, 0.7)),
         "with_teeth": _pixels(bring_back_mouth(soft_face(), sharp_face(), face, 0.7, strength=0.4)),
         "blinks": [list(blink) for blink in blinks],
+        "bareness": list(bareness(sharp_face(), face)),
         "native_side": [native_side_px(crop_from_frame / scale, SIDE) for scale in (0.2, 0.5, 1.0, 4.0)],
         "native_pixels": _pixels(wide[0]),
         "native_weight": _plane(wide[1]),

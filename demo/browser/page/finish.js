@@ -151,7 +151,7 @@ function gaze(face, options) {
 /** @param {Finishing} face @returns {Finishing} */
 function lids(face) {
   const { pixels, native, target, landmarks, moment } = face;
-  const closed = moment === null ? closing(landmarks) : moment.memory.lids.next(landmarks, moment.timeS);
+  const closed = moment === null ? closing(landmarks) : moment.memory.lids.next(landmarks, moment.timeS, target);
   return { ...face, pixels: bringBackLids(pixels, native ?? target, landmarks, closed) };
 }
 

@@ -2,7 +2,7 @@
 import { distance, meanPoint } from './align.js';
 import { LANDMARKS_68, LIDS } from './constants.js';
 import { atSide, softHull, strongest } from './outline.js';
-import { clamp } from './picture.js';
+import { clamp, warp } from './picture.js';
 import { SteadyShares, broughtBack } from './steady.js';
 
 /**
@@ -84,21 +84,76 @@ export function bringBackLids(swapped, target, landmarks, closed) {
   return broughtBack(swapped, target, atSide(lidsWeight(landmarks, closed), swapped.width));
 }
 
-/** How far the eyes of one camera's face are closed, smooth over time; learns how far they usually open. */
+/**
+ * How much of each eye is less red than the skin around it, as white and iris are.
+ *
+ * @param {Picture} picture
+ * @param {readonly Point[]} landmarks 68, in its pixels
+ * @returns {[number, number]} mean logarithm of the ratio of red and green that skin has more
+ */
+export function bareness(picture, landmarks) {
+  const [left, right] = EYES.map(({ eye }) => barenessOf(picture, landmarks.slice(...eye)));
+  return [left, right];
+}
+
+/** @param {Picture} picture @param {readonly Point[]} outline six points of an eye */
+function barenessOf(picture, [outer, , , inner]) {
+  const [width, height] = LIDS.PATCH;
+  const [above, below, beside] = LIDS.RIMS_PX;
+  const length = Math.max(distance(inner, outer), 1e-6);
+  const scale = width / (LIDS.WIDER * length * length);
+  const [cosine, sine] = [(inner[0] - outer[0]) * scale, (inner[1] - outer[1]) * scale];
+  const [x, y] = meanPoint([outer, inner]);
+  const [right, down] = [(width - 1) / 2 - cosine * x - sine * y, (height - 1) / 2 + sine * x - cosine * y];
+  const { data } = warp(picture, [cosine, sine, right, -sine, cosine, down], width, height);
+  const red = Array.from({ length: width * height }, (_, i) =>
+    Math.log((data[4 * i] + LIDS.DARK) / (data[4 * i + 1] + LIDS.DARK)),
+  );
+  const skin = quantile([...red.slice(0, 2 * width), ...red.slice((height - 2) * width)], 0.5);
+  let sum = 0;
+  for (let row = above; row < height - below; row++)
+    for (let column = beside; column < width - beside; column++) sum += Math.max(skin - red[row * width + column], 0);
+  return sum / ((height - above - below) * (width - 2 * beside));
+}
+
+/**
+ * How far the eyes of one camera's face are closed, smooth over time; learns how far they usually open, and what they show
+ * beside their lids: landmarks of narrow eyes stay half open as they shut.
+ */
 export class SteadyLids {
   /** @type {[number, number][]} */
   #openings = [];
+  /** @type {[number, number][]} */
+  #shown = [];
   #closed = new SteadyShares();
 
   /**
    * @param {readonly Point[]} landmarks 68 of the next frame
    * @param {number} timeS when it was taken; not later than the one before, or much later, begins anew
+   * @param {Picture | null} [target] that the landmarks are pixels of; without it they alone tell
    * @returns {Closing}
    */
-  next(landmarks, timeS) {
-    this.#openings.push(openings(landmarks));
-    if (this.#openings.length > LIDS.REMEMBERED) this.#openings.shift();
-    const [left, right] = this.#closed.next(closing(landmarks, this.usual), timeS);
+  next(landmarks, timeS, target = null) {
+    remember(this.#openings, openings(landmarks));
+    let closed = closing(landmarks, this.usual);
+    if (target !== null) closed = this.#shut(closed, bareness(target, landmarks));
+    const [left, right] = this.#closed.next(closed, timeS);
+    return [left, right];
+  }
+
+  /** The closing by landmarks, and by what the eyes show. @param {Closing} closed @param {[number, number]} shown @returns {Closing} */
+  #shut(closed, shown) {
+    remember(this.#shown, shown);
+    if (this.#shown.length < LIDS.ENOUGH) return closed;
+    const [left, right] = closed.map((share, eye) => {
+      const usual = quantile(
+        this.#shown.map((pair) => pair[eye]),
+        LIDS.USUAL_QUANTILE,
+      );
+      if (share <= 0 || usual < LIDS.LEAST_SHOWN) return share;
+      const bare = (LIDS.BARE_BEGINS - shown[eye] / usual) / (LIDS.BARE_BEGINS - LIDS.BARE_ENDS);
+      return Math.max(share, clamp(bare, 0, 1));
+    });
     return [left, right];
   }
 
@@ -112,6 +167,12 @@ export class SteadyLids {
     });
     return [left, right];
   }
+}
+
+/** @param {[number, number][]} kept @param {[number, number]} pair of the newest frame */
+function remember(kept, pair) {
+  kept.push(pair);
+  if (kept.length > LIDS.REMEMBERED) kept.shift();
 }
 
 /** Between the two nearest values, as numpy has it. @param {number[]} values @param {number} share */

@@ -1,10 +1,25 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { transformPoints } from '../page/align.js';
+import { bounds, transformPoints } from '../page/align.js';
 import { LIDS } from '../page/constants.js';
-import { SteadyLids, bringBackLids, closing, lidsWeight } from '../page/lids.js';
+import { SteadyLids, bareness, bringBackLids, closing, lidsWeight } from '../page/lids.js';
 import { wholePlane } from '../page/outline.js';
+import { newPicture } from '../page/picture.js';
 import { SIDE, assertClose, assertSamePixels, faceLandmarks, golden, sampled, sampledPlane, sharpFace, softFace } from './inputs.js'; // prettier-ignore
+
+const SKIN = [200, 150, 120];
+
+/** Skin, and eyes of a colour where the landmarks are. @param {readonly import('./inputs.js').Point[]} landmarks @param {number[]} colour */
+function withEyes(landmarks, colour) {
+  const boxes = [bounds(landmarks.slice(36, 42)), bounds(landmarks.slice(42, 48))];
+  const picture = newPicture(SIDE, SIDE);
+  for (let i = 0; i < SIDE * SIDE; i++) {
+    const [x, y] = [i % SIDE, Math.floor(i / SIDE)];
+    const isEye = boxes.some(([left, top, right, bottom]) => x >= left && x <= right && y >= top && y <= bottom);
+    picture.data.set([...(isEye ? colour : SKIN), 255], 4 * i);
+  }
+  return picture;
+}
 
 /** @param {number} openness of both eyes, a factor */
 const face = (openness) => transformPoints([1, 0, 0, 0, openness, 0], faceLandmarks());
@@ -45,6 +60,22 @@ test('over time they close as in the core, by what this face usually opens', () 
   const got = Array.from({ length: 14 }, (_, n) => steady.next(face(1 + 0.2 * ((n + 1) % 3)), 0.03 * (n + 1)));
   assertClose(got.flat(), golden.blinks.flat(), 1e-6);
   assert.notEqual(steady.usual[0], LIDS.USUAL_OPENING);
+});
+
+test('what eyes show beside their lids is seen as in the core', () => {
+  assertClose(bareness(sharpFace(), faceLandmarks()), golden.bareness, 2e-3);
+});
+
+test('narrow eyes that show skin are shut where landmarks stay half open', () => {
+  const [usual, narrow] = [face(1), face(0.74)];
+  const [eyes, lids] = [withEyes(usual, [180, 190, 200]), withEyes(usual, SKIN)];
+  const steady = new SteadyLids();
+  for (let n = 0; n < 20; n++) steady.next(usual, 0.04 * n, eyes);
+  const looksDown = steady.next(narrow, 0.8, withEyes(narrow, [180, 190, 200]));
+  assert.ok(Math.max(...looksDown) < 0.4);
+  let blinks = looksDown;
+  for (let n = 21; n < 25; n++) blinks = steady.next(narrow, 0.04 * n, lids);
+  assert.ok(Math.min(...blinks) > 0.9);
 });
 
 test('after a gap nothing is averaged', () => {
