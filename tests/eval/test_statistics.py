@@ -28,7 +28,7 @@ def crossed(random: np.random.Generator, people: int, pairs: int) -> tuple[np.nd
     return sources, random.integers(people, size=pairs)
 
 
-TRIALS = 300
+TRIALS = 500
 
 
 @pytest.mark.parametrize("people", [8, 15, 40])
