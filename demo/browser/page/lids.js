@@ -106,10 +106,9 @@ function barenessOf(picture, [outer, , , inner]) {
   const [x, y] = meanPoint([outer, inner]);
   const [right, down] = [(width - 1) / 2 - cosine * x - sine * y, (height - 1) / 2 + sine * x - cosine * y];
   const { data } = warp(picture, [cosine, sine, right, -sine, cosine, down], width, height);
-  const red = Array.from({ length: width * height }, (_, i) =>
-    Math.log((data[4 * i] + LIDS.DARK) / (data[4 * i + 1] + LIDS.DARK)),
-  );
-  const skin = quantile([...red.slice(0, 2 * width), ...red.slice((height - 2) * width)], 0.5);
+  const red = new Float64Array(width * height);
+  for (let i = 0; i < red.length; i++) red[i] = Math.log((data[4 * i] + LIDS.DARK) / (data[4 * i + 1] + LIDS.DARK));
+  const skin = quantile([...red.subarray(0, 2 * width), ...red.subarray((height - 2) * width)], 1 / 2);
   let sum = 0;
   for (let row = above; row < height - below; row++)
     for (let column = beside; column < width - beside; column++) sum += Math.max(skin - red[row * width + column], 0);
@@ -146,11 +145,12 @@ export class SteadyLids {
     remember(this.#shown, shown);
     if (this.#shown.length < LIDS.ENOUGH) return closed;
     const [left, right] = closed.map((share, eye) => {
+      if (share <= 0) return share;
       const usual = quantile(
         this.#shown.map((pair) => pair[eye]),
         LIDS.USUAL_QUANTILE,
       );
-      if (share <= 0 || usual < LIDS.LEAST_SHOWN) return share;
+      if (usual < LIDS.LEAST_SHOWN) return share;
       const bare = (LIDS.BARE_BEGINS - shown[eye] / usual) / (LIDS.BARE_BEGINS - LIDS.BARE_ENDS);
       return Math.max(share, clamp(bare, 0, 1));
     });

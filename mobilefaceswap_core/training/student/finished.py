@@ -35,7 +35,7 @@ def shown_weights(landmarks: NDArray[np.floating], size_px: int) -> NDArray[np.f
 
 
 def as_shown(swapped: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """What :func:`~...blend.gaze.bring_back_gaze` and the stages after it make of an output, with gradients.
+    """What :func:`~mobilefaceswap_core.blend.gaze.bring_back_gaze` and the stages after it make of an output, with gradients.
 
     Args:
         swapped: ``(N, 3, S, S)`` in [0, 1].
