@@ -52,7 +52,7 @@ class MarkFormat:
 # For the smallest faces, and small ones in clips. Below 15 cycles the face itself is too strong, above 33 a small face that was
 # halved has nothing left.
 COARSE = MarkFormat(1, ((15.0, 22.0), (22.0, 33.0)))
-# For faces of middling size in photos: half the change, and as fine as skin is, where the coarse one shows as freckles.
+# For faces of middling size in photos: 1.6 levels of change for 2.7, and as fine as skin is, where the coarse one shows as freckles.
 FINE = MarkFormat(2, ((20.0, 29.0), (29.0, 42.0)))
 # Large faces keep colours through JPEG's and video's halved chroma. The grey levels that a reader needs show as stains on smooth skin;
 # twice as many levels of blue do not (docs/marking.md).
