@@ -20,13 +20,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from eval.columns import Column
 from eval.cost.columns import cost_stage
 from eval.options import RunOptions, resolve, saved_values
 from eval.paper_table import choose_columns
 from eval.records import OUTCOME, RecordWriter, read_records, write_json
 from eval.run import judge_stage, options_of, prepare, summary_of, swap_stage
 from eval.run_files import read_json, read_run
-from eval.summary import Column, Summary
+from eval.summary import Summary
 from eval.tables import cost_columns, markdown_columns, table_cell
 
 ROOT = Path(__file__).parent.parent

@@ -11,8 +11,9 @@ import pandas as pd
 
 from mobilefaceswap_core.errors import OptionError
 
+from .columns import Column
 from .statistics import holm, paired_significance, two_way_bootstrap
-from .summary import Column, Summary
+from .summary import Summary
 
 COLUMNS = ("method", "run", "metric", "before", "after", "difference", "low", "high", "pairs", "p", "p_holm", "most")
 _MOST = 5  # pairs named that changed most

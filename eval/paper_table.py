@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from mobilefaceswap_core.errors import OptionError
 
 from .clips import OVER_CLIPS
+from .columns import Column
 from .metrics.failures import FAILED
 from .rendering import render
-from .summary import Column, Summary
+from .summary import Summary
 from .tables import best_methods, footer, pairs_of, ranked_methods
 
 # What fits one column of a two-column paper (about 8.5 cm) in small type.

@@ -9,10 +9,11 @@ from typing import Any, cast
 
 import numpy as np
 
+from .columns import Column
 from .contact_sheets import draw_sheets
 from .groups import YAW_EDGES_DEG, yaw_range
 from .metrics.id_retrieval import chance_top_k
-from .summary import Column, Summary
+from .summary import Summary
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")

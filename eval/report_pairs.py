@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .columns import Column
 from .crops import as_data, crop_pair
 from .failures import failed_pairs
 from .pairs import iterate_pairs
 from .run_files import open_reader
-from .summary import Column, Summary
+from .summary import Summary
 
 MOST_ROWS = 60  # of some 30 KB each
 _SIDE_PX = 112

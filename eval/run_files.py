@@ -12,7 +12,8 @@ from mobilefaceswap_core.errors import OptionError
 
 from .images import ImageReader
 from .judges import JudgeInfo
-from .methods import MethodInfo, is_label
+from .method_info import MethodInfo
+from .methods import is_label
 from .metrics import DEFINITIONS, MetricSpec
 from .options import RunOptions, first_problem, saved_values, strict_model
 from .pairs import iterate_pairs

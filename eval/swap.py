@@ -27,7 +27,8 @@ from .executors import run_jobs
 from .followed import FollowedClips
 from .images import inside, write_png
 from .looks import OneLook
-from .methods import Method, load_method, parse_method
+from .method_info import Method
+from .methods import load_method, parse_method
 from .pairs import Pair, count_pairs, iterate_pairs
 from .records import OUTCOME, RecordWriter, read_records, write_json
 from .run_files import open_reader

@@ -12,11 +12,12 @@ import pandas as pd
 
 from .cells import plain_cell
 from .clips import OVER_CLIPS
+from .columns import Column, flattered
 from .method_options import unusual_choices
 from .metrics.failures import FAILED
 from .rendering import render
 from .run_files import read_json
-from .summary import Column, Summary, flattered
+from .summary import Summary
 
 QUOTED_FILE = Path(__file__).with_name("quoted.json")
 _ABSENT = "n/a"

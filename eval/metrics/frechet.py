@@ -26,7 +26,7 @@ FRECHET = Metric(
         decimals=4,  # of unit embeddings, where methods differ by hundredths
         headline=False,
     ),
-    None,  # of the whole run: eval.summary
+    None,  # of the whole run: eval.columns
 )
 
 _CROPS = (

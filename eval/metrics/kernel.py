@@ -25,7 +25,7 @@ KERNEL = Metric(
         decimals=3,
         headline=False,
     ),
-    None,  # of the whole run: eval.summary
+    None,  # of the whole run: eval.columns
 )
 KERNEL_FACES = of_faces(KERNEL.spec)
 

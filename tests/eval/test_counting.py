@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from eval.columns import OF_FEATURES
 from eval.failures import failed_pairs
 from eval.images import write_png
 from eval.options import RunOptions
 from eval.records import read_records
 from eval.run import judge_stage, prepare, render, summary_of, swap_stage
-from eval.summary import OF_FEATURES
 from eval.tables import as_object, best_methods, measured_table
 from mobilefaceswap_core.errors import OptionError
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from eval.columns import OF_FEATURES
 from eval.metrics import METRICS
 from eval.metrics.colour_shift import colour_shift
 from eval.metrics.expression_error import expression_error
@@ -24,7 +25,6 @@ from eval.metrics.psnr import decibels, psnr, squared_error
 from eval.metrics.shape_error import shape_error
 from eval.metrics.ssim import ssim, ssim_map
 from eval.metrics.verification import impostor_threshold, is_verified
-from eval.summary import OF_FEATURES
 from mobilefaceswap_core.errors import BackendError, OptionError, WeightsError
 
 RANDOM = np.random.default_rng(0)
