@@ -22,7 +22,7 @@ from .detail import match_detail
 from .enhance import enhance
 from .finishing import Finishing, FinishOptions, Run, Setting, Stage
 from .foreign_masks import ForeignOccluder, ForeignParts
-from .gaze import bring_back_gaze
+from .gaze import bring_back_gaze, eyes_lighter, gaze_weights
 from .lids import bring_back_lids, closing
 from .limits import limit_weight
 from .mask import refine_mask
@@ -81,7 +81,15 @@ def _gaze(setting: Setting) -> Run | None:
 
     def run(face: Finishing) -> Finishing:
         there = _of_target(face)
-        return face if there is None else replace(face, pixels=bring_back_gaze(face.pixels, *there, strength=strength))
+        if there is None:
+            return face
+        target, points = there
+        weights = gaze_weights(points, len(target))
+        lighter = eyes_lighter(face.pixels, target, weights, closing(points))
+        if face.memory is not None:
+            left, right = face.memory.gaze(lighter, time_s=face.time_s)
+            lighter = left, right
+        return replace(face, pixels=bring_back_gaze(face.pixels, target, weights, lighter, strength=strength))
 
     return run
 

@@ -39,9 +39,14 @@ def brought_back(swapped: Image, target: Image, weight: Mask) -> Image:
 
 
 class SteadyShares:
-    """Averages a few shares over time."""
+    """Averages a few numbers over time.
 
-    def __init__(self) -> None:
+    Args:
+        half_life_s: after which a frame counts half.
+    """
+
+    def __init__(self, *, half_life_s: float = HALF_LIFE_S) -> None:
+        self._half_life_s = half_life_s
         self._before: tuple[float, ...] | None = None
         self._time_s = 0.0
 
@@ -60,7 +65,7 @@ class SteadyShares:
         self._time_s = time_s
         shares = tuple(now)
         if self._before is not None and 0 < gap_s < LONGEST_GAP_S:
-            keep = 0.5 ** (gap_s / HALF_LIFE_S)
+            keep = 0.5 ** (gap_s / self._half_life_s)
             shares = tuple(keep * old + (1 - keep) * new for old, new in zip(self._before, shares, strict=True))
         self._before = shares
         return shares

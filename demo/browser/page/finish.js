@@ -46,7 +46,7 @@ import { asNumbers, asShifts, browShifts, moveBrows } from './brows.js';
 import { matchColours } from './colour.js';
 import { CHOICES, CLIPS, PHOTOS } from './constants.js';
 import { matchDetail } from './detail.js';
-import { bringBackGaze } from './gaze.js';
+import { bringBackGaze, eyesLighter, gazeWeights } from './gaze.js';
 import { bringBackLids, closing } from './lids.js';
 import { refineMask } from './mask.js';
 import { bringBackMouth, mouthShare } from './mouth.js';
@@ -145,7 +145,10 @@ function brows(face) {
 function gaze(face, options) {
   const { pixels, native, target, landmarks, moment } = face;
   const strength = unlessChosen('gaze', options.gaze, moment !== null);
-  return { ...face, pixels: bringBackGaze(pixels, native ?? target, landmarks, strength) };
+  const [source, weights] = [native ?? target, gazeWeights(landmarks, pixels.width)];
+  const now = eyesLighter(pixels, source, weights, closing(landmarks));
+  const lighter = moment === null ? now : moment.memory.gaze.next(now, moment.timeS);
+  return { ...face, pixels: bringBackGaze(pixels, source, weights, lighter, strength) };
 }
 
 /** @param {Finishing} face @returns {Finishing} */

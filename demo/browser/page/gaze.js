@@ -1,45 +1,75 @@
 /** The target's gaze comes back; a port of `blend/gaze.py`, which says where the numbers come from. */
 import { GAZE, LANDMARKS_68 } from './constants.js';
-import { atSide, softHull, strongest } from './outline.js';
+import { atSide, softHull } from './outline.js';
 import { lumaAt } from './picture.js';
 
 /**
  * @typedef {import('./picture.js').Picture} Picture
  * @typedef {import('./align.js').Point} Point
+ * @typedef {import('./lids.js').Closing} Closing
+ * @typedef {import('./outline.js').Outline} Outline
  */
 
 /**
- * Where the target's eyes show.
+ * Where each of the target's eyes shows: the left and the right one of the image.
  *
  * @param {readonly Point[]} landmarks 68, in pixels of a crop of 224
+ * @param {number} sizePx side of the crop that they are for
+ * @returns {Outline[]}
  */
-export function gazeWeight(landmarks) {
+export function gazeWeights(landmarks, sizePx) {
   const eyes = [LANDMARKS_68.LEFT_EYE, LANDMARKS_68.RIGHT_EYE];
-  return strongest(eyes.map((eye) => ({ outline: softHull(landmarks.slice(...eye), GAZE), of: (own) => own })));
+  return eyes.map((eye) => atSide(softHull(landmarks.slice(...eye), GAZE), sizePx));
 }
 
 /**
- * Give the swapped eyes the target's light and shade: where they look, and how far they are open.
+ * By how many levels each of the target's open eyes is lighter than the swapped one as a whole; 0 of a closed one.
  *
  * @param {Picture} swapped colours matched
  * @param {Picture} target of the same size
- * @param {readonly Point[]} landmarks 68 of the target, in pixels of a crop of 224
+ * @param {readonly Outline[]} weights of both eyes, for pictures of that size
+ * @param {Closing} closed
+ */
+export function eyesLighter(swapped, target, weights, closed) {
+  return weights.map(({ box, data: weight }, number) => {
+    let [sum, whole] = [0, 0];
+    forPixels(box, swapped.width, (at, i) => {
+      sum += weight[i] * (lumaAt(target.data, at) - lumaAt(swapped.data, at));
+      whole += weight[i];
+    });
+    return whole > 0 ? ((1 - closed[number]) * sum) / whole : 0;
+  });
+}
+
+/**
+ * Give the swapped eyes the target's light and shade: where they look, and how far they are open. As a whole, an open eye stays as
+ * light as it is.
+ *
+ * @param {Picture} swapped colours matched
+ * @param {Picture} target of the same size
+ * @param {readonly Outline[]} weights of both eyes, for pictures of that size
+ * @param {readonly number[]} lighter levels that each eye of the target counts darker than it is; of a camera, averaged over time
  * @param {number} strength how far, 0 to 1
  * @returns {Picture}
  */
-export function bringBackGaze(swapped, target, landmarks, strength) {
-  const { box, data: weight } = atSide(gazeWeight(landmarks), swapped.width);
-  const [left, top, right, bottom] = box;
+export function bringBackGaze(swapped, target, weights, lighter, strength) {
   const data = swapped.data.slice();
-  for (let y = top, i = 0; y < bottom; y++) {
-    for (let at = 4 * (y * swapped.width + left), x = left; x < right; x++, i++, at += 4) {
-      if (weight[i] <= 0) continue;
-      const before = lumaAt(swapped.data, at);
-      const change = (lumaAt(target.data, at) - before) * weight[i] * strength;
+  weights.forEach(({ box, data: weight }, number) => {
+    forPixels(box, swapped.width, (at, i) => {
+      if (weight[i] <= 0) return;
+      const before = lumaAt(data, at);
+      const change = (lumaAt(target.data, at) - before - lighter[number]) * weight[i] * strength;
       // Darkened by a factor and lightened by a difference: by a difference, skin that becomes a lid's line would turn red.
       const factor = 1 + Math.min(change, 0) / Math.max(before, 1);
       for (let p = at; p < at + 3; p++) data[p] = data[p] * factor + Math.max(change, 0); // clamps, rounds
-    }
-  }
+    });
+  });
   return { ...swapped, data };
+}
+
+/** @param {Outline['box']} box @param {number} width of the picture @param {(at: number, i: number) => void} visit place in the picture's bytes, and in the box */
+function forPixels([left, top, right, bottom], width, visit) {
+  for (let y = top, i = 0; y < bottom; y++) {
+    for (let at = 4 * (y * width + left), x = left; x < right; x++, i++, at += 4) visit(at, i);
+  }
 }

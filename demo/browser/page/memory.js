@@ -1,4 +1,5 @@
 /** What the finish keeps of one face from frame to frame of a camera; its follower makes one and forgets it with the face. */
+import { GAZE } from './constants.js';
 import { SteadyLids } from './lids.js';
 import { SteadyOcclusion } from './occlusion.js';
 import { SteadyShares } from './steady.js';
@@ -7,6 +8,8 @@ import { CarriedMark } from './watermark.js';
 export class FaceMemory {
   /** What hides the face, averaged over time. */
   occlusion = new SteadyOcclusion();
+  /** How much lighter its eyes are than the swapped ones. */
+  gaze = new SteadyShares(GAZE.LIGHT_HALF_LIFE_S);
   /** How far its eyes are closed and usually open. */
   lids = new SteadyLids();
   /** How far its mouth shows. */

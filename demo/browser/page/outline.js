@@ -61,8 +61,16 @@ export function strongest(outlines) {
 
 /** The weight for a crop of another side. @param {Outline} outline @param {number} sizePx @returns {Outline} */
 export function atSide(outline, sizePx) {
-  if (sizePx === SIDE) return outline;
-  return { box: [0, 0, sizePx, sizePx], data: resize(wholePlane(outline), sizePx, sizePx).data };
+  if (sizePx === SIDE || !outline.data.length) return outline;
+  const whole = resize(wholePlane(outline), sizePx, sizePx).data;
+  const scale = sizePx / SIDE;
+  const reach = (/** @type {number} */ edge) => Math.min(Math.max(Math.round(edge * scale), 0), sizePx);
+  const [left, top] = outline.box.slice(0, 2).map((edge) => reach(edge - 1)); // a pixel spreads to its neighbours
+  const [right, bottom] = outline.box.slice(2).map((edge) => reach(edge + 1));
+  const data = new Float32Array((right - left) * (bottom - top));
+  for (let y = top; y < bottom; y++)
+    data.set(whole.subarray(y * sizePx + left, y * sizePx + right), (y - top) * (right - left));
+  return { box: [left, top, right, bottom], data };
 }
 
 /** The weight of every pixel of a crop of `OUTLINE.WEIGHT_PX`. @param {Outline} outline */

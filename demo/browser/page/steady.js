@@ -23,11 +23,17 @@ export function broughtBack(swapped, target, { box: [left, top, right, bottom], 
   return { ...swapped, data };
 }
 
-/** Averages a few shares over time. */
+/** Averages a few numbers over time. */
 export class SteadyShares {
+  #halfLifeS;
   /** @type {readonly number[] | null} */
   #before = null;
   #timeS = 0;
+
+  /** @param {number} halfLifeS after which a frame counts half */
+  constructor(halfLifeS = STEADY.HALF_LIFE_S) {
+    this.#halfLifeS = halfLifeS;
+  }
 
   /**
    * @param {readonly number[]} now as many as in the frame before
@@ -37,7 +43,7 @@ export class SteadyShares {
   next(now, timeS) {
     const [before, gap] = [this.#before, timeS - this.#timeS];
     this.#timeS = timeS;
-    const keep = before !== null && gap > 0 && gap < STEADY.LONGEST_GAP_S ? 2 ** (-gap / STEADY.HALF_LIFE_S) : 0;
+    const keep = before !== null && gap > 0 && gap < STEADY.LONGEST_GAP_S ? 2 ** (-gap / this.#halfLifeS) : 0;
     this.#before = now.map((share, i) => keep * (before?.[i] ?? 0) + (1 - keep) * share);
     return this.#before;
   }

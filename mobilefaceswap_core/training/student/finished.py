@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...blend.gaze import gaze_weight
+from ...blend.gaze import gaze_weights
 from ...blend.lids import closing, lids_weight
 from ...blend.mouth import mouth_share, mouth_weight
 
@@ -20,15 +20,17 @@ _DARKEST = 1 / 255  # as there: darker pixels are not divided by
 
 
 def shown_weights(landmarks: NDArray[np.floating], size_px: int) -> NDArray[np.float32]:
-    """Where the target shows in a finished swap, ``(N, 2, S, S)``: its light in the eyes; itself at closing lids and mouth.
+    """Where the target shows in a finished swap, ``(N, 3, S, S)``: its light in the left and in the right eye of the image;
+    itself at closing lids and mouth.
 
     Args:
         landmarks: ``(N, 68, 2)`` of the targets, fractions of the crop.
         size_px: the crop's side.
     """
-    weights = np.empty((len(landmarks), 2, size_px, size_px), np.float32)
-    for own, (gaze, back) in zip(landmarks.astype(np.float64) * size_px, weights, strict=True):
-        gaze[:] = gaze_weight(own, size_px)
+    weights = np.empty((len(landmarks), 3, size_px, size_px), np.float32)
+    for own, (*eyes, back) in zip(landmarks.astype(np.float64) * size_px, weights, strict=True):
+        for eye, weight in zip(eyes, gaze_weights(own, size_px), strict=True):
+            eye[:] = weight
         mouth = mouth_weight(own, mouth_share(own), size_px)
         back[:] = np.maximum(lids_weight(own, closing(own), size_px), mouth)
     return weights
@@ -37,14 +39,18 @@ def shown_weights(landmarks: NDArray[np.floating], size_px: int) -> NDArray[np.f
 def as_shown(swapped: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """What :func:`~mobilefaceswap_core.blend.gaze.bring_back_gaze` and the stages after it make of an output, with gradients.
 
+    Every eye stays as light as it is; closed ones, which do not, are covered by the target's lids.
+
     Args:
         swapped: ``(N, 3, S, S)`` in [0, 1].
         target: the same.
-        weights: ``(N, 2, S, S)``, see :func:`shown_weights`.
+        weights: ``(N, 3, S, S)``, see :func:`shown_weights`.
     """
-    gaze, back = weights.split(1, 1)
-    before, wanted = _grey(swapped), _grey(target)
-    change = (wanted - before) * gaze
+    eyes, back = weights.split([2, 1], 1)
+    before = _grey(swapped)
+    difference = _grey(target) - before
+    mean = (difference * eyes).sum((2, 3), keepdim=True) / eyes.sum((2, 3), keepdim=True).clamp(min=1)
+    change = ((difference - mean) * eyes).sum(1, keepdim=True)
     darker = swapped * (1 + change / before.clamp(min=_DARKEST))
     looking = torch.where(change < 0, darker, swapped + change)
     return torch.lerp(looking, target, back)

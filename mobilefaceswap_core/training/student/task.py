@@ -53,7 +53,7 @@ class Batch:
         weight: ``(B,)``.
         shaken: ``(B, 2, 3)`` matrices by which the identity loss sees the results moved.
         grey: ``(B,)`` whether it sees them without colour.
-        shown: ``(B, 2, S, S)`` where it sees the target in them, see ``finished.py``; ``None`` where it never does.
+        shown: ``(B, 3, S, S)`` where it sees the target in them, see ``finished.py``; ``None`` where it never does.
         view: where the other losses look.
     """
 
@@ -279,7 +279,7 @@ class StudentTask(Task):
         return target, source, wanted, mask, weight
 
     def _shown(self, chosen: Tensor) -> Tensor:
-        """Where the targets of some pairs show once their swaps are finished, ``(N, 2, S, S)``."""
+        """Where the targets of some pairs show once their swaps are finished, ``(N, 3, S, S)``."""
         landmarks = self.faces.landmarks[self.pairs.target[chosen]].cpu().numpy()
         return torch.from_numpy(shown_weights(landmarks, self.faces.crops.shape[-1])).to(self.device)
 

@@ -8,7 +8,9 @@ import pytest
 
 from mobilefaceswap_core.blend.finish import finish, stages
 from mobilefaceswap_core.blend.finishing import FinishOptions, Setting
-from mobilefaceswap_core.blend.gaze import bring_back_gaze, gaze_weight
+from mobilefaceswap_core.blend.gaze import bring_back_gaze, eyes_lighter, gaze_weights
+from mobilefaceswap_core.blend.lids import closing
+from mobilefaceswap_core.blend.memory import FaceMemory
 from mobilefaceswap_core.faces.landmarks68 import BROWS, LEFT_EYE, NOSE, RIGHT_EYE
 from mobilefaceswap_core.swapper import SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
@@ -28,6 +30,13 @@ def looking(shift_px: int, *, iris: tuple[int, int, int] = IRIS, side: int = SID
     return image
 
 
+def gazing(swapped: np.ndarray, target: np.ndarray, points: np.ndarray, *, strength: float) -> np.ndarray:
+    """As the finish does it with a photo."""
+    weights = gaze_weights(points, len(swapped))
+    lighter = eyes_lighter(swapped, target, weights, closing(points))
+    return bring_back_gaze(swapped, target, weights, lighter, strength=strength)
+
+
 def iris_at(image: np.ndarray, eye: slice) -> float:
     """How far the darkest part of an eye lies from its middle, in px of a crop of 224."""
     side = len(image)
@@ -40,13 +49,13 @@ def iris_at(image: np.ndarray, eye: slice) -> float:
 
 def test_the_swapped_irises_go_where_the_targets_are_and_keep_their_colour() -> None:
     points, target = schematic_face() * SIDE, looking(5, iris=(60, 60, 60))
-    result = bring_back_gaze(looking(-5), target, points, strength=1.0)
+    result = gazing(looking(-5), target, points, strength=1.0)
     for eye in (LEFT_EYE, RIGHT_EYE):
         assert iris_at(looking(-5), eye) == pytest.approx(-5, abs=1)
         assert iris_at(result, eye) == pytest.approx(iris_at(target, eye), abs=0.3)
     # With the eyes of both where they are in the target, what differs is their colour, and that stays.
     x, y = points[LEFT_EYE].mean(0)
-    red, green, blue = bring_back_gaze(looking(5), target, points, strength=1.0)[round(y), round(x) + 5].astype(int)
+    red, green, blue = gazing(looking(5), target, points, strength=1.0)[round(y), round(x) + 5].astype(int)
     assert green > red > blue and abs(green - 60) < 40
     assert (target == looking(5, iris=(60, 60, 60))).all()
 
@@ -54,26 +63,70 @@ def test_the_swapped_irises_go_where_the_targets_are_and_keep_their_colour() -> 
 def test_skin_that_becomes_the_line_of_a_lid_does_not_turn_red() -> None:
     points, skin = schematic_face() * SIDE, np.full((SIDE, SIDE, 3), SKIN, np.uint8)
     x, y = np.round(points[LEFT_EYE].mean(0)).astype(int)
-    dark = bring_back_gaze(skin, np.full_like(skin, 20), points, strength=1.0)[y, x].astype(float)
+    line = skin.copy()
+    line[y, :] = 20
+    dark = gazing(skin, line, points, strength=1.0)[y, x].astype(float)
+    assert dark.sum() < 0.4 * sum(SKIN)
     assert dark / dark.sum() == pytest.approx(np.array(SKIN) / sum(SKIN), abs=0.02)
 
 
+@pytest.mark.parametrize("darker", [0, 60])
+def test_an_open_eye_stays_as_light_as_it_is_wherever_it_looks(darker: int) -> None:
+    points, swapped = schematic_face() * SIDE, looking(-5)
+    target = np.clip(looking(5).astype(int) - darker, 0, 255).astype(np.uint8)
+    result = gazing(swapped, target, points, strength=1.0)
+    for eye, weight in zip((LEFT_EYE, RIGHT_EYE), gaze_weights(points, SIDE), strict=True):
+        before, after = (
+            np.average(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), weights=weight) for face in (swapped, result)
+        )
+        assert after == pytest.approx(before, abs=4)  # what is lighter than white is clipped
+        assert iris_at(result, eye) == pytest.approx(5, abs=1)
+
+
+def test_a_closed_eye_is_as_light_as_the_targets() -> None:
+    points, target = schematic_face() * SIDE, np.full((SIDE, SIDE, 3), SKIN, np.uint8)
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        points[eye, 1] = points[eye, 1].mean() + 0.1 * (points[eye, 1] - points[eye, 1].mean())
+    dark = np.full_like(target, 40)
+    result = gazing(dark, target, points, strength=1.0)
+    x, y = np.round(points[LEFT_EYE].mean(0)).astype(int)
+    levels = [int(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[y, x]) for face in (result, target)]
+    assert levels[0] == pytest.approx(levels[1], abs=4)
+
+
+def test_in_a_clip_an_eye_that_blinks_changes_its_light() -> None:
+    points, memory = schematic_face() * SIDE, FaceMemory()
+    swapped, steady = looking(-5), None
+    for frame in range(40):  # the target's eyes are darker all along, and once for 0.12 s nearly black
+        darker = 150 if 30 <= frame < 33 else 40
+        target = np.clip(looking(5).astype(int) - darker, 0, 255).astype(np.uint8)
+        raw = eyes_lighter(swapped, target, gaze_weights(points, SIDE), (0.0, 0.0))
+        steady = memory.gaze(raw, time_s=frame / 25)
+        if frame == 29:
+            before = steady
+        if frame == 32:
+            assert raw[0] < before[0] - 80, "the frames differ"
+            assert abs(steady[0] - before[0]) < 15
+    assert steady == pytest.approx(before, abs=12)
+
+
 def test_brows_and_nose_stay_and_a_strength_is_how_far_it_goes() -> None:
-    points, swapped, target = schematic_face() * SIDE, looking(-5), np.full((SIDE, SIDE, 3), 30, np.uint8)
-    whole = bring_back_gaze(swapped, target, points, strength=1.0)
+    points, swapped, target = schematic_face() * SIDE, looking(-5), looking(5)
+    whole = gazing(swapped, target, points, strength=1.0)
     for x, y in [*points[BROWS], *points[NOSE]]:
         assert (whole[round(y), round(x)] == swapped[round(y), round(x)]).all()
     x, y = np.round(points[RIGHT_EYE].mean(0)).astype(int)
-    half = bring_back_gaze(swapped, target, points, strength=0.5)
-    levels = [cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[y, x + 6] for face in (swapped, half, whole)]
-    assert levels[1] == pytest.approx((float(levels[0]) + levels[2]) / 2, abs=1.5) and levels[2] < 40
+    half = gazing(swapped, target, points, strength=0.5)
+    levels = [float(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[y, x + 5]) for face in (swapped, half, whole)]
+    assert levels[1] == pytest.approx((levels[0] + levels[2]) / 2, abs=1.5)
+    assert levels[0] - levels[2] > 80
 
 
 @pytest.mark.parametrize("side", [64, 448, 900])
 def test_the_weight_is_the_same_at_every_size(side: int) -> None:
     points = schematic_face() * SIDE
-    share = gaze_weight((points + 0.5) * (side / SIDE) - 0.5, side).mean()
-    assert share == pytest.approx(gaze_weight(points, SIDE).mean(), rel=0.05)
+    shares = gaze_weights((points + 0.5) * (side / SIDE) - 0.5, side).mean((1, 2))
+    assert shares == pytest.approx(gaze_weights(points, SIDE).mean((1, 2)), rel=0.05)
 
 
 @pytest.mark.parametrize("chosen", [{"gaze": 1.0}, {"lids": True}, {"mouth": 1.0}])
