@@ -218,7 +218,7 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
             "_HALF",
             "_SOFT",
         ),
-        "GAZE": {**_soft(gaze), **_named(gaze, "LIGHT_HALF_LIFE_S")},
+        "GAZE": {**_soft(gaze), **_named(gaze, "MEANS", "LARGEST_EXPONENT", "TONE_HALF_LIFE_S")},
         "LIDS": {
             **_named(lids, "USUAL_OPENING", "_BEGINS", "_ENDS", "_OPEN", "_HIGHEST"),
             **_soft(lids),

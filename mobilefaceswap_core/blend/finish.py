@@ -7,7 +7,7 @@ Stills, clips, live frames and the training's measurements all run the same tupl
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +22,7 @@ from .detail import match_detail
 from .enhance import enhance
 from .finishing import Finishing, FinishOptions, Run, Setting, Stage
 from .foreign_masks import ForeignOccluder, ForeignParts
-from .gaze import bring_back_gaze, eyes_lighter, gaze_weights
+from .gaze import bring_back_gaze, eye_tones, gaze_weights
 from .lids import bring_back_lids, closing
 from .limits import limit_weight
 from .mask import refine_mask
@@ -85,11 +85,10 @@ def _gaze(setting: Setting) -> Run | None:
             return face
         target, points = there
         weights = gaze_weights(points, len(target))
-        lighter = eyes_lighter(face.pixels, target, weights, closing(points))
+        tones: Sequence[float] = eye_tones(face.pixels, target, weights, closing(points))
         if face.memory is not None:
-            left, right = face.memory.gaze(lighter, time_s=face.time_s)
-            lighter = left, right
-        return replace(face, pixels=bring_back_gaze(face.pixels, target, weights, lighter, strength=strength))
+            tones = face.memory.gaze(tones, time_s=face.time_s)
+        return replace(face, pixels=bring_back_gaze(face.pixels, target, weights, tones, strength=strength))
 
     return run
 

@@ -15,7 +15,10 @@ from .outline import at_side, on_weight, soft_hull
 from .steady import shown_part
 
 _GROWTH, _BLUR = 1 / 75, 1 / 190  # of the crop's side: the rims of the lids move with the gaze
-LIGHT_HALF_LIFE_S = 1.0  # of a clip's average of how much lighter the target's eyes are; a blink takes 0.1 to 0.3 s
+MEANS = (0.02, 0.98)  # of an eye's luma; beyond them its tone would tell nothing
+LARGEST_EXPONENT = 2.0  # more than any two eyes in the same light ask for
+_DARKEST = 1 / 255  # luma that a factor is still taken of
+TONE_HALF_LIFE_S = 1.0  # of a clip's average of the tones; a blink takes 0.1 to 0.3 s
 
 
 def gaze_weights(landmarks: Points, size_px: int) -> NDArray[np.float32]:
@@ -30,8 +33,10 @@ def gaze_weights(landmarks: Points, size_px: int) -> NDArray[np.float32]:
     )
 
 
-def eyes_lighter(swapped: Image, target: Image, weights: NDArray[np.float32], closed: Closing) -> tuple[float, float]:
-    """By how many levels each of the target's open eyes is lighter than the swapped one as a whole; 0 of a closed one.
+def eye_tones(swapped: Image, target: Image, weights: NDArray[np.float32], closed: Closing) -> tuple[float, float]:
+    """By which exponents the target's open eyes become as light as the swapped ones: their logarithms, 0 of a closed eye.
+
+    An exponent leaves black and white what they are. A level added to all would turn lashes and pupils grey.
 
     Args:
         swapped: ``(S, S, 3)`` RGB uint8, colours matched.
@@ -39,21 +44,21 @@ def eyes_lighter(swapped: Image, target: Image, weights: NDArray[np.float32], cl
         weights: ``(2, S, S)``, see :func:`gaze_weights`.
         closed: how far each eye is closed, see :func:`~.lids.closing`.
     """
-    left, right = (
-        (1 - share) * _mean_change(swapped, target, weight) for weight, share in zip(weights, closed, strict=True)
-    )
+    left, right = ((1 - share) * _tone(swapped, target, own) for own, share in zip(weights, closed, strict=True))
     return left, right
 
 
-def _mean_change(swapped: Image, target: Image, weight: Mask) -> float:
+def _tone(swapped: Image, target: Image, weight: Mask) -> float:
     part = shown_part(weight)
     if part is None:
         return 0.0
-    return float(np.average(_grey(target[part]) - _grey(swapped[part]), weights=weight[part]))
+    own, wanted = (np.clip(np.average(_luma(face[part]), weights=weight[part]), *MEANS) for face in (swapped, target))
+    exponent = np.clip(np.log(own) / np.log(wanted), 1 / LARGEST_EXPONENT, LARGEST_EXPONENT)
+    return float(np.log(exponent))
 
 
 def bring_back_gaze(
-    swapped: Image, target: Image, weights: NDArray[np.float32], lighter: Sequence[float], *, strength: float
+    swapped: Image, target: Image, weights: NDArray[np.float32], tones: Sequence[float], *, strength: float
 ) -> Image:
     """Give the swapped eyes the target's light and shade: where they look, and how far they are open.
 
@@ -65,26 +70,28 @@ def bring_back_gaze(
         swapped: ``(S, S, 3)`` RGB uint8, colours matched.
         target: ``(S, S, 3)`` RGB uint8, the same crop.
         weights: ``(2, S, S)``, see :func:`gaze_weights`.
-        lighter: levels that each eye of the target counts darker than it is, see :func:`eyes_lighter`; of a clip, averaged over
-            time, for an eye that closes shall change its light.
+        tones: of the target's eyes, see :func:`eye_tones`; of a clip, averaged over time, for an eye that closes shall change
+            its light.
         strength: how far, 0 to 1.
 
     Returns:
         ``(S, S, 3)`` uint8; the input itself where no eye is in the crop.
     """
     out = swapped
-    for weight, less in zip(weights, lighter, strict=True):
+    for weight, tone in zip(weights, tones, strict=True):
         part = shown_part(weight)
         if part is None:
             continue
-        own, before = swapped[part].astype(np.float32), _grey(swapped[part])
-        change = (_grey(target[part]) - before - np.float32(less)) * (weight[part] * np.float32(strength))
-        darker = own * (1 + change / np.maximum(before, 1))[..., None]
-        finished = np.clip(np.rint(np.where(change[..., None] < 0, darker, own + change[..., None])), 0, 255)
+        own, before = swapped[part].astype(np.float32), _luma(swapped[part])
+        wanted = _luma(target[part]) ** np.float32(np.exp(tone))
+        change = (wanted - before) * (weight[part] * np.float32(strength))
+        darker = own * (1 + change / np.maximum(before, _DARKEST))[..., None]
+        finished = np.where(change[..., None] < 0, darker, own + 255 * change[..., None])
         out = out.copy() if out is swapped else out
-        out[part] = finished
+        out[part] = np.clip(np.rint(finished), 0, 255)
     return out
 
 
-def _grey(image: Image) -> NDArray[np.float32]:
-    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+def _luma(image: Image) -> NDArray[np.float32]:
+    luma: NDArray[np.float32] = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(255)
+    return luma

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from .gaze import LIGHT_HALF_LIFE_S
+from .gaze import TONE_HALF_LIFE_S
 from .lids import SteadyLids
 from .occlusion import SteadyOcclusion
 from .steady import SteadyShares
@@ -17,7 +17,7 @@ class FaceMemory:
 
     Attributes:
         occlusion: what hides the face, averaged over time.
-        gaze: how much lighter its eyes are than the swapped ones.
+        gaze: tones of its eyes.
         lids: how far its eyes are closed and usually open.
         mouth: how far its mouth shows.
         brows: how far its brows are moved.
@@ -25,7 +25,7 @@ class FaceMemory:
     """
 
     occlusion: SteadyOcclusion = field(default_factory=SteadyOcclusion)
-    gaze: SteadyShares = field(default_factory=lambda: SteadyShares(half_life_s=LIGHT_HALF_LIFE_S))
+    gaze: SteadyShares = field(default_factory=lambda: SteadyShares(half_life_s=TONE_HALF_LIFE_S))
     lids: SteadyLids = field(default_factory=SteadyLids)
     mouth: SteadyShares = field(default_factory=SteadyShares)
     brows: SteadyShares = field(default_factory=SteadyShares)

@@ -19,7 +19,7 @@ from demo.browser.build import HERE
 from mobilefaceswap_core.blend.brows import brow_shifts, move_brows
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
-from mobilefaceswap_core.blend.gaze import bring_back_gaze, eyes_lighter, gaze_weights
+from mobilefaceswap_core.blend.gaze import bring_back_gaze, eye_tones, gaze_weights
 from mobilefaceswap_core.blend.lids import SteadyLids, bareness, bring_back_lids, closing, lids_weight
 from mobilefaceswap_core.blend.luma import small_luma
 from mobilefaceswap_core.blend.mask import refine_mask
@@ -130,7 +130,7 @@ def _around_the_swap() -> dict[str, Any]:
     """Gaze, lids, mouth, size, occlusion and texture."""
     face, closed = face_landmarks(), (0.3, 0.9)
     eyes = gaze_weights(face, SIDE)
-    lighter = eyes_lighter(soft_face(), sharp_face(), eyes, closed)
+    tones = eye_tones(soft_face(), sharp_face(), eyes, closed)
     steady = SteadyLids()
     # Three steps of a blink, then what was learnt of how far the eyes open.
     blinks = [steady(face * [1, 1 + 0.2 * (n % 3)], time_s=0.03 * n) for n in range(1, 15)]
@@ -152,8 +152,8 @@ def _around_the_swap() -> dict[str, Any]:
         "lids_weight": _plane(lids_weight(face, closed, SIDE)),
         "with_lids": _pixels(bring_back_lids(soft_face(), sharp_face(), face, closed)),
         "gaze_weight": _plane(eyes.max(0)),
-        "eyes_lighter": list(lighter),
-        "with_gaze": _pixels(bring_back_gaze(soft_face(), sharp_face(), eyes, lighter, strength=0.8)),
+        "eye_tones": list(tones),
+        "with_gaze": _pixels(bring_back_gaze(soft_face(), sharp_face(), eyes, tones, strength=0.8)),
         "mouth_share": mouth_share(face),
         "mouth_weight": _plane(mouth_weight(face, 0.7, SIDE)),
         "with_mouth": _pixels(bring_back_mouth(soft_face(), sharp_face(), face, 0.7)),

@@ -46,7 +46,7 @@ import { asNumbers, asShifts, browShifts, moveBrows } from './brows.js';
 import { matchColours } from './colour.js';
 import { CHOICES, CLIPS, PHOTOS } from './constants.js';
 import { matchDetail } from './detail.js';
-import { bringBackGaze, eyesLighter, gazeWeights } from './gaze.js';
+import { bringBackGaze, eyeTones, gazeWeights } from './gaze.js';
 import { bringBackLids, closing } from './lids.js';
 import { refineMask } from './mask.js';
 import { bringBackMouth, mouthShare } from './mouth.js';
@@ -146,9 +146,9 @@ function gaze(face, options) {
   const { pixels, native, target, landmarks, moment } = face;
   const strength = unlessChosen('gaze', options.gaze, moment !== null);
   const [source, weights] = [native ?? target, gazeWeights(landmarks, pixels.width)];
-  const now = eyesLighter(pixels, source, weights, closing(landmarks));
-  const lighter = moment === null ? now : moment.memory.gaze.next(now, moment.timeS);
-  return { ...face, pixels: bringBackGaze(pixels, source, weights, lighter, strength) };
+  const now = eyeTones(pixels, source, weights, closing(landmarks));
+  const tones = moment === null ? now : moment.memory.gaze.next(now, moment.timeS);
+  return { ...face, pixels: bringBackGaze(pixels, source, weights, tones, strength) };
 }
 
 /** @param {Finishing} face @returns {Finishing} */

@@ -1,7 +1,7 @@
 /** The target's gaze comes back; a port of `blend/gaze.py`, which says where the numbers come from. */
 import { GAZE, LANDMARKS_68 } from './constants.js';
 import { atSide, softHull } from './outline.js';
-import { lumaAt } from './picture.js';
+import { clamp, lumaAt } from './picture.js';
 
 /**
  * @typedef {import('./picture.js').Picture} Picture
@@ -23,21 +23,25 @@ export function gazeWeights(landmarks, sizePx) {
 }
 
 /**
- * By how many levels each of the target's open eyes is lighter than the swapped one as a whole; 0 of a closed one.
+ * By which exponents the target's open eyes become as light as the swapped ones: their logarithms, 0 of a closed eye.
  *
  * @param {Picture} swapped colours matched
  * @param {Picture} target of the same size
  * @param {readonly Outline[]} weights of both eyes, for pictures of that size
  * @param {Closing} closed
  */
-export function eyesLighter(swapped, target, weights, closed) {
+export function eyeTones(swapped, target, weights, closed) {
   return weights.map(({ box, data: weight }, number) => {
-    let [sum, whole] = [0, 0];
+    let [own, wanted, whole] = [0, 0, 0];
     forPixels(box, swapped.width, (at, i) => {
-      sum += weight[i] * (lumaAt(target.data, at) - lumaAt(swapped.data, at));
+      own += weight[i] * lumaAt(swapped.data, at);
+      wanted += weight[i] * lumaAt(target.data, at);
       whole += weight[i];
     });
-    return whole > 0 ? ((1 - closed[number]) * sum) / whole : 0;
+    if (whole === 0) return 0;
+    const [darkest, lightest] = GAZE.MEANS;
+    const [a, b] = [own, wanted].map((sum) => Math.log(clamp(sum / whole / 255, darkest, lightest)));
+    return (1 - closed[number]) * Math.log(clamp(a / b, 1 / GAZE.LARGEST_EXPONENT, GAZE.LARGEST_EXPONENT));
   });
 }
 
@@ -48,17 +52,19 @@ export function eyesLighter(swapped, target, weights, closed) {
  * @param {Picture} swapped colours matched
  * @param {Picture} target of the same size
  * @param {readonly Outline[]} weights of both eyes, for pictures of that size
- * @param {readonly number[]} lighter levels that each eye of the target counts darker than it is; of a camera, averaged over time
+ * @param {readonly number[]} tones of the target's eyes; of a camera, averaged over time
  * @param {number} strength how far, 0 to 1
  * @returns {Picture}
  */
-export function bringBackGaze(swapped, target, weights, lighter, strength) {
+export function bringBackGaze(swapped, target, weights, tones, strength) {
   const data = swapped.data.slice();
   weights.forEach(({ box, data: weight }, number) => {
+    const exponent = Math.exp(tones[number]);
+    const toned = Float32Array.from({ length: 256 }, (_, level) => 255 * (level / 255) ** exponent);
     forPixels(box, swapped.width, (at, i) => {
       if (weight[i] <= 0) return;
       const before = lumaAt(data, at);
-      const change = (lumaAt(target.data, at) - before - lighter[number]) * weight[i] * strength;
+      const change = (toned[lumaAt(target.data, at)] - before) * weight[i] * strength;
       // Darkened by a factor and lightened by a difference: by a difference, skin that becomes a lid's line would turn red.
       const factor = 1 + Math.min(change, 0) / Math.max(before, 1);
       for (let p = at; p < at + 3; p++) data[p] = data[p] * factor + Math.max(change, 0); // clamps, rounds

@@ -8,8 +8,8 @@ import { CarriedMark } from './watermark.js';
 export class FaceMemory {
   /** What hides the face, averaged over time. */
   occlusion = new SteadyOcclusion();
-  /** How much lighter its eyes are than the swapped ones. */
-  gaze = new SteadyShares(GAZE.LIGHT_HALF_LIFE_S);
+  /** Tones of its eyes. */
+  gaze = new SteadyShares(GAZE.TONE_HALF_LIFE_S);
   /** How far its eyes are closed and usually open. */
   lids = new SteadyLids();
   /** How far its mouth shows. */

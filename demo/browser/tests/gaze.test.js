@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bringBackGaze, eyesLighter, gazeWeights } from '../page/gaze.js';
+import { bringBackGaze, eyeTones, gazeWeights } from '../page/gaze.js';
 import { strongest, wholePlane } from '../page/outline.js';
 import { SIDE, assertClose, assertSamePixels, faceLandmarks, golden, sampled, sampledPlane, sharpFace, softFace } from './inputs.js'; // prettier-ignore
 
@@ -9,15 +9,15 @@ const weights = gazeWeights(faceLandmarks(), SIDE);
 test('a gaze comes back as in the core', () => {
   const weight = wholePlane(strongest(weights.map((outline) => ({ outline, of: (own) => own }))));
   assertClose(sampledPlane(weight), golden.gaze_weight, 0.02);
-  const lighter = eyesLighter(softFace(), sharpFace(), weights, [0.3, 0.9]);
-  assertClose(lighter, golden.eyes_lighter, 0.5);
-  const back = bringBackGaze(softFace(), sharpFace(), weights, lighter, 0.8);
+  const tones = eyeTones(softFace(), sharpFace(), weights, [0.3, 0.9]);
+  assertClose(tones, golden.eye_tones, 0.01);
+  const back = bringBackGaze(softFace(), sharpFace(), weights, tones, 0.8);
   assertClose(sampled(back), golden.with_gaze, 3);
   assert.notDeepEqual(back, softFace());
 });
 
 test('eyes that are one already stay as they are', () => {
-  assertClose(eyesLighter(sharpFace(), sharpFace(), weights, [0, 0]), [0, 0], 1e-9);
+  assertClose(eyeTones(sharpFace(), sharpFace(), weights, [0, 0]), [0, 0], 1e-9);
   assertSamePixels(bringBackGaze(sharpFace(), sharpFace(), weights, [0, 0], 1), sharpFace());
 });
 

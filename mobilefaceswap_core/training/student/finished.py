@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...blend.gaze import gaze_weights
+from ...blend.gaze import LARGEST_EXPONENT, MEANS, gaze_weights
 from ...blend.lids import closing, lids_weight
 from ...blend.mouth import mouth_share, mouth_weight
 
@@ -47,10 +47,11 @@ def as_shown(swapped: Tensor, target: Tensor, weights: Tensor) -> Tensor:
         weights: ``(N, 3, S, S)``, see :func:`shown_weights`.
     """
     eyes, back = weights.split([2, 1], 1)
-    before = _grey(swapped)
-    difference = _grey(target) - before
-    mean = (difference * eyes).sum((2, 3), keepdim=True) / eyes.sum((2, 3), keepdim=True).clamp(min=1)
-    change = ((difference - mean) * eyes).sum(1, keepdim=True)
+    before, light = _grey(swapped), _grey(target)
+    whole = eyes.sum((2, 3), keepdim=True)
+    own, wanted = (((x * eyes).sum((2, 3), keepdim=True) / whole.clamp(min=1)).clamp(*MEANS) for x in (before, light))
+    tones = (own.log() / wanted.log()).clamp(1 / LARGEST_EXPONENT, LARGEST_EXPONENT)
+    change = ((light**tones - before) * eyes).sum(1, keepdim=True)
     darker = swapped * (1 + change / before.clamp(min=_DARKEST))
     looking = torch.where(change < 0, darker, swapped + change)
     return torch.lerp(looking, target, back)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from mobilefaceswap_core.blend.gaze import bring_back_gaze, eyes_lighter, gaze_weights
+from mobilefaceswap_core.blend.gaze import bring_back_gaze, eye_tones, gaze_weights
 from mobilefaceswap_core.blend.lids import bring_back_lids, closing
 from mobilefaceswap_core.blend.mouth import bring_back_mouth, mouth_share
 from mobilefaceswap_core.faces.landmarks68 import INNER_LIPS, LEFT_EYE, OUTER_LIPS
@@ -41,8 +41,8 @@ def test_the_loss_sees_what_the_finish_shows() -> None:
     points, swapped, target = moving_face(), picture(0), picture(1)
     own = points * SIDE
     eyes = gaze_weights(own, SIDE)
-    lighter = eyes_lighter(swapped, target, eyes, closing(own))
-    wanted = bring_back_gaze(swapped, target, eyes, lighter, strength=1)
+    tones = eye_tones(swapped, target, eyes, closing(own))
+    wanted = bring_back_gaze(swapped, target, eyes, tones, strength=1)
     wanted = bring_back_lids(wanted, target, own, closing(own))
     wanted = bring_back_mouth(wanted, target, own, mouth_share(own))
     seen = as_shown(tensor(swapped), tensor(target), torch.from_numpy(shown_weights(points[None], SIDE)))
