@@ -39,6 +39,7 @@ COLUMNS = {
     "clips": ("id_flicker", "flicker"),
     "occluded": ("id_top1", "cosine_source", "occluder_error", "failed"),
     "crops": ("id_top1", "cosine_source", "pose_error", "occluder_error"),
+    "gaze": ("id_top1", "cosine_source", "gaze_error", "pose_error", "expression_error@facemodel"),
 }  # fmt: skip
 WITH_COST = ("builtin",)
 _RANKING = ("cosine_source", "cosine_target", "failed")  # who is ranked, and how many pairs count

@@ -57,6 +57,7 @@ def bench(
             help="against: network, still, cold, clips, evaluation or page; repeat for several.",
         ),
     ] = None,
+    pairs: Annotated[int, typer.Option("--pairs", min=1, help="against: of the evaluation.")] = 16,
     without: Annotated[
         list[str] | None,
         typer.Option("--without", metavar="STAGE", help=f"image: leave out {', '.join(_STAGES)}; repeat for several."),
@@ -71,7 +72,7 @@ def bench(
     parts, or of those that `--only` names. Photos and clips are measured once more without the stages that it lacks.
     """
     if against is not None:
-        _against(against, photo, runs or 3, frames, only or [], as_json)
+        _against(against, photo, runs or 3, frames, pairs, only or [], as_json)
         return
     if what == "mobile":
         _mobile(threads, runs or 40, as_json)
@@ -123,13 +124,15 @@ def register(app: typer.Typer) -> None:
     app.command("bench")(bench)
 
 
-def _against(revision: str, photo: Path | None, rounds: int, frames: int, only: list[str], as_json: bool) -> None:
+def _against(
+    revision: str, photo: Path | None, rounds: int, frames: int, pairs: int, only: list[str], as_json: bool
+) -> None:
     if photo is None:
         raise OptionError("bench --against swaps a photo that shows a face; give one with --photo.")
     from ..diagnose.against import compare
 
     with library_output_on_stderr():
-        rows = compare(revision, photo.resolve(), rounds=rounds, frames=frames, only=only, told=note)
+        rows = compare(revision, photo.resolve(), rounds=rounds, frames=frames, pairs=pairs, only=only, told=note)
     table = Table("what", revision, "this tree", "", "times", "of each round")
     for row in rows:
         low, high = row.spread

@@ -28,7 +28,7 @@ Readings = dict[str, float]  # milliseconds or MB by what was measured; less is 
 _ROOT = Path(__file__).parents[2]
 _SECONDS = 900.0  # of one command; nothing measured here takes a tenth
 _METHODS = ("target", "source-paste", "graphics", "student", "teacher")  # that ship with every revision
-_PAIRS = 16  # of an evaluation, whose start counts as well
+PAIRS = 16  # of an evaluation, whose start counts as well, unless told otherwise
 EQUAL = ", equal work"  # after what was measured: this tree without the stages that the other one lacks
 _FIELDS = """import dataclasses, json
 try:
@@ -77,8 +77,8 @@ def checked_out(revision: str, *, root: Path = _ROOT) -> Iterator[Path]:
 
 def compare(
     revision: str, photo: Path, *, rounds: int = 3, frames: int = 125, told: Callable[[str], None] = lambda text: None,
-    only: Sequence[str] = (), measure: Callable[[Path, Path, Mapping[str, Path]], Readings] | None = None,
-    root: Path = _ROOT,
+    pairs: int = PAIRS, only: Sequence[str] = (),
+    measure: Callable[[Path, Path, Mapping[str, Path]], Readings] | None = None, root: Path = _ROOT,
 ) -> list[Ratio]:  # fmt: skip
     """Measure both trees in turns.
 
@@ -87,6 +87,7 @@ def compare(
         photo: shows a face; clips are made of it.
         rounds: each tree is measured so often, alternately.
         frames: of the clips.
+        pairs: of the evaluation.
         told: is given a line of progress now and then.
         only: names of :data:`PARTS` to measure; all of them if empty.
         measure: readings of one tree; :func:`readings` if not given.
@@ -104,7 +105,8 @@ def compare(
     kept: tuple[list[Readings], list[Readings]] = ([], [])
     with checked_out(revision, root=root) as other, tempfile.TemporaryDirectory() as place:
         missing = lacking(other)
-        runs = (measure or partial(readings, only=only), measure or partial(readings, only=only, without=missing))
+        own = partial(readings, only=only, pairs=pairs)
+        runs = (measure or own, measure or partial(own, without=missing))
         clips = written_clips(photo, Path(place), frames) if not only or "clips" in only else {}
         for number in range(rounds):
             # Who is first changes each time: what the first run warms up helps the second.
@@ -160,8 +162,9 @@ def ratios(before: Sequence[Readings], now: Sequence[Readings]) -> list[Ratio]:
 
 
 def readings(
-    tree: Path, photo: Path, clips: Mapping[str, Path], *, only: Sequence[str] = (), without: Sequence[str] = ()
-) -> Readings:
+    tree: Path, photo: Path, clips: Mapping[str, Path], *, only: Sequence[str] = (), without: Sequence[str] = (),
+    pairs: int = PAIRS,
+) -> Readings:  # fmt: skip
     """What one tree measures.
 
     Args:
@@ -170,6 +173,7 @@ def readings(
         clips: by name of their size.
         only: as for :func:`compare`.
         without: stages by the names of their options; photos and clips are measured once more without them.
+        pairs: of the evaluation.
 
     Raises:
         BackendError: a command of it failed.
@@ -177,7 +181,7 @@ def readings(
     found: Readings = {}
     for name, part in PARTS.items():
         if not only or name in only:
-            found |= part(tree, photo, clips)
+            found |= part(tree, photo, clips) if name != "evaluation" else _evaluation(tree, photo, clips, pairs=pairs)
             if without and name in _EQUAL_PARTS:
                 equal = _EQUAL_PARTS[name](tree, photo, clips, without=without)
                 found |= {f"{what}{EQUAL}": value for what, value in equal.items() if "memory" not in what}
@@ -230,16 +234,16 @@ def _clips(tree: Path, photo: Path, clips: Mapping[str, Path], *, without: Seque
     return found
 
 
-def _evaluation(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
+def _evaluation(tree: Path, photo: Path, clips: Mapping[str, Path], *, pairs: int = PAIRS) -> Readings:
     """Swapping, judging and the report of pairs that ship; by the judges that are every tree's defaults."""
     with tempfile.TemporaryDirectory() as place:
         done = _timed(
-            tree, "run", "--out", Path(place) / "run", "--dataset", "builtin", "--pairs", _PAIRS, "--cost", "none",
+            tree, "run", "--out", Path(place) / "run", "--dataset", "builtin", "--pairs", pairs, "--cost", "none",
             "--methods", ",".join(_METHODS), program="eval",
         )  # fmt: skip
     return {
-        f"{len(_METHODS)} methods on {_PAIRS} pairs, per pair": 1e3 * done.seconds / _PAIRS,
-        f"{len(_METHODS)} methods, processor time per pair": 1e3 * done.cpu_s / _PAIRS,
+        f"{len(_METHODS)} methods on {pairs} pairs, per pair": 1e3 * done.seconds / pairs,
+        f"{len(_METHODS)} methods, processor time per pair": 1e3 * done.cpu_s / pairs,
         "memory of the evaluation": done.memory_mb,
     }
 

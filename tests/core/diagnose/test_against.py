@@ -159,6 +159,7 @@ def test_only_what_is_asked_for_is_measured(clone: Path, tmp_path: Path) -> None
     assert [what for what in found if "memory" not in what and "processor" not in what] == [
         "per-frame network, best backend, one thread", "first swap from a cold process",
     ]  # fmt: skip
+    assert "5 methods on 3 pairs, per pair" in readings(clone, tmp_path / "a.png", {}, only=["evaluation"], pairs=3)
     with pytest.raises(OptionError, match="known are: network, still, cold, clips, evaluation, page"):
         compare("slow", tmp_path / "a.png", only=["pages"], root=clone)
 
