@@ -61,8 +61,8 @@ CHOICES: tuple[Choice, ...] = (
     Choice("occlusion", "switch", "Keep what hides the face: glasses, hands, hair, microphones.", True),
     Choice("brows", "switch", "Move the swapped brows to where the target's are, as it raises them.", True),
     Choice(
-        "gaze", "number", "Where the target's eyes look, by their light and shade; it costs likeness. 1 for clips, 0.85 for photos "
-        "unless given.", None, 0, 1, photos=0.85, clips=1,
+        "gaze", "number", "Where the target's eyes look, by their light and shade. 1 for clips, 0 for photos unless given: there "
+        "it costs likeness.", None, 0, 1, photos=0, clips=1,
     ),
     Choice("lids", "switch", "Let the swapped eyes close when the target's do.", True),
     Choice(

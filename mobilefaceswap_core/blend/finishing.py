@@ -62,7 +62,7 @@ class FinishOptions:
         match_colours: bring the swapped face to the target's colours; ``None`` leaves it to the swapper.
         match_detail: strengthen its fine detail to the target's; ``None`` leaves it to the swapper.
         brows: move the swapped brows to where the target's are.
-        gaze: strength of the light and shade of the target's eyes; ``None`` is 1 for clips, 0.85 for photos.
+        gaze: strength of the light and shade of the target's eyes; ``None`` is 1 for clips, 0 for photos.
         lids: bring the target's lids back as its eyes close.
         mouth: how much of the target's mouth comes as it opens, see :func:`~.mouth.mouth_weight`; ``None`` is 1 for clips, 0.5 for
             photos.
