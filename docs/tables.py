@@ -228,7 +228,8 @@ def same_options(name: str, words: list[str]) -> tuple[dict[str, Any], dict[str,
     given = dict(zip((word.removeprefix("--").replace("-", "_") for word in words[::2]), words[1::2], strict=True))
     asked = saved_values(resolve({key: _number(value) for key, value in given.items()}))
     made = saved_values(RunOptions()) | read_json(RUNS / name / "run.json")["options"]
-    apart = {"root", "identities", "cost"}  # costs are counted, and most tables do not show them
+    # Costs are counted, and most tables do not show them; how a run was spread over processes changes no number.
+    apart = {"root", "identities", "cost", "executor"}
     return ({k: v for k, v in side.items() if k not in apart} for side in (asked, made))  # type: ignore[return-value]
 
 
