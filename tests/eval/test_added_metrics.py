@@ -79,11 +79,11 @@ def test_an_added_metric_has_a_column_for_each_judge_of_its_kind_judges_of_other
 
 
 def test_a_metric_in_the_list_of_own_metrics_is_measured_and_no_note_says_otherwise(tmp_path, monkeypatch) -> None:
-    from eval import judge_worker, summary
+    from eval import columns, judge_worker
     from eval.metrics import METRICS
     from tests.fakes.added_metrics import CHANGE
 
-    for module in (judge_worker, summary):
+    for module in (judge_worker, columns):
         monkeypatch.setattr(module, "METRICS", (*METRICS, CHANGE))
     options = RunOptions(**{**PARTS, "pairs": 1}, judges=("dlib",), methods=("target",))
     prepare(tmp_path / "run", options, resume=False, say=lambda text: None)
