@@ -57,7 +57,7 @@ def bench(
             help="against: network, still, cold, clips, evaluation or page; repeat for several.",
         ),
     ] = None,
-    pairs: Annotated[int, typer.Option("--pairs", min=1, help="against: of the evaluation.")] = 16,
+    pairs: Annotated[int | None, typer.Option("--pairs", min=1, help="against: of the evaluation; 16.")] = None,
     without: Annotated[
         list[str] | None,
         typer.Option("--without", metavar="STAGE", help=f"image: leave out {', '.join(_STAGES)}; repeat for several."),
@@ -125,14 +125,16 @@ def register(app: typer.Typer) -> None:
 
 
 def _against(
-    revision: str, photo: Path | None, rounds: int, frames: int, pairs: int, only: list[str], as_json: bool
+    revision: str, photo: Path | None, rounds: int, frames: int, pairs: int | None, only: list[str], as_json: bool
 ) -> None:
     if photo is None:
         raise OptionError("bench --against swaps a photo that shows a face; give one with --photo.")
-    from ..diagnose.against import compare
+    from ..diagnose.against import PAIRS, compare
 
     with library_output_on_stderr():
-        rows = compare(revision, photo.resolve(), rounds=rounds, frames=frames, pairs=pairs, only=only, told=note)
+        rows = compare(
+            revision, photo.resolve(), rounds=rounds, frames=frames, pairs=pairs or PAIRS, only=only, told=note
+        )
     table = Table("what", revision, "this tree", "", "times", "of each round")
     for row in rows:
         low, high = row.spread

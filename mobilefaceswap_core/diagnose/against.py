@@ -179,9 +179,9 @@ def readings(
         BackendError: a command of it failed.
     """
     found: Readings = {}
-    for name, part in PARTS.items():
+    for name, part in (PARTS | {"evaluation": partial(_evaluation, pairs=pairs)}).items():
         if not only or name in only:
-            found |= part(tree, photo, clips) if name != "evaluation" else _evaluation(tree, photo, clips, pairs=pairs)
+            found |= part(tree, photo, clips)
             if without and name in _EQUAL_PARTS:
                 equal = _EQUAL_PARTS[name](tree, photo, clips, without=without)
                 found |= {f"{what}{EQUAL}": value for what, value in equal.items() if "memory" not in what}
