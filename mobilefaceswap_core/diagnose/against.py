@@ -172,7 +172,7 @@ def readings(
         photo: as for :func:`compare`.
         clips: by name of their size.
         only: as for :func:`compare`.
-        without: stages by the names of their options; photos and clips are measured once more without them.
+        without: stages by the names of their options; photos, clips and the page are measured once more without them.
         pairs: of the evaluation.
 
     Raises:
@@ -248,9 +248,11 @@ def _evaluation(tree: Path, photo: Path, clips: Mapping[str, Path], *, pairs: in
     }
 
 
-def _page(tree: Path, photo: Path, clips: Mapping[str, Path]) -> Readings:
-    # Its memory is read from /proc, and visitors have addresses of 127.0.0.0/8.
-    return page_readings(tree, photo, _environment(tree)) if sys.platform == "linux" else {}
+def _page(tree: Path, photo: Path, clips: Mapping[str, Path], *, without: Sequence[str] = ()) -> Readings:
+    if sys.platform != "linux":  # its memory is read from /proc, and visitors have addresses of 127.0.0.0/8
+        return {}
+    off = {name: value for name, value in stages_off().items() if name in without}  # every revision marks its pictures
+    return page_readings(tree, photo, _environment(tree), chosen=off)
 
 
 # What can be measured, by the name that ``--only`` takes.
@@ -258,7 +260,7 @@ PARTS: dict[str, Callable[[Path, Path, Mapping[str, Path]], Readings]] = {
     "network": _network, "still": _still, "cold": _cold, "clips": _clips, "evaluation": _evaluation, "page": _page,
 }  # fmt: skip
 # Of these, what does less work without some stages.
-_EQUAL_PARTS: dict[str, Callable[..., Readings]] = {"still": _still, "clips": _clips}
+_EQUAL_PARTS: dict[str, Callable[..., Readings]] = {"still": _still, "clips": _clips, "page": _page}
 
 
 def _environment(tree: Path) -> dict[str, str]:

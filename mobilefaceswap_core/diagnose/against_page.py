@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,10 +40,13 @@ class Page:
         host: that it listens on.
         port: that it listens on.
         process: that serves it.
+        chosen: for every swap, by the names of the endpoint's parameters.
     """
 
-    def __init__(self, host: str, port: int, process: subprocess.Popen[bytes]) -> None:
-        self._host, self._port, self.process = host, port, process
+    def __init__(
+        self, host: str, port: int, process: subprocess.Popen[bytes], *, chosen: Mapping[str, object] = _CHOSEN
+    ) -> None:
+        self._host, self._port, self.process, self._chosen = host, port, process, chosen
 
     def swap(self, source: Path, target: Path, number: int = 0) -> bytes:
         """Upload, swap, download, as the visitor of that number; each has an address of this machine, ``127.0.1.number``.
@@ -55,7 +59,7 @@ class Page:
         """
         place = f"127.0.1.{number + 1}"
         files = {"source": self._upload(place, source), "target": self._upload(place, target)}
-        body = {"data": self._values(place, {**_CHOSEN, **files}), "session_hash": secrets.token_hex(6)}
+        body = {"data": self._values(place, {**self._chosen, **files}), "session_hash": secrets.token_hex(6)}
         event = json.loads(self._ask(place, "POST", f"/gradio_api/call/{_ENDPOINT}", json.dumps(body).encode()))[
             "event_id"
         ]
@@ -110,12 +114,15 @@ class Page:
 
 
 @contextmanager
-def served(tree: Path, environment: Mapping[str, str]) -> Iterator[Page]:
+def served(
+    tree: Path, environment: Mapping[str, str], *, chosen: Mapping[str, object] = MappingProxyType({})
+) -> Iterator[Page]:
     """The page of a tree in a process of its own, ready to be visited; gone afterwards.
 
     Args:
         tree: root of a checkout.
         environment: of the process.
+        chosen: options of its swaps, by their names.
 
     Raises:
         BackendError: it did not start, with the end of its log.
@@ -133,7 +140,7 @@ def served(tree: Path, environment: Mapping[str, str]) -> Iterator[Page]:
                 [sys.executable, "app.py", "--host", "127.0.0.1", "--port", str(port)],
                 cwd=tree, env={**environment, **own, "GRADIO_ANALYTICS_ENABLED": "False"}, stdout=sink, stderr=sink,
             )  # fmt: skip
-        page, until = Page("127.0.0.1", port, process), time.monotonic() + _SECONDS
+        page, until = Page("127.0.0.1", port, process, chosen={**_CHOSEN, **chosen}), time.monotonic() + _SECONDS
         try:
             while not page.answers():
                 if process.poll() is not None or time.monotonic() > until:
@@ -149,8 +156,9 @@ def served(tree: Path, environment: Mapping[str, str]) -> Iterator[Page]:
 
 
 def page_readings(
-    tree: Path, photo: Path, environment: Mapping[str, str], *, visitors: int = VISITORS
-) -> dict[str, float]:
+    tree: Path, photo: Path, environment: Mapping[str, str], *, visitors: int = VISITORS,
+    chosen: Mapping[str, object] = MappingProxyType({}),
+) -> dict[str, float]:  # fmt: skip
     """Memory of the page after one swap; then so many visitors at once, each with a swap of its own.
 
     Args:
@@ -158,12 +166,13 @@ def page_readings(
         photo: shows a face; source and target of everybody.
         environment: of the page.
         visitors: at once.
+        chosen: options of their swaps, by their names.
 
     Raises:
         BackendError: the page did not start, or refused somebody.
     """
     found: dict[str, float] = {}
-    with served(tree, environment) as page:
+    with served(tree, environment, chosen=chosen) as page:
         page.swap(photo, photo)
         found["memory of the page after one swap"] = page.memory_mb()
         spent, begun = page.cpu_s(), time.perf_counter()

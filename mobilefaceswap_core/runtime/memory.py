@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
+import threading
 import time
 from collections.abc import Iterator
 
@@ -61,16 +63,35 @@ class FreedMemory:
     """
 
     def __init__(self, *, interval_s: float = 0.5) -> None:
-        self._interval_s, self._last_s = interval_s, 0.0
+        self._interval_s, self._last_s = interval_s, -math.inf
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
 
-    def give_back(self) -> bool:
-        """Give back what is free if that was long enough ago; whether it was done. Does nothing without glibc."""
-        now = time.monotonic()
-        if now - self._last_s < self._interval_s:
-            return False
-        self._last_s = now
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-        if trim is None:
-            return False
-        trim(0)
-        return True
+    def give_back(self, *, later: bool = False) -> bool:
+        """Give back what is free if the last time was long enough ago; whether it was done. Does nothing without glibc.
+
+        Args:
+            later: where it was not, do it once that time is over: for whoever then waits, as a page without visitors.
+        """
+        with self._lock:
+            left_s = self._interval_s - (time.monotonic() - self._last_s)
+            if left_s <= 0:
+                self._last_s = time.monotonic()
+            elif later and self._timer is None:
+                self._timer = threading.Timer(left_s, self._at_last)
+                self._timer.daemon = True
+                self._timer.start()
+        return left_s <= 0 and _trim()
+
+    def _at_last(self) -> None:
+        with self._lock:
+            self._timer, self._last_s = None, time.monotonic()
+        _trim()
+
+
+def _trim() -> bool:
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is None:
+        return False
+    trim(0)
+    return True

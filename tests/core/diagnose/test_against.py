@@ -37,7 +37,7 @@ if "fails" == {ms!r}:
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/gradio_api/info":
-            names = [("source", None), ("target", None), ("consent", None), ("badge", False)]
+            names = [("source", None), ("target", None), ("consent", None), ("badge", False), ("texture", 1.0)]
             takes = [dict(parameter_name=name, parameter_default=value) for name, value in names]
             self.say(json.dumps({{"named_endpoints": {{"/swap_image": {{"parameters": takes}}}}}}))
         elif self.path.startswith("/gradio_api/call/"):
@@ -49,9 +49,12 @@ class Page(http.server.BaseHTTPRequestHandler):
         if self.path.endswith("upload"):
             return self.say(json.dumps(["up.png"]))
         data = json.loads(sent)["data"]
-        right = [one if not isinstance(one, dict) else one["path"] for one in data] == ["up.png", "up.png", True, False]
+        given = [one if not isinstance(one, dict) else one["path"] for one in data]
+        right = given[:4] == ["up.png", "up.png", True, False]
         with open("visits.txt", "a") as log:
             log.write(self.client_address[0] + chr(10))
+        with open("textures.txt", "a") as log:
+            log.write(str(given[4]) + chr(10))
         self.say(json.dumps({{"event_id": str(int(right and {ms!r} != "refuses"))}}))
     def say(self, text):
         self.send_response(200)
@@ -173,6 +176,23 @@ def test_the_page_is_visited_by_so_many_at_once_each_from_an_address_of_its_own(
     after, most = found["memory of the page after one swap"], found["most memory of the page with 3 visitors"]
     assert 5 < after <= most < 500 and 0 < found["3 visitors at once, per swap"] < 1e4
     assert found["3 visitors, processor time per swap"] >= 0
+    page_readings(root, tmp_path / "a.png", os.environ, visitors=2, chosen={"texture": 0.0, "unknown there": 1})
+    textures = (root / "textures.txt").read_text().split()
+    assert textures == ["1.0"] * 4 + ["0.0"] * 3, "what is chosen, and of the rest what the page has"
+
+
+@_PAGES
+def test_visitors_are_also_compared_without_the_stages_that_the_other_tree_lacks(clone: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"a photo")
+    (clone / "mobilefaceswap_core" / "pipeline.py").write_text(
+        "import dataclasses\nSwapOptions = dataclasses.make_dataclass('SwapOptions', ['brows', 'occlusion', 'mouth'])\n"
+    )
+    git(clone, "add", "mobilefaceswap_core/pipeline.py")
+    git(clone, "commit", "--quiet", "-m", "some stages")
+    rows = {row.what for row in compare("HEAD", tmp_path / "a.png", rounds=1, root=clone, only=["page"])}
+    assert {"16 visitors at once, per swap", f"16 visitors at once, per swap{against.EQUAL}"} <= rows
+    textures = (clone / "textures.txt").read_text().split()
+    assert textures == ["1.0"] * 17 + ["0.0"] * 17, "this tree alone leaves stages out"
 
 
 @_PAGES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 
 import pytest
 
@@ -25,4 +26,19 @@ def test_what_lies_free_between_parts_in_use_is_given_back() -> None:
     parts.clear()
     freed = FreedMemory(interval_s=60)
     assert freed.give_back() and not freed.give_back(), "once in a minute"
+    assert before - resident_mb() > 40 and len(kept) == 800
+
+
+@pytest.mark.skipif(not HAS_GLIBC, reason="another C library gives back by itself, or cannot be asked to")
+def test_what_comes_too_early_is_given_back_later_where_that_is_wished() -> None:
+    freed = FreedMemory(interval_s=0.2)
+    assert freed.give_back()
+    parts = [bytearray(100_000) for _ in range(1600)]
+    kept = parts[::2]
+    before = resident_mb()
+    parts.clear()
+    assert not freed.give_back(later=True) and not freed.give_back(later=True)
+    until = time.monotonic() + 10
+    while before - resident_mb() < 40 and time.monotonic() < until:
+        time.sleep(0.05)
     assert before - resident_mb() > 40 and len(kept) == 800
