@@ -7,6 +7,7 @@ import numpy as np
 from mobilefaceswap_core.types import Image, Mask
 
 from .base import PIXELS, Metric, MetricSpec, check_image_pair, check_mask
+from .patches import lab_of
 
 COLOUR = Metric(
     MetricSpec(
@@ -38,12 +39,11 @@ def colour_shift(swapped: Image, target: Image, mask: Mask) -> float:
     Returns:
         0 for equal means; means are taken in CIELAB under D65.
     """
-    from skimage.color import deltaE_ciede2000, rgb2lab
+    from skimage.color import deltaE_ciede2000
 
     check_image_pair(swapped, target)
     check_mask(mask, swapped)
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]  # the rest has no weight
-    weights = mask[part][..., None].astype(np.float64)
-    means = [(rgb2lab(image[part]) * weights).sum((0, 1)) / weights.sum() for image in (swapped, target)]
+    inside = mask > 0
+    weights = mask[inside].astype(np.float64)
+    means = [weights @ lab_of(image[inside]) / weights.sum() for image in (swapped, target)]
     return float(deltaE_ciede2000(means[0], means[1]))

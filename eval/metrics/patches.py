@@ -90,7 +90,7 @@ def lab_of(image: Image) -> NDArray[np.float64]:
     """CIELAB of sRGB, the numbers of scikit-image's ``rgb2lab`` in a third of its time: one cube root a value, and light by table.
 
     Args:
-        image: ``(H, W, 3)`` uint8.
+        image: ``(..., 3)`` uint8.
     """
     shares = _LIGHT[image] @ _XYZ_OF_RGB.T
     roots = np.where(shares > _DARK, np.cbrt(shares), 7.787 * shares + 16 / 116)

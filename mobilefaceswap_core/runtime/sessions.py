@@ -60,7 +60,8 @@ def open_session(
     options.intra_op_num_threads = threads or default_threads()
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = keeps_memory
-    options.enable_mem_pattern = not keeps_memory  # a second run would plan one block for all and keep the first run's beside it
+    # A second run would plan one block for all it needs, and keep beside it what the first run has taken.
+    options.enable_mem_pattern = not keeps_memory
     options.log_severity_level = 3  # errors only: old opsets make it warn about unused initialisers
     if not spinning:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

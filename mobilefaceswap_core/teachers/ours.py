@@ -24,9 +24,11 @@ from ..types import CropSpec
 from ..weights.load import load_into, load_tensors, parts_of, read_safetensors
 from ..weights.registry import WEIGHTS
 from .embedding_swapper import EmbeddingSwapper, Precision, frozen, resolve_precision
+from .winograd import TiledConv2d, only_computes, prepare
 
 WEIGHTS_NAME = "teacher_224"
 EMBEDDING = 512
+_EPSILON = 1e-5  # of PyTorch's norms
 
 
 def instance_norm(x: Tensor) -> Tensor:
@@ -35,7 +37,7 @@ def instance_norm(x: Tensor) -> Tensor:
     ``F.instance_norm`` copies a channels-last tensor to channels-first and back; this form keeps the memory format.
     """
     variance, mean = torch.var_mean(x, dim=(2, 3), keepdim=True, correction=0)
-    return (x - mean) * torch.rsqrt(variance + 1e-5)
+    return (x - mean) * torch.rsqrt(variance + _EPSILON)
 
 
 class AdaptiveInstanceNorm(nn.Module):
@@ -46,8 +48,11 @@ class AdaptiveInstanceNorm(nn.Module):
         self.style = nn.Linear(EMBEDDING, 2 * channels)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        scale, shift = self.style(embedding)[:, :, None, None].chunk(2, dim=1)  # each (N, C, 1, 1)
-        return instance_norm(x) * (1 + scale) + shift
+        scale, shift = self.style(embedding).chunk(2, dim=1)  # each (N, C)
+        if only_computes(x):  # a batch of one has its own statistics, which PyTorch takes in a tenth of the time
+            images = zip(x.split(1), 1 + scale, shift, strict=True)
+            return torch.cat([F.batch_norm(one, None, None, a, b, training=True, eps=_EPSILON) for one, a, b in images])
+        return instance_norm(x) * (1 + scale)[:, :, None, None] + shift[:, :, None, None]
 
 
 class Down(nn.Module):
@@ -67,8 +72,8 @@ class IdentityBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = TiledConv2d(channels, channels, 3, padding=1)
+        self.conv2 = TiledConv2d(channels, channels, 3, padding=1)
         self.adain1 = AdaptiveInstanceNorm(channels)
         self.adain2 = AdaptiveInstanceNorm(channels)
 
@@ -82,7 +87,7 @@ class Up(nn.Module):
 
     def __init__(self, cin: int, cout: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(cin, cout, 3, padding=1)
+        self.conv = TiledConv2d(cin, cout, 3, padding=1)
         self.adain = AdaptiveInstanceNorm(cout)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
@@ -118,9 +123,18 @@ class TeacherGenerator(nn.Module):
             x = block(x, embedding)  # (N, 384, 28, 28)
         for stage in self.decoder:
             x = stage(x, embedding)  # (N, 192, 56, 56), (N, 96, 112, 112), (N, 48, 224, 224)
-        face = (torch.tanh(self.to_rgb(x)) + 1) / 2
+        face, mask = self._drawn(x)
         # In bfloat16 the sigmoid's tail is a staircase of 1/256 steps, which shows as an edge after the paste back.
-        return face.float(), torch.sigmoid(self.to_mask(x).float())
+        return ((torch.tanh(face) + 1) / 2).float(), torch.sigmoid(mask.float())
+
+    def _drawn(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both heads before their last function; as one convolution, which takes as long for four channels as for one."""
+        rgb, mask = self.to_rgb, self.to_mask
+        if not only_computes(x):
+            return rgb(x), mask(x)
+        kernels, biases = (torch.cat([getattr(head, name) for head in (rgb, mask)]) for name in ("weight", "bias"))
+        both = F.conv2d(x, kernels, biases, padding=rgb.padding)
+        return both[:, :3], both[:, 3:]
 
 
 def build(tensors: dict[str, Tensor], *, device: torch.device | str = "cpu") -> TeacherGenerator:
@@ -131,7 +145,10 @@ def build(tensors: dict[str, Tensor], *, device: torch.device | str = "cpu") -> 
     """
     generator = TeacherGenerator()
     load_into(generator, tensors, what=WEIGHTS_NAME)
-    return frozen(generator, device)
+    generator = frozen(generator, device)
+    if torch.device(device).type == "cpu":
+        prepare(generator)
+    return generator
 
 
 def load(

@@ -164,3 +164,12 @@ def test_a_file_of_another_network_is_refused(tmp_path):
     save_file({"encoder.0.conv.weight": torch.zeros(48, 3, 7, 7)}, path)
     with pytest.raises(WeightsError, match="missing"):
         ours.load(path=path)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_quick_way_to_the_norm_gives_what_the_formula_gives(count):
+    torch.manual_seed(2)
+    norm, x, embedding = ours.AdaptiveInstanceNorm(6), torch.randn(count, 6, 9, 8) * 3 + 2, torch.randn(count, 512)
+    by_formula = norm(x.requires_grad_(), embedding)
+    with torch.no_grad():
+        torch.testing.assert_close(norm(x, embedding), by_formula, rtol=1e-4, atol=1e-4)
