@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from av.stream import Disposition
-
 from ..files.formats import Format
 from ..files.media import open_media
 from .clip import Clip
@@ -35,6 +33,9 @@ def lacking(clip: Clip, written: Path, row: Format, copies: Copies, *, personal:
     Raises:
         VideoError: the result cannot be opened.
     """
+
+    from av.stream import Disposition
+
     source, notes = clip.container, []
     with open_media(written) as result:
         there = {key.casefold(): value for key, value in result.metadata.items()}

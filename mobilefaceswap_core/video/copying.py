@@ -14,9 +14,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-import av
-from av.stream import Discard
-
 from ..errors import VideoError
 from ..files.formats import Format
 from ..files.media import open_bytes, open_media
@@ -54,6 +51,9 @@ class Copies:
             row: its format.
             sound: copy the clip's sound too; left out on request, it needs no note.
         """
+
+        from av.stream import Discard
+
         everything = Discard.all  # of a stream that only names chapters, which are copied as such
         others = [s for s in clip.container.streams if s.index != clip.stream.index and s.discard != everything]
         others = [s for s in others if sound or s.type != "audio"]
@@ -131,6 +131,9 @@ def is_personal(key: str) -> bool:
 
 def _refusal(stream: Any, packets: Sequence[Any], row: Format) -> str:
     """Why a stream is not copied; empty if it is."""
+
+    import av
+
     if stream.type == "video":
         if stream.disposition & av.stream.Disposition.attached_pic:
             return "a cover shows the clip before the swap"
@@ -151,6 +154,9 @@ def holds(row: Format, stream: Any, packets: Sequence[Any]) -> bool:
         stream: PyAV's, of an open clip.
         packets: some of its packets; without any, the header alone decides. They are used up.
     """
+
+    import av
+
     file = io.BytesIO()
     try:
         with av.open(file, "w", format=row.muxer) as out:
@@ -176,6 +182,9 @@ def holds(row: Format, stream: Any, packets: Sequence[Any]) -> bool:
 
 def _samples(clip: Clip, streams: Sequence[Any]) -> dict[int, list[Any]]:
     """The first packets of streams, read from the file once more so that none is missing from the result."""
+
+    import av
+
     found: dict[int, list[Any]] = {stream.index: [] for stream in streams}
     read = 0
     with open_media(clip.info.path) as container:

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-import av
-
 from ..errors import VideoError
 
 _FILTER = "bwdif"  # FFmpeg's best deinterlacer that needs no weights; its documentation calls yadif the simpler one
@@ -25,6 +23,9 @@ def deinterlaced(frames: Iterator[Any], time_base: Fraction) -> Iterator[Any]:
     Raises:
         VideoError: FFmpeg cannot take such pictures apart.
     """
+
+    import av
+
     weaver: _Weaver | None = None
     which = ""
     try:
@@ -47,6 +48,8 @@ class _Weaver:
     """FFmpeg's filter for frames of one layout; it gives a frame out when the next one is there."""
 
     def __init__(self, like: Any, time_base: Fraction, which: str) -> None:
+        import av
+
         self._layout = self._layout_of(like)
         graph = av.filter.Graph()
         self._source = graph.add_buffer(width=like.width, height=like.height, format=like.format, time_base=time_base)
@@ -79,6 +82,8 @@ class _Weaver:
         yield from self._ready()
 
     def _ready(self) -> Iterator[Any]:
+        import av
+
         while self._times:
             try:
                 frame: Any = self._sink.pull()

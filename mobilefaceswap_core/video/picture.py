@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +127,8 @@ class RgbPicture:
         paste_back(self.image, crop, weight, crop_from_frame, out=self.image)
 
     def video_frame(self, pixel_format: str) -> Any:
+        import av
+
         pixels = self.image if self.alpha is None else np.dstack([self.image, self.alpha])
         frame = av.VideoFrame.from_ndarray(
             np.ascontiguousarray(pixels), format="rgb24" if self.alpha is None else "rgba"
@@ -255,6 +256,9 @@ def _blend(area: NDArray[Any], values: NDArray[Any], alpha: NDArray[Any], top_va
 
 def turned(frame: Any, orientation: int, colourspace: Colourspace) -> Any:
     """A frame brought upright from an EXIF orientation, sample by sample."""
+
+    import av
+
     lies = orientation >= 5  # its sides change places
     ratios = [(frame.planes[0].width / p.width, frame.planes[0].height / p.height) for p in frame.planes[1:3]]
     if lies and any(x != y for x, y in ratios) and abs(ratios[0][0] - ratios[0][1]) > 0.6:
@@ -269,6 +273,9 @@ def turned(frame: Any, orientation: int, colourspace: Colourspace) -> Any:
 
 def padded(frame: Any, width: int, height: int) -> Any:
     """A frame enlarged to the right and below by repeating its border."""
+
+    import av
+
     result = av.VideoFrame(width, height, frame.format.name)
     for source, target in zip(planes_of(frame), planes_of(result), strict=True):
         wide, high = target.shape[1] - source.shape[1], target.shape[0] - source.shape[0]
@@ -278,6 +285,9 @@ def padded(frame: Any, width: int, height: int) -> Any:
 
 def fitted(frame: Any, width: int, height: int) -> Any:
     """A frame of another size in the middle of one of this size, as large as it fits, black around it."""
+
+    import av
+
     if not _PLANAR.fullmatch(frame.format.name):
         return frame.reformat(width=width, height=height)
     scale = min(width / frame.width, height / frame.height)

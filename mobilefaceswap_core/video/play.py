@@ -11,7 +11,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 
@@ -193,6 +192,9 @@ class _Recorder:
 
     def write(self, image: Image, time_s: float) -> None:
         """Encode one frame; sides are cut to even numbers."""
+
+        import av
+
         height, width = (side - side % 2 for side in image.shape[:2])
         if self._stream is None:
             self._container = av.open(file_url(self._part), "w")

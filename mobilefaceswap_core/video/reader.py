@@ -9,8 +9,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-
 from ..errors import VideoError
 from ..files.formats import format_of, format_of_file
 from ..files.frames import orientation_of_frame
@@ -84,6 +82,8 @@ class MediaFile:
             raise
 
     def _open(self) -> None:
+        import av
+
         self.container: Any = open_media(self._path)
         try:
             self.stream: Any = picture_stream(self.container, str(self._path))
@@ -110,6 +110,9 @@ class MediaFile:
 
     def _seek(self) -> bool:
         """Go to a key frame before the part; whether there is one."""
+
+        import av
+
         if self._has_no_times():
             return False
         wanted_s = float(self._origin_s) + self._part.start_s
@@ -126,6 +129,9 @@ class MediaFile:
 
     def _has_no_times(self) -> bool:
         """Whether times are counted from the beginning, so that after a jump nobody knows what time it is."""
+
+        import av
+
         file = self.container.format
         return "avi" in file.name.split(",") or bool(file.flags & av.format.Flags.no_timestamps.value)
 
@@ -206,6 +212,8 @@ class MediaFile:
         yield from self._frames(deliver)
 
     def _frames(self, deliver: Callable[[Any], None]) -> Iterator[Any]:
+        import av
+
         yield from self._decoded_frames()  # whoever asked for the first one alone left the others
         while True:
             try:

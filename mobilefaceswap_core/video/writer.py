@@ -10,8 +10,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
-import av
-
 from ..errors import OptionError, VideoError
 from ..files.formats import WRITABLE_ANIMATION_SUFFIXES, WRITABLE_CLIP_SUFFIXES, Format, format_of
 from ..files.media import file_url
@@ -113,6 +111,8 @@ class MediaWriter:
     """A container of PyAV. Packets of other streams are written unchanged, in step with the frames."""
 
     def __init__(self, part: Path, row: Format, clip: Clip, options: EncodeOptions, tags: Mapping[str, str]) -> None:
+        import av
+
         self.notes: list[str] = []
         self._part, self._clip, self._options, self._row, self._tags = part, clip, options, row, tags
         self._name = row.codec if options.codec == "auto" else options.codec
@@ -135,6 +135,9 @@ class MediaWriter:
 
     def write(self, picture: Picture) -> None:
         """Encode a frame and write the packets of other streams that belong before it."""
+
+        import av
+
         is_first = self._stream is None
         if is_first:
             self._open_streams(picture)
@@ -283,6 +286,9 @@ class MediaWriter:
 
     def finish(self) -> None:
         """See :meth:`Writer.finish`."""
+
+        import av
+
         if self._stream is None:
             raise VideoError("The clip gave no frame to write.")
         try:
@@ -299,6 +305,9 @@ class MediaWriter:
 
     def abort(self) -> None:
         """See :meth:`Writer.abort`."""
+
+        import av
+
         if not self._closed:
             self._closed = True
             try:

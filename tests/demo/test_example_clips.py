@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from demo.examples.clips import chord, clip_digests, example_clips, write_clip
+from demo.examples import clips as offered
+from demo.examples.clips import clip_digests, example_clips
+from demo.examples.moving import chord, write_clip
 from demo.examples.pairs import example_pairs, portraits
 from demo.examples.shipped import are_examples
 from demo.settings import Settings
 from demo.work.clips import check_clip
 from mobilefaceswap_core.detect import load_detector
+from mobilefaceswap_core.errors import VideoError
+
+ROOT = Path(__file__).parents[2]
 
 
 def decoded(path: str | Path) -> tuple[list[np.ndarray], np.ndarray]:
@@ -66,3 +73,18 @@ def test_a_host_of_short_clips_is_offered_short_ones(tmp_path: Path) -> None:
 def test_a_chord_stays_within_what_sound_can_hold_and_fades_out() -> None:
     samples = chord(2.0)
     assert samples.dtype == np.float32 and np.abs(samples).max() < 1 and np.abs(samples[-100:]).max() < 0.01
+
+
+def test_clips_that_cannot_be_made_are_no_riddle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(offered, "example_folder", lambda: tmp_path / "gone")
+    with pytest.raises(VideoError, match=r"could not be made: .+ Free some room"):
+        offered._made.__wrapped__(1.0)
+
+
+def test_a_page_that_nobody_gave_a_clip_has_not_loaded_ffmpeg() -> None:
+    program = (
+        "import sys; from demo.build import build_demo; from demo.settings import Settings; build_demo(Settings(browser_page='off'));"
+        "sys.exit('av is loaded' if 'av' in sys.modules else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
