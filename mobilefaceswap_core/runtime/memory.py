@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..errors import BackendError
 
@@ -90,8 +91,12 @@ class FreedMemory:
 
 
 def _trim() -> bool:
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-    if trim is None:
+    if (trim := _c_library_function("malloc_trim")) is None:
         return False
     trim(0)
     return True
+
+
+@functools.cache  # each library that is opened is a circle of objects, which stays until Python looks for circles
+def _c_library_function(name: str) -> Callable[..., int] | None:
+    return getattr(ctypes.CDLL(None), name, None) if os.name == "posix" else None

@@ -20,7 +20,7 @@ from ..faces.geometry import compose, invert, warp
 from ..files.codecs import upright as upright_pixels
 from ..files.colourspace import FULL_RANGE, LIMITED_RANGE, SD_HEIGHT, Colourspace, colourspace_of
 from ..files.frames import converted as _convert
-from ..files.frames import orientation_of_frame, rgb_of
+from ..files.frames import reformatted, rgb_of
 from ..files.images import LoadedImage
 from ..types import Image, Mask, Matrix
 
@@ -136,10 +136,15 @@ class RgbPicture:
         return _rgb_to(frame, pixel_format)
 
 
-def picture_of(frame: Any, stamp: Stamp, *, upright: bool = True) -> YuvPicture | RgbPicture:
-    """A frame of a clip from a decoded ``av.VideoFrame``, turned as the clip's display matrix says."""
+def picture_of(frame: Any, stamp: Stamp, *, orientation: int) -> YuvPicture | RgbPicture:
+    """A frame of a clip from a decoded ``av.VideoFrame``, brought upright.
+
+    Args:
+        frame: as it was decoded.
+        stamp: of the picture.
+        orientation: how the frame lies; see :class:`~mobilefaceswap_core.files.frames.Orientations`.
+    """
     name = frame.format.name
-    orientation = orientation_of_frame(frame) if upright else 1
     if name in _SAME_SAMPLES:
         frame = _convert(frame, _SAME_SAMPLES[name], colourspace_of(frame))
     elif name.startswith("gray"):
@@ -150,7 +155,7 @@ def picture_of(frame: Any, stamp: Stamp, *, upright: bool = True) -> YuvPicture 
         lies = orientation != 1
         return YuvPicture(stamp, turned(frame, orientation, colourspace) if lies else frame, colourspace, lies)
     transparent = any(component.is_alpha for component in frame.format.components) or name == "pal8"
-    pixels = frame.to_ndarray(format="rgba" if transparent else "rgb24")
+    pixels = reformatted(frame, format="rgba" if transparent else "rgb24").to_ndarray()
     pixels = upright_pixels(pixels, orientation)
     alpha = np.ascontiguousarray(pixels[..., 3]) if transparent else None
     return RgbPicture(stamp, np.ascontiguousarray(pixels[..., :3]), alpha)
@@ -169,7 +174,7 @@ def smaller(picture: Picture, shorter_px: int) -> Picture:
         return picture
     width, height = (max(2, 2 * round(scale * side / 2)) for side in before)
     if isinstance(picture, YuvPicture):
-        frame = picture.frame.reformat(width=width, height=height, interpolation="AREA")
+        frame = reformatted(picture.frame, width=width, height=height, interpolation="AREA")
         return replace(picture, frame=_described(frame, picture.frame), _owned=True)
     alpha = picture.alpha if isinstance(picture, RgbPicture) else None
     pixels, small = (
@@ -289,12 +294,12 @@ def fitted(frame: Any, width: int, height: int) -> Any:
     import av
 
     if not _PLANAR.fullmatch(frame.format.name):
-        return frame.reformat(width=width, height=height)
+        return reformatted(frame, width=width, height=height)
     scale = min(width / frame.width, height / frame.height)
     inner = [
         max(2, min(side, round(own * scale)) // 2 * 2) for side, own in ((width, frame.width), (height, frame.height))
     ]
-    small = frame.reformat(width=inner[0], height=inner[1])
+    small = reformatted(frame, width=inner[0], height=inner[1])
     result = av.VideoFrame(width, height, frame.format.name)
     colourspace = colourspace_of(frame)
     unit = 2 ** (colourspace.bits - 8)
@@ -319,10 +324,11 @@ def _rgb_to(frame: Any, pixel_format: str) -> Any:
     if pixel_format == frame.format.name:
         return frame
     if not pixel_format.startswith("yuv"):
-        return frame.reformat(format=pixel_format)
+        return reformatted(frame, format=pixel_format)
     is_small = min(frame.width, frame.height) <= SD_HEIGHT
     matrix = Colourspace("bt601" if is_small else "bt709", False)
-    result = frame.reformat(
+    result = reformatted(
+        frame,
         format=pixel_format,
         dst_colorspace=matrix.swscale_code,
         src_color_range=FULL_RANGE,

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import VideoError
 from ..files.formats import format_of, format_of_file
-from ..files.frames import orientation_of_frame
+from ..files.frames import Orientations, orientation_of_frame
 from ..files.media import bound_decoder, check_frame, length_s, open_media, picture_stream
 from ..files.ordinary import check_ordinary
 from ..files.places import is_pattern
@@ -188,10 +188,11 @@ class MediaFile:
         frames = self._again(deliver)
         if self._deinterlace:
             frames = deinterlaced(frames, self.info.time_base)
+        orientation_of = Orientations()
         for index, frame in enumerate(frames):
             stamp = self._stamp(index, frame)
             self._spent.picture(frame.width, frame.height, at_s=stamp.seconds)
-            yield picture_of(frame, stamp)
+            yield picture_of(frame, stamp, orientation=orientation_of(frame))
         if not self._part.is_whole:
             return
         # A container that counts its samples tells when some are missing; edit lists may hide a few.

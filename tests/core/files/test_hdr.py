@@ -80,7 +80,7 @@ def test_a_face_and_its_mark_are_as_visible_in_hdr_as_in_an_ordinary_clip(curve:
     for frame_of in (sdr_frame, lambda levels: hdr_frame(levels, curve)):
         shown = []
         for crop in (skin, marked):
-            picture = picture_of(frame_of(background), Stamp(0, 0, Fraction(1, 25)))
+            picture = picture_of(frame_of(background), Stamp(0, 0, Fraction(1, 25)), orientation=1)
             assert np.abs(picture.rgb().astype(int) - background).max() <= 3
             picture.paste(crop, weight, np.array([[1.0, 0, 0], [0, 1.0, 0]]))
             shown.append(picture.rgb()[12:52, 12:52].astype(float))

@@ -34,7 +34,7 @@ def test_pasting_into_planes_equals_pasting_into_rgb(pixel_format: str, coloursp
         format=pixel_format, dst_colorspace=colourspace, src_color_range=2, dst_color_range=1
     )
     frame.colorspace, frame.color_range = {1: 1, 5: 6, 9: 9}[colourspace], 1
-    picture = picture_of(frame, Stamp(0, 0, Fraction(1, 25)))
+    picture = picture_of(frame, Stamp(0, 0, Fraction(1, 25)), orientation=1)
     crop, weight = clips.textured((32, 32), seed=1), np.zeros((32, 32), np.float32)
     weight[4:28, 4:28] = 0.7
     crop_from_frame = np.array([[0.7, 0.1, -20.0], [-0.1, 0.7, -5.0]])
@@ -63,7 +63,7 @@ def test_weight_zero_leaves_planes_as_they_are() -> None:
     frame = av.VideoFrame.from_ndarray(clips.textured((64, 48)), format="rgb24").reformat(format="yuv420p")
     before = [plane.copy() for plane in planes_of(frame)]
     weight = np.zeros((16, 16), np.float32)
-    picture = picture_of(frame, Stamp(0, 0, Fraction(1, 25)))
+    picture = picture_of(frame, Stamp(0, 0, Fraction(1, 25)), orientation=1)
     matrix = np.array([[1.0, 0, -10], [0, 1.0, -10]])
     paste_planes(planes_of(frame), np.zeros((16, 16, 3), np.uint8), weight, matrix, picture.colourspace)  # type: ignore[union-attr]
     assert all(np.array_equal(a, b) for a, b in zip(before, planes_of(frame), strict=True))
