@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from mobilefaceswap_core.errors import SwapError
-from mobilefaceswap_core.runtime.threads import share_cores
+from mobilefaceswap_core.runtime.memory import share_pools
+from mobilefaceswap_core.runtime.threads import default_threads, share_cores
 
 
 def main() -> None:
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("--share", action="store_true", help="ask Gradio for a public link (off by default)")
     options = parser.parse_args()
     share_cores()
+    share_pools(default_threads())
     from demo.keeping import stop_in_order, use_own_folder
 
     use_own_folder()
