@@ -14,7 +14,9 @@ from .lids import Closing
 from .outline import at_side, on_weight, soft_hull
 from .steady import shown_part
 
-_GROWTH, _BLUR = 1 / 75, 1 / 190  # of the crop's side: the rims of the lids move with the gaze
+# Of the crop's side. The rims of the lids and the lashes move with the eye: at 1/75 the swapped face's own lay beside them, a second
+# outer corner that stayed where it was, and opened and closed eyes were read too near to each other.
+_GROWTH, _BLUR = 1 / 40, 1 / 190
 MEANS = (0.02, 0.98)  # of an eye's luma; beyond them its tone would tell nothing
 LARGEST_EXPONENT = 2.0  # more than any two eyes in the same light ask for
 _DARKEST = 1 / 255  # luma that a factor is still taken of

@@ -112,6 +112,19 @@ def test_in_a_clip_an_eye_that_blinks_changes_its_light() -> None:
     assert steady == pytest.approx(before, abs=0.05)
 
 
+def test_lids_of_a_swapped_eye_that_lie_beside_the_targets_do_not_stay_there() -> None:
+    points, target, swapped = schematic_face() * SIDE, looking(0), looking(0)
+    outer, inner = points[LEFT_EYE][0], points[LEFT_EYE][3]
+    outwards = (outer - inner) / np.linalg.norm(outer - inner)
+    corner, temple = (np.round(outer + away * outwards).astype(int) for away in (4, 14))
+    for place in (corner, temple):
+        cv2.circle(swapped, tuple(int(v) for v in place), 1, (40, 30, 30), -1)
+    result = gazing(swapped, target, points, strength=1.0)
+    for (x, y), shown in ((corner, target), (temple, swapped)):
+        levels = [int(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[y, x]) for image in (result, shown)]
+        assert levels[0] == pytest.approx(levels[1], abs=12)
+
+
 def test_brows_and_nose_stay_and_a_strength_is_how_far_it_goes() -> None:
     points, swapped, target = schematic_face() * SIDE, looking(-5), looking(5)
     whole = gazing(swapped, target, points, strength=1.0)
