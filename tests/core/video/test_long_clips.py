@@ -37,7 +37,8 @@ def clip(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def alive() -> int:
-    return sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+    """Frames of a clip that are held, not thumbnails of them."""
+    return sum(isinstance(each, av.VideoFrame) and each.width > 100 for each in gc.get_objects())
 
 
 @pytest.mark.usefixtures("no_collector")
@@ -55,6 +56,15 @@ def test_frames_that_were_swapped_are_gone(clip: Path, tmp_path: Path) -> None:
     before = alive()
     run_to_end(swap_video(painter(), clip, tmp_path / "out.mp4", painted(RED), options=VideoOptions(swap=PLAIN)))
     assert alive() - before <= 5
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_a_frame_whose_orientation_was_asked_for_is_gone(clip: Path) -> None:
+    with av.open(str(clip)) as container:
+        before = alive()
+        for frame in container.decode(video=0):
+            shown_rgb(frame)
+        assert alive() - before <= 3, "others would stay until Python looks for circles"
 
 
 def test_orientations_are_those_of_the_frames(clip: Path) -> None:
