@@ -69,7 +69,7 @@ def bench(
     `idn` times the per-frame network in every installed backend, `image` the steps of swapping a 1280-px photo, `all` both,
     `video` clips from file to file, `mobile` the network in every runtime of phones that is installed. Needs no download.
     `--against REVISION` measures that revision beside this tree, in turns (`--runs` rounds, 3), and prints ratios: of all
-    parts, or of those that `--only` names. Photos and clips are measured once more without the stages that it lacks.
+    parts, or of those that `--only` names. Photos, clips and the page are measured once more without the stages that it lacks.
     """
     if against is not None:
         _against(against, photo, runs or 3, frames, pairs, only or [], as_json)

@@ -137,15 +137,16 @@ def _with_equal_work(before: Readings, now: Readings) -> Readings:
 
 
 def written_clips(photo: Path, folder: Path, frames: int) -> dict[str, Path]:
-    """The photo's face in motion, one clip of each size, for both trees."""
+    """The photo's face in motion, by what a clip shows, for both trees."""
     from ..files.images import read_image
     from ..pipeline import Pipeline
     from .video_bench import SIZES, write_moving_photo
 
-    pipeline = Pipeline.load("student", video=True)
-    clips = {size: folder / f"{size}.mp4" for size in SIZES}
-    for size, clip in clips.items():
-        write_moving_photo(clip, read_image(photo).image, pipeline, SIZES[size], frames)
+    pipeline, image = Pipeline.load("student", video=True), read_image(photo).image
+    wanted = {f"{size} clip, one face": (size, False) for size in SIZES} | {"720p clip, four faces": ("720p", True)}
+    clips = {what: folder / f"{number}.mp4" for number, what in enumerate(wanted)}
+    for what, (size, four) in wanted.items():
+        write_moving_photo(clips[what], image, pipeline, SIZES[size], frames, four=four)
     return clips
 
 
@@ -170,7 +171,7 @@ def readings(
     Args:
         tree: root of a checkout.
         photo: as for :func:`compare`.
-        clips: by name of their size.
+        clips: by what they show.
         only: as for :func:`compare`.
         without: stages by the names of their options; photos, clips and the page are measured once more without them.
         pairs: of the evaluation.
@@ -220,17 +221,17 @@ def _clips(tree: Path, photo: Path, clips: Mapping[str, Path], *, without: Seque
     ]  # a clip is marked by every revision
     off = [word for name, value in values for word in ([f"--no-{name}"] if value is False else [f"--{name}", value])]
     with tempfile.TemporaryDirectory() as place:
-        for size, clip in clips.items():
+        for what, clip in clips.items():
             report = Path(place) / "report.json"
             done = _timed(
                 tree, "video", "--source", photo, "--target", clip, "--out", Path(place) / "out.mp4", "--report", report,
                 "--model", "student", "--i-have-consent", *off,
             )  # fmt: skip
             said = json.loads(report.read_text())
-            found[f"{size} clip, one face, per frame"] = 1e3 / said["fps"]
+            found[f"{what}, per frame"] = 1e3 / said["fps"]
             # Of the whole command, its start too; a busy machine lengthens it by less than it does the time of the clock.
-            found[f"{size} clip, processor time per frame"] = 1e3 * done.cpu_s / said["frames"]
-            found[f"memory of the {size} clip"] = done.memory_mb
+            found[f"{what}, processor time per frame"] = 1e3 * done.cpu_s / said["frames"]
+            found[f"memory of the {what}"] = done.memory_mb
     return found
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import NoFaceError
 from ..faces.choose import largest
 from ..pipeline import Pipeline, Source
-from ..types import Image
+from ..types import Face, Image
 from ..video.job import run_to_end, swap_video
 from ..video.options import VideoOptions
 from ..video.report import VideoReport
@@ -28,6 +28,7 @@ from ..video.stages import StageTime
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
 _FACE_SHARE = 0.33  # of the frame's height: a speaker, framed as in an interview
 _RATE = Fraction(25)
+_MOMENTS = (0, 15, 30, 45)  # frames apart; a movement takes sixty
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,29 +115,48 @@ def _measure(size: str, clip: Path, pipeline: Pipeline, source: Source) -> Bench
     return BenchRow(size, report.model, report.device, report.frames, report.fps, cpu_ms, peak_mb(), report.stages)
 
 
-def write_moving_photo(path: Path, photo: Image, pipeline: Pipeline, size_px: tuple[int, int], frames: int) -> None:
-    """Write a clip in which a photo moves so that its largest face stays in view, a third of the frame high."""
+def write_moving_photo(
+    path: Path, photo: Image, pipeline: Pipeline, size_px: tuple[int, int], frames: int, *, four: bool = False
+) -> None:
+    """Write a clip in which a photo moves so that its largest face stays in view, a third of the frame high.
+
+    Args:
+        path: of the clip.
+        photo: shows a face.
+        pipeline: finds it.
+        size_px: width and height of the frames, multiples of four.
+        frames: of the clip.
+        four: four such pictures of half the size side by side, each at another moment.
+    """
     faces = pipeline.detect(photo)
     if not faces:
         raise NoFaceError("The photo for the measurement shows no face; give one with a clear frontal face.")
     face = faces[largest(faces)]
     width, height = size_px
-    scale = _FACE_SHARE * height / face.size_px
-    centre = (face.box[:2] + face.box[2:]) / 2
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=_RATE, options={"crf": "16", "preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for index in range(frames):
-            angle = 2 * np.pi * index / 60
-            matrix = cv2.getRotationMatrix2D(tuple(centre), 8 * np.sin(angle), scale * (1 + 0.08 * np.sin(0.7 * angle)))
-            matrix[:, 2] += [
-                width / 2 - centre[0] + 0.08 * width * np.cos(angle),
-                height / 2 - centre[1] + 0.08 * height * np.sin(angle),
-            ]
-            picture = cv2.warpAffine(photo, matrix, size_px, borderMode=cv2.BORDER_REFLECT)
-            frame = av.VideoFrame.from_ndarray(np.asarray(picture, np.uint8), format="rgb24")
-            container.mux(stream.encode(frame))
+            if four:
+                parts = [_moved(photo, face, (width // 2, height // 2), index + later) for later in _MOMENTS]
+                picture = np.vstack([np.hstack(parts[:2]), np.hstack(parts[2:])])
+            else:
+                picture = _moved(photo, face, size_px, index)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
+
+
+def _moved(photo: Image, face: Face, size_px: tuple[int, int], index: int) -> Image:
+    """The photo as frame ``index`` shows it."""
+    width, height = size_px
+    centre = (face.box[:2] + face.box[2:]) / 2
+    angle, scale = 2 * np.pi * index / 60, _FACE_SHARE * height / face.size_px
+    matrix = cv2.getRotationMatrix2D(tuple(centre), 8 * np.sin(angle), scale * (1 + 0.08 * np.sin(0.7 * angle)))
+    matrix[:, 2] += [
+        width / 2 - centre[0] + 0.08 * width * np.cos(angle),
+        height / 2 - centre[1] + 0.08 * height * np.sin(angle),
+    ]
+    return np.asarray(cv2.warpAffine(photo, matrix, size_px, borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 
 def peak_mb() -> float:

@@ -96,7 +96,9 @@ def clone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def no_clips(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(against, "written_clips", lambda photo, folder, frames: {"720p": folder / "c.mp4"})
+    monkeypatch.setattr(
+        against, "written_clips", lambda photo, folder, frames: {"720p clip, one face": folder / "c.mp4"}
+    )
 
 
 @pytest.mark.usefixtures("no_clips")
@@ -108,7 +110,7 @@ def test_both_trees_are_asked_by_their_own_command_line(clone: Path, tmp_path: P
     assert (clip.before, clip.now, clip.times, clip.unit) == pytest.approx((30, 10, 3, "ms"))
     assert rows["per-frame network, best backend, one thread"].times == pytest.approx(3)
     assert rows["its memory"].unit == "MB" and rows["first swap from a cold process"].now > 0
-    spent = rows["720p clip, processor time per frame"].now, rows["its processor time"].now / 2
+    spent = rows["720p clip, one face, processor time per frame"].now, rows["its processor time"].now / 2
     assert all(0 < ms < 1e4 for ms in spent), "of a command that imports nothing"
     assert rows["5 methods on 16 pairs, per pair"].now > 0 and rows["memory of the evaluation"].unit == "MB"
     left = subprocess.run(["git", "worktree", "list"], cwd=clone, capture_output=True, text=True, check=True).stdout
