@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 
 from mobilefaceswap_core.errors import VideoError
@@ -45,9 +46,8 @@ def _made(most_s: float) -> tuple[str, ...]:
         for name, numbers in _CLIPS.items()
         if max(numbers) <= len(known)
     }
-    processes = [_begin(path, people, seconds) for path, people in being_made.items()]
-    for process in processes:
-        _wait_for(process)
+    with ThreadPoolExecutor() as pool:  # which waits for all of them, also where one fails
+        list(pool.map(partial(_write, seconds=seconds), being_made, being_made.values()))
     _digests.update(map(file_sha256, being_made))
     return tuple(map(str, being_made))
 
@@ -57,17 +57,16 @@ def clip_digests() -> frozenset[str]:
     return frozenset(_digests)
 
 
-def _begin(path: Path, people: list[str], seconds: float) -> subprocess.Popen[str]:
-    """Write a clip in a process of its own; see :mod:`.moving`."""
+def _write(path: Path, people: list[str], *, seconds: float) -> None:
+    """Write a clip in a process of its own; see :mod:`.moving`.
+
+    Raises:
+        VideoError: it could not.
+    """
     command = [sys.executable, "-m", f"{__package__}.moving", str(seconds), str(path), *people]
-    return subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-
-def _wait_for(process: subprocess.Popen[str]) -> None:
-    """Raises :class:`VideoError` when the clip could not be made."""
-    _, said = process.communicate()
-    if process.returncode:
-        last = said.strip().rpartition("\n")[2]
+    done = subprocess.run(command, cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        last = done.stderr.strip().rpartition("\n")[2]
         raise VideoError(
             f"The clips to try could not be made: {last} Free some room on the disk, and start the page again."
         )

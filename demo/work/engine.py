@@ -19,7 +19,6 @@ from mobilefaceswap_core.files.losses import losses
 from mobilefaceswap_core.models import DEFAULT_MODEL, available_swappers
 from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.rules.host import HostRules
-from mobilefaceswap_core.runtime.memory import FreedMemory
 from mobilefaceswap_core.types import Face, Image
 
 from ..keeping import new_folder, output_folder, sweep
@@ -75,7 +74,6 @@ class Engine:
     _encoder: IdentityEncoder | None = None
     _rules: HostRules | None = None
     _recent: dict[str, deque[float]] = field(default_factory=dict)
-    _freed: FreedMemory = field(default_factory=FreedMemory)
 
     def model_names(self) -> list[str]:
         """Swappers whose weights are present, the default for stills first."""
@@ -225,7 +223,7 @@ class Engine:
         result.save(path, like=loaded)
         self.audit("swap", sources, target, path, name)
         info = pipeline.swapper.info
-        done = SwappedPhoto(
+        return SwappedPhoto(
             path,
             loaded.image,
             result.image,
@@ -239,9 +237,6 @@ class Engine:
             info.device,
             pipeline.detector.info.name,
         )
-        del wanted, result  # the source's network among it, which holds what its run has taken
-        self._freed.give_back(later=True)
-        return done
 
     def new_file(self, name: str) -> Path:
         """A path in a folder of its own below the app's cache, so that two visitors never write the same file."""

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.runtime.memory import FreedMemory
 
 _PATIENCE_S = 30.0  # a step that was given up may still be at work; then the queue has let the next one in too early
 
@@ -26,6 +27,7 @@ def count_what_runs(demo: gr.Blocks, default_limit: int) -> None:
         default_limit: of functions that name none.
     """
     slots: dict[str, threading.BoundedSemaphore] = {}
+    freed = FreedMemory()
     for function in demo.fns.values():
         if not function.queue and function.fn is not None:
             function.queue, function.concurrency_limit, function.show_progress = True, None, "hidden"
@@ -33,11 +35,11 @@ def count_what_runs(demo: gr.Blocks, default_limit: int) -> None:
         if limit is None or function.fn is None:
             continue
         slot = slots.setdefault(function.concurrency_id, threading.BoundedSemaphore(limit))
-        function.fn = counted(function.fn, slot)
+        function.fn = counted(function.fn, slot, freed)
 
 
-def counted(run: Callable[..., Any], slot: threading.Semaphore) -> Callable[..., Any]:
-    """A function, or a generator step by step, that works only while it holds a slot.
+def counted(run: Callable[..., Any], slot: threading.Semaphore, freed: FreedMemory) -> Callable[..., Any]:
+    """A function, or a generator step by step, that works only while it holds a slot, and gives back what it has freed.
 
     A generator gives its slot back between steps, so that one whose visitor went away holds none.
     """
@@ -56,13 +58,17 @@ def counted(run: Callable[..., Any], slot: threading.Semaphore) -> Callable[...,
                     yield step
             finally:
                 work.close()
+                freed.give_back(later=True)
 
         return steps
 
     @wraps(run)
     def once(*args: Any, **named: Any) -> Any:
         with _held(slot):
-            return run(*args, **named)
+            try:
+                return run(*args, **named)
+            finally:
+                freed.give_back(later=True)  # a source's network among it, which holds what its run has taken
 
     return once
 

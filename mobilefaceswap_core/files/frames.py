@@ -19,14 +19,25 @@ _ORIENTATIONS = {
 }  # fmt: skip
 
 
+def side_data(frame: Any) -> list[Any]:
+    """What a decoder says of a frame besides its pixels.
+
+    Who looks at it ties frame and data into a circle, and the pixels stay until Python looks for circles. So a thumbnail's is
+    looked at, which has few; that takes half a millisecond.
+
+    Args:
+        frame: ``av.VideoFrame``.
+    """
+    return list(reformatted(frame, width=_THUMBNAIL_PX, height=_THUMBNAIL_PX).side_data)
+
+
 def orientation_of_frame(frame: Any) -> int:
     """How a frame lies, as EXIF numbers it: 1 to 8, 1 for upright; of a slanted one the nearest.
 
     Args:
         frame: ``av.VideoFrame``.
     """
-    # Who looks at a frame's side data ties both into a circle: its pixels stay until Python looks for circles. A thumbnail has few.
-    for side in reformatted(frame, width=_THUMBNAIL_PX, height=_THUMBNAIL_PX).side_data:
+    for side in side_data(frame):
         if side.type.name == _DISPLAY_MATRIX:
             values = np.frombuffer(bytes(side), np.int32)
             if values.size < 9:
@@ -42,7 +53,7 @@ def orientation_of_frame(frame: Any) -> int:
 class Orientations:
     """:func:`orientation_of_frame` of one frame of a clip after another.
 
-    That takes half a millisecond, so it is asked for where the frame's rotation is another than before, which takes none.
+    Side data are looked at where the frame's rotation is another than before, which can be asked for at once.
     """
 
     def __init__(self) -> None:

@@ -33,7 +33,6 @@ def lacking(clip: Clip, written: Path, row: Format, copies: Copies, *, personal:
     Raises:
         VideoError: the result cannot be opened.
     """
-
     from av.stream import Disposition
 
     source, notes = clip.container, []

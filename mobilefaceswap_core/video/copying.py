@@ -51,7 +51,6 @@ class Copies:
             row: its format.
             sound: copy the clip's sound too; left out on request, it needs no note.
         """
-
         from av.stream import Discard
 
         everything = Discard.all  # of a stream that only names chapters, which are copied as such
@@ -131,7 +130,6 @@ def is_personal(key: str) -> bool:
 
 def _refusal(stream: Any, packets: Sequence[Any], row: Format) -> str:
     """Why a stream is not copied; empty if it is."""
-
     import av
 
     if stream.type == "video":
@@ -154,7 +152,6 @@ def holds(row: Format, stream: Any, packets: Sequence[Any]) -> bool:
         stream: PyAV's, of an open clip.
         packets: some of its packets; without any, the header alone decides. They are used up.
     """
-
     import av
 
     file = io.BytesIO()
@@ -182,7 +179,6 @@ def holds(row: Format, stream: Any, packets: Sequence[Any]) -> bool:
 
 def _samples(clip: Clip, streams: Sequence[Any]) -> dict[int, list[Any]]:
     """The first packets of streams, read from the file once more so that none is missing from the result."""
-
     import av
 
     found: dict[int, list[Any]] = {stream.index: [] for stream in streams}

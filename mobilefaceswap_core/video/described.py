@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from ..files.frames import side_data
+
 _MASTERING, _LIGHT = "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"
 _CHROMATICITY, _LUMINANCE = 50_000, 10_000  # units of H.265, D.3.28: 0.00002, and 0.0001 cd/m2
 _BOTH_KNOWN = 20  # ints of AVMasteringDisplayMetadata before its two flags; libavutil/mastering_display_metadata.h
@@ -37,7 +39,7 @@ class HdrMetadata:
 def hdr_metadata(frame: Any) -> HdrMetadata:
     """Of a decoded ``av.VideoFrame``."""
     mastering = light = ""
-    for side in frame.side_data:
+    for side in side_data(frame):
         if side.type.name == _MASTERING:
             mastering = _mastering(bytes(side))
         elif side.type.name == _LIGHT and len(bytes(side)) >= 8:

@@ -23,7 +23,6 @@ def deinterlaced(frames: Iterator[Any], time_base: Fraction) -> Iterator[Any]:
     Raises:
         VideoError: FFmpeg cannot take such pictures apart.
     """
-
     import av
 
     weaver: _Weaver | None = None

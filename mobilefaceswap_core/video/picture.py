@@ -261,7 +261,6 @@ def _blend(area: NDArray[Any], values: NDArray[Any], alpha: NDArray[Any], top_va
 
 def turned(frame: Any, orientation: int, colourspace: Colourspace) -> Any:
     """A frame brought upright from an EXIF orientation, sample by sample."""
-
     import av
 
     lies = orientation >= 5  # its sides change places
@@ -278,7 +277,6 @@ def turned(frame: Any, orientation: int, colourspace: Colourspace) -> Any:
 
 def padded(frame: Any, width: int, height: int) -> Any:
     """A frame enlarged to the right and below by repeating its border."""
-
     import av
 
     result = av.VideoFrame(width, height, frame.format.name)
@@ -290,7 +288,6 @@ def padded(frame: Any, width: int, height: int) -> Any:
 
 def fitted(frame: Any, width: int, height: int) -> Any:
     """A frame of another size in the middle of one of this size, as large as it fits, black around it."""
-
     import av
 
     if not _PLANAR.fullmatch(frame.format.name):

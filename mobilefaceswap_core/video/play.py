@@ -192,7 +192,6 @@ class _Recorder:
 
     def write(self, image: Image, time_s: float) -> None:
         """Encode one frame; sides are cut to even numbers."""
-
         import av
 
         height, width = (side - side % 2 for side in image.shape[:2])

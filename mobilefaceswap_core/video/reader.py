@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import VideoError
 from ..files.formats import format_of, format_of_file
-from ..files.frames import Orientations, orientation_of_frame
+from ..files.frames import Orientations
 from ..files.media import bound_decoder, check_frame, length_s, open_media, picture_stream
 from ..files.ordinary import check_ordinary
 from ..files.places import is_pattern
@@ -71,6 +71,7 @@ class MediaFile:
     def __init__(self, path: Path, spent: Spending, part: Part = WHOLE, *, deinterlace: bool = False) -> None:
         self._spent, self._part, self._path, self._deinterlace = spent, part, path, deinterlace
         self.truncated, self.damaged = False, 0
+        self._orientation_of = Orientations()
         self._open()
         if part.start_s and not self._seek():
             self.close()
@@ -110,7 +111,6 @@ class MediaFile:
 
     def _seek(self) -> bool:
         """Go to a key frame before the part; whether there is one."""
-
         import av
 
         if self._has_no_times():
@@ -129,7 +129,6 @@ class MediaFile:
 
     def _has_no_times(self) -> bool:
         """Whether times are counted from the beginning, so that after a jump nobody knows what time it is."""
-
         import av
 
         file = self.container.format
@@ -147,7 +146,7 @@ class MediaFile:
             raise VideoError(f"{path}: not one frame of it could be decoded. The file is damaged or empty.")
         self._first = [first]
         stream, context = self.stream, self.stream.codec_context
-        turned = orientation_of_frame(first) >= 5
+        turned = self._orientation_of(first) >= 5
         width, height = (first.height, first.width) if turned else (first.width, first.height)
         aspect = context.sample_aspect_ratio or None
         duration = None
@@ -188,11 +187,10 @@ class MediaFile:
         frames = self._again(deliver)
         if self._deinterlace:
             frames = deinterlaced(frames, self.info.time_base)
-        orientation_of = Orientations()
         for index, frame in enumerate(frames):
             stamp = self._stamp(index, frame)
             self._spent.picture(frame.width, frame.height, at_s=stamp.seconds)
-            yield picture_of(frame, stamp, orientation=orientation_of(frame))
+            yield picture_of(frame, stamp, orientation=self._orientation_of(frame))
         if not self._part.is_whole:
             return
         # A container that counts its samples tells when some are missing; edit lists may hide a few.

@@ -135,7 +135,6 @@ class MediaWriter:
 
     def write(self, picture: Picture) -> None:
         """Encode a frame and write the packets of other streams that belong before it."""
-
         import av
 
         is_first = self._stream is None
@@ -286,7 +285,6 @@ class MediaWriter:
 
     def finish(self) -> None:
         """See :meth:`Writer.finish`."""
-
         import av
 
         if self._stream is None:
@@ -305,7 +303,6 @@ class MediaWriter:
 
     def abort(self) -> None:
         """See :meth:`Writer.abort`."""
-
         import av
 
         if not self._closed:

@@ -12,6 +12,7 @@ import pytest
 from demo.work.live_sessions import LiveSessions
 from demo.work.running import counted
 from mobilefaceswap_core.errors import OptionError
+from mobilefaceswap_core.runtime.memory import FreedMemory
 
 
 @pytest.mark.parametrize("is_generator", [False, True])
@@ -32,7 +33,7 @@ def test_what_runs_is_counted_where_it_runs(is_generator: bool) -> None:
             work()
             yield number
 
-    limited = counted(steps if is_generator else work, threading.BoundedSemaphore(2))
+    limited = counted(steps if is_generator else work, threading.BoundedSemaphore(2), FreedMemory())
     threads = [threading.Thread(target=lambda: list(limited()) if is_generator else limited()) for _ in range(12)]
     for thread in threads:
         thread.start()
@@ -43,9 +44,36 @@ def test_what_runs_is_counted_where_it_runs(is_generator: bool) -> None:
 
 def test_a_generator_that_nobody_reads_on_holds_no_place() -> None:
     slot = threading.BoundedSemaphore(1)
-    abandoned = counted(lambda: (yield 1), slot)()
+    abandoned = counted(lambda: (yield 1), slot, FreedMemory())()
     assert next(abandoned) == 1
     assert slot.acquire(timeout=1)
+
+
+@pytest.mark.parametrize("ends", ["result", "error", "steps", "closed"])
+def test_memory_is_given_back_when_a_visit_is_over(ends: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[bool] = []
+    monkeypatch.setattr(FreedMemory, "give_back", lambda self, *, later=False: given.append(later))
+    slot, freed = threading.BoundedSemaphore(1), FreedMemory()
+
+    def work() -> int:
+        assert not given, "not before it is done"
+        if ends == "error":
+            raise OptionError("no")
+        return 1
+
+    def steps() -> Iterator[int]:
+        yield work()
+
+    if ends == "error":
+        with pytest.raises(OptionError):
+            counted(work, slot, freed)()
+    elif ends == "result":
+        assert counted(work, slot, freed)() == 1
+    else:
+        running = counted(steps, slot, freed)()
+        assert next(running) == 1
+        running.close() if ends == "closed" else list(running)
+    assert given == [True]
 
 
 def test_live_sessions_have_places_by_address_and_in_all_and_end_when_idle() -> None:
