@@ -59,6 +59,7 @@ class Choice:
 _PARTS = "|".join(REGIONS)
 CHOICES: tuple[Choice, ...] = (
     Choice("occlusion", "switch", "Keep what hides the face: glasses, hands, hair, microphones.", True),
+    Choice("folds", "switch", "Soften folds about the mouth that the target does not have: those of a source that smiles.", True),
     Choice("brows", "switch", "Move the swapped brows to where the target's are, as it raises them.", True),
     Choice(
         "gaze", "number", "Where the target's eyes look, by their light and shade. 1 for clips, 0 for photos unless given: there "

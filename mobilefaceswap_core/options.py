@@ -44,6 +44,7 @@ class SwapOptions(FinishOptions):
             or self.max_yaw_deg is not None
             or self.gaze != 0
             or self.lids
+            or self.folds
             or self.brows
             or self.mouth != 0
             or self.texture != 0
@@ -70,6 +71,7 @@ def swap_options(chosen: Mapping[str, Any]) -> SwapOptions:
     limits = MaskLimits(values["region"], values["keep"], values["box"], values["feather"])
     return SwapOptions(
         limits=limits,
+        folds=values["folds"],
         brows=values["brows"],
         gaze=values["gaze"],
         lids=values["lids"],

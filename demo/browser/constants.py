@@ -19,6 +19,7 @@ from mobilefaceswap_core.blend import (
     brows,
     colour,
     detail,
+    folds,
     gaze,
     lids,
     limits,
@@ -51,9 +52,10 @@ from . import hidden_mark, landmark_network, webassembly
 
 FILE = Path(__file__).parent / "page" / "constants.js"
 
-Value = int | float | str | list[Any] | None  # a switch is an int
+Value = int | float | str | list[Any] | dict[str, Any] | None  # a switch is an int
 _OFFERED = (
     "occlusion",
+    "folds",
     "brows",
     "gaze",
     "lids",
@@ -85,6 +87,8 @@ def constants() -> dict[str, dict[str, Value]]:
             "OUTER_LIPS": _ends(landmarks68.OUTER_LIPS),
             "INNER_LIPS": _ends(landmarks68.INNER_LIPS),
             "NOSE_TIP": landmarks68.NOSE_TIP,
+            "NOSE_OUTLINE": landmarks68.NOSE_OUTLINE.tolist(),
+            "CHIN": landmarks68.CHIN,
             "LEFT_MOUTH": landmarks68.LEFT_MOUTH,
             "RIGHT_MOUTH": landmarks68.RIGHT_MOUTH,
             "MIRROR_68": landmarks68.MIRROR_68.tolist(),
@@ -186,17 +190,38 @@ def _detection() -> dict[str, dict[str, Value]]:
 
 def _soft(stage: Any) -> dict[str, Value]:
     """How a stage's weight is grown and softened, in px of the weight."""
-    return {"GROWTH_PX": round(stage._GROWTH * outline.WEIGHT_PX), "BLUR_PX": stage._BLUR * outline.WEIGHT_PX}
+    return _in_px(stage._GROWTH, stage._BLUR)
+
+
+def _in_px(growth: float, blur: float) -> dict[str, Any]:
+    """The same of shares of the crop's side."""
+    return {"GROWTH_PX": round(growth * outline.WEIGHT_PX), "BLUR_PX": blur * outline.WEIGHT_PX}
+
+
+def _folds() -> dict[str, Value]:
+    """What is known of folds, lengths in px of the page's crop; squares have whole sides there."""
+    unit = CropSpec().size_px * folds._UNIT
+    return {
+        "JAW": _ends(folds._JAW),
+        **_named(folds, "_TO_EYE", "_INSET", "_SHARE", "_MARGIN", "_DARK", "_LEAST"),
+        **{name: _in_px(*getattr(folds, f"_{name}")) for name in ("LIPS", "NOSE", "MIDDLE")},
+        "REGION": _in_px(0, folds._BLUR),
+        "FINE_PX": folds._odd(folds._FINE * unit),
+        "HALF_COARSE_PX": folds._odd(folds._COARSE * unit / 2),
+        "AROUND_PX": folds._odd(folds._AROUND * unit),
+        "HALF_AROUND_PX": folds._odd(folds._AROUND * unit / 2),
+    }
 
 
 def _around_the_swap() -> dict[str, dict[str, Value]]:
-    """What the finish knows of brows, gaze, lids, mouth, features, size, occlusion and texture, and what a visitor may choose about them."""
+    """What the finish knows of folds, brows, gaze, lids, mouth, features, size, occlusion and texture, and what a visitor may choose about them."""
     offered = [choice for choice in CHOICES if choice.name in _OFFERED]
     return {
         "CHOICES": {choice.name.upper(): choice.default for choice in offered},
         "PHOTOS": {choice.name.upper(): choice.photos for choice in offered if choice.photos is not None},
         "CLIPS": {choice.name.upper(): choice.clips for choice in offered if choice.clips is not None},
         "OUTLINE": _named(outline, "WEIGHT_PX"),
+        "FOLDS": _folds(),
         "BROWS": _named(
             brows,
             "_COLUMNS",
@@ -212,13 +237,18 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
             "_WHOLE",
             "_HIGHEST",
             "_LOWEST",
+            "_ALIKE",
+            "_HINT",
             "_FADE",
             "_STRETCH",
             "_ROOM",
             "_HALF",
             "_SOFT",
+            "_SHOWS",
+            "_SHOWN",
+            "_UNDER",
         ),
-        "GAZE": {**_soft(gaze), **_named(gaze, "MEANS", "LARGEST_EXPONENT", "TONE_HALF_LIFE_S")},
+        "GAZE": {**_soft(gaze), **_named(gaze, "MEANS", "LARGEST_EXPONENT", "_DARK", "TONE_HALF_LIFE_S")},
         "LIDS": {
             **_named(lids, "USUAL_OPENING", "_BEGINS", "_ENDS", "_OPEN", "_HIGHEST"),
             **_soft(lids),
@@ -240,10 +270,7 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
         "MOUTH": {
             **_named(mouth, "INSIDE_ALONE", "_BEGINS", "_ENDS"),
             **_soft(mouth),
-            "INNER": {
-                "GROWTH_PX": round(mouth._INNER_GROWTH * outline.WEIGHT_PX),
-                "BLUR_PX": mouth._INNER_BLUR * outline.WEIGHT_PX,
-            },
+            "INNER": _in_px(mouth._INNER_GROWTH, mouth._INNER_BLUR),
         },
         "STEADY": _named(steady, "HALF_LIFE_S", "LONGEST_GAP_S"),
         "REGIONS": _named(limits, "_BROW_HEIGHT", "_EYE_GROWTH"),

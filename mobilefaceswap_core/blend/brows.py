@@ -1,7 +1,7 @@
 """The swapped brows go where the target's are: a swapper that learnt from calm faces leaves them at rest.
 
 Raised brows are drawn twice then: the source's where they rest, and a shadow of the target's above. The swapped brows are
-moved, and what lies above them is the target's skin.
+moved onto the target's; where those are darker they show, and what lies above them is the target's skin.
 """
 
 from __future__ import annotations
@@ -28,10 +28,15 @@ _BOX = 7  # a brow's thickness
 _DARKER, _FAINTEST = 12.0, 0.5
 _LEAST, _WHOLE = 2.0, 4.0  # px: nearer brows stay as they are, so that nothing trembles; from there on the whole way
 _HIGHEST, _LOWEST = 0.6, 0.35  # of the skin between brow and eye: further, and that would fold
+# A brow that is not sure is looked for where the other one, which is, would have it: within so many px, so many grey levels darker.
+_ALIKE, _HINT = 5, 5.0
 _FADE = 14  # px beside a brow over which the movement ends
 _STRETCH, _ROOM = 1.7, 12  # above a brow it ends over so many times its length, and over so many px at least
 _HALF = 6  # of a brow's thickness, which is moved as it is; above that the target's skin shows,
 _SOFT = 4  # over so many px
+# Where the target's brow is darker than what lies on it by so many grey levels it begins to show, and shows: a thick brow would leave
+# an arc above a thin one. Down to so many px below its middle, as lids are dark too.
+_SHOWS, _SHOWN, _UNDER = 4.0, 18.0, 9
 
 
 class BrowShift(NamedTuple):
@@ -59,19 +64,20 @@ def brow_shifts(swapped: Image, target: Image, landmarks: Points) -> tuple[BrowS
     """
     unit = len(swapped) * _UNIT
     ours, theirs = (cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in (swapped, target))
-    left, right = (
-        _shift(ours, theirs, _line(landmarks, brow), _gap(landmarks, brow, eye), unit) for brow, eye in _SIDES
-    )
+    seen = [_seen(ours, theirs, _line(landmarks, brow), _gap(landmarks, brow, eye), unit) for brow, eye in _SIDES]
+    sure = [one.shift() if one.is_sure else None for one in seen]
+    left, right = (own or one.like(other) for one, own, other in zip(seen, sure, reversed(sure), strict=True))
     return left, right
 
 
 def move_brows(
-    swapped: Image, weight: Mask, landmarks: Points, shifts: tuple[BrowShift, BrowShift]
+    swapped: Image, target: Image, weight: Mask, landmarks: Points, shifts: tuple[BrowShift, BrowShift]
 ) -> tuple[Image, Mask]:
     """Move the swapped brows to the target's.
 
     Args:
-        swapped: ``(S, S, 3)`` RGB uint8.
+        swapped: ``(S, S, 3)`` RGB uint8, colours matched.
+        target: ``(S, S, 3)`` RGB uint8, the same crop.
         weight: ``(S, S)`` float32 in [0, 1], what it will be pasted with.
         landmarks: ``(68, 2)`` of the target, px of the crop.
         shifts: see :func:`brow_shifts`; of a clip, averaged by :class:`~.steady.SteadyShares`.
@@ -80,12 +86,17 @@ def move_brows(
         Both anew; the inputs themselves where no brow is to be moved.
     """
     unit = len(swapped) * _UNIT
-    for (brow, eye), shift in zip(_SIDES, shifts, strict=True):
+    shares = [float(np.clip((abs(shift.down) / unit - _LEAST) / (_WHOLE - _LEAST), 0, 1)) for shift in shifts]
+    if max(shares) == 0:
+        return swapped, weight
+    for (brow, eye), shift, share in zip(_SIDES, shifts, shares, strict=True):
         line, gap = _line(landmarks, brow), _gap(landmarks, brow, eye)
-        share = float(np.clip((abs(shift.down) / unit - _LEAST) / (_WHOLE - _LEAST), 0, 1))
         part = _part(line, gap, shift, unit, len(swapped))
-        if share > 0 and gap > 0 and part is not None:
-            swapped, weight = _moved(swapped, weight, line, gap, shift, share, part, unit)
+        if gap > 0 and part is not None:
+            way = _Way(line, gap, shift, share, part, unit)
+            swapped = way.moved(swapped)
+            # The target's own show on both sides or on neither: a thick brow beside a thin one would be worse than either.
+            weight = way.weighed(weight, swapped, target, max(shares))
     return swapped, weight
 
 
@@ -99,19 +110,57 @@ def _gap(landmarks: Points, brow: slice, eye: slice) -> float:
     return float(landmarks[eye][:, 1].min() - landmarks[brow][:, 1].mean())
 
 
-def _shift(swapped: NDArray[Any], target: NDArray[Any], line: Points, gap: float, unit: float) -> BrowShift:
+class _Seen(NamedTuple):
+    """The dark bands above an eye of the swapped face, and the target's brow; px.
+
+    Attributes:
+        below: how far each band lies below the brow's landmarks.
+        clear: how much lighter the skin on both sides of each band is, grey levels.
+        middle: how far the target's brow lies below its landmarks.
+        own_clear: how much lighter the skin on both sides of that is.
+        skin: between the target's brow and its eye.
+        unit: px of a crop of 224.
+    """
+
+    below: Floats
+    clear: Floats
+    middle: float
+    own_clear: float
+    skin: float
+    unit: float
+
+    @property
+    def is_sure(self) -> bool:
+        clear = float(self.clear.max())
+        return min(clear, self.own_clear) >= _DARKER and self.own_clear >= _FAINTEST * clear
+
+    def shift(self) -> BrowShift:
+        return self._from(float(self.below[self.clear.argmax()]), self.middle)
+
+    def like(self, other: BrowShift | None) -> BrowShift:
+        """Where the other brow has this one, if there is a hint of it there; else where it is."""
+        if other is None:
+            return BrowShift(0.0, self.middle)
+        middle = self.middle if self.own_clear >= _DARKER else other.middle
+        clear = np.where(np.abs(self.below - middle - other.down) <= _ALIKE * self.unit, self.clear, 0)
+        return self._from(float(self.below[clear.argmax()]), middle) if clear.max() >= _HINT else BrowShift(0.0, middle)
+
+    def _from(self, below: float, middle: float) -> BrowShift:
+        return BrowShift(float(np.clip(below - middle, -_LOWEST * self.skin, _HIGHEST * self.skin)), middle)
+
+
+def _seen(swapped: NDArray[Any], target: NDArray[Any], line: Points, gap: float, unit: float) -> _Seen:
     if gap <= 0:
-        return BrowShift(0.0, 0.0)
-    ours, clear = _darkest(swapped, line, _ABOVE * unit, _BELOW * gap, unit)
-    theirs, own_clear = _darkest(target, line, _ABOVE_OWN * unit, _BELOW_OWN * gap, unit)
-    if min(clear, own_clear) < _DARKER or own_clear < _FAINTEST * clear:
-        return BrowShift(0.0, theirs)
-    skin = max(gap - theirs - _HALF * unit, 0.0)
-    return BrowShift(float(np.clip(ours - theirs, -_LOWEST * skin, _HIGHEST * skin)), theirs)
+        nothing = np.zeros(1, np.float32)
+        return _Seen(nothing, nothing, 0.0, 0.0, 0.0, unit)
+    below, clear = _bands(target, line, _ABOVE_OWN * unit, _BELOW_OWN * gap, unit)
+    middle = float(below[clear.argmax()])
+    skin = max(gap - middle - _HALF * unit, 0.0)
+    return _Seen(*_bands(swapped, line, _ABOVE * unit, _BELOW * gap, unit), middle, float(clear.max()), skin, unit)
 
 
-def _darkest(grey: NDArray[Any], line: Points, above: float, below: float, unit: float) -> tuple[float, float]:
-    """How far below the landmarks the darkest band lies, px, and how much lighter the skin on both sides of it is."""
+def _bands(grey: NDArray[Any], line: Points, above: float, below: float, unit: float) -> tuple[Floats, Floats]:
+    """Of bands along the landmarks: how far below them each lies, px, and how much lighter the skin on both sides of it is."""
     margin = _MARGIN * (line[-1, 0] - line[0, 0])
     columns = np.linspace(line[0, 0] + margin, line[-1, 0] - margin, _COLUMNS, dtype=np.float32)
     offsets = np.arange(-round(above), round(below) + 1, dtype=np.float32)
@@ -122,9 +171,7 @@ def _darkest(grey: NDArray[Any], line: Points, above: float, below: float, unit:
     profile = cv2.blur(strip.astype(np.float32).mean(1)[:, None], (1, box), borderType=cv2.BORDER_REPLICATE)[:, 0]
     lighter_above = np.maximum.accumulate(profile) - profile
     lighter_below = np.maximum.accumulate(profile[::-1])[::-1] - profile
-    clear = np.minimum(lighter_above, lighter_below)
-    best = int(clear.argmax())
-    return float(offsets[best]), float(clear[best])
+    return offsets, np.minimum(lighter_above, lighter_below)
 
 
 def _reach_above(shift: BrowShift, unit: float) -> float:
@@ -142,32 +189,54 @@ def _part(line: Points, gap: float, shift: BrowShift, unit: float, size: int) ->
     return slice(edges[0], edges[1]), slice(edges[2], edges[3])
 
 
-def _moved(
-    swapped: Image,
-    weight: Mask,
-    line: Points,
-    gap: float,
-    shift: BrowShift,
-    share: float,
-    part: tuple[slice, slice],
-    unit: float,
-) -> tuple[Image, Mask]:
-    ys, xs = np.mgrid[part].astype(np.float32)
-    middle = np.interp(xs[0], line[:, 0], line[:, 1]).astype(np.float32) + np.float32(shift.middle)
-    below = ys - middle  # of the middle of the target's brow
-    above, beside = _reach_above(shift, unit), np.maximum(np.maximum(line[0, 0] - xs, xs - line[-1, 0]), 0)
-    across = _falling(beside / (_FADE * unit))
-    reach = np.where(below < 0, above, max(gap - shift.middle, 2 * _HALF * unit)) - _HALF * unit
-    along = _falling((np.abs(below) - _HALF * unit) / reach)
-    rows = ys + np.float32(share * shift.down) * along * across
-    moved, weighs = swapped.copy(), weight.copy()
-    moved[part] = cv2.remap(swapped, xs, rows.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    soft = _SOFT * unit
-    shown = np.clip((-below - _HALF * unit) / soft, 0, 1) * np.clip(
-        (above + _FADE * unit + below) / (_FADE * unit), 0, 1
-    )
-    weighs[part] *= 1 - np.float32(share) * shown * across
-    return moved, weighs
+class _Way:
+    """The movement of one brow: where, how far, and what shows there.
+
+    Args:
+        line: landmarks of the target's brow, left to right.
+        gap: px from the brow to its eye.
+        shift: of the brow.
+        share: of the shift that the brow is moved by.
+        part: rows and columns that the movement changes.
+        unit: px of a crop of 224.
+    """
+
+    def __init__(
+        self, line: Points, gap: float, shift: BrowShift, share: float, part: tuple[slice, slice], unit: float
+    ) -> None:
+        self._part, self._unit, self._share = part, unit, share
+        self._ys, self._xs = np.mgrid[part].astype(np.float32)
+        middle = np.interp(self._xs[0], line[:, 0], line[:, 1]).astype(np.float32) + np.float32(shift.middle)
+        self._below = self._ys - middle  # of the middle of the target's brow
+        self._above = _reach_above(shift, unit)
+        beside = np.maximum(np.maximum(line[0, 0] - self._xs, self._xs - line[-1, 0]), 0)
+        self._across = _falling(beside / (_FADE * unit))
+        down = max(gap - shift.middle, 2 * _HALF * unit)
+        reach = np.where(self._below < 0, self._above, down) - _HALF * unit
+        along = _falling((np.abs(self._below) - _HALF * unit) / reach)
+        self._rows = self._ys + np.float32(share * shift.down) * along * self._across
+
+    def moved(self, swapped: Image) -> Image:
+        """The face with this brow moved; the input itself where it stays."""
+        if self._share == 0:
+            return swapped
+        out = swapped.copy()
+        out[self._part] = cv2.remap(
+            swapped, self._xs, self._rows.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+        return out
+
+    def weighed(self, weight: Mask, moved: Image, target: Image, most: float) -> Mask:
+        """The weight without what lies above the brow, and without what the target's own brow shows through by ``most``."""
+        unit, below, part = self._unit, self._below, self._part
+        skin = np.float32(self._share) * np.clip((-below - _HALF * unit) / (_SOFT * unit), 0, 1)
+        ours, theirs = (cv2.cvtColor(face[part], cv2.COLOR_RGB2GRAY).astype(np.float32) for face in (moved, target))
+        darker = np.clip((ours - theirs - _SHOWS) / (_SHOWN - _SHOWS), 0, 1)
+        brow = np.float32(most) * darker * np.clip((_UNDER * unit - below) / (_SOFT * unit), 0, 1)
+        near = np.clip((self._above + _FADE * unit + below) / (_FADE * unit), 0, 1) * self._across
+        out = weight.copy()
+        out[part] *= 1 - np.maximum(skin, brow) * near
+        return out
 
 
 def _falling(way: NDArray[Any]) -> Floats:

@@ -21,6 +21,7 @@ from .colour import match_colours
 from .detail import match_detail
 from .enhance import enhance
 from .finishing import Finishing, FinishOptions, Run, Setting, Stage
+from .folds import soften_folds
 from .foreign_masks import ForeignOccluder, ForeignParts
 from .gaze import bring_back_gaze, eye_tones, gaze_weights
 from .lids import bring_back_lids, closing
@@ -48,6 +49,19 @@ def _detail(setting: Setting) -> Run | None:
     return lambda face: replace(face, pixels=match_detail(face.pixels, face.target.image, face.weight))
 
 
+def _folds(setting: Setting) -> Run | None:
+    if not setting.options.folds:
+        return None
+
+    def run(face: Finishing) -> Finishing:
+        landmarks = face.target.landmarks
+        if landmarks is None:
+            return face
+        return replace(face, pixels=soften_folds(face.pixels, face.target.image, landmarks))
+
+    return run
+
+
 def _of_target(face: Finishing) -> tuple[Image, Points] | None:
     """The target at the side of what is pasted, and its landmarks there; ``None`` where it has none."""
     landmarks = face.target.landmarks
@@ -68,7 +82,7 @@ def _brows(setting: Setting) -> Run | None:
         if face.memory is not None:
             one, two, three, four = face.memory.brows((*shifts[0], *shifts[1]), time_s=face.time_s)
             shifts = BrowShift(one, two), BrowShift(three, four)
-        pixels, weight = move_brows(face.pixels, face.weight, landmarks, shifts)
+        pixels, weight = move_brows(face.pixels, face.target.image, face.weight, landmarks, shifts)
         return replace(face, pixels=pixels, weight=weight)
 
     return run
@@ -251,13 +265,15 @@ def _strength(setting: Setting) -> Run | None:
     return None if strength == 1 else lambda face: replace(face, weight=face.weight * strength)
 
 
-# In the order they run. Colour and detail compare the faces under the swapper's own mask, so they come before it is refined.
+# In the order they run. Colour and detail compare the faces under the swapper's own mask, so they come before it is refined; folds are
+# softened once both are alike.
 # What comes back of the target comes at the face's own size; an enhancer sees the face as it will be pasted, with what hides it;
 # detail and texture show where the face does, so they come after everything that takes from the mask. The hidden mark comes last, over all
 # of these; it is the pipeline that adds it (``marking`` knows how).
 STAGES: tuple[tuple[str, Callable[[Setting], Run | None]], ...] = (
     ("colour", _colour),
     ("detail", _detail),
+    ("folds", _folds),
     ("mask", _mask),
     ("brows", _brows),
     ("limits", _limits),

@@ -61,6 +61,7 @@ class FinishOptions:
     Attributes:
         match_colours: bring the swapped face to the target's colours; ``None`` leaves it to the swapper.
         match_detail: strengthen its fine detail to the target's; ``None`` leaves it to the swapper.
+        folds: soften folds about the mouth that the target does not have.
         brows: move the swapped brows to where the target's are.
         gaze: strength of the light and shade of the target's eyes; ``None`` is 1 for clips, 0 for photos.
         lids: bring the target's lids back as its eyes close.
@@ -82,6 +83,7 @@ class FinishOptions:
 
     match_colours: bool | None = None
     match_detail: bool | None = None
+    folds: bool = True
     brows: bool = True
     gaze: float | None = None
     lids: bool = True

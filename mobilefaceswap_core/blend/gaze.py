@@ -20,6 +20,7 @@ _GROWTH, _BLUR = 1 / 40, 1 / 190
 MEANS = (0.02, 0.98)  # of an eye's luma; beyond them its tone would tell nothing
 LARGEST_EXPONENT = 2.0  # more than any two eyes in the same light ask for
 _DARKEST = 1 / 255  # luma that a factor is still taken of
+_DARK = 8  # levels added before a colour's share of its luma is taken: the noise of dark pixels
 TONE_HALF_LIFE_S = 1.0  # of a clip's average of the tones; a blink takes 0.1 to 0.3 s
 
 
@@ -64,9 +65,9 @@ def bring_back_gaze(
 ) -> Image:
     """Give the swapped eyes the target's light and shade: where they look, and how far they are open.
 
-    Their colours stay the swapped face's, and so does how light an open eye is as a whole: the darkness of iris, lashes and
-    lids is part of a likeness, and where in the eye it lies is not. A pixel is darkened by a factor and lightened by a
-    difference: by a difference, bright skin that becomes the line of a lid would turn red.
+    How light an open eye is as a whole stays the swapped face's: the darkness of iris, lashes and lids is part of a likeness, and where
+    in the eye it lies is not. A pixel is darkened by a factor: by a difference, bright skin that becomes the line of a lid would turn
+    red. It is lightened by light of the target's colour there: by grey light, an iris that becomes a lid would turn blue.
 
     Args:
         swapped: ``(S, S, 3)`` RGB uint8, colours matched.
@@ -84,11 +85,12 @@ def bring_back_gaze(
         part = shown_part(weight)
         if part is None:
             continue
-        own, before = swapped[part].astype(np.float32), _luma(swapped[part])
-        wanted = _luma(target[part]) ** np.float32(np.exp(tone))
-        change = (wanted - before) * (weight[part] * np.float32(strength))
+        own, before = out[part].astype(np.float32), _luma(out[part])  # rectangles of both eyes may share pixels
+        light = _luma(target[part])
+        change = (light ** np.float32(np.exp(tone)) - before) * (weight[part] * np.float32(strength))
+        colour = (target[part] + np.float32(_DARK)) / (255 * light + np.float32(_DARK))[..., None]
         darker = own * (1 + change / np.maximum(before, _DARKEST))[..., None]
-        finished = np.where(change[..., None] < 0, darker, own + 255 * change[..., None])
+        finished = np.where(change[..., None] < 0, darker, own + 255 * change[..., None] * colour)
         out = out.copy() if out is swapped else out
         out[part] = np.clip(np.rint(finished), 0, 255)
     return out

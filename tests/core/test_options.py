@@ -35,6 +35,7 @@ def test_each_choice_reaches_its_option() -> None:
             "badge": True,
             "occlusion": False,
             "lids": False,
+            "folds": False,
             "brows": False,
             "gaze": 0.75,
             "mouth": 0.25,
@@ -49,6 +50,7 @@ def test_each_choice_reaches_its_option() -> None:
     assert (
         made.occlusion,
         made.lids,
+        made.folds,
         made.brows,
         made.gaze,
         made.mouth,
@@ -56,6 +58,7 @@ def test_each_choice_reaches_its_option() -> None:
         made.texture,
         made.strength,
     ) == (
+        False,
         False,
         False,
         False,

@@ -108,6 +108,19 @@ def test_a_photo_is_searched_once_whoever_else_wants_its_faces(pipeline, astrona
 
 def test_a_result_says_what_each_stage_took(pipeline, astronaut, group) -> None:
     seconds = pipeline.swap(astronaut, pipeline.prepare_source([group], face=2)).seconds
-    face = ["colour", "detail", "mask", "brows", "native", "lids", "mouth", "occlusion", "sharpen", "texture", "mark"]
+    face = [
+        "colour",
+        "detail",
+        "folds",
+        "mask",
+        "brows",
+        "native",
+        "lids",
+        "mouth",
+        "occlusion",
+        "sharpen",
+        "texture",
+        "mark",
+    ]
     assert list(seconds) == ["detect", "swap", *face, "paste"]
     assert all(value >= 0 for value in seconds.values())

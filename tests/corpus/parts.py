@@ -74,10 +74,12 @@ def person() -> Source:
     return Source(PAINT, (), "painter")
 
 
-SWAP = SwapOptions(occlusion=False, brows=False, lids=False, gaze=0, mouth=0, match_colours=False, min_face_px=8)
+SWAP = SwapOptions(
+    occlusion=False, folds=False, brows=False, lids=False, gaze=0, mouth=0, match_colours=False, min_face_px=8
+)
 # The same on the command line, marks and all.
 OPTIONS = ("--model", "tests.corpus.parts:swapper", "--detector", "tests.corpus.parts:detector", "--i-have-consent",
-           "--no-occlusion", "--no-lids", "--no-brows", "--gaze", "0", "--mouth", "0")  # fmt: skip
+           "--no-occlusion", "--no-lids", "--no-folds", "--no-brows", "--gaze", "0", "--mouth", "0")  # fmt: skip
 
 
 def source_photo(folder: Path) -> Path:

@@ -36,7 +36,10 @@ def test_choices_become_those_of_the_core() -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("student?halo=1", "'halo' is not known here; wanted .*occlusion, brows, gaze, lids, mouth, sharpen, texture"),
+        (
+            "student?halo=1",
+            "'halo' is not known here; wanted .*occlusion, folds, brows, gaze, lids, mouth, sharpen, texture",
+        ),
         ("student?badge=1", "'badge' is not known here"),
         ("student?lids=0&lids=1", "'lids' is given twice"),
         ("student?lids=maybe", "lids: got 'maybe', wanted true or false"),

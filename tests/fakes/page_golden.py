@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from demo.browser.build import HERE
-from mobilefaceswap_core.blend.brows import brow_shifts, move_brows
+from mobilefaceswap_core.blend.brows import BrowShift, brow_shifts, move_brows
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
+from mobilefaceswap_core.blend.folds import folds_weight, soften_folds
 from mobilefaceswap_core.blend.gaze import bring_back_gaze, eye_tones, gaze_weights
 from mobilefaceswap_core.blend.lids import SteadyLids, bareness, bring_back_lids, closing, lids_weight
 from mobilefaceswap_core.blend.luma import small_luma
@@ -105,21 +106,64 @@ def brow_landmarks() -> NDArray[np.float64]:
     return points
 
 
-def brow_face(down_px: int) -> NDArray[np.uint8]:
-    """Light, with dark bars of brows so far below those landmarks, and a faint shadow where they are."""
+def brow_face(down_px: int, *, faint: bool = False) -> NDArray[np.uint8]:
+    """Light, with dark bars of brows so far below those landmarks, and a faint shadow where they are.
+
+    Args:
+        faint: the right one is hardly seen, a little lower, and has no shadow.
+    """
     image = np.full((SIDE, SIDE, 3), 200, np.uint8)
-    for left in (58, 132):
-        image[69:76, left : left + 33] = 170
-        image[69 + down_px : 76 + down_px, left : left + 33] = 60
+    for left, is_faint in ((58, False), (132, faint)):
+        if not is_faint:
+            image[69:76, left : left + 33] = 170
+        top = 69 + down_px + 2 * is_faint
+        image[top : top + 7, left : left + 33] = 192 if is_faint else 60
     return image
+
+
+def fold_landmarks() -> NDArray[np.float64]:
+    """:func:`face_landmarks` with a wide jaw, for cheeks."""
+    points, i = face_landmarks(), np.arange(17)
+    points[:17] = np.stack([25 + 11 * i, 214 - 7 * (i - 8) ** 2 // 4], 1)
+    return points
+
+
+def fold_face(depth: int) -> NDArray[np.uint8]:
+    """Light skin with a fold on both sides of the mouth, redder than the skin: a line so many levels deep, and shade beside it."""
+    y, x, c = np.mgrid[:SIDE, :SIDE, :3]
+    away = np.abs(np.abs(x - 113) - 20 - (y - 146) // 2)  # of those landmarks, from the nose outwards
+    fold = np.maximum(depth - 10 * away, 0) + np.maximum(depth - 5 * away, 0) // 2
+    return (150 + x // 8 + 9 * c + (3 * x + 5 * y) % 7 - fold * (2 + c) // 4).astype(np.uint8)
+
+
+def _folds() -> dict[str, Any]:
+    face, cut = fold_landmarks(), fold_landmarks() + np.array([-50, 30])
+    softened = soften_folds(fold_face(40), fold_face(0), face)
+    return {
+        "folds_weight": _plane(folds_weight(face, SIDE)),
+        # Cheeks and chin, with what both folds pass.
+        "softened_folds": softened[150:210:4, 66:162:4].ravel().tolist(),
+        "softened_detail": _pixels(soften_folds(sharp_face(), sharp_face() // 8 + 130, face)),
+        # The crop cuts this one.
+        "softened_edge": _pixels(soften_folds(sharp_face(), fold_face(40), cut)),
+    }
 
 
 def _brows() -> dict[str, Any]:
     points, swapped = brow_landmarks(), brow_face(9)
     shifts = brow_shifts(swapped, brow_face(0), points)
-    pixels, weight = move_brows(swapped, np.ones((SIDE, SIDE), np.float32), points, shifts)
-    # Columns through the left brow, from its shadow to the eye.
+    pixels, weight = move_brows(swapped, brow_face(0), np.ones((SIDE, SIDE), np.float32), points, shifts)
+    hint = brow_face(9, faint=True)
+    hints = brow_shifts(hint, brow_face(0), points)
+    _, hinted = move_brows(hint, brow_face(0), np.ones((SIDE, SIDE), np.float32), points, hints)
+    # A target that is darker everywhere, and a right brow that stays.
+    one_moves = BrowShift(9, 0), BrowShift(1, 0)
+    _, dark = move_brows(swapped, soft_face(), np.ones((SIDE, SIDE), np.float32), points, one_moves)
+    # Columns through the left brow, from its shadow to the eye; of the last two, through the right one.
     return {
+        "hinted_brow_shifts": [value for shift in hints for value in shift],
+        "hinted_brow_weight": hinted[40:100, 134:166:8].ravel().round(4).tolist(),
+        "dark_brow_weight": dark[40:100, 134:166:8].ravel().round(4).tolist(),
         "brow_shifts": [value for shift in shifts for value in shift],
         "moved_brow": pixels[40:100, 60:92:8, 0].ravel().tolist(),
         "moved_brow_weight": weight[40:100, 60:92:8].ravel().round(4).tolist(),
@@ -127,7 +171,7 @@ def _brows() -> dict[str, Any]:
 
 
 def _around_the_swap() -> dict[str, Any]:
-    """Gaze, lids, mouth, size, occlusion and texture."""
+    """Folds, brows, gaze, lids, mouth, size, occlusion and texture."""
     face, closed = face_landmarks(), (0.3, 0.9)
     eyes = gaze_weights(face, SIDE)
     tones = eye_tones(soft_face(), sharp_face(), eyes, closed)
@@ -146,6 +190,7 @@ def _around_the_swap() -> dict[str, Any]:
     target = cv2.resize(sharp_face(), (600, 600), interpolation=cv2.INTER_CUBIC)
     assert carried is not None
     return {
+        **_folds(),
         **_brows(),
         "face_landmarks": face.tolist(),
         "closing": list(closing(face)),

@@ -19,7 +19,9 @@ from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 RED, BLUE, GREEN = (230, 20, 20), (20, 20, 230), (20, 200, 20)
 UNMARKED_SWAP = SwapOptions(marks=UNMARKED)
 # The painted oval as it is: nothing of it is hidden, closed or matched.
-PLAIN = SwapOptions(match_colours=False, occlusion=False, brows=False, lids=False, gaze=0, mouth=0, marks=UNMARKED)
+PLAIN = SwapOptions(
+    match_colours=False, occlusion=False, folds=False, brows=False, lids=False, gaze=0, mouth=0, marks=UNMARKED
+)
 
 
 class Painter:

@@ -20,6 +20,7 @@
  *
  * @typedef {object} Choices what a visitor may choose; names and defaults are those of the core's `choices.py`
  * @property {boolean} occlusion keep what hides the face: glasses, hands, hair
+ * @property {boolean} folds soften folds about the mouth that the target does not have
  * @property {boolean} brows move the swapped brows to where the target's are
  * @property {number | null} gaze strength of the light and shade of the target's eyes; null leaves it to the page
  * @property {boolean} lids let the swapped eyes close when the target's do
@@ -46,6 +47,7 @@ import { asNumbers, asShifts, browShifts, moveBrows } from './brows.js';
 import { matchColours } from './colour.js';
 import { CHOICES, CLIPS, PHOTOS } from './constants.js';
 import { matchDetail } from './detail.js';
+import { softenFolds } from './folds.js';
 import { bringBackGaze, eyeTones, gazeWeights } from './gaze.js';
 import { bringBackLids, closing } from './lids.js';
 import { refineMask } from './mask.js';
@@ -58,6 +60,7 @@ import { hideMark } from './watermark.js';
 /** What holds when nobody chooses. @type {Readonly<Choices>} */
 export const DEFAULTS = Object.freeze({
   occlusion: CHOICES.OCCLUSION,
+  folds: CHOICES.FOLDS,
   brows: CHOICES.BROWS,
   gaze: CHOICES.GAZE,
   lids: CHOICES.LIDS,
@@ -74,8 +77,9 @@ export function unlessChosen(name, chosen, isMoving) {
 
 /**
  * In the order they run. Colour and detail compare the faces under the network's own mask, so they come before it is
- * refined; what comes back of the target comes at the face's own size; texture shows where the face does, so it comes after everything that takes from the weight; the hidden mark
- * lies over all of these, at the weight it will be pasted with.
+ * refined; folds are softened once both are alike; what comes back of the target comes at the face's own size; texture
+ * shows where the face does, so it comes after everything that takes from the weight; the hidden mark lies over all of
+ * these, at the weight it will be pasted with.
  *
  * @type {readonly Stage[]}
  */
@@ -89,6 +93,11 @@ export const STAGES = Object.freeze([
     name: 'detail',
     isWanted: (options) => options.matchesDetail,
     run: (face) => ({ ...face, pixels: matchDetail(face.pixels, face.target, face.weight) }),
+  },
+  {
+    name: 'folds',
+    isWanted: (options) => options.folds,
+    run: (face) => ({ ...face, pixels: softenFolds(face.pixels, face.target, face.landmarks) }),
   },
   {
     name: 'mask',
@@ -138,7 +147,7 @@ function brows(face) {
   const { pixels, weight, target, landmarks, moment } = face;
   const shifts = browShifts(pixels, target, landmarks);
   const steady = moment === null ? shifts : asShifts(moment.memory.brows.next(asNumbers(shifts), moment.timeS));
-  return { ...face, ...moveBrows(pixels, weight, landmarks, steady) };
+  return { ...face, ...moveBrows(pixels, target, weight, landmarks, steady) };
 }
 
 /** @param {Finishing} face @param {FinishOptions} options @returns {Finishing} */

@@ -64,10 +64,13 @@ export function bringBackGaze(swapped, target, weights, tones, strength) {
     forPixels(box, swapped.width, (at, i) => {
       if (weight[i] <= 0) return;
       const before = lumaAt(data, at);
-      const change = (toned[lumaAt(target.data, at)] - before) * weight[i] * strength;
-      // Darkened by a factor and lightened by a difference: by a difference, skin that becomes a lid's line would turn red.
+      const light = lumaAt(target.data, at);
+      const change = (toned[light] - before) * weight[i] * strength;
+      // Darkened by a factor: by a difference, skin that becomes a lid's line would turn red. Lightened by light of the target's
+      // colour: by grey light, an iris that becomes a lid would turn blue.
       const factor = 1 + Math.min(change, 0) / Math.max(before, 1);
-      for (let p = at; p < at + 3; p++) data[p] = data[p] * factor + Math.max(change, 0); // clamps, rounds
+      const share = Math.max(change, 0) / (light + GAZE.DARK);
+      for (let p = at; p < at + 3; p++) data[p] = data[p] * factor + share * (target.data[p] + GAZE.DARK); // clamps, rounds
     });
   });
   return { ...swapped, data };

@@ -57,14 +57,19 @@ export function fill(plane, outline) {
   outline.forEach((from, i) => line(plane, from, outline[(i + 1) % outline.length]));
 }
 
-/** A line one pixel wide. @param {Plane} plane changed @param {Point} from @param {Point} to on whole pixels */
+/** A line one pixel wide, as OpenCV steps along it: from left to right. @param {Plane} plane changed @param {Point} from @param {Point} to on whole pixels */
 function line({ width, height, data }, from, to) {
-  const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
-  const steps = Math.max(Math.abs(dx), Math.abs(dy));
-  for (let k = 0; k <= steps; k++) {
-    const share = steps === 0 ? 0 : k / steps;
-    const [x, y] = [Math.round(from[0] + share * dx), Math.round(from[1] + share * dy)];
+  const [[ax, ay], [bx, by]] = from[0] <= to[0] ? [from, to] : [to, from];
+  const [across, down] = [bx - ax, by - ay];
+  const isSteep = Math.abs(down) > across;
+  const [long, short] = isSteep ? [Math.abs(down), across] : [across, Math.abs(down)];
+  let [x, y, error] = [ax, ay, long - 2 * short];
+  for (let k = 0; k <= long; k++) {
     if (x >= 0 && y >= 0 && x < width && y < height) data[y * width + x] = 1;
+    const isAside = error < 0;
+    error += (isAside ? 2 * long : 0) - 2 * short;
+    if (isSteep || isAside) y += Math.sign(down);
+    if (!isSteep || isAside) x += 1;
   }
 }
 

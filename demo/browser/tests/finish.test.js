@@ -105,6 +105,7 @@ test('the stages run in this order', () => {
     [
       'colour',
       'detail',
+      'folds',
       'mask',
       'brows',
       'native',
@@ -124,8 +125,8 @@ test('a stage changes nothing that it is given', async () => {
   for (const stage of STAGES) {
     const before = structuredClone(face);
     const after = await stage.run(face, options);
-    // These faces have no brows.
-    if (stage.name !== 'brows') assert.notDeepEqual(after, face, `${stage.name} did nothing`);
+    // These faces have no brows, and the swapped one is the smoother.
+    if (stage.name !== 'brows' && stage.name !== 'folds') assert.notDeepEqual(after, face, `${stage.name} did nothing`);
     assert.deepEqual(face, before, stage.name);
     face = after;
   }
@@ -141,6 +142,7 @@ test('finishing is its wanted stages one after the other', async () => {
 test('what is not wanted is left out: the mask alone is always refined', async () => {
   const none = {
     occlusion: false,
+    folds: false,
     brows: false,
     gaze: 0,
     lids: false,

@@ -32,11 +32,31 @@ export function sharpFace() {
   return drawn(SIDE, SIDE, (x, y, c) => 90 + 5 * c + ((7 * x + 11 * y + x * y) % 101));
 }
 
-/** Light, with dark bars of brows so far below `browLandmarks`, and a faint shadow where they are. @param {number} downPx */
-export function browFace(downPx) {
+/** Light, with dark bars of brows so far below `browLandmarks`, and a faint shadow where they are. @param {number} downPx @param {boolean} [isFaint] the right one is hardly seen, a little lower, and has no shadow */
+export function browFace(downPx, isFaint = false) {
   const isBar = (/** @type {number} */ x, /** @type {number} */ y) =>
     y >= 69 && y < 76 && ((x >= 58 && x < 91) || (x >= 132 && x < 165));
-  return drawn(SIDE, SIDE, (x, y) => (isBar(x, y - downPx) ? 60 : isBar(x, y) ? 170 : 200));
+  const isHint = (/** @type {number} */ x) => isFaint && x >= 132;
+  return drawn(SIDE, SIDE, (x, y) => {
+    if (isBar(x, y - downPx - (isHint(x) ? 2 : 0))) return isHint(x) ? 192 : 60;
+    return isBar(x, y) && !isHint(x) ? 170 : 200;
+  });
+}
+
+/** `faceLandmarks` with a wide jaw, for cheeks. */
+export function foldLandmarks() {
+  return faceLandmarks().map((point, i) =>
+    i < 17 ? /** @type {Point} */ ([25 + 11 * i, 214 - Math.floor((7 * (i - 8) ** 2) / 4)]) : point,
+  );
+}
+
+/** Light skin with a fold on both sides of the mouth, redder than the skin: a line so deep, and shade beside it. @param {number} depth levels */
+export function foldFace(depth) {
+  return drawn(SIDE, SIDE, (x, y, c) => {
+    const away = Math.abs(Math.abs(x - 113) - 20 - Math.floor((y - 146) / 2));
+    const fold = Math.max(depth - 10 * away, 0) + Math.floor(Math.max(depth - 5 * away, 0) / 2);
+    return 150 + Math.floor(x / 8) + 9 * c + ((3 * x + 5 * y) % 7) - Math.floor((fold * (2 + c)) / 4);
+  });
 }
 
 /** `faceLandmarks` with level brows and room below them. */

@@ -44,7 +44,7 @@ def test_a_brow_that_stayed_at_rest_goes_up_and_its_shadow_is_gone(side: int) ->
     assert [shift.down for shift in shifts] == pytest.approx([8 * side / SIDE] * 2, abs=1.5 * side / SIDE)
     assert [shift.middle for shift in shifts] == pytest.approx([0, 0], abs=1.5 * side / SIDE)
     before = np.abs(swapped.astype(float) - target)[: round(points[LEFT_EYE, 1].min())].mean()
-    moved, weight = move_brows(swapped, np.ones((side, side), np.float32), points, shifts)
+    moved, weight = move_brows(swapped, target, np.ones((side, side), np.float32), points, shifts)
     after = np.abs(pasted(moved, weight, target) - target)[: round(points[LEFT_EYE, 1].min())].mean()
     assert after < 0.35 * before
     # Eyes and what lies below them stay, and so does the mask there.
@@ -70,7 +70,7 @@ def test_a_raised_swapped_brow_comes_down() -> None:
 )
 def test_brows_stay_where_nothing_says_that_they_must_move(swapped: np.ndarray, target: np.ndarray) -> None:
     weight = np.ones((SIDE, SIDE), np.float32)
-    moved, weighs = move_brows(swapped, weight, points_of(), brow_shifts(swapped, target, points_of()))
+    moved, weighs = move_brows(swapped, target, weight, points_of(), brow_shifts(swapped, target, points_of()))
     assert moved is swapped and weighs is weight
 
 
@@ -87,7 +87,44 @@ def test_a_face_that_lies_or_leaves_the_crop_changes_nothing() -> None:
     weight = np.ones((SIDE, SIDE), np.float32)
     for points in (points_of()[:, ::-1] * (1, -1) + (0, SIDE), points_of() + 900):
         shifts = brow_shifts(face(8), face(0), points)
-        moved, _ = move_brows(face(8), weight, points, shifts)
+        moved, _ = move_brows(face(8), face(0), weight, points, shifts)
         assert (moved == face(8)).all()
-    moved, _ = move_brows(face(8), weight, points_of() - (0, 400), (BrowShift(9, 0), BrowShift(9, 0)))
+    moved, _ = move_brows(face(8), face(0), weight, points_of() - (0, 400), (BrowShift(9, 0), BrowShift(9, 0)))
     assert (moved == face(8)).all()
+
+
+def test_a_brow_that_is_not_sure_goes_the_way_of_the_other_one() -> None:
+    points, target, swapped = points_of(), face(0), face(8)
+    faint = np.array(SKIN) - 9
+    line = np.round(points[RIGHT_BROW] + (0, 8)).astype(np.int32)
+    cv2.polylines(swapped, [line], False, tuple(int(v) for v in SKIN), 16)
+    alone = brow_shifts(swapped, target, points)
+    assert alone[0].down > 6 and alone[1].down == 0, "there is no hint of a brow"
+    cv2.polylines(swapped, [line], False, tuple(int(v) for v in faint), 6, cv2.LINE_AA)
+    assert [shift.down for shift in brow_shifts(swapped, target, points)] == pytest.approx([8, 8], abs=2)
+
+
+def test_a_thick_brow_of_the_target_leaves_no_arc_above_a_thin_one() -> None:
+    points, target, swapped = points_of(), np.full((SIDE, SIDE, 3), SKIN, np.uint8), face(8)
+    for brow in (LEFT_BROW, RIGHT_BROW):
+        cv2.polylines(target, [np.round(points[brow]).astype(np.int32)], False, BROW, 14, cv2.LINE_AA)
+    moved, weight = move_brows(
+        swapped, target, np.ones((SIDE, SIDE), np.float32), points, brow_shifts(swapped, target, points)
+    )
+    x, y = np.round(points[LEFT_BROW][2]).astype(int)
+    column = pasted(moved, weight, target)[y - 20 : y + 8, x].mean(-1)
+    dark = column < (np.mean(SKIN) + np.mean(BROW)) / 2
+    assert np.abs(np.diff(dark.astype(int))).sum() == 2, "one band, with skin above and below"
+    assert dark.sum() >= 11
+
+
+def test_the_targets_brows_show_on_both_sides_where_one_swapped_brow_moves() -> None:
+    points, target = points_of(), face(0)
+    swapped = face(8)
+    swapped[:, SIDE // 2 :] = face(0, colour=SHADOW)[:, SIDE // 2 :]  # the right one lies there already, pale
+    moved, weight = move_brows(
+        swapped, target, np.ones((SIDE, SIDE), np.float32), points, (BrowShift(8.0, 0.0), BrowShift(0.0, 0.0))
+    )
+    x, y = np.round(points[RIGHT_BROW][2]).astype(int)
+    assert pasted(moved, weight, target)[y, x] == pytest.approx(np.array(BROW), abs=8)
+    assert (moved[:, SIDE // 2 + 30 :] == swapped[:, SIDE // 2 + 30 :]).all()

@@ -70,6 +70,27 @@ def test_skin_that_becomes_the_line_of_a_lid_does_not_turn_red() -> None:
     assert dark / dark.sum() == pytest.approx(np.array(SKIN) / sum(SKIN), abs=0.02)
 
 
+def test_an_iris_that_becomes_a_lid_has_the_colour_of_skin() -> None:
+    points, dark = schematic_face() * SIDE, np.full((SIDE, SIDE, 3), 30, np.uint8)
+    lid = np.full((SIDE, SIDE, 3), SKIN, np.uint8)
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        points[eye, 1] = points[eye, 1].mean() + 0.1 * (points[eye, 1] - points[eye, 1].mean())
+        x, y = np.round(points[eye].mean(0)).astype(int)
+        shown = gazing(dark, lid, points, strength=1.0)[y, x].astype(float)
+        assert shown / shown.sum() == pytest.approx(np.array(SKIN) / sum(SKIN), abs=0.03)
+
+
+def test_an_eye_whose_rectangle_holds_the_other_one_does_not_undo_it() -> None:
+    points, swapped, target = schematic_face() * SIDE, looking(-5), looking(5)
+    left = gaze_weights(points, SIDE)[0]
+    around = np.zeros_like(left)
+    around[10, 10] = around[200, 200] = 1
+    once = bring_back_gaze(swapped, target, left[None], (0.0,), strength=1.0)
+    twice = bring_back_gaze(swapped, target, np.stack([left, around]), (0.0, 0.0), strength=1.0)
+    assert (once != swapped).any()
+    assert (twice[left > 0] == once[left > 0]).all()
+
+
 @pytest.mark.parametrize("darker", [0, 60])
 def test_an_open_eye_stays_as_light_as_it_is_wherever_it_looks(darker: int) -> None:
     points, swapped = schematic_face() * SIDE, looking(-5)
@@ -155,6 +176,7 @@ def test_what_comes_back_on_a_large_face_is_as_sharp_as_the_photo(chosen: dict) 
     crop = SwappedCrop(np.full((SIDE, SIDE, 3), 128, np.uint8), np.ones((SIDE, SIDE), np.float32))
     info = SwapperInfo("flat", "a flat face", CropSpec(), "none", "tests", match_colours=False)
     plain = {
+        "folds": False,
         "brows": False,
         "gaze": 0.0,
         "lids": False,
