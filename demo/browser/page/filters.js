@@ -22,7 +22,7 @@ export function boxSums({ width, height, data }, side, outside = 'mirror', least
   const result = newPlane(width, height);
   withLoops((loops) => {
     const [x, y] = [loops.keep(data), loops.room(data.length)];
-    const scratch = loops.room((height + 3) * width + side + 8);
+    const scratch = loops.room((height + 4) * width + side + 8);
     const isFlat = Number(outside !== 'mirror');
     loops.calls.box(x, width, height, side, isFlat, Number(outside === 'one'), least, y, scratch);
     result.data.set(loops.floats(y, data.length));
@@ -65,8 +65,10 @@ export function grownBySquare(plane, side) {
   return boxSums(plane, side, 'zero', 1);
 }
 
-/** Zeros and ones grown by a disc, run by run of ones. @param {Plane} plane @param {number} reach its radius, whole @returns {Plane} */
-export function grownByDisc({ width, height, data }, reach) {
+/** Zeros and ones grown by a disc, run by run of ones. @param {Plane} plane @param {number} reach its radius, whole @returns {Plane} the plane itself where that is 0 */
+export function grownByDisc(plane, reach) {
+  if (reach === 0) return plane;
+  const { width, height, data } = plane;
   const result = newPlane(width, height);
   const halves = Array.from({ length: 2 * reach + 1 }, (_, i) =>
     Math.round(Math.sqrt(reach * reach - (i - reach) ** 2)),

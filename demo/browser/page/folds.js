@@ -1,24 +1,20 @@
 /** Folds about the mouth that the target does not have; a port of `blend/folds.py`, which says where the numbers come from. */
 import { FOLDS, LANDMARKS_68 } from './constants.js';
-import { boxSums } from './filters.js';
-import { softHull, strongest } from './outline.js';
-import { cut, newPlane, resize } from './picture.js';
+import { softHull } from './outline.js';
+import { changed, cut, resizeFloats } from './picture.js';
 
 /**
  * @typedef {import('./picture.js').Picture} Picture
- * @typedef {import('./picture.js').Plane} Plane
  * @typedef {import('./align.js').Point} Point
  * @typedef {import('./align.js').Box} Box
  * @typedef {import('./outline.js').Outline} Outline
+ * @typedef {import('./pixels.js').Loops} Loops
  *
- * @typedef {object} Scale of light and shade: what lies above means over squares of what a weight shows
- * @property {Plane} skin the weight, above 0
- * @property {Square} below what the scale lies above
- * @property {Square} around over which the target's own light and shade are measured
- *
- * @typedef {object} Square that means are taken over
- * @property {number} side odd
- * @property {Float32Array} shares of a sum that is weighed, in the mean around each pixel
+ * @typedef {object} Faces light and shade, in the loops' memory
+ * @property {[number, number]} size width and height
+ * @property {number} ours where logarithms of three colours lie, and 1 as a fourth
+ * @property {number} theirs likewise
+ * @property {number} skin where the weight of each pixel lies, above 0
  */
 
 /** Of every level: a fold multiplies the light. */
@@ -45,20 +41,30 @@ export function foldsWeight(landmarks) {
     [right[0] - inwards[0], right[1] - inwards[1]],
   ]);
   const chin = landmarks.slice(LANDMARKS_68.CHIN - 1, LANDMARKS_68.CHIN + 2);
-  const kept = [softHull(landmarks.slice(...LANDMARKS_68.OUTER_LIPS), FOLDS.LIPS), softHull(nose, FOLDS.NOSE)];
-  const middle = softHull([...nose.slice(1), ...ends, ...chin], FOLDS.MIDDLE);
-  const whole = kept.map((outline) => ({ outline, of: (/** @type {number} */ own) => Math.min(2 * own, 1) }));
-  takeAway(lower, strongest([...whole, { outline: middle, of: (own) => own }]));
-  return tight(lower);
+  const rest = { ...lower, data: lower.data.slice() };
+  takeAway(rest, lower, softHull(landmarks.slice(...LANDMARKS_68.OUTER_LIPS), FOLDS.LIPS), 2);
+  takeAway(rest, lower, softHull(nose, FOLDS.NOSE), 2);
+  takeAway(rest, lower, softHull([...nose.slice(1), ...ends, ...chin], FOLDS.MIDDLE), 1);
+  return tight(rest);
 }
 
-/** @param {Outline} outline changed @param {Outline} other where it is whole, nothing stays */
-function takeAway({ box, data }, { box: [left, top, right, bottom], data: goes }) {
-  const width = box[2] - box[0];
-  for (let y = top, from = 0; y < bottom; y++) {
-    for (let x = left; x < right; x++, from++) {
-      if (x < box[0] || x >= box[2] || y < box[1] || y >= box[3]) continue;
-      data[(y - box[1]) * width + x - box[0]] *= 1 - goes[from];
+/**
+ * Less of a weight where another one shows. Of what several leave the least is left.
+ *
+ * @param {Outline} rest changed
+ * @param {Outline} whole the weight before anything was taken away, in the same box
+ * @param {Outline} other
+ * @param {number} times of the other's values: where that makes 1, nothing stays
+ */
+function takeAway({ box, data }, { data: whole }, { box: other, data: goes }, times) {
+  const [width, otherWidth] = [box[2] - box[0], other[2] - other[0]];
+  const [left, right] = [Math.max(box[0], other[0]), Math.min(box[2], other[2])];
+  const [top, bottom] = [Math.max(box[1], other[1]), Math.min(box[3], other[3])];
+  for (let y = top; y < bottom; y++) {
+    const [to, from] = [(y - box[1]) * width - box[0], (y - other[1]) * otherWidth - other[0]];
+    for (let x = left; x < right; x++) {
+      const stays = whole[to + x] * (1 - Math.min(times * goes[from + x], 1));
+      if (stays < data[to + x]) data[to + x] = stays;
     }
   }
 }
@@ -67,14 +73,13 @@ function takeAway({ box, data }, { box: [left, top, right, bottom], data: goes }
 function tight({ box: [left, top, right, bottom], data }) {
   const [width, height] = [right - left, bottom - top];
   let [x0, y0, x1, y1] = [width, height, 0, 0];
-  for (let y = 0, i = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, i++) {
-      if (data[i] <= 0) continue;
-      if (x < x0) x0 = x;
-      if (x >= x1) x1 = x + 1;
-      if (y < y0) y0 = y;
-      y1 = y + 1;
-    }
+  for (let y = 0, row = 0; y < height; y++, row += width) {
+    let [from, to] = [0, width];
+    while (from < width && data[row + from] <= 0) from++;
+    if (from === width) continue;
+    while (data[row + to - 1] <= 0) to--;
+    [x0, x1] = [Math.min(x0, from), Math.max(x1, to)];
+    [y0, y1] = [Math.min(y0, y), y + 1];
   }
   if (x1 <= x0) return { box: [0, 0, 0, 0], data: new Float32Array(0) };
   const shown = cut({ width, height, data }, [x0, y0, x1, y1]);
@@ -92,99 +97,48 @@ function tight({ box: [left, top, right, bottom], data }) {
 export function softenFolds(swapped, target, landmarks) {
   const { box, data: weight } = foldsWeight(landmarks);
   if (!weight.length) return swapped;
-  const [width, height] = [box[2] - box[0], box[3] - box[1]];
-  const skin = newPlane(width, height);
-  for (let i = 0; i < weight.length; i++) skin.data[i] = weight[i] + FOLDS.LEAST;
-  const half = halved(skin);
-  const fine = { skin, below: squareOf(skin, FOLDS.FINE_PX), around: squareOf(skin, FOLDS.AROUND_PX) };
-  const coarse = {
-    skin: half,
-    below: squareOf(half, FOLDS.HALF_COARSE_PX),
-    around: squareOf(half, FOLDS.HALF_AROUND_PX),
-  };
-  const data = swapped.data.slice();
-  for (let channel = 0; channel < 3; channel++) {
-    const [ours, theirs] = [swapped, target].map((face) => logarithms(face, box, channel));
-    const change = changeOf(ours, theirs, fine, coarse).data;
-    for (let y = box[1], i = 0; y < box[3]; y++) {
-      for (let x = box[0], at = 4 * (y * swapped.width + x) + channel; x < box[2]; x++, i++, at += 4) {
-        const own = change[i] * weight[i];
-        if (own !== 0) data[at] *= Math.exp(own); // clamps, rounds
-      }
-    }
-  }
-  return { ...swapped, data };
-}
-
-/** Of one channel. @param {Picture} picture @param {Box} box @param {number} channel @returns {Plane} of the box's size */
-function logarithms({ width, data }, [left, top, right, bottom], channel) {
-  const plane = newPlane(right - left, bottom - top);
-  for (let y = top, i = 0; y < bottom; y++) {
-    for (let x = left, at = 4 * (y * width + x) + channel; x < right; x++, i++, at += 4)
-      plane.data[i] = LOGARITHMS[data[at]];
-  }
-  return plane;
+  const skin = new Float32Array(weight.length);
+  for (let i = 0; i < skin.length; i++) skin[i] = weight[i] + FOLDS.LEAST;
+  const size = /** @type {[number, number]} */ ([box[2] - box[0], box[3] - box[1]]);
+  const { width } = swapped;
+  return changed(swapped, (loops, whole) => {
+    const [part, other] = [whole, loops.keepBytes(target.data)].map((face) => face + 4 * (box[1] * width + box[0]));
+    const table = loops.keep(LOGARITHMS);
+    const [ours, theirs] = [part, other].map((face) => {
+      const kept = loops.room(4 * skin.length);
+      loops.calls.tabled(face, width, table, kept, ...size);
+      return kept;
+    });
+    const faces = { size, ours, theirs, skin: loops.keep(skin) };
+    const fine = weakened(loops, faces, FOLDS.FINE_PX, FOLDS.AROUND_PX);
+    const half = halved(loops, { ...faces, ...fine.means });
+    const coarse = weakened(loops, half, FOLDS.HALF_COARSE_PX, FOLDS.HALF_AROUND_PX);
+    const more = resizeFloats(loops, coarse.change, 4, half.size, size);
+    loops.calls.brighten(part, width, fine.change, more, loops.keep(weight), ...size);
+  });
 }
 
 /**
- * What is taken off both scales of one channel, the larger one in planes of half the size.
+ * One scale weakened, in all three colours at once.
  *
- * @param {Plane} ours @param {Plane} theirs @param {Scale} fine @param {Scale} coarse
+ * @param {Loops} loops
+ * @param {Faces} faces
+ * @param {number} below side of the squares whose means the scale lies above, odd
+ * @param {number} around side of those over which the target's own light and shade are measured
+ * @returns {{change: number, means: {ours: number, theirs: number}}} where what is to be added lies, and the means of both faces
  */
-function changeOf(ours, theirs, fine, coarse) {
-  const change = newPlane(ours.width, ours.height);
-  const [ourHalf, theirHalf] = weaken(ours, theirs, fine, change.data).map(halved);
-  const more = newPlane(ourHalf.width, ourHalf.height);
-  weaken(ourHalf, theirHalf, coarse, more.data);
-  const [{ data }, wide] = [change, resize(more, change.width, change.height).data];
-  for (let i = 0; i < data.length; i++) data[i] += wide[i];
-  return change;
+function weakened(loops, { size, ours, theirs, skin }, below, around) {
+  const [width, height] = size;
+  const [ourMeans, theirMeans, change] = Array.from({ length: 3 }, () => loops.room(4 * width * height));
+  const scratch = loops.room(4 * ((height + 4) * width + Math.max(below, around)) + 8);
+  const limits = [below, around, FOLDS.SHARE, FOLDS.MARGIN];
+  loops.calls.weaken(ours, theirs, skin, width, height, ...limits, ourMeans, theirMeans, change, scratch);
+  return { change, means: { ours: ourMeans, theirs: theirMeans } };
 }
 
-/**
- * Weaken one scale. For every frame of a camera, so there are few loops, each with all that it can do.
- *
- * @param {Plane} ours @param {Plane} theirs @param {Scale} scale
- * @param {Float32Array} change what is taken off is added to it
- * @returns {[Plane, Plane]} the means that the scale lies above, of both faces
- */
-function weaken({ width, height, data: ours }, { data: theirs }, { skin: { data: skin }, below, around }, change) {
-  const [a, b] = [newPlane(width, height), newPlane(width, height)];
-  for (let i = 0; i < skin.length; i++) {
-    a.data[i] = ours[i] * skin[i];
-    b.data[i] = theirs[i] * skin[i];
-  }
-  const [ourMean, theirMean] = [boxSums(a, below.side), boxSums(b, below.side)];
-  const wanted = a.data;
-  const [our, their, shares] = [ourMean.data, theirMean.data, below.shares];
-  for (let i = 0; i < skin.length; i++) {
-    their[i] *= shares[i];
-    const level = theirs[i] - their[i];
-    wanted[i] = Math.abs(level);
-    b.data[i] = level * level * skin[i];
-  }
-  const [squares, parts] = [boxSums(b, around.side).data, around.shares];
-  for (let i = 0; i < skin.length; i++) {
-    our[i] *= shares[i];
-    const level = ours[i] - our[i];
-    const size = level < 0 ? -level : level;
-    if (size - FOLDS.MARGIN <= wanted[i]) continue; // the root is what takes time
-    const usual = FOLDS.SHARE * Math.sqrt(Math.max(squares[i] * parts[i], 0)); // running sums may end a little below 0
-    const goes = size - FOLDS.MARGIN - (usual > wanted[i] ? usual : wanted[i]);
-    if (goes > 0) change[i] -= level < 0 ? -goes : goes;
-  }
-  return [ourMean, theirMean];
-}
-
-/** @param {Plane} weight above 0 @param {number} side @returns {Square} */
-function squareOf(weight, side) {
-  const shares = boxSums(weight, side).data;
-  for (let i = 0; i < shares.length; i++) shares[i] = 1 / shares[i];
-  return { side, shares };
-}
-
-/** Two neighbours a pixel. @param {Plane} plane */
-function halved(plane) {
-  const [width, height] = [plane.width, plane.height].map((side) => Math.max(1, Math.floor(side / 2)));
-  return resize(plane, width, height, true);
+/** Two neighbours a pixel: the larger scale needs no more. @param {Loops} loops @param {Faces} faces @returns {Faces} */
+function halved(loops, { size, ours, theirs, skin }) {
+  const half = /** @type {[number, number]} */ (size.map((side) => Math.max(1, Math.floor(side / 2))));
+  const [own, other] = [ours, theirs].map((face) => resizeFloats(loops, face, 4, size, half));
+  return { size: half, ours: own, theirs: other, skin: resizeFloats(loops, skin, 1, size, half) };
 }

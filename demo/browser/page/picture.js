@@ -7,6 +7,7 @@
  * @typedef {{width: number, height: number, data: Uint8ClampedArray<ArrayBuffer>}} Picture
  * @typedef {{width: number, height: number, data: Float32Array<ArrayBuffer>}} Plane
  * @typedef {import('./align.js').Matrix} Matrix
+ * @typedef {import('./pixels.js').Loops} Loops
  * @typedef {object} Taps which input samples make each output sample, and with what weights
  * @property {Int32Array} first of the samples
  * @property {Int32Array} count of them
@@ -95,25 +96,56 @@ export function resize(picture, width, height, isLinear = width >= picture.width
  * @returns {Kind}
  */
 export function resizeBy(picture, width, height, across, down) {
-  const channels = isPicture(picture) ? 4 : 1;
+  const isBytes = isPicture(picture);
+  const channels = isBytes ? 4 : 1;
   const result = emptyLike(picture, width, height);
   withLoops((loops) => {
-    const [x, y] = [keepPixels(loops, picture), loops.room((width * height * channels) / (isPicture(picture) ? 4 : 1))];
-    const [ofRows, ofColumns] = [keepTaps(loops, down), keepTaps(loops, across)];
-    const line = loops.room(picture.width * channels + 4);
-    loops.calls.resize(x, channels, picture.width, ...ofRows, ...ofColumns, y, width, height, line);
+    const kept = { x: keepPixels(loops, picture), isBytes, channels, width: picture.width };
+    const y = resizeKept(loops, kept, width, height, across, down);
     const length = width * height * channels;
-    result.data.set(isPicture(picture) ? loops.bytes(y, length) : loops.floats(y, length));
+    result.data.set(isBytes ? loops.bytes(y, length) : loops.floats(y, length));
   });
   return result;
 }
 
-/** @param {import('./pixels.js').Loops} loops @param {Picture | Plane} picture */
+/**
+ * @param {Loops} loops
+ * @param {{x: number, isBytes: boolean, channels: number, width: number}} kept where pixels lie in the loops' memory
+ * @param {number} width
+ * @param {number} height
+ * @param {Taps} across
+ * @param {Taps} down
+ * @returns {number} where the result lies there
+ */
+function resizeKept(loops, { x, isBytes, channels, width: from }, width, height, across, down) {
+  const y = loops.room((width * height * channels) / (isBytes ? 4 : 1));
+  const [ofRows, ofColumns] = [keepTaps(loops, down), keepTaps(loops, across)];
+  const line = loops.room(from * channels + 4);
+  loops.calls.resize(x, Number(isBytes), channels, from, ...ofRows, ...ofColumns, y, width, height, line);
+  return y;
+}
+
+/**
+ * Resize floats that lie in the loops' memory, linearly.
+ *
+ * @param {Loops} loops
+ * @param {number} x where they lie
+ * @param {number} channels 1 or 4
+ * @param {readonly [number, number]} size width and height
+ * @param {readonly [number, number]} wanted
+ * @returns {number} where the result lies
+ */
+export function resizeFloats(loops, x, channels, [width, height], wanted) {
+  const kept = { x, isBytes: false, channels, width };
+  return resizeKept(loops, kept, ...wanted, linearTaps(width, wanted[0]), linearTaps(height, wanted[1]));
+}
+
+/** @param {Loops} loops @param {Picture | Plane} picture */
 function keepPixels(loops, picture) {
   return isPicture(picture) ? loops.keepBytes(picture.data) : loops.keep(picture.data);
 }
 
-/** @param {import('./pixels.js').Loops} loops @param {Taps} taps */
+/** @param {Loops} loops @param {Taps} taps */
 function keepTaps(loops, { first, count, weights, most }) {
   return [loops.keep(first), loops.keep(count), loops.keep(weights), most];
 }
@@ -272,7 +304,7 @@ export function added(picture, values, factor = 1) {
   return changed(picture, (loops, x) => loops.calls.add(x, values.length, loops.keep(values), factor));
 }
 
-/** A copy that a loop changes. @param {Picture} picture @param {(loops: import('./pixels.js').Loops, x: number) => void} change is told where the copy lies @returns {Picture} */
+/** A copy that a loop changes. @param {Picture} picture @param {(loops: Loops, x: number) => void} change is told where the copy lies @returns {Picture} */
 export function changed(picture, change) {
   return withLoops((loops) => {
     const x = loops.keepBytes(picture.data);

@@ -13,6 +13,9 @@
  * @property {(...given: number[]) => void} fade
  * @property {(...given: number[]) => void} gaussian
  * @property {(...given: number[]) => void} box
+ * @property {(...given: number[]) => void} tabled
+ * @property {(...given: number[]) => void} weaken
+ * @property {(...given: number[]) => void} brighten
  *
  * @typedef {Layers<PixelCalls>} Loops
  */

@@ -41,6 +41,17 @@ test('a fold is as deep as it was on the target, at most; without one it is hard
   assert.ok(depth(softenFolds(before, before, foldLandmarks())) > (3 * depth(before)) / 4);
 });
 
+test('each colour is softened for itself', () => {
+  /** @param {import('../page/picture.js').Picture} face its colours one place further */
+  const turned = (face) => {
+    const data = face.data.map((level, i) => (i % 4 === 3 ? level : face.data[i % 4 === 0 ? i + 2 : i - 1]));
+    return { ...face, data };
+  };
+  const softened = softenFolds(foldFace(40), foldFace(0), foldLandmarks());
+  assert.notDeepEqual(softened.data, foldFace(40).data);
+  assertSamePixels(softenFolds(turned(foldFace(40)), turned(foldFace(0)), foldLandmarks()), turned(softened));
+});
+
 test('lips, nose, eyes and what lies above keep their pixels', () => {
   const [before, after] = [sharpFace(), softenFolds(sharpFace(), softFace(), foldLandmarks())];
   const at = (/** @type {number} */ x, /** @type {number} */ y) => {

@@ -38,11 +38,10 @@ INLINE void copy(float *y, const float *x, int count) {
   for (int i = 0; i < count; i += 4) STORE(y + i, LOAD(x + i));
 }
 
-// 1 / (1 + exp(-x)); exp as in Cephes' expf, of which the constants are.
-INLINE v4 sigmoid(v4 x) {
-  x = wasm_f32x4_pmin(wasm_f32x4_pmax(x, ALL(-80)), ALL(80));
-  v4 n = wasm_f32x4_nearest(MUL(x, ALL(-1.44269504f)));
-  v4 r = SUB(SUB(wasm_f32x4_neg(x), MUL(n, ALL(0.693359375f))), MUL(n, ALL(-2.12194440e-4f)));
+// e to the power of x, which lies within 80 of 0; as Cephes' expf, of which the constants are: right to one in ten millions.
+INLINE v4 exponential(v4 x) {
+  v4 n = wasm_f32x4_nearest(MUL(x, ALL(1.44269504f)));
+  v4 r = SUB(SUB(x, MUL(n, ALL(0.693359375f))), MUL(n, ALL(-2.12194440e-4f)));
   v4 p = ALL(1.9875691500e-4f);
   p = madd(p, r, ALL(1.3981999507e-3f));
   p = madd(p, r, ALL(8.3334519073e-3f));
@@ -51,7 +50,13 @@ INLINE v4 sigmoid(v4 x) {
   p = madd(p, r, ALL(5.0000001201e-1f));
   p = ADD(madd(MUL(r, r), p, r), ALL(1));
   v4 power = wasm_i32x4_shl(wasm_i32x4_add(wasm_i32x4_trunc_sat_f32x4(n), wasm_i32x4_splat(127)), 23);
-  return wasm_f32x4_div(ALL(1), madd(p, power, ALL(1)));
+  return MUL(p, power);
+}
+
+// 1 / (1 + exp(-x))
+INLINE v4 sigmoid(v4 x) {
+  v4 power = exponential(wasm_f32x4_neg(wasm_f32x4_pmin(wasm_f32x4_pmax(x, ALL(-80)), ALL(80))));
+  return wasm_f32x4_div(ALL(1), ADD(power, ALL(1)));
 }
 
 // The four bytes of a pixel as numbers in [-1, 1].

@@ -1,4 +1,5 @@
-// Loops over pixels for the page, four numbers at a time: what `sampling.js`, `filters.js` and `picture.js` say of them.
+// Loops over pixels for the page, four numbers at a time: what `sampling.js`, `filters.js`, `picture.js` and
+// `folds.js` say of them.
 //
 // A picture has four bytes a pixel (RGBA), a plane one float. Places are worked out in doubles, as the page's own are.
 #include "numbers.h"
@@ -128,13 +129,13 @@ void paste(const uint8_t *crop, const float *weight, int side, double a, double 
     }
 }
 
-// Weighted sums of rows, then of columns. x (height, width) of `channels` values: bytes of four, or floats of one. Of each row
-// of the result `down_count` rows from `down_first` on with `down_weights`, `down_most` apart; likewise `across`.
-// scratch: 4 width + 4 (or width + 4) floats.
-INLINE void gather(const void *x, const int channels, int width, int row, float weight, float *line) {
-  int length = width * channels, i = 0;
+// Weighted sums of rows, then of columns. x (height, width) of `channels` values: bytes of four, or floats of one or four. Of
+// each row of the result `down_count` rows from `down_first` on with `down_weights`, `down_most` apart; likewise `across`.
+// scratch: width channels + 4 floats.
+INLINE void gather(const void *x, const int is_bytes, int length, int row, float weight, float *line) {
+  int i = 0;
   v4 share = ALL(weight);
-  if (channels == 4) {
+  if (is_bytes) {
     const uint8_t *from = (const uint8_t *)x + row * length;
     for (; i < length; i += 4) STORE(line + i, ADD(LOAD(line + i), MUL(colours(from + i), share)));
   } else {
@@ -144,39 +145,47 @@ INLINE void gather(const void *x, const int channels, int width, int row, float 
   }
 }
 
-INLINE void resize_by(const void *x, const int channels, int width, const int32_t *down_first, const int32_t *down_count,
-                      const float *down_weights, int down_most, const int32_t *across_first,
+INLINE void resize_by(const void *x, const int is_bytes, const int channels, int width, const int32_t *down_first,
+                      const int32_t *down_count, const float *down_weights, int down_most, const int32_t *across_first,
                       const int32_t *across_count, const float *across_weights, int across_most, void *y, int wide_,
                       int high, float *line) {
+  int length = width * channels;
   for (int v = 0; v < high; v++) {
-    zeros(line, width * channels);
+    zeros(line, length);
     for (int k = 0; k < down_count[v]; k++)
-      gather(x, channels, width, down_first[v] + k, down_weights[v * down_most + k], line);
+      gather(x, is_bytes, length, down_first[v] + k, down_weights[v * down_most + k], line);
     for (int u = 0; u < wide_; u++) {
       const float *from = line + across_first[u] * channels, *weights = across_weights + u * across_most;
+      int at = (v * wide_ + u) * channels;
       if (channels == 4) {
         v4 sum = ALL(0);
         for (int k = 0; k < across_count[u]; k++) sum = ADD(sum, MUL(LOAD(from + 4 * k), SPREAD(weights + k)));
-        put((uint8_t *)y + 4 * (v * wide_ + u), sum);
+        if (is_bytes)
+          put((uint8_t *)y + at, sum);
+        else
+          STORE((float *)y + at, sum);
       } else {
         float sum = 0;
         for (int k = 0; k < across_count[u]; k++) sum += weights[k] * from[k];
-        ((float *)y)[v * wide_ + u] = sum;
+        ((float *)y)[at] = sum;
       }
     }
   }
 }
 
 EXPORT(resize)
-void resize(const void *x, int channels, int width, const int32_t *down_first, const int32_t *down_count,
+void resize(const void *x, int is_bytes, int channels, int width, const int32_t *down_first, const int32_t *down_count,
             const float *down_weights, int down_most, const int32_t *across_first, const int32_t *across_count,
             const float *across_weights, int across_most, void *y, int wide_, int high, float *line) {
-  if (channels == 4)
-    resize_by(x, 4, width, down_first, down_count, down_weights, down_most, across_first, across_count, across_weights,
-              across_most, y, wide_, high, line);
+  if (is_bytes)
+    resize_by(x, 1, 4, width, down_first, down_count, down_weights, down_most, across_first, across_count,
+              across_weights, across_most, y, wide_, high, line);
+  else if (channels == 4)
+    resize_by(x, 0, 4, width, down_first, down_count, down_weights, down_most, across_first, across_count,
+              across_weights, across_most, y, wide_, high, line);
   else
-    resize_by(x, 1, width, down_first, down_count, down_weights, down_most, across_first, across_count, across_weights,
-              across_most, y, wide_, high, line);
+    resize_by(x, 0, 1, width, down_first, down_count, down_weights, down_most, across_first, across_count,
+              across_weights, across_most, y, wide_, high, line);
 }
 
 // Luma in whole levels, as OpenCV rounds it; x of `count` pixels.
@@ -234,13 +243,15 @@ INLINE int mirrored(int at, int length) {
   return round < length ? round : 2 * length - 2 - round;
 }
 
-// One row with what lies beyond its ends, `reach` pixels on each side.
-INLINE void mirrored_line(const float *row, int width, int reach, float *line) {
-  for (int i = 0; i < reach; i++) {
-    line[i] = row[mirrored(i - reach, width)];
-    line[reach + width + i] = row[mirrored(width + i, width)];
-  }
-  for (int i = 0; i < width; i++) line[reach + i] = row[i];
+// One row of pixels with what lies beyond its ends, `reach` pixels on each side.
+INLINE void mirrored_line(const float *row, int width, const int channels, int reach, float *line) {
+  float *own = line + reach * channels, *end = own + width * channels;
+  for (int i = 0; i < reach; i++)
+    for (int c = 0; c < channels; c++) {
+      line[i * channels + c] = row[mirrored(i - reach, width) * channels + c];
+      end[i * channels + c] = row[mirrored(width + i, width) * channels + c];
+    }
+  for (int i = 0; i < width * channels; i++) own[i] = row[i];
 }
 
 // Gaussian means, kernel (2 reach + 1); the border is mirrored. scratch: (height + 1) width + 2 reach + 4.
@@ -248,7 +259,7 @@ EXPORT(gaussian)
 void gaussian(const float *x, int width, int height, const float *kernel, int reach, float *y, float *scratch) {
   float *line = scratch + width * height;
   for (int v = 0; v < height; v++) {
-    mirrored_line(x + v * width, width, reach, line);
+    mirrored_line(x + v * width, width, 1, reach, line);
     float *to = scratch + v * width;
     int u = 0;
     for (; u + 4 <= width; u += 4) {
@@ -279,34 +290,141 @@ void gaussian(const float *x, int width, int height, const float *kernel, int re
   }
 }
 
+// Four numbers in doubles: running sums would drift in floats.
+typedef struct {
+  v4 low, high;
+} d4;
+
+INLINE d4 doubles(v4 x) {
+  return (d4){wasm_f64x2_promote_low_f32x4(x), wasm_f64x2_promote_low_f32x4(wasm_i64x2_shuffle(x, x, 1, 1))};
+}
+
+INLINE v4 floats(d4 x) {
+  return wasm_i64x2_shuffle(wasm_f32x4_demote_f64x2_zero(x.low), wasm_f32x4_demote_f64x2_zero(x.high), 0, 2);
+}
+
+INLINE d4 plus(d4 a, d4 b) { return (d4){wasm_f64x2_add(a.low, b.low), wasm_f64x2_add(a.high, b.high)}; }
+INLINE d4 minus(d4 a, d4 b) { return (d4){wasm_f64x2_sub(a.low, b.low), wasm_f64x2_sub(a.high, b.high)}; }
+
+// Sums of `side` neighbours in a line of pixels; those about `width` of them.
+INLINE void sums_along(const float *line, int width, int side, float *to) {
+  double sum = 0;
+  for (int k = 0; k < side - 1; k++) sum += line[k];
+  for (int u = 0; u < width; u++) {
+    sum += line[u + side - 1];
+    to[u] = sum;
+    sum -= line[u];
+  }
+}
+
+// The same of four channels.
+INLINE void sums_along_four(const float *line, int width, int side, float *to) {
+  d4 sum = doubles(ALL(0));
+  for (int k = 0; k < side - 1; k++) sum = plus(sum, doubles(LOAD(line + 4 * k)));
+  for (int u = 0; u < width; u++, line += 4, to += 4) {
+    sum = plus(sum, doubles(LOAD(line + 4 * (side - 1))));
+    STORE(to, floats(sum));
+    sum = minus(sum, doubles(LOAD(line)));
+  }
+}
+
+// The running sums of rows, one row further.
+INLINE void step_down(double *sums, const float *in, const float *out, int length, float least, float *to) {
+  int i = 0;
+  for (; i + 4 <= length; i += 4) {
+    d4 sum = plus((d4){LOAD(sums + i), LOAD(sums + i + 2)}, minus(doubles(LOAD(in + i)), doubles(LOAD(out + i))));
+    STORE(sums + i, sum.low);
+    STORE(sums + i + 2, sum.high);
+    v4 done = floats(sum);
+    STORE(to + i, least > 0 ? wasm_v128_and(wasm_f32x4_ge(done, ALL(least)), ALL(1)) : done);
+  }
+  for (; i < length; i++) {
+    float done = sums[i] += (double)in[i] - out[i];
+    to[i] = least > 0 ? done >= least : done;
+  }
+}
+
 // Sums over a square of `side`, odd, around each pixel; beyond the border lies its mirror image, or `beyond` if `is_flat`. With
-// a `least` above 0, ones where a sum is as large, and zeros.
-// scratch: (height + 3) width + side + 8.
+// a `least` above 0, ones where a sum is as large, and zeros. The result may take the place of x.
+// scratch: ((height + 4) width + side) channels + 8.
+INLINE void box_of(const float *x, int width, int height, const int channels, int side, int is_flat, float beyond,
+                   float least, float *y, float *scratch) {
+  int reach = side / 2, length = width * channels;
+  double *sums = (double *)scratch;
+  float *rows = scratch + 2 * length + 4, *line = rows + length * height;
+  for (int v = 0; v < height; v++) {
+    mirrored_line(x + v * length, width, channels, reach, line);
+    for (int i = 0; is_flat && i < reach * channels; i++) line[i] = line[reach * channels + length + i] = beyond;
+    if (channels == 4)
+      sums_along_four(line, width, side, rows + v * length);
+    else
+      sums_along(line, width, side, rows + v * length);
+  }
+  float *flat = line, *none = line + length;  // the line has served
+  for (int i = 0; i < length; i++) sums[i] = none[i] = 0, flat[i] = beyond * side;
+  for (int v = -reach; v < height + reach; v++) {  // the row that comes in; the one that is left behind goes
+    int gone = v - side, is_flat_in = is_flat && (v < 0 || v >= height), is_flat_out = is_flat && gone < 0;
+    const float *in = is_flat_in ? flat : rows + mirrored(v, height) * length;
+    const float *out = gone < -reach ? none : is_flat_out ? flat : rows + mirrored(gone, height) * length;
+    step_down(sums, in, out, length, least, y + (v < reach ? 0 : v - reach) * length);  // of the first nothing stays
+  }
+}
+
 EXPORT(box)
 void box(const float *x, int width, int height, int side, int is_flat, float beyond, float least, float *y,
          float *scratch) {
-  int reach = side / 2;
-  double *sums = (double *)scratch;
-  float *rows = scratch + 2 * width + 4, *line = rows + width * height;
-  for (int v = 0; v < height; v++) {
-    mirrored_line(x + v * width, width, reach, line);
-    for (int i = 0; is_flat && i < reach; i++) line[i] = line[reach + width + i] = beyond;
-    double sum = 0;
-    for (int k = 0; k < side - 1; k++) sum += line[k];
-    for (int u = 0; u < width; u++) {
-      sum += line[u + side - 1];
-      rows[v * width + u] = sum;
-      sum -= line[u];
+  box_of(x, width, height, 1, side, is_flat, beyond, least, y, scratch);
+}
+
+// Of a part (high, wide) of a picture what a table of 256 has for each colour, and 1 as a fourth: y (high, wide, 4) floats.
+EXPORT(tabled)
+void tabled(const uint8_t *x, int width, const float *table, float *y, int wide_, int high) {
+  for (int v = 0; v < high; v++, x += 4 * width)
+    for (int u = 0; u < wide_; u++, y += 4) {
+      const uint8_t *pixel = x + 4 * u;
+      STORE(y, wasm_f32x4_make(table[pixel[0]], table[pixel[1]], table[pixel[2]], 1));
     }
+}
+
+// Weighed means over a square of `side` around each pixel of x (height, width, 4), whose fourth value is 1: so its sum is that of
+// the weights. The result may take the place of x; scratch as for `box_of`.
+static void means(const float *x, const float *weight, int width, int height, int side, float *y, float *scratch) {
+  for (int p = 0; p < width * height; p++) STORE(y + 4 * p, MUL(LOAD(x + 4 * p), SPREAD(weight + p)));
+  box_of(y, width, height, 4, side, 0, 0, 0, y, scratch);
+  for (int p = 0; p < width * height; p++) STORE(y + 4 * p, wasm_f32x4_div(LOAD(y + 4 * p), SPREAD(y + 4 * p + 3)));
+}
+
+// What lies above means over squares of side `below` is a scale of light and shade. `change` becomes what has to be added to ours,
+// so that it is no stronger than theirs is there, or around there (root mean square over squares of side `around`) times `share`,
+// and by `margin` more. Faces (height, width, 4), the fourth value 1; the means are of use to the caller; scratch as for `box_of`.
+EXPORT(weaken)
+void weaken(const float *ours, const float *theirs, const float *weight, int width, int height, int below, int around,
+            float share, float margin, float *our_means, float *their_means, float *change, float *scratch) {
+  int length = 4 * width * height;
+  means(ours, weight, width, height, below, our_means, scratch);
+  means(theirs, weight, width, height, below, their_means, scratch);
+  for (int i = 0; i < length; i += 4) {
+    v4 level = SUB(LOAD(theirs + i), LOAD(their_means + i));
+    STORE(change + i, wasm_f32x4_replace_lane(MUL(level, level), 3, 1));
   }
-  for (int u = 0; u < width; u++) sums[u] = 0;
-  for (int v = -reach; v < height + reach; v++) {  // the row that comes in; the one that is left behind goes
-    int is_flat_row = is_flat && (v < 0 || v >= height), gone = v - side;
-    const float *in = rows + mirrored(v, height) * width, *out = rows + mirrored(gone, height) * width;
-    int goes = gone >= -reach, is_flat_gone = is_flat && (gone < 0 || gone >= height);
-    for (int u = 0; u < width; u++) sums[u] += is_flat_row ? beyond * side : in[u];
-    for (int u = 0; goes && u < width; u++) sums[u] -= is_flat_gone ? beyond * side : out[u];
-    float *to = y + (v - reach) * width;
-    for (int u = 0; v >= reach && u < width; u++) to[u] = least > 0 ? sums[u] >= least : sums[u];
+  means(change, weight, width, height, around, change, scratch);
+  for (int i = 0; i < length; i += 4) {
+    v4 square = wasm_f32x4_pmax(LOAD(change + i), ALL(0));  // running sums may end a little below 0
+    v4 usual = MUL(wasm_f32x4_sqrt(square), ALL(share));
+    v4 own = wasm_f32x4_abs(SUB(LOAD(theirs + i), LOAD(their_means + i)));
+    v4 most = ADD(wasm_f32x4_pmax(usual, own), ALL(margin));
+    v4 level = SUB(LOAD(ours + i), LOAD(our_means + i));
+    STORE(change + i, SUB(wasm_f32x4_pmax(wasm_f32x4_pmin(level, most), wasm_f32x4_neg(most)), level));
   }
+}
+
+// In place, a part of a picture: each colour times e to the power of both changes (high, wide, 4) as far as its pixel weighs.
+EXPORT(brighten)
+void brighten(uint8_t *x, int width, const float *change, const float *more, const float *weight, int wide_, int high) {
+  for (int v = 0; v < high; v++, x += 4 * width)
+    for (int u = 0; u < wide_; u++, change += 4, more += 4, weight++) {
+      if (*weight <= 0) continue;
+      v4 power = MUL(ADD(LOAD(change), LOAD(more)), SPREAD(weight));
+      put(x + 4 * u, opaque(MUL(colours(x + 4 * u), exponential(power))));
+    }
 }
