@@ -248,7 +248,7 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
             "_SHOWN",
             "_UNDER",
         ),
-        "GAZE": {**_soft(gaze), **_named(gaze, "MEANS", "LARGEST_EXPONENT", "_DARK", "TONE_HALF_LIFE_S")},
+        "GAZE": {**_soft(gaze), **_named(gaze, "MEANS", "LARGEST_EXPONENT", "DARK", "TONE_HALF_LIFE_S")},
         "LIDS": {
             **_named(lids, "USUAL_OPENING", "_BEGINS", "_ENDS", "_OPEN", "_HIGHEST"),
             **_soft(lids),

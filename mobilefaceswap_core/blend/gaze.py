@@ -20,7 +20,7 @@ _GROWTH, _BLUR = 1 / 40, 1 / 190
 MEANS = (0.02, 0.98)  # of an eye's luma; beyond them its tone would tell nothing
 LARGEST_EXPONENT = 2.0  # more than any two eyes in the same light ask for
 _DARKEST = 1 / 255  # luma that a factor is still taken of
-_DARK = 8  # levels added before a colour's share of its luma is taken: the noise of dark pixels
+DARK = 8  # levels added before a colour's share of its luma is taken: the noise of dark pixels
 TONE_HALF_LIFE_S = 1.0  # of a clip's average of the tones; a blink takes 0.1 to 0.3 s
 
 
@@ -88,7 +88,7 @@ def bring_back_gaze(
         own, before = out[part].astype(np.float32), _luma(out[part])  # rectangles of both eyes may share pixels
         light = _luma(target[part])
         change = (light ** np.float32(np.exp(tone)) - before) * (weight[part] * np.float32(strength))
-        colour = (target[part] + np.float32(_DARK)) / (255 * light + np.float32(_DARK))[..., None]
+        colour = (target[part] + np.float32(DARK)) / (255 * light + np.float32(DARK))[..., None]
         darker = own * (1 + change / np.maximum(before, _DARKEST))[..., None]
         finished = np.where(change[..., None] < 0, darker, own + 255 * change[..., None] * colour)
         out = out.copy() if out is swapped else out

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...blend.gaze import LARGEST_EXPONENT, MEANS, gaze_weights
+from ...blend.gaze import DARK, LARGEST_EXPONENT, MEANS, gaze_weights
 from ...blend.lids import closing, lids_weight
 from ...blend.mouth import mouth_share, mouth_weight
 
@@ -53,7 +53,8 @@ def as_shown(swapped: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     tones = (own.log() / wanted.log()).clamp(1 / LARGEST_EXPONENT, LARGEST_EXPONENT)
     change = ((light**tones - before) * eyes).sum(1, keepdim=True)
     darker = swapped * (1 + change / before.clamp(min=_DARKEST))
-    looking = torch.where(change < 0, darker, swapped + change)
+    colour = (target + DARK / 255) / (light + DARK / 255)
+    looking = torch.where(change < 0, darker, swapped + change * colour)
     return torch.lerp(looking, target, back)
 
 
