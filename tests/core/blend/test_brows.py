@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mobilefaceswap_core.blend.brows import BrowShift, brow_shifts, move_brows
+from mobilefaceswap_core.blend.memory import FaceMemory
 from mobilefaceswap_core.faces.landmarks68 import LEFT_BROW, LEFT_EYE, RIGHT_BROW
 from tests.fakes.training_faces import schematic_face
 
@@ -128,3 +129,18 @@ def test_the_targets_brows_show_on_both_sides_where_one_swapped_brow_moves() -> 
     x, y = np.round(points[RIGHT_BROW][2]).astype(int)
     assert pasted(moved, weight, target)[y, x] == pytest.approx(np.array(BROW), abs=8)
     assert (moved[:, SIDE // 2 + 30 :] == swapped[:, SIDE // 2 + 30 :]).all()
+
+
+def test_in_a_clip_one_frame_whose_brows_were_seen_elsewhere_does_not_show() -> None:
+    points, target, swapped = points_of(), face(0), face(0)
+    weight, memory = np.ones((SIDE, SIDE), np.float32), FaceMemory()
+    shares = []
+    for frame in range(20):
+        seen = (9.0, 0.0, 9.0, 0.0) if frame == 10 else (0.0, 0.0, 0.0, 0.0)
+        one, two, three, four = memory.brows(seen, time_s=frame / 25)
+        _, weighs = move_brows(swapped, target, weight, points, (BrowShift(one, two), BrowShift(three, four)))
+        shares.append(float((weight - weighs).max()))
+    assert max(shares) < 0.15
+    for frame in range(20, 40):
+        one, two, three, four = memory.brows((9.0, 0.0, 9.0, 0.0), time_s=frame / 25)
+    assert one > 8, "brows that stay raised are followed"
