@@ -237,7 +237,7 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
             "_WHOLE",
             "_HIGHEST",
             "_LOWEST",
-            "SHIFT_HALF_LIFE_S",
+            "MIDDLE_OF",
             "_ALIKE",
             "_HINT",
             "_FADE",

@@ -30,8 +30,9 @@ _LEAST, _WHOLE = 2.0, 4.0  # px: nearer brows stay as they are, so that nothing 
 _HIGHEST, _LOWEST = 0.6, 0.35  # of the skin between brow and eye: further, and that would fold
 # A brow that is not sure is looked for where the other one, which is, would have it: within so many px, so many grey levels darker.
 _ALIKE, _HINT = 5, 5.0
-# Of a clip's average of the shifts. Brows rise in 0.2 to 0.3 s; a frame in which they were seen where they are not must not show.
-SHIFT_HALF_LIFE_S = 0.1
+# Of so many frames of a clip the middle shift counts: one in which brows were seen where they are not must not show. An average that
+# hides it, of 0.1 s, comes late where brows rise, and eyes with them.
+MIDDLE_OF = 3
 _FADE = 14  # px beside a brow over which the movement ends
 _STRETCH, _ROOM = 1.7, 12  # above a brow it ends over so many times its length, and over so many px at least
 _HALF = 6  # of a brow's thickness, which is moved as it is; above that the target's skin shows,

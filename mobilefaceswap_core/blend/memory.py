@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from .brows import SHIFT_HALF_LIFE_S
+from .brows import MIDDLE_OF
 from .gaze import TONE_HALF_LIFE_S
 from .lids import SteadyLids
 from .occlusion import SteadyOcclusion
@@ -29,7 +29,7 @@ class FaceMemory:
     gaze: SteadyShares = field(default_factory=lambda: SteadyShares(half_life_s=TONE_HALF_LIFE_S))
     lids: SteadyLids = field(default_factory=SteadyLids)
     mouth: SteadyShares = field(default_factory=SteadyShares)
-    brows: SteadyShares = field(default_factory=lambda: SteadyShares(half_life_s=SHIFT_HALF_LIFE_S))
+    brows: SteadyShares = field(default_factory=lambda: SteadyShares(middle_of=MIDDLE_OF))
     mark: int | None = None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+from collections import deque
 from collections.abc import Sequence
 
 import cv2
@@ -43,16 +45,19 @@ class SteadyShares:
 
     Args:
         half_life_s: after which a frame counts half.
+        middle_of: of so many frames, the last ones, the middle number counts: 3 leaves out what is seen in one frame alone.
     """
 
-    def __init__(self, *, half_life_s: float = HALF_LIFE_S) -> None:
+    def __init__(self, *, half_life_s: float = HALF_LIFE_S, middle_of: int = 1) -> None:
         self._half_life_s = half_life_s
+        self._recent: deque[tuple[float, ...]] = deque(maxlen=middle_of)
         self._before: tuple[float, ...] | None = None
         self._time_s = 0.0
 
     def reset(self) -> None:
         """Forget the face: at a cut, or when it was lost."""
         self._before = None
+        self._recent.clear()
 
     def __call__(self, now: Sequence[float], *, time_s: float) -> tuple[float, ...]:
         """The next frame's shares, averaged with those before.
@@ -63,8 +68,14 @@ class SteadyShares:
         """
         gap_s = time_s - self._time_s
         self._time_s = time_s
+        is_next = 0 < gap_s < LONGEST_GAP_S
+        if not is_next:
+            self._recent.clear()
+        self._recent.append(tuple(now))
         shares = tuple(now)
-        if self._before is not None and 0 < gap_s < LONGEST_GAP_S:
+        if len(self._recent) == self._recent.maxlen:
+            shares = tuple(statistics.median(numbers) for numbers in zip(*self._recent, strict=True))
+        if self._before is not None and is_next:
             keep = 0.5 ** (gap_s / self._half_life_s)
             shares = tuple(keep * old + (1 - keep) * new for old, new in zip(self._before, shares, strict=True))
         self._before = shares

@@ -1,5 +1,5 @@
 /** What the finish keeps of one face from frame to frame of a camera; its follower makes one and forgets it with the face. */
-import { BROWS, GAZE } from './constants.js';
+import { BROWS, GAZE, STEADY } from './constants.js';
 import { SteadyLids } from './lids.js';
 import { SteadyOcclusion } from './occlusion.js';
 import { SteadyShares } from './steady.js';
@@ -15,7 +15,7 @@ export class FaceMemory {
   /** How far its mouth shows. */
   mouth = new SteadyShares();
   /** How far its brows are moved, and where they are. */
-  brows = new SteadyShares(BROWS.SHIFT_HALF_LIFE_S);
+  brows = new SteadyShares(STEADY.HALF_LIFE_S, BROWS.MIDDLE_OF);
   /** The hidden mark's pattern of the frame before. */
   mark = new CarriedMark();
 }

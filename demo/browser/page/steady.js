@@ -26,13 +26,20 @@ export function broughtBack(swapped, target, { box: [left, top, right, bottom], 
 /** Averages a few numbers over time. */
 export class SteadyShares {
   #halfLifeS;
+  #middleOf;
+  /** The last frames' numbers. @type {(readonly number[])[]} */
+  #recent = [];
   /** @type {readonly number[] | null} */
   #before = null;
   #timeS = 0;
 
-  /** @param {number} halfLifeS after which a frame counts half */
-  constructor(halfLifeS = STEADY.HALF_LIFE_S) {
+  /**
+   * @param {number} halfLifeS after which a frame counts half
+   * @param {number} middleOf of so many frames, the last ones, the middle number counts: 3 leaves out what is seen in one alone
+   */
+  constructor(halfLifeS = STEADY.HALF_LIFE_S, middleOf = 1) {
     this.#halfLifeS = halfLifeS;
+    this.#middleOf = middleOf;
   }
 
   /**
@@ -43,8 +50,17 @@ export class SteadyShares {
   next(now, timeS) {
     const [before, gap] = [this.#before, timeS - this.#timeS];
     this.#timeS = timeS;
-    const keep = before !== null && gap > 0 && gap < STEADY.LONGEST_GAP_S ? 2 ** (-gap / this.#halfLifeS) : 0;
-    this.#before = now.map((share, i) => keep * (before?.[i] ?? 0) + (1 - keep) * share);
+    const isNext = before !== null && gap > 0 && gap < STEADY.LONGEST_GAP_S;
+    const keep = isNext ? 2 ** (-gap / this.#halfLifeS) : 0;
+    this.#recent = [...(isNext ? this.#recent : []), now].slice(-this.#middleOf);
+    const shares =
+      this.#recent.length < this.#middleOf ? now : now.map((_, i) => middle(this.#recent.map((one) => one[i])));
+    this.#before = shares.map((share, i) => keep * (before?.[i] ?? 0) + (1 - keep) * share);
     return this.#before;
   }
+}
+
+/** Of an odd count of numbers. @param {readonly number[]} numbers */
+function middle(numbers) {
+  return numbers.toSorted((a, b) => a - b)[(numbers.length - 1) / 2];
 }

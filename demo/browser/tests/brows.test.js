@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { FaceMemory } from '../page/memory.js';
 import { asNumbers, asShifts, browShifts, moveBrows } from '../page/brows.js';
 import { SIDE, assertClose, assertSamePixels, browFace, browLandmarks, golden, softFace } from './inputs.js';
 
@@ -75,4 +76,14 @@ test('what a memory averages is put together again', () => {
     { down: 3, middle: 4 },
   ];
   assert.deepEqual(asShifts(asNumbers(shifts)), shifts);
+});
+
+test('before a camera brows that are seen elsewhere in one frame alone stay, and raised ones are followed', () => {
+  const memory = new FaceMemory();
+  const shown = Array.from({ length: 20 }, (_, frame) => {
+    const down = frame === 5 || frame >= 10 ? 9 : 0;
+    return memory.brows.next([down, 0, down, 0], (frame + 1) / 25)[0];
+  });
+  assert.equal(Math.max(...shown.slice(0, 10)), 0);
+  assert.ok(shown[12] > 6 && shown[19] > 8.9);
 });
