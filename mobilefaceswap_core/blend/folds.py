@@ -25,7 +25,7 @@ _FINE, _COARSE = 7, 21
 _AROUND = 17  # of those over which the target's own light and shade are measured
 # A scale of the swapped face may be as strong as the target's is there, or around there on average (root mean square) times the first, and
 # by the second more: a relative change of light that nobody sees. Measured on 240 pairs of held-out people, see docs/evaluation.md.
-_SHARE, _MARGIN = 0.9, 0.007
+_SHARE, _MARGIN = 0.9, 0.02
 _DARK = 4.0  # levels added before logarithms: the noise of dark pixels
 # Of the crop's side: growth and blur of what keeps its own shade, and the blur of the region.
 _LIPS, _NOSE, _MIDDLE, _BLUR = (1 / 110, 1 / 110), (1 / 75, 1 / 150), (0, 1 / 90), 1 / 60
