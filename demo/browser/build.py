@@ -66,7 +66,7 @@ def build(out: Path, *, identity: bool = True) -> Path:
             shutil.copytree(HERE / "page", page)
             write_constants(page / "constants.js")
             runtime.unpack(page / "runtime")
-            for name in webassembly.BUILDS:
+            for name in webassembly.BUILDS.keys() - {webassembly.INLINED}:
                 packing.write(page / "runtime" / name, (webassembly.FOLDER / name).read_bytes())
             _add_networks(page / "models", identity=identity)
             _add_texts(page / "data")

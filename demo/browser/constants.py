@@ -129,7 +129,7 @@ def constants() -> dict[str, dict[str, Value]]:
         },
         "OCCLUSION_NETWORK": _named(occlusion_graph, "SLOPE"),
         "SMOOTHING": _named(smoothing, "MIN_CUTOFF_HZ", "BETA_HZ", "SPEED_CUTOFF_HZ"),
-        "PIXELS": {"CODE": base64.b64encode((webassembly.FOLDER / "pixels.wasm").read_bytes()).decode()},
+        "PIXELS": {"CODE": base64.b64encode((webassembly.FOLDER / webassembly.INLINED).read_bytes()).decode()},
         "FILES": {"FORMAT": FORMAT, "IDENTITY": IDENTITY_FILE, "STUDENT": STUDENT_FILE, "SOURCE": SOURCE_FILE},
     }
 
