@@ -6,6 +6,7 @@ photos show a smile; on a face at rest its folds look like grief.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -24,9 +25,10 @@ _UNIT = 1 / 224  # lengths below are px of a crop of that side
 _FINE, _COARSE = 7, 21
 _AROUND = 17  # of those over which the target's own light and shade are measured
 # A scale of the swapped face may be as strong as the target's is there, or around there on average (root mean square) times the first, and
-# by the second more: a relative change of light that nobody sees. Measured on 240 pairs of held-out people, see docs/evaluation.md.
+# by the second more, a share of its light. Measured on 240 pairs of held-out people, see docs/evaluation.md.
 _SHARE, _MARGIN = 0.9, 0.02
 _DARK = 4.0  # levels added before logarithms: the noise of dark pixels
+_LOGARITHMS = np.log(np.arange(256, dtype=np.float32) + _DARK)  # of every level
 # Of the crop's side: growth and blur of what keeps its own shade, and the blur of the region.
 _LIPS, _NOSE, _MIDDLE, _BLUR = (1 / 110, 1 / 110), (1 / 75, 1 / 150), (0, 1 / 90), 1 / 60
 _JAW = slice(JAW.start + 2, JAW.stop - 2)  # from below the ears
@@ -79,8 +81,7 @@ def soften_folds(swapped: Image, target: Image, landmarks: Points) -> Image:
     if part is None:
         return swapped
     weight = whole[part]
-    logarithms = np.log(np.arange(256, dtype=np.float32) + _DARK)
-    ours, theirs = (cv2.LUT(np.ascontiguousarray(face[part]), logarithms) for face in (swapped, target))
+    ours, theirs = (cv2.LUT(np.ascontiguousarray(face[part]), _LOGARITHMS) for face in (swapped, target))
     size = weight.shape[::-1]
     skin: NDArray[Any] = weight + np.float32(_LEAST)
     change, ours, theirs = _weakened(ours, theirs, skin, _FINE, unit)
@@ -95,18 +96,19 @@ def soften_folds(swapped: Image, target: Image, landmarks: Points) -> Image:
 
 def _weakened(ours: Floats, theirs: Floats, skin: Floats, side: float, unit: float) -> tuple[Floats, Floats, Floats]:
     """What is taken off one scale of the swapped face, and the means that this scale lies above, of both faces."""
-    our_mean, their_mean = (_mean(face, skin, side * unit) for face in (ours, theirs))
+    our_mean, their_mean = _means((ours, theirs), skin, side * unit)
     scale, wanted = ours - our_mean, theirs - their_mean
-    square = np.maximum(_mean(wanted * wanted, skin, _AROUND * unit), 0)  # running sums may end a little below 0
-    most = np.maximum(np.sqrt(square) * np.float32(_SHARE), np.abs(wanted)) + np.float32(_MARGIN)
+    (square,) = _means((wanted * wanted,), skin, _AROUND * unit)
+    usual = np.sqrt(np.maximum(square, 0))  # running sums may end a little below 0
+    most = np.maximum(usual * np.float32(_SHARE), np.abs(wanted)) + np.float32(_MARGIN)
     return np.clip(scale, -most, most) - scale, our_mean, their_mean
 
 
-def _mean(values: Floats, weight: Floats, side: float) -> Floats:
-    """Means over squares, of what the weight shows."""
+def _means(pictures: Sequence[Floats], weight: Floats, side: float) -> list[Floats]:
+    """Of each picture the means over squares, of what the weight shows."""
     size = (_odd(side), _odd(side))
-    weighed: NDArray[Any] = cv2.blur(values * weight[..., None], size)
-    return weighed / cv2.blur(weight, size)[..., None]
+    whole: NDArray[Any] = cv2.blur(weight, size)[..., None]
+    return [np.asarray(cv2.blur(values * weight[..., None], size)) / whole for values in pictures]
 
 
 def _odd(length: float) -> int:
