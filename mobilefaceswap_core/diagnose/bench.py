@@ -92,7 +92,7 @@ def bench_idn(*, threads: int | None = None, runs: int = 40) -> dict[str, Any]:
     import torch
 
     from ..runtime.threads import default_threads
-    from ..student.backends import BACKENDS, choose_backend
+    from ..student.backends import choose_backend, missing_backends
     from ..student.idn import Idn
     from ..student.swapper import load_student
 
@@ -103,8 +103,8 @@ def bench_idn(*, threads: int | None = None, runs: int = 40) -> dict[str, Any]:
     crop = np.ascontiguousarray(aligned_target().image.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
     default = choose_backend("auto", student.network.idn, threads=threads).label
     tasks: dict[str, tuple[str, Callable[[], object]]] = {}
-    for name in BACKENDS:
-        if find_spec(name) is None:
+    for name, missing in missing_backends().items():
+        if missing:
             continue
         try:
             backend = choose_backend(name, student.network.idn, threads=threads)

@@ -6,7 +6,6 @@ import os
 import platform
 import sys
 from importlib import metadata
-from importlib.util import find_spec
 from typing import Any
 
 from .. import __version__
@@ -160,13 +159,13 @@ def _detectors() -> dict[str, Any]:
 
 def _backends() -> dict[str, Any]:
     """The per-frame network's backends, each tried with an untrained network."""
-    from ..student.backends import BACKENDS, choose_backend
+    from ..student.backends import choose_backend, missing_backends
     from ..student.idn import Idn
 
     listed, auto, problem = [], None, ""
-    for name in ("auto", *BACKENDS):
-        if name != "auto" and find_spec(name) is None:
-            listed.append({"name": name, "usable": False, "about": f"not installed: pip install {name}"})
+    for name, reason in {"auto": "", **missing_backends()}.items():
+        if reason:
+            listed.append({"name": name, "usable": False, "about": reason})
             continue
         try:
             label = choose_backend(name, Idn()).label
@@ -180,7 +179,7 @@ def _backends() -> dict[str, Any]:
             auto = label
         else:
             listed.append({"name": name, "usable": True, "about": label})
-    reason = "ONNX Runtime on a CPU where it is installed, otherwise PyTorch; OpenVINO when asked for, and for clips where the CPU computes bfloat16"
+    reason = "the project's own C on a CPU where it can run, otherwise ONNX Runtime, otherwise PyTorch; OpenVINO when asked for, and for clips where the CPU computes bfloat16"
     return {"auto": auto, "reason": reason, "problem": problem, "known": listed}
 
 

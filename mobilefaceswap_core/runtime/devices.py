@@ -50,11 +50,15 @@ def is_cpu(device: torch.device | str) -> bool:
 
 def computes_bfloat16() -> bool:
     """Whether the CPU has instructions for bfloat16; told on Linux, elsewhere it counts as having none."""
+    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(cpu_features())
+
+
+def cpu_features() -> set[str]:
+    """What the CPU can do beyond the least, by the names that Linux has for it, such as ``avx2``; elsewhere none."""
     try:
-        said = Path("/proc/cpuinfo").read_text()
+        return set(Path("/proc/cpuinfo").read_text().split())
     except OSError:
-        return False
-    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(said.split())
+        return set()
 
 
 def _may_have_gpu() -> bool:

@@ -14,15 +14,15 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from ..runtime.graphs import IR_VERSION, OPSET, Array, Arrays, Graph, arrays_of, fold_norm
+from ..runtime.graphs import IR_VERSION, OPSET, Array, Arrays, Graph, arrays_of
 from ..runtime.phases import full_size, phase_bias, phases_of_full, phases_of_phases
+from .heads import Heads, folded
 from .layout import (
     DECODER_IN_CHANNELS,
     DECODER_KERNEL,
     DECODER_OUT_CHANNELS,
     ENCODER_CHANNELS,
     ENCODER_KERNEL,
-    MASK_CHANNELS,
     SLOPE,
 )
 
@@ -53,7 +53,7 @@ def idn_graph(
         A model with input ``crop (N, 3, S, S)`` in [0, 1], S a multiple of 32, and outputs ``swapped`` or ``face`` and
         ``mask (N, 1, S, S)``.
     """
-    graph, heads = Graph(), arrays_of(idn)
+    graph, heads = Graph(), folded(arrays_of(idn))
     graph.constant("scales", np.array([1, 1, 2, 2], np.float32))
     kernels, inputs = _kernels(graph, weights)
     x = graph.add("Mul", ["crop", graph.constant("two", np.array(2, np.float32))], "doubled")
@@ -128,26 +128,20 @@ def _first_stage(weights: IdnWeights) -> Array:
     return (pointwise[:, :, None, None] * depthwise[None]).detach().cpu().float().numpy()
 
 
-def _mask_head(graph: Graph, heads: Arrays, x: str, phases: bool) -> str:
-    for i in range(len(MASK_CHANNELS) - 1):
-        depthwise, (kernel, bias) = f"mask.{i}.1", fold_norm(heads, f"mask.{i}.2", f"mask.{i}.3")
-        # Only a pointwise convolution follows the depthwise bias, so it moves into that one's. In bfloat16 the signal would
-        # ride on it, and the norm's mean takes it away again only after the rounding.
-        bias = bias + kernel[:, :, 0, 0] @ heads[f"{depthwise}.bias"]
+def _mask_head(graph: Graph, heads: Heads, x: str, phases: bool) -> str:
+    for i, stage in enumerate(heads.mask):
         x = graph.upsample(x, f"mask_up.{i}")
-        own = heads[f"{depthwise}.weight"]
-        x = graph.fixed_conv(x, f"mask_depthwise.{i}", own, None, group=len(own))
-        x = graph.fixed_conv(x, f"mask_pointwise.{i}", kernel, bias)
+        x = graph.fixed_conv(x, f"mask_depthwise.{i}", stage.depthwise, None, group=len(stage.depthwise))
+        x = graph.fixed_conv(x, f"mask_pointwise.{i}", stage.kernel, stage.bias)
         x = graph.leaky(x, f"mask.{i}", slope=SLOPE)
-    last = f"mask.{len(MASK_CHANNELS) - 1}"
-    kernel, bias = heads[f"{last}.weight"], heads[f"{last}.bias"]
+    kernel, bias = heads.mask_last
     if not phases:
         return graph.add("Sigmoid", [graph.fixed_conv(x, "mask_logits", kernel, bias)], "mask")
     x = graph.fixed_conv(x, "mask_logits", phases_of_full(kernel), phase_bias(bias), stride=2)
     return full_size(graph, graph.add("Sigmoid", [x], "mask_phases"), "mask")
 
 
-def _decoder(graph: Graph, heads: Arrays, x: str, skips: list[str], kernels: dict[str, str], phases: bool) -> str:
+def _decoder(graph: Graph, heads: Heads, x: str, skips: list[str], kernels: dict[str, str], phases: bool) -> str:
     last = len(DECODER_IN_CHANNELS) - 1
     for i, channels in enumerate(DECODER_IN_CHANNELS):
         x = graph.upsample(x, f"decoder_up.{i}")
@@ -157,9 +151,9 @@ def _decoder(graph: Graph, heads: Arrays, x: str, skips: list[str], kernels: dic
         )
         if i != last:
             x = graph.add("Concat", [x, skips[-2 - i]], f"joined.{i}", axis=1)
-    x = graph.fixed_conv(x, "final_pointwise", *fold_norm(heads, "final.1", "final.2"))
+    x = graph.fixed_conv(x, "final_pointwise", *heads.pointwise)
     x = graph.leaky(graph.upsample(x, "final_up"), "final.0", slope=SLOPE)
-    one, other = fold_norm(heads, "final.4", "final.5"), (heads["final.7.weight"], heads["final.7.bias"])
+    one, other = heads.draw
     if phases:
         x = graph.fixed_conv(x, "final_conv.1", phases_of_full(one[0]), phase_bias(one[1]), stride=2)
         x = graph.leaky(x, "final.1", slope=SLOPE)

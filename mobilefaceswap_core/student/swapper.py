@@ -18,7 +18,7 @@ from ..runtime.tensors import to_pixels, to_planes
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, CropSpec, SwappedCrop
 from ..weights.load import load_arrays, load_into, load_tensors, read_safetensors, spec_of
-from .backends import IdnBackend, IdnRunner, backend_name, choose_backend, graph_backend
+from .backends import IdnBackend, IdnRunner, backend_name, choose_backend, light_backend
 
 if TYPE_CHECKING:
     import torch
@@ -147,13 +147,13 @@ class LightStudent(Student):
 
     Args:
         info: description; its device is replaced by the one really in use.
-        backend: ``onnxruntime`` or ``openvino``.
+        backend: ``native``, ``onnxruntime`` or ``openvino``.
         threads: CPU threads of the backend.
     """
 
     def __init__(self, info: SwapperInfo, *, backend: str, threads: int | None = None) -> None:
         arrays = load_arrays(_STUDENT)
-        self._graphs = graph_backend(backend, _part(arrays, "idn"), threads=threads)
+        self._graphs = light_backend(backend, _part(arrays, "idn"), threads=threads)
         self.backend = self._graphs
         self._injection, self._threads = _part(arrays, "injection"), threads
         self._info = replace(info, device=self.backend.label)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from mobilefaceswap_core.files.digest import bytes_sha256
+from mobilefaceswap_core.runtime.compiler import digest_of
 
 FOLDER = Path(__file__).parent
 
@@ -25,7 +25,7 @@ class Build(NamedTuple):
 
     def digest(self) -> bytes:
         """SHA-256 of the sources in hexadecimal, with which the compiled file ends."""
-        return bytes_sha256(b"".join(source.read_bytes() for source in self.sources)).encode()
+        return digest_of(self.sources)
 
 
 INLINED = "pixels.wasm"  # stands in the page's constants, as its loops run before anything is fetched

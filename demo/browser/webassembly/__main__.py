@@ -6,17 +6,14 @@ says which text it was made from, and a test compares that.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from mobilefaceswap_core.errors import BackendError
 from mobilefaceswap_core.files.atomic import write_bytes
+from mobilefaceswap_core.runtime.compiler import run_compiler
 
 from . import BUILDS, FOLDER, Build
 
-_COMPILER = "0.13.0"  # of ziglang, the version that wrote what ships
 _FLAGS = ["-target", "wasm32-freestanding", "-O3", "-nostdlib", "-Wl,--no-entry", "-Wl,--export=__heap_base",
           "-Wl,--strip-all"]  # fmt: skip
 _SECTION = b"made-from"
@@ -31,13 +28,7 @@ def compiled(build: Build) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.wasm"
         texts = [str(source) for source in build.sources if source.suffix == ".c"]
-        command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS, *build.flags, *texts, "-o", str(out)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            said = done.stderr.strip()[-300:]
-            raise BackendError(
-                f"{build.sources[0].name} was not compiled ({said}). Install ziglang=={_COMPILER} and try again."
-            )
+        run_compiler("cc", *_FLAGS, *build.flags, *texts, "-o", str(out), what=build.sources[0].name)
         return out.read_bytes() + _custom_section(build.digest())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 
 import numpy as np
 import onnx
@@ -14,14 +13,14 @@ import torch.nn.functional as F
 from mobilefaceswap_core.errors import BackendError, ImageError, OptionError
 from mobilefaceswap_core.runtime.devices import choose_device
 from mobilefaceswap_core.student import backends
-from mobilefaceswap_core.student.backends import BACKENDS, choose_backend
+from mobilefaceswap_core.student.backends import choose_backend, missing_backends
 from mobilefaceswap_core.student.graph import graph_input, idn_graph
 from mobilefaceswap_core.student.swapper import load_student
 from mobilefaceswap_core.types import AlignedFace
 
 # float32 backends agree to round-off; bfloat16 (OpenVINO on processors that have it) keeps 8 bits of mantissa.
-TOLERANCE = {"torch": 1e-5, "onnxruntime": 1e-5, "openvino": 3e-2}
-INSTALLED = [name for name in BACKENDS if find_spec(name)]
+TOLERANCE = {"native": 2e-5, "torch": 1e-5, "onnxruntime": 1e-5, "openvino": 3e-2}
+INSTALLED = [name for name, missing in missing_backends().items() if not missing]
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +105,8 @@ def test_student_refuses_wrong_crops_and_wrong_numbers(student) -> None:
 
 def test_the_backend_in_use_is_visible(student) -> None:
     assert student.info.device == "cpu / torch"
-    assert load_student(threads=1).info.device == "cpu / onnxruntime"
+    first = next(name for name in ("native", "onnxruntime") if name in INSTALLED)
+    assert load_student(threads=1).info.device == f"cpu / {first}"
 
 
 def test_unknown_backends_and_absent_devices_are_refused(student) -> None:

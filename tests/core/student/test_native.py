@@ -1,0 +1,139 @@
+"""The per-frame network in C: the same function at any size, within its memory, where the machine can run it."""
+
+from __future__ import annotations
+
+import platform
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mobilefaceswap_core.errors import BackendError, ImageError
+from mobilefaceswap_core.runtime.compiler import digest_of
+from mobilefaceswap_core.runtime.graphs import arrays_of
+from mobilefaceswap_core.student.backends import backend_name, missing_backends
+from mobilefaceswap_core.student.graph import constants_of
+from mobilefaceswap_core.student.native import LIBRARY, SOURCES, library
+from mobilefaceswap_core.student.native.backend import NativeBackend
+from mobilefaceswap_core.student.native.library import NativeNetwork, missing_for_native
+from mobilefaceswap_core.student.native.packing import factors, packed_heads, packed_source
+from mobilefaceswap_core.student.swapper import load_student
+
+runs_here = pytest.mark.skipif(bool(missing_for_native()), reason=missing_for_native())
+AGREES = 2e-5  # float32 sums of up to 512 products in another order
+
+
+@pytest.fixture(scope="module")
+def network():
+    return load_student(backend="torch").network
+
+
+@pytest.fixture(scope="module")
+def sources(network):
+    generator = torch.Generator().manual_seed(0)
+    embedding = F.normalize(torch.randn(2, 512, generator=generator), dim=1)
+    with torch.inference_mode():
+        weights = network.condition(embedding, torch.randn(2, 512, 7, 7, generator=generator))
+    return [weights[0], weights[1]]
+
+
+def crops_of(side: int, count: int = 1) -> np.ndarray:
+    return np.random.default_rng(side).random((count, 3, side, side), np.float32)
+
+
+@runs_here
+@pytest.mark.parametrize("side", [32, 64, 96, 160, 224, 256, 448])
+def test_it_is_the_network_at_any_size(network, sources, side) -> None:
+    crops = crops_of(side)
+    face, mask = NativeBackend(network.idn, threads=1).bake(sources[0])(crops)
+    with torch.inference_mode():
+        wanted, logits = network.idn.face_and_mask_logits(torch.from_numpy(crops), sources[0])
+    assert np.abs(face - wanted.numpy()).max() < AGREES
+    assert np.abs(mask - torch.sigmoid(logits).numpy()).max() < AGREES
+
+
+@runs_here
+@pytest.mark.parametrize("side", [32, 64, 96, 128, 224, 288, 512, 1024])
+def test_it_stays_within_its_memory(network, sources, side) -> None:
+    native, spare = NativeNetwork(), 4096
+    size = native.room_floats(side)
+    memory = library._empty(size + spare)
+    memory[size:] = 7
+    face, mask = np.full((5, side, side), 7, np.float32), np.full((3, side, side), 7, np.float32)
+    arrays = [packed_source(constants_of(sources[0])), packed_heads(arrays_of(network.idn))]
+    native.swap(crops_of(side)[0], *arrays, memory[:size], face=face[1:4], mask=mask[1])
+    assert (memory[size:] == 7).all()
+    assert (face[[0, 4]] == 7).all() and (mask[[0, 2]] == 7).all()  # nothing before or behind its results
+    assert (face[1:4] <= 1).all() and (mask[1] <= 1).all()
+
+
+@runs_here
+def test_crops_in_one_call_and_crops_alone_are_the_same(network, sources) -> None:
+    crops, backend = crops_of(224, 5), NativeBackend(network.idn, threads=3)
+    runners = [backend.bake(source) for source in sources]
+    for run in runners:
+        faces, masks = run(crops)
+        alone = [run(crop[None]) for crop in crops]
+        assert (faces == np.concatenate([face for face, _ in alone])).all()
+        assert (masks == np.concatenate([mask for _, mask in alone])).all()
+    assert np.abs(runners[0](crops)[0] - runners[1](crops)[0]).max() > 0.01
+
+
+@runs_here
+def test_its_memory_fits_the_next_size(network, sources) -> None:
+    run = NativeBackend(network.idn, threads=1).bake(sources[0])
+    small, large = run(crops_of(64))[0], run(crops_of(224))[0]
+    assert (run(crops_of(64))[0] == small).all() and (run(crops_of(224))[0] == large).all()
+
+
+@runs_here
+@pytest.mark.parametrize("shape", [(1, 3, 224, 192), (1, 3, 100, 100), (1, 4, 224, 224), (1, 3, 0, 0)])
+def test_other_crops_are_refused(network, sources, shape) -> None:
+    with pytest.raises(ImageError, match="multiple of 32"):
+        NativeBackend(network.idn).bake(sources[0])(np.zeros(shape, np.float32))
+
+
+def test_a_dense_layer_is_taken_apart() -> None:
+    random = np.random.default_rng(0)
+    depthwise, pointwise = random.normal(size=(3, 16)), random.normal(size=(3, 32))
+    depthwise[1] = 0  # a colour that counts for nothing
+    dense = np.einsum("ck,co->ock", depthwise, pointwise).reshape(32, 3, 4, 4).astype(np.float32)
+    own, shares = factors(dense)
+    assert np.abs(np.einsum("ck,co->ock", own, shares).reshape(dense.shape) - dense).max() < 1e-6
+    assert np.isfinite(own).all() and np.isfinite(shares).all()
+
+
+@pytest.mark.parametrize(
+    ("machine", "features", "said"),
+    [("aarch64", {"avx2", "fma"}, "on aarch64"), ("x86_64", {"sse4_2", "fma"}, "lacks avx2"), ("x86_64", set(), "avx2 and fma")],
+)  # fmt: skip
+def test_other_machines_run_something_else(monkeypatch, machine, features, said) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(library, "cpu_features", lambda: features)
+    monkeypatch.setattr(library.sys, "platform", "linux")
+    assert said in missing_backends()["native"]
+    assert backend_name("auto") == "onnxruntime"
+    with pytest.raises(BackendError, match=f"{said}.*auto"):
+        NativeNetwork()
+
+
+@runs_here
+def test_a_library_that_cannot_be_loaded_is_no_obstacle(monkeypatch, tmp_path) -> None:
+    (tmp_path / "broken.so").write_bytes(LIBRARY.read_bytes()[:5000])
+    for path in (tmp_path / "broken.so", tmp_path / "absent.so"):
+        monkeypatch.setattr(library, "LIBRARY", path)
+        assert f"{path.name} cannot be loaded" in missing_for_native()
+        assert backend_name("auto") == "onnxruntime"
+
+
+def test_what_ships_was_compiled_from_these_sources() -> None:
+    assert LIBRARY.read_bytes().endswith(digest_of(SOURCES))  # else it is not used
+
+
+@pytest.mark.skipif(find_spec("ziglang") is None, reason="the compiler is not installed")
+def test_compiling_gives_the_file_that_ships() -> None:
+    from mobilefaceswap_core.student.native.__main__ import compiled
+
+    assert compiled() == LIBRARY.read_bytes()
