@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from mobilefaceswap_core.files.atomic import write_bytes
-from mobilefaceswap_core.runtime.compiler import run_compiler
+from mobilefaceswap_core.student.native.compiler import run_compiler
 
 from . import BUILDS, FOLDER, Build
 

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from ...files.atomic import write_bytes
-from ...runtime.compiler import digest_of, run_compiler
 from . import LIBRARY, SOURCES
+from .compiler import digest_of, run_compiler
 
 # Sums of products may be rounded once, as the processor's instruction does; no function of a C library is called.
 _FLAGS = ["-target", "x86_64-linux-musl", "-mcpu=x86_64_v3", "-O3", "-ffp-contract=fast", "-ffreestanding", "-fno-builtin",

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import BackendError
-from ...runtime.compiler import digest_of
 from ...runtime.devices import cpu_features
 from . import LIBRARY, SOURCES
+from .compiler import digest_of
 
 Array = NDArray[np.float32]
 _NEEDED = {"avx2", "fma"}

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 
 from mobilefaceswap_core.errors import BackendError, ImageError
-from mobilefaceswap_core.runtime.compiler import digest_of
 from mobilefaceswap_core.runtime.graphs import arrays_of
 from mobilefaceswap_core.student.backends import backend_name, missing_backends
 from mobilefaceswap_core.student.graph import constants_of
 from mobilefaceswap_core.student.native import LIBRARY, SOURCES, library
 from mobilefaceswap_core.student.native.backend import NativeBackend
+from mobilefaceswap_core.student.native.compiler import digest_of
 from mobilefaceswap_core.student.native.library import NativeNetwork, missing_for_native
 from mobilefaceswap_core.student.native.packing import factors, packed_heads, packed_source
 from mobilefaceswap_core.student.swapper import load_student
