@@ -22,6 +22,7 @@ ORDER = (
     ("errors", "types", "plugins", "swapper", "choices"),
     ("runtime",),
     ("files",),
+    ("compiled",),
     ("weights",),
     ("faces",),
     ("detect",),

@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compiled.library import Compiled, for_each, missing_for_native
 from ..errors import ImageError, OptionError
 from ..faces.geometry import compose, crop_of_contract, invert, warp, warp_to_crop
 from ..runtime.tensors import to_planes
@@ -47,6 +48,9 @@ _LONGEST_REST_S = (
     0.2  # without a look at all, as five frames of a 25 Hz clip: a hand of a face's own grey is not missed for longer
 )
 _LONGEST_GAP_S = 0.5  # after it nothing is known of the face any more
+
+if TYPE_CHECKING:
+    from ..runtime.graphs import Arrays
 
 Runner = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (N, 3, S, S) in [0, 1] -> (N, 1, S, S)
 
@@ -100,7 +104,8 @@ class OcclusionModel:
 
 
 def load_occlusion(*, device: str = "cpu", path: Path | None = None, threads: int = 1) -> OcclusionModel:
-    """The network that ships, or one trained elsewhere: in ONNX Runtime on a CPU, in PyTorch elsewhere.
+    """The network that ships, or one trained elsewhere: on a CPU in C of this project's own, or ONNX Runtime where that cannot
+    run; in PyTorch elsewhere.
 
     Args:
         device: see :func:`~mobilefaceswap_core.runtime.devices.choose_device`.
@@ -112,14 +117,18 @@ def load_occlusion(*, device: str = "cpu", path: Path | None = None, threads: in
         BackendError: the device or ONNX Runtime is not there.
     """
     from ..runtime.devices import device_name, is_cpu
+    from ..runtime.graphs import arrays_of
 
     where = device_name(device)
     if not is_cpu(where):
         return OcclusionModel(_torch_runner(_loaded(path).to(where), where), label=f"{where} / torch")
+    tensors = load_arrays(NAME) if path is None else arrays_of(_loaded(path))
+    if not missing_for_native():
+        return OcclusionModel(_native_runner(tensors, threads), label="cpu / native")
     from ..runtime.sessions import device_of, open_session
     from .occlusion_graph import occlusion_graph
 
-    graph = occlusion_graph(load_arrays(NAME) if path is None else _loaded(path))
+    graph = occlusion_graph(tensors)
     session = open_session(graph.SerializeToString(), threads=threads, spinning=False)
 
     def run(crops: NDArray[np.float32]) -> NDArray[np.float32]:  # one by one, for the memory's sake: no slower on a CPU
@@ -135,6 +144,19 @@ def _loaded(path: Path | None) -> Any:
     network = OcclusionNet().eval().requires_grad_(False)
     load_into(network, load_tensors(NAME) if path is None else read_safetensors([path]), what=str(path or NAME))
     return network
+
+
+def _native_runner(tensors: Arrays, threads: int) -> Runner:
+    from .occlusion_kernels import packed_occlusion
+
+    network, weights = Compiled("occlusion"), packed_occlusion(tensors)
+
+    def run(crops: NDArray[np.float32]) -> NDArray[np.float32]:
+        hidden = np.empty((len(crops), 1, *crops.shape[2:]), np.float32)
+        for_each(len(crops), lambda i: network(crops[i], weights, hidden[i]), threads=threads)
+        return hidden
+
+    return run
 
 
 def _torch_runner(network: Any, where: Any) -> Runner:

@@ -18,7 +18,7 @@ WIDTHS = (16, 32, 64, 96, 128)  # channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of th
 SLOPE = 0.1  # of every leaky ReLU
 # Next to the crop's border the graph is not the network: what is interpolated beyond it differs, and a swap never shows there.
 RIM_PX = 3
-_BLOCKS = (1, 3, 3, 3, 3)  # of each width; all but the first width begin with one that halves the side
+BLOCKS = (1, 3, 3, 3, 3)  # of each width; all but the first width begin with one that halves the side
 
 
 def occlusion_graph(network: nn.Module | Arrays) -> onnx.ModelProto:
@@ -37,7 +37,7 @@ def occlusion_graph(network: nn.Module | Arrays) -> onnx.ModelProto:
     z = graph.add("Sub", [x, graph.constant("one", np.array(1, np.float32))], "normalised")
     x = _conv_norm(graph, net, z, "stem", stride=2)
     skips = []
-    for number, blocks in enumerate(_BLOCKS):
+    for number, blocks in enumerate(BLOCKS):
         for place in range(blocks):
             halves = number > 0 and place == 0
             x = separable(graph, net, x, f"encoder.{number}.{place}", stride=2 if halves else 1, residual=not halves)
@@ -58,7 +58,7 @@ def occlusion_graph(network: nn.Module | Arrays) -> onnx.ModelProto:
 
 def _head(graph: Graph, net: Arrays, x: str, z: str) -> str:
     """Logits as phases. The first layer reads what was upsampled and the crop; as two convolutions nothing is joined."""
-    kernel, bias = _folded(net, "head.0")
+    kernel, bias = layer_of(net, "head.0")
     channels = kernel.shape[1] - 3  # the crop's come last
     drawn = graph.fixed_conv(z, "head.0.crop", phases_of_full(kernel[:, channels:]), phase_bias(bias), stride=2)
     x = graph.fixed_conv(x, "head.0.features", phases_of_half(kernel[:, :channels]), None)
@@ -80,14 +80,14 @@ def separable(graph: Graph, net: Arrays, x: str, name: str, *, stride: int = 1, 
 
 
 def _conv_norm(graph: Graph, net: Arrays, x: str, name: str, *, stride: int = 1) -> str:
-    kernel, bias = _folded(net, name)
+    kernel, bias = layer_of(net, name)
     group = len(kernel) if name.endswith(".depthwise") else 1
     x = graph.fixed_conv(x, f"{name}.conv", kernel, bias, stride=stride, group=group)
     return graph.leaky(x, f"{name}.out", slope=SLOPE)
 
 
-def _folded(net: Arrays, name: str) -> tuple[Array, Array]:
-    """Kernel and bias of a layer, its batch norm inside where it has one."""
+def layer_of(net: Arrays, name: str) -> tuple[Array, Array]:
+    """Kernel and bias of a layer by its name, its batch norm inside where it has one."""
     if f"{name}.1.running_var" in net:
         return fold_norm(net, f"{name}.0", f"{name}.1")
     return net[f"{name}.0.weight"], net[f"{name}.0.bias"]

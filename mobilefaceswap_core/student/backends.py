@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compiled.library import missing_for_native
 from ..errors import BackendError
 from ..runtime.devices import computes_bfloat16, device_name, is_cpu
 from ..runtime.openvino_cpu import OpenVinoCpu
 from ..runtime.threads import default_threads
-from .native.library import missing_for_native
 
 if TYPE_CHECKING:
     import onnx
@@ -210,7 +210,7 @@ def missing_backends() -> dict[str, str]:
 def light_backend(name: str, idn: Idn | Arrays, *, threads: int | None = None) -> LightBackend:
     """Make ``native``, ``onnxruntime`` or ``openvino``; see :func:`choose_backend`."""
     if name == "native":
-        from .native.backend import NativeBackend
+        from .native import NativeBackend
 
         return NativeBackend(idn, threads=threads)
     return OnnxRuntimeBackend(idn, threads=threads) if name == "onnxruntime" else OpenVinoBackend(idn, threads=threads)

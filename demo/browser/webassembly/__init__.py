@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from mobilefaceswap_core.student.native.compiler import digest_of
+from mobilefaceswap_core.compiled.compiler import digest_of
 
 FOLDER = Path(__file__).parent
 

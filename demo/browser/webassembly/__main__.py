@@ -9,8 +9,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from mobilefaceswap_core.compiled.compiler import run_compiler
 from mobilefaceswap_core.files.atomic import write_bytes
-from mobilefaceswap_core.student.native.compiler import run_compiler
 
 from . import BUILDS, FOLDER, Build
 

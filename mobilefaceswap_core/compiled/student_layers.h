@@ -1,52 +1,9 @@
-// Layers of the per-frame network. Values lie row by row, pixel by pixel, their channels together; what a pointwise layer reads
-// lies in blocks of sixteen channels, (channels / 16, pixels, 16). `slope` is that of the leaky ReLU behind a layer; 1 is none.
+// Layers of the per-frame network: pictures that are enlarged or halved on their way to a pointwise layer.
 #pragma once
-#include "vectors.h"
+#include "layers.h"
 
-#define GROUP 16      // output channels whose kernels are packed together: for each input channel their weights
-#define TILE 6        // pixels whose sums, with a group each, fit into sixteen registers
-#define BLOCK 16      // channels that are enlarged and filtered together, so that their rows stay in a first cache of 32 kB
 #define RING 4        // rows that two rows of a picture twice as large need of each other
 #define AT_ONCE 2     // rows of an enlarged picture that are filtered one after the other
-#define ENOUGH 56     // pixels that a pointwise layer should get at once, that its kernels are not read too often
-#define ALIGNED(count) (((count) + 15) & ~15)  // floats, up to a multiple of 64 bytes
-
-// A few pixels, `step` apart, by one or two vectors of output channels.
-INLINE void tile(const int pixels, const int vectors, const int step, const float *x, int x_block, int in, const float *w,
-                 const float *bias, float *y, int y_step, float slope) {
-  v8 sums[TILE + 2][2];
-  UNROLLED (int i = 0; i < pixels; i++)
-    UNROLLED (int n = 0; n < vectors; n++) sums[i][n] = bias ? load(bias + n * LANES) : all(0);
-  for (int block = 0; block < in; block += BLOCK, x += x_block)
-    for (int k = 0; k < BLOCK; k += 4, w += 4 * vectors * LANES)
-      UNROLLED (int j = 0; j < 4; j++) {
-        v8 own[2];
-        UNROLLED (int n = 0; n < vectors; n++) own[n] = load(w + (j * vectors + n) * LANES);
-        UNROLLED (int i = 0; i < pixels; i++) {
-          v8 value = all(x[i * step + k + j]);
-          UNROLLED (int n = 0; n < vectors; n++) sums[i][n] += value * own[n];
-        }
-      }
-  UNROLLED (int i = 0; i < pixels; i++)
-    UNROLLED (int n = 0; n < vectors; n++) store(y + i * y_step + n * LANES, leaky(sums[i][n], slope));
-}
-
-// x (in / 16, pixels, 16); w packed in groups; bias (out) or none; y (pixels, out) with pixels y_step apart; out a multiple of 16.
-static __attribute__((noinline)) void pointwise(const float *x, int pixels, int in, const float *w, const float *bias,
-                                                float *y, int y_step, int out, float slope) {
-  int fours = pixels % TILE == 4 ? 1 : pixels % TILE == 2 && pixels > TILE ? 2 : 0, sixes = (pixels - 4 * fours) / TILE;
-  int x_block = pixels * BLOCK;
-  for (int o = 0; o < out; o += GROUP, w += GROUP * in) {
-    const float *from = x, *own = bias ? bias + o : 0;
-    float *to = y + o;
-    for (int i = 0; i < sixes; i++, from += TILE * BLOCK, to += TILE * y_step)
-      tile(TILE, 2, BLOCK, from, x_block, in, w, own, to, y_step, slope);
-    for (int i = 0; i < fours; i++, from += 4 * BLOCK, to += 4 * y_step)
-      tile(4, 2, BLOCK, from, x_block, in, w, own, to, y_step, slope);
-    for (int i = TILE * sixes + 4 * fours; i < pixels; i++, from += BLOCK, to += y_step)
-      tile(1, 2, BLOCK, from, x_block, in, w, own, to, y_step, slope);
-  }
-}
 
 // The same to eight channels, pixels a multiple of eight.
 static __attribute__((noinline)) void pointwise_eight(const float *x, int pixels, int in, const float *w, const float *bias,
@@ -146,6 +103,7 @@ static void up(const float *x, int side, int c, const float *depthwise, const fl
                int y_step, int out, float slope, float *scratch) {
   int large = 2 * side, step = RING * (large + 2) * BLOCK, at_once = AT_ONCE;
   while (at_once * large < ENOUGH && large % (2 * at_once) == 0) at_once *= 2;
+  int pixels = at_once * large;
   const Place *places = all_places(side, &scratch);
   float *lines = scratch + RING * (large + 2) * c;
   for (int row = 0, ready = 0; row < large; row += at_once) {
@@ -157,8 +115,8 @@ static void up(const float *x, int side, int c, const float *depthwise, const fl
                 lines + (i * at_once + n * BLOCK) * large);
     }
     ready = after;
-    if (out == LANES) pointwise_eight(lines, at_once * large, c, w, bias, y + row * large * y_step, slope);
-    else pointwise(lines, at_once * large, c, w, bias, y + row * large * y_step, y_step, out, slope);
+    if (out == LANES) pointwise_eight(lines, pixels, c, w, bias, y + row * large * y_step, slope);
+    else pointwise(lines, pixels * BLOCK, pixels, c, w, bias, y + row * large * y_step, y_step, GROUP, out, slope);
   }
 }
 
@@ -175,10 +133,7 @@ INLINE v8 halved(const float *const rows[4], int x_step, int from, int to, const
 // x (side, side, c) with pixels x_step apart, c a multiple of 16: depthwise 4x4 (16, c) of stride 2, pointwise.
 static void down(const float *x, int x_step, int side, int c, const float *depthwise, const float *w, float *y, int y_step,
                  int out, float slope, float *scratch) {
-  int small = side / 2, at_once = 1;
-  while (at_once * small < ENOUGH && small % (2 * at_once) == 0) at_once *= 2;
-  if (small * small < 2 * ENOUGH) at_once = small;
-  int pixels = at_once * small;
+  int small = side / 2, at_once = rows_at_once(small), pixels = at_once * small;
   float *outside = scratch, *lines = scratch + ALIGNED(side * x_step);
   zeros(outside, side * x_step);
   for (int row = 0; row < small; row++) {
@@ -196,6 +151,6 @@ static void down(const float *x, int x_step, int side, int c, const float *depth
       }
     }
     if ((row + 1) % at_once == 0)
-      pointwise(lines, pixels, c, w, 0, y + ((row + 1) * small - pixels) * y_step, y_step, out, slope);
+      pointwise(lines, pixels * BLOCK, pixels, c, w, 0, y + ((row + 1) * small - pixels) * y_step, y_step, GROUP, out, slope);
   }
 }

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...errors import BackendError
-from ...files.digest import bytes_sha256
+from ..errors import BackendError
+from ..files.digest import bytes_sha256
 
 VERSION = "0.13.0"  # of ziglang, the version that wrote what ships
 

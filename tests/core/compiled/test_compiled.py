@@ -1,4 +1,4 @@
-"""The per-frame network in C: the same function at any size, within its memory, where the machine can run it."""
+"""Networks in C: the same functions at any size, within their memory, where the machine can run them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mobilefaceswap_core.blend import occlusion
+from mobilefaceswap_core.blend.occlusion import load_occlusion
+from mobilefaceswap_core.blend.occlusion_kernels import packed_occlusion
+from mobilefaceswap_core.compiled import LIBRARY, SOURCES, library
+from mobilefaceswap_core.compiled.compiler import digest_of
+from mobilefaceswap_core.compiled.library import Compiled, aligned_room, missing_for_native
 from mobilefaceswap_core.errors import BackendError, ImageError
 from mobilefaceswap_core.runtime.graphs import arrays_of
 from mobilefaceswap_core.student.backends import backend_name, missing_backends
 from mobilefaceswap_core.student.graph import constants_of
-from mobilefaceswap_core.student.native import LIBRARY, SOURCES, library
-from mobilefaceswap_core.student.native.backend import NativeBackend
-from mobilefaceswap_core.student.native.compiler import digest_of
-from mobilefaceswap_core.student.native.library import NativeNetwork, missing_for_native
-from mobilefaceswap_core.student.native.packing import factors, packed_heads, packed_source
+from mobilefaceswap_core.student.native import NativeBackend
+from mobilefaceswap_core.student.native_kernels import factors, packed_heads, packed_source
 from mobilefaceswap_core.student.swapper import load_student
 
 runs_here = pytest.mark.skipif(bool(missing_for_native()), reason=missing_for_native())
@@ -39,6 +42,11 @@ def sources(network):
     return [weights[0], weights[1]]
 
 
+@pytest.fixture(scope="module")
+def occlusion_net():
+    return occlusion._loaded(None)
+
+
 def crops_of(side: int, count: int = 1) -> np.ndarray:
     return np.random.default_rng(side).random((count, 3, side, side), np.float32)
 
@@ -55,18 +63,43 @@ def test_it_is_the_network_at_any_size(network, sources, side) -> None:
 
 
 @runs_here
+@pytest.mark.parametrize("side", [32, 64, 96, 160, 224, 256])
+def test_what_hides_a_face_is_the_networks_at_any_size(occlusion_net, side) -> None:
+    crops = crops_of(side)
+    hidden = np.empty((side, side), np.float32)
+    Compiled("occlusion")(crops[0], packed_occlusion(arrays_of(occlusion_net)), hidden)
+    with torch.inference_mode():
+        wanted = torch.sigmoid(occlusion_net(torch.from_numpy(crops)))[0, 0]
+    assert hidden.std() > 0.01 and np.abs(hidden - wanted.numpy()).max() < AGREES
+
+
+@runs_here
+def test_what_hides_a_face_is_seen_alike_by_both(monkeypatch) -> None:
+    crops = crops_of(224, 3)
+    native = load_occlusion(threads=2)
+    monkeypatch.setattr(occlusion, "missing_for_native", lambda: "not here")
+    other = load_occlusion()
+    assert (native.label, other.label) == ("cpu / native", "cpu / onnxruntime")
+    pictures = [np.rint(255 * crop.transpose(1, 2, 0)).astype(np.uint8) for crop in crops]
+    for own, wanted in zip(native.batch(pictures), other.batch(pictures), strict=True):
+        assert np.abs(own - wanted).max() < AGREES
+
+
+@runs_here
 @pytest.mark.parametrize("side", [32, 64, 96, 128, 224, 288, 512, 1024])
-def test_it_stays_within_its_memory(network, sources, side) -> None:
-    native, spare = NativeNetwork(), 4096
-    size = native.room_floats(side)
-    memory = library._empty(size + spare)
-    memory[size:] = 7
-    face, mask = np.full((5, side, side), 7, np.float32), np.full((3, side, side), 7, np.float32)
-    arrays = [packed_source(constants_of(sources[0])), packed_heads(arrays_of(network.idn))]
-    native.swap(crops_of(side)[0], *arrays, memory[:size], face=face[1:4], mask=mask[1])
-    assert (memory[size:] == 7).all()
-    assert (face[[0, 4]] == 7).all() and (mask[[0, 2]] == 7).all()  # nothing before or behind its results
-    assert (face[1:4] <= 1).all() and (mask[1] <= 1).all()
+def test_they_stay_within_their_memory(network, occlusion_net, sources, side) -> None:
+    student = [packed_source(constants_of(sources[0])), packed_heads(arrays_of(network.idn))]
+    calls = {"student": (student, (3, 1)), "occlusion": ([packed_occlusion(arrays_of(occlusion_net))], (1,))}
+    for name, (weights, channels) in calls.items():
+        compiled, spare = Compiled(name), 4096
+        size = compiled.floats(side)
+        memory = aligned_room(size + spare)
+        memory[size:] = 7
+        results = [np.full((count + 2, side, side), 7, np.float32) for count in channels]
+        compiled(crops_of(side)[0], *weights, *(result[1:-1] for result in results), room=memory[:size])
+        assert (memory[size:] == 7).all()
+        for result in results:  # nothing is written before or behind it
+            assert (result[[0, -1]] == 7).all() and (result[1:-1] <= 1).all()
 
 
 @runs_here
@@ -116,7 +149,7 @@ def test_other_machines_run_something_else(monkeypatch, machine, features, said)
     assert said in missing_backends()["native"]
     assert backend_name("auto") == "onnxruntime"
     with pytest.raises(BackendError, match=f"{said}.*auto"):
-        NativeNetwork()
+        Compiled("student")
 
 
 @runs_here
@@ -134,6 +167,6 @@ def test_what_ships_was_compiled_from_these_sources() -> None:
 
 @pytest.mark.skipif(find_spec("ziglang") is None, reason="the compiler is not installed")
 def test_compiling_gives_the_file_that_ships() -> None:
-    from mobilefaceswap_core.student.native.__main__ import compiled
+    from mobilefaceswap_core.compiled.__main__ import compiled
 
     assert compiled() == LIBRARY.read_bytes()

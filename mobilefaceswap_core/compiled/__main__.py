@@ -1,11 +1,11 @@
-"""Compile the per-frame network: ``python -m mobilefaceswap_core.student.native`` writes the library beside its sources."""
+"""Compile the networks: ``python -m mobilefaceswap_core.compiled`` writes the library beside its sources."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
 
-from ...files.atomic import write_bytes
+from ..files.atomic import write_bytes
 from . import LIBRARY, SOURCES
 from .compiler import digest_of, run_compiler
 
@@ -21,10 +21,12 @@ def compiled() -> bytes:
         BackendError: the compiler is missing or refuses.
     """
     with tempfile.TemporaryDirectory() as folder:
-        made, out = Path(folder) / "network.o", Path(folder) / "network.so"
-        run_compiler("cc", *_FLAGS, "-c", str(SOURCES[0]), "-o", str(made), what=SOURCES[0].name)
-        run_compiler("ld.lld", "-shared", "-s", "--build-id=none", str(made), "-o", str(out), what=SOURCES[0].name)
-        return out.read_bytes() + digest_of(SOURCES)
+        made = {source: str(Path(folder) / f"{source.stem}.o") for source in SOURCES if source.suffix == ".c"}
+        for source, out in made.items():
+            run_compiler("cc", *_FLAGS, "-c", str(source), "-o", out, what=source.name)
+        linked = Path(folder) / LIBRARY.name
+        run_compiler("ld.lld", "-shared", "-s", "--build-id=none", *made.values(), "-o", str(linked), what=LIBRARY.name)
+        return linked.read_bytes() + digest_of(SOURCES)
 
 
 if __name__ == "__main__":

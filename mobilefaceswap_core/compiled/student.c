@@ -1,11 +1,10 @@
-// The per-frame network (`idn.py`) of one source on one thread: crop in, face and mask out.
+// The per-frame network (`student/idn.py`) of one source on one thread: crop in, face and mask out.
 //
 // It is written for processors that multiply and add eight float32 numbers at a time and have sixteen registers for them. What ONNX
 // Runtime does in a pass of its own each - enlarging, depthwise layer, pointwise layer, activation - is done here row by row,
-// while the values are still in a cache. `python -m mobilefaceswap_core.student.native` compiles it.
-#include "layers.h"
+// while the values are still in a cache. `python -m mobilefaceswap_core.compiled` compiles it.
+#include "student_layers.h"
 
-#define EXPORT __attribute__((visibility("default")))
 #define SLOPE 0.1f     // of every leaky ReLU
 #define COLOURS 3
 #define ENCODER 5      // stages
@@ -13,26 +12,12 @@
 #define MASK 5
 #define LAST 32       // channels of the decoder's last stage
 #define DRAWN 8       // channels before the layers that draw the face, and before the last of the mask
-#define BORDER LANES  // zeros beside a row of one channel
 #define WIDTH 4       // vectors of pixels of one channel whose sums, with three of them each, fit into registers
 
 // `layout.py`
 static const int encoder_out[ENCODER] = {32, 64, 128, 256, 512};
 static const int decoder_in[DECODER] = {512, 512, 256, 128}, decoder_out[DECODER] = {256, 128, 64, 32};
 static const int mask_in[MASK] = {512, 128, 64, 32, 8}, mask_out[MASK] = {128, 64, 32, 8, 2};
-
-// The next of some arrays that follow each other.
-INLINE const float *next(const float **at, int count) {
-  const float *own = *at;
-  *at += count;
-  return own;
-}
-
-INLINE float *borrow(float **scratch, int count) {
-  float *own = *scratch;
-  *scratch += ALIGNED(count);
-  return own;
-}
 
 // Rows of one channel each, between borders: 3x3 over three times `ins` rows of `step` floats to `outs` rows, y_step apart.
 // kernels (ins, 3 rows, 3 columns, outs). side a multiple of 32.
@@ -193,12 +178,6 @@ typedef struct {
   int joined[DECODER];  // channels of a stage with those that lie beside it
 } Rooms;
 
-INLINE int taken(int *end, int count) {
-  int own = *end;
-  *end += ALIGNED(count);
-  return own;
-}
-
 static Rooms rooms_of(int side) {
   Rooms rooms;
   int end = 0, half = side / 2, deepest = side >> ENCODER;
@@ -218,13 +197,13 @@ static Rooms rooms_of(int side) {
   return rooms;
 }
 
-// Floats of room that `swap` needs: those above and what its layers work with. Of these the decoder's first stage needs most where
+// Floats of room that `student` needs: those above and what its layers work with. Of these the decoder's first stage needs most where
 // pictures are small, its last one where they are large. A test looks whether this is enough.
-EXPORT int room_floats(int side) { return rooms_of(side).rest + 1024 * side + 128 * 1024; }
+EXPORT int student_floats(int side) { return rooms_of(side).rest + 1024 * side + 128 * 1024; }
 
-// One frame. crop (3, side, side) in [0, 1], side a multiple of 32; source and heads as `packing.py` writes them; face
+// One frame. crop (3, side, side) in [0, 1], side a multiple of 32; source and heads as `student/native_kernels.py` packs them; face
 // (3, side, side) and mask (side, side) in [0, 1]; `room` lies at a multiple of 64 bytes, and nobody else uses it meanwhile.
-EXPORT void swap(const float *crop, int side, const float *source, const float *heads, float *face, float *mask,
+EXPORT void student(const float *crop, int side, const float *source, const float *heads, float *face, float *mask,
                  float *room) {
   Rooms rooms = rooms_of(side);
   int half = side / 2, deepest_side = side >> ENCODER, step = encoder_out[0];
