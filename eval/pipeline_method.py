@@ -111,20 +111,21 @@ class PipelineMethod:
         if self._inside is not None:
             return self._inside
         if self._source is None or self._source[0] != pair.source:
-            self._source = (pair.source, self._pipeline.prepare_source([reader.read(pair.source)]))
+            self._source = (
+                pair.source,
+                self._pipeline.prepare_source([reader.read(pair.source)], options=self._options),
+            )
         return self._source[1]
 
     def _swap_crop(self, pair: Pair, reader: ImageReader, target: Image, moment: Moment | None) -> Image:
         """Place the five template points on both crops instead of detecting."""
-        from mobilefaceswap_core.pipeline import Source
-
         pipeline = self._pipeline
         prepared = self._inside
         if prepared is None:
             source = reader.read(pair.source)
             found = self._known_face(pair.source, source, reader)
             face = pipeline.align(source, pipeline.with_landmarks(source, found))
-            prepared = Source(pipeline.swapper.condition([face]), (face.image,), pipeline.swapper.info.name)
+            prepared = pipeline.source_of([face], options=self._options)
         known = self._known_face(pair.target, target, reader)
         moving: dict[str, Any] = {}
         if moment is not None:

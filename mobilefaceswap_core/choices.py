@@ -105,6 +105,7 @@ CHOICES: tuple[Choice, ...] = (
         "fidelity", "number", "How close CodeFormer stays to the face that it is given; 0 looks best, 1 stays closest.", 0.5, 0, 1,
         of="enhancer",
     ),
+    Choice("source_glasses", "switch", "Keep the source's glasses, of which a swap draws half, instead of leaving them out.", False),
 )  # fmt: skip
 
 

@@ -28,12 +28,14 @@ class SwapOptions(FinishOptions):
     Attributes:
         min_face_px: faces smaller than this stay as they are.
         max_yaw_deg: faces turned further to a side than this stay as they are; needs 68 landmarks.
+        source_glasses: keep a source's glasses; counts where the source is prepared.
         marks: what says that the result was swapped; all but the badge by default. Evaluation asks for
             :data:`~mobilefaceswap_core.marking.UNMARKED` pixels, as it must judge the swap alone.
     """
 
     min_face_px: float = MIN_FACE_PX
     max_yaw_deg: float | None = None
+    source_glasses: bool = False
     marks: MarkOptions = field(default_factory=MarkOptions)
 
     @property
@@ -86,6 +88,7 @@ def swap_options(chosen: Mapping[str, Any]) -> SwapOptions:
         texture=values["texture"],
         strength=values["strength"],
         max_yaw_deg=values["max_yaw"],
+        source_glasses=values["source_glasses"],
         marks=MarkOptions(badge=values["badge"]),
     )
 

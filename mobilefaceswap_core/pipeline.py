@@ -18,6 +18,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -26,15 +27,16 @@ from .blend.finish import finish, stages
 from .blend.finishing import Finishing, Setting, Stage
 from .blend.memory import FaceMemory
 from .blend.networks import FinishNetworks
-from .blend.occlusion import OcclusionModel
+from .blend.occlusion import OcclusionModel, hidden_in
 from .blend.several import finish_and_paste
 from .detect import Detector, load_detector
 from .detect.detector import Lenient, detect_all, face_from_landmarks
 from .errors import NoFaceError, OptionError
 from .faces.choose import FaceChoice, choose_faces, largest, largest_few
-from .faces.geometry import TEMPLATES_112, align_face
+from .faces.geometry import TEMPLATES_112, align_face, template_points
 from .faces.numbers import FACES_COUNT, number_of
 from .files.images import LoadedImage, check_image
+from .identity.glasses import Said, leave_out_glasses
 from .marking import UNMARKED, MarkOptions, MarkReport, marking_stage, save_image
 from .models import DEFAULT_MODEL, load_swapper
 from .options import MIN_FACE_PX, SwapOptions, unusable
@@ -57,11 +59,13 @@ class Source:
         condition: what the pipeline's swapper made of the photos.
         thumbnails: the aligned face of each photo, RGB uint8.
         model: name of the swapper the condition belongs to.
+        glasses: whether a photo's were left out, or an eye is covered.
     """
 
     condition: Any
     thumbnails: tuple[Image, ...]
     model: str
+    glasses: Said = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,8 +221,9 @@ class Pipeline:
         return face_from_landmarks(around, 0.0, self.detector.landmarks(image, rough))
 
     def prepare_source(
-        self, images: Sequence[Image], *, face: int | Literal["largest"] = "largest", check: Check | None = None
-    ) -> Source:
+        self, images: Sequence[Image], *, face: int | Literal["largest"] = "largest", check: Check | None = None,
+        options: SwapOptions = SwapOptions(),
+    ) -> Source:  # fmt: skip
         """Make a source of one or several photos of the same person.
 
         Args:
@@ -226,6 +231,7 @@ class Pipeline:
             face: index of the face in each photo, from 0, left to right.
             check: called with the photos and the face chosen in each before anything is made of them; raises to refuse,
                 as :meth:`~mobilefaceswap_core.rules.host.HostRules.check` does.
+            options: of them ``source_glasses`` counts here.
 
         Raises:
             NoFaceError: a photo shows no face, or not as many as asked for.
@@ -250,10 +256,20 @@ class Pipeline:
         if check is not None:
             check(images, chosen)
         aligned = [self.align(image, found) for image, found in zip(images, chosen, strict=True)]
-        with memory_guard("Reading the source's identity"):
-            condition = self.swapper.condition(aligned)
+        source = self.source_of(aligned, options=options)
         self._freed.give_back()
-        return Source(condition, tuple(a.image for a in aligned), self.swapper.info.name)
+        return source
+
+    def source_of(self, faces: Sequence[AlignedFace], *, options: SwapOptions = SwapOptions()) -> Source:
+        """Make a source of one person's faces as :meth:`align` cuts them out; the rest as in :meth:`prepare_source`."""
+        info, read = self.swapper.info, list(faces)
+        said: Said = ""
+        with memory_guard("Reading the source's identity"):
+            if info.leave_glasses and not options.source_glasses:
+                hidden = partial(hidden_in, self._networks.occlusion(), spec=info.crop)
+                read, said = leave_out_glasses(faces, template_points(info.crop)[:2], hidden)
+            condition = self.swapper.condition(read)
+        return Source(condition, tuple(face.image for face in faces), info.name, said)
 
     def align(self, image: Image, face: Face) -> AlignedFace:
         """The face as this pipeline's swapper wants it."""

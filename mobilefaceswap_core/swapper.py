@@ -27,6 +27,7 @@ class SwapperInfo:
         needs_landmarks: whether sources and targets must carry 68 landmarks.
         match_colours: whether the pipeline should match colours after this swapper by default.
         match_detail: whether it should then strengthen fine detail to the target's by default; for networks that draw soft.
+        leave_glasses: whether a source's glasses are left out before it is read; for networks that draw half of them.
     """
 
     name: str
@@ -39,6 +40,7 @@ class SwapperInfo:
     needs_landmarks: bool = False
     match_colours: bool = True
     match_detail: bool = False
+    leave_glasses: bool = False
 
 
 @runtime_checkable

@@ -37,6 +37,7 @@ from mobilefaceswap_core.detect import detector, landmarks, lite, ultraface, win
 from mobilefaceswap_core.faces import landmarks68
 from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.files.atomic import write_bytes
+from mobilefaceswap_core.identity import glasses
 from mobilefaceswap_core.marking import badge, carriers, watermark
 from mobilefaceswap_core.marking.carriers import GRID_PX
 from mobilefaceswap_core.marking.watermark import BLUE_FROM_PX, FINE_FROM_PX
@@ -106,6 +107,7 @@ def constants() -> dict[str, dict[str, Value]]:
             "MIN_LEVEL",
         ),
         "DETAIL": _named(detail, "WIDTH_PX", "KERNEL_PX", "MAX_GAIN", "MIN_WEIGHT", "MIN_PIXELS_SHARE", "MIN_LEVELS"),
+        "GLASSES": _glasses(),
         **_around_the_swap(),
         "MASK": {
             "THRESHOLD": options.threshold,
@@ -210,6 +212,19 @@ def _folds() -> dict[str, Value]:
         "HALF_COARSE_PX": folds._odd(folds._COARSE * unit / 2),
         "AROUND_PX": folds._odd(folds._AROUND * unit),
         "HALF_AROUND_PX": folds._odd(folds._AROUND * unit / 2),
+    }
+
+
+def _glasses() -> dict[str, Value]:
+    """Where the page looks for a source's glasses."""
+    place = glasses.lengths(template_points(CropSpec())[:2])
+    return {
+        **_named(glasses, "_SEEN", "_ENOUGH"),
+        "ROWS": list(place.rows),
+        "COLUMNS": list(place.columns),
+        **{f"{name.upper()}": getattr(place, name) for name in ("starts", "ends")},
+        **{f"{name.upper()}_PX": getattr(place, name) for name in ("thick", "around")},
+        "SQUARES_PX": list(place.squares),
     }
 
 

@@ -224,7 +224,7 @@ def swap_first_frame(
     """
     name, budget = model or engine.default_video_model(), budget_of(engine.settings)
     pipeline, options = engine.video_pipeline(name), wished(choices or {})
-    person = engine.prepare(name, [source], video=True)
+    person = engine.prepare(name, [source], video=True, options=options)
     with contextlib.closing(open_clip(path, spent=budget.begin(), part=part)) as clip:
         picture = next(iter(clip.pictures()), None)
     if picture is None:
@@ -271,14 +271,15 @@ def swap_clip(
     """
     name, writing = model or engine.default_video_model(), writing or Writing()
     pipeline = engine.video_pipeline(name)
+    swap = wished(choices or {})
     if isinstance(sources, Mapping):
-        wanted: Source | dict[int, Source] = engine.prepare_each(name, sources, video=True)
+        wanted: Source | dict[int, Source] = engine.prepare_each(name, sources, video=True, options=swap)
     else:
-        wanted = engine.prepare(name, sources, video=True)
+        wanted = engine.prepare(name, sources, video=True, options=swap)
     first = next(iter(sources.values()))[0] if isinstance(sources, Mapping) else sources[0]
     output = engine.new_file(result_name(str(first), str(path), ".mp4"))
     options = VideoOptions(
-        writing.encoding(), wished(choices or {}), shorter_px=writing.shorter_px(),
+        writing.encoding(), swap, shorter_px=writing.shorter_px(),
         deinterlace=writing.deinterlace is True,
     )  # fmt: skip
     encoder = engine.encoder() if isinstance(wanted, dict) else None

@@ -16,7 +16,9 @@ from mobilefaceswap_core.faces.choose import largest
 from mobilefaceswap_core.faces.numbers import number_of
 from mobilefaceswap_core.files.images import LoadedImage, read_image
 from mobilefaceswap_core.files.losses import losses
+from mobilefaceswap_core.identity.glasses import Said
 from mobilefaceswap_core.models import DEFAULT_MODEL, available_swappers
+from mobilefaceswap_core.options import SwapOptions
 from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.rules.host import HostRules
 from mobilefaceswap_core.types import Face, Image
@@ -44,6 +46,7 @@ class SwappedPhoto:
         swapped: the faces themselves, left to right.
         skipped: reason by face index.
         notes: what the result lacks of the target's file.
+        glasses: whether those of a source were left out, or an eye of one is covered.
         seconds: the swap took, reading and writing included.
         model: swapper in use.
         device: device and backend in use.
@@ -58,6 +61,7 @@ class SwappedPhoto:
     swapped: tuple[Face, ...]
     skipped: dict[int, str]
     notes: tuple[str, ...]
+    glasses: frozenset[Said]
     seconds: float
     model: str
     device: str
@@ -137,9 +141,10 @@ class Engine:
         return image, self.pipeline(self.default_model()).face_in_box(image, box)
 
     def prepare(
-        self, model: str, paths: Sequence[str | Path], *, face: int | None = None, video: bool = False
-    ) -> Source:
-        """A source person; refused when the host protects them.
+        self, model: str, paths: Sequence[str | Path], *, face: int | None = None, video: bool = False,
+        options: SwapOptions = SwapOptions(),
+    ) -> Source:  # fmt: skip
+        """A source person, as ``options`` want them; refused when the host protects them.
 
         Raises:
             NoFaceError, ImageError: a photo cannot be used.
@@ -152,7 +157,7 @@ class Engine:
         pipeline = self.video_pipeline(model) if video else self.pipeline(model)
         images = [self.read(path).image for path in paths]
         check = self.rules().checker([Path(path) for path in paths], model=model)
-        return pipeline.prepare_source(images, face="largest" if face is None else face, check=check)
+        return pipeline.prepare_source(images, face="largest" if face is None else face, check=check, options=options)
 
     def prepare_each(
         self,
@@ -161,6 +166,7 @@ class Engine:
         faces: Mapping[int, int] = MappingProxyType({}),
         *,
         video: bool = False,
+        options: SwapOptions = SwapOptions(),
     ) -> dict[int, Source]:
         """Source people by number of a face or person; each person is prepared once, however many faces they go on.
 
@@ -168,13 +174,13 @@ class Engine:
             model: a name of :meth:`model_names`.
             sources: photos by number.
             faces: which face of the photos to take, by number; the largest if it is not there.
-            video: as in :meth:`prepare`.
+            video, options: as in :meth:`prepare`.
         """
         made: dict[tuple[tuple[str, ...], int | None], Source] = {}
         wanted = {n: (tuple(map(str, paths)), faces.get(n)) for n, paths in sources.items()}
         for paths, face in wanted.values():
             if (paths, face) not in made:
-                made[paths, face] = self.prepare(model, paths, face=face, video=video)
+                made[paths, face] = self.prepare(model, paths, face=face, video=video, options=options)
         return {n: made[who] for n, who in wanted.items()}
 
     @door("image")
@@ -204,11 +210,11 @@ class Engine:
         name = model or self.default_model()
         pipeline = self.pipeline(name)
         loaded = self.read(target)
-        if isinstance(sources, Mapping):
-            wanted: Source | dict[int, Source] = self.prepare_each(name, sources, source_faces or {})
-        else:
-            wanted = self.prepare(name, sources)
         options = wished({"badge": self.settings.badge, **(choices or {})})
+        if isinstance(sources, Mapping):
+            wanted: Source | dict[int, Source] = self.prepare_each(name, sources, source_faces or {}, options=options)
+        else:
+            wanted = self.prepare(name, sources, options=options)
         result = pipeline.swap(
             loaded.image, wanted, faces=faces, options=options, found=found, budget=budget_of(self.settings)  # type: ignore[arg-type]
         )  # fmt: skip
@@ -232,6 +238,7 @@ class Engine:
             tuple(result.faces[index] for index in sorted(result.crops_from_frame)),
             result.report.skipped,
             losses(loaded, path),
+            frozenset(person.glasses for person in (wanted.values() if isinstance(wanted, dict) else [wanted])),
             time.perf_counter() - started,
             info.name,
             info.device,

@@ -32,13 +32,14 @@ def live_swapper(
         RefusedError: the person is on the host's block list.
     """
     settings, name = engine.settings, model or engine.default_video_model()
-    person = engine.prepare(name, [source], video=True)
+    options = wished({**(choices or {}), "badge": True})
+    person = engine.prepare(name, [source], video=True, options=options)
     made = LiveSwapper(
         engine.video_pipeline(name),
         person,
         budget_ms=settings.live_budget_ms,
         budget=budget_of(settings),
-        options=wished({**(choices or {}), "badge": True}),
+        options=options,
     )
     engine.rules().note("live", sources=[Path(source)], model=name)
     return made

@@ -99,7 +99,7 @@ def image(
         pipeline = Pipeline.load(model, detector, device, backend=backend, threads=threads, contract=contract)
         name = pipeline.swapper.info.name
         rules = HostRules.load(pipeline.detector, blocklist=blocklist, audit_log=audit_log, model=name)
-        sources = load_sources(pipeline, photos, source_face, rules)
+        sources = load_sources(pipeline, photos, source_face, rules, swap)
         record = partial(rules.record, "swap", sources=[path for group in photos.values() for path in group])
         swap_one = partial(
             swap_file, pipeline, sources, faces=faces, options=swap, personal=keep_personal, record=record
@@ -142,7 +142,11 @@ def photos_by_face(source: Sequence[Path], mapping: Sequence[str], *, model: str
 
 
 def load_sources(
-    pipeline: Pipeline, photos: Mapping[int | None, Sequence[Path]], source_face: int | None, rules: HostRules
+    pipeline: Pipeline,
+    photos: Mapping[int | None, Sequence[Path]],
+    source_face: int | None,
+    rules: HostRules,
+    options: SwapOptions,
 ) -> Source | dict[int, Source]:
     """Read the photos, check them against the host's rules and make a source of each person's."""
     from ..files.images import read_image
@@ -156,7 +160,7 @@ def load_sources(
         if not paths:  # an .onnx file with its source inside
             rules.check((), ())
             return Source(pipeline.swapper.condition(()), (), name)
-        return pipeline.prepare_source(images, face=face, check=rules.checker(paths, model=name))
+        return pipeline.prepare_source(images, face=face, check=rules.checker(paths, model=name), options=options)
 
     if None in photos:
         return person(photos[None])
@@ -181,16 +185,21 @@ def swap_file(
     from ..faces.numbers import number_of
     from ..files.images import read_image
     from ..files.losses import losses
+    from ..identity.glasses import glasses_notes
 
     started = time.perf_counter()
     photo = read_image(job.target)
     result = pipeline.swap(photo.image, sources, faces=faces, options=options)
     written = result.report.faces_swapped > 0
+    people = sources.values() if isinstance(sources, dict) else [sources]
     marked = {}
     if written:
         marks = result.save(job.output, like=photo, personal=personal)
         marked = {
-            "notes": list(losses(photo, job.output, personal=personal)),
+            "notes": [
+                *losses(photo, job.output, personal=personal),
+                *glasses_notes(person.glasses for person in people),
+            ],
             "marks": list(marks.applied),
             "marks_left_out": dict(marks.left_out),
         }

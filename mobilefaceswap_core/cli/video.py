@@ -142,7 +142,7 @@ def video(
         )
         name = pipeline.swapper.info.name
         rules = HostRules.load(pipeline.detector, blocklist=blocklist, audit_log=audit_log, model=name)
-        sources = load_sources(pipeline, photos, source_face, rules)
+        sources = load_sources(pipeline, photos, source_face, rules, swap)
         with stopped_by_signals() as stop:
             part = Part(start, end)
             done = show_progress(swap_video(pipeline, target, out, sources, options=options, part=part, stop=stop))
@@ -252,7 +252,7 @@ def live(
         )
         name = pipeline.swapper.info.name
         rules = HostRules.load(pipeline.detector, blocklist=blocklist, audit_log=audit_log, model=name)
-        who = load_sources(pipeline, photos, source_face, rules)
+        who = load_sources(pipeline, photos, source_face, rules, swap)
         if not isinstance(who, Source):
             raise OptionError("Live frames take one person: give photos with --source.")
         swapper = LiveSwapper(pipeline, who, budget_ms=budget_ms, faces=face, options=swap)

@@ -274,6 +274,7 @@ def student_info(path: Path | None = None) -> SwapperInfo:
         source="AAAI-22, arXiv 2201.03808; weights of this project",
         weights_sha256=files | {file.name: file.sha256 for file in encoder_spec.files},
         match_detail=True,
+        leave_glasses=True,
     )
 
 

@@ -18,6 +18,7 @@ from ..errors import Cancelled, OptionError, OutputError
 from ..faces.numbers import PEOPLE_COUNT, number_of
 from ..files.atomic import check_file_place
 from ..files.places import Place, check_places
+from ..identity.glasses import glasses_notes
 from ..marking import MarkReport, finish_file, tags_of_clip
 from ..options import unusable
 from ..pipeline import Pipeline, Source
@@ -319,7 +320,8 @@ class _Job:
 
     def report(self, output: Path, writer: Writer, signed: MarkReport) -> VideoReport:
         info, counts = self._clip.info, self._counts
-        notes = [*info.notes, *writer.notes]
+        people = self._source.values() if isinstance(self._source, Mapping) else [self._source]
+        notes = [*info.notes, *writer.notes, *glasses_notes(person.glasses for person in people)]
         notes += [f"{layer} could not be added: {reason}" for layer, reason in signed.left_out.items()]
         if self._few is not None and self._few.left_out:
             notes.append(

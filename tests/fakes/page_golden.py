@@ -33,7 +33,8 @@ from mobilefaceswap_core.detect.detector import averaged, keep_best
 from mobilefaceswap_core.detect.landmarks import crop_from_region, upright_extent, view_of_face
 from mobilefaceswap_core.detect.ultraface import _anchors
 from mobilefaceswap_core.detect.windows import looks, search_px
-from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix, warp_to_crop
+from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix, template_points, warp_to_crop
+from mobilefaceswap_core.identity.glasses import fill_in, find_glasses
 from mobilefaceswap_core.student.contract import FORMAT
 from mobilefaceswap_core.types import CropSpec
 from mobilefaceswap_core.video.smoothing import OneEuroFilter
@@ -149,6 +150,29 @@ def _folds() -> dict[str, Any]:
     }
 
 
+def glasses_hidden(*, bridge: bool = True, lens: bool = False) -> NDArray[np.float32]:
+    """What hides a face with square glasses, with or without a bridge or a dark lens, beside hair."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    hidden = np.zeros((SIDE, SIDE), np.float32)
+    for left in (52, 124):
+        away = np.maximum(np.abs(x - left - 24) - 24, np.abs(y - 104) - 16)  # from the rim's middle; inside below 0
+        hidden[np.abs(away) <= 2] = 0.9
+        if lens:
+            hidden[away < 0] = 0.8
+    if bridge:
+        hidden[98:102, 100:124] = 0.7
+    hidden[:, :30] = 1
+    return hidden
+
+
+def _glasses() -> dict[str, Any]:
+    eyes = template_points(CropSpec())[:2]
+    rims = find_glasses(glasses_hidden(), eyes).rims
+    assert rims is not None
+    filled = fill_in(sharp_face(), rims, eyes)
+    return {"rims": _plane(rims.astype(np.float32)), "filled_rims": filled[80:130:3, 40:190:4].ravel().tolist()}
+
+
 def _brows() -> dict[str, Any]:
     points, swapped = brow_landmarks(), brow_face(9)
     shifts = brow_shifts(swapped, brow_face(0), points)
@@ -191,6 +215,7 @@ def _around_the_swap() -> dict[str, Any]:
     assert carried is not None
     return {
         **_folds(),
+        **_glasses(),
         **_brows(),
         "face_landmarks": face.tolist(),
         "closing": list(closing(face)),

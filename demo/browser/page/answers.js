@@ -3,7 +3,7 @@
  * next one begins while the student swaps the one before.
  *
  * @typedef {import('./picture.js').Picture} Picture
- * @typedef {import('./runtime.js').Where & {model: string}} Place where the student runs, and whose it is
+ * @typedef {import('./runtime.js').Where & {model: string, glasses: import('./glasses.js').Said}} Place where the student runs, whose it is, and what was done about glasses of its source
  * @typedef {{picture: Picture, found: number, swapped: number, ms: number}} Swapped a picture with its faces swapped
  * @typedef {'load' | 'condition' | 'usePortrait' | 'useFile' | 'photo' | 'frame' | 'restart'} Action
  */
@@ -58,7 +58,7 @@ export class Answers {
 
 /** @param {Swapper} swapper @returns {Place} */
 function place(swapper) {
-  return { ...swapper.where, model: swapper.model };
+  return { ...swapper.where, model: swapper.model, glasses: swapper.glasses };
 }
 
 /** @param {object} result */

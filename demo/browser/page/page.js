@@ -175,7 +175,7 @@ class Page {
     const networks = this.#networks ?? (await this.#loadNetworks());
     if (this.#prepared === source) return;
     this.#tell(this.#say('loading_source'));
-    const { place, threads, model } = await source.load(networks).catch((error) => {
+    const { place, threads, model, glasses } = await source.load(networks).catch((error) => {
       // The source before is still in the networks.
       if (this.#prepared !== null && this.sources.current === source) this.sources.set(this.#prepared);
       throw error;
@@ -184,7 +184,10 @@ class Page {
     this.#model = model;
     this.elements.place.textContent = place === 'webgpu' ? this.#say('on_gpu') : this.#say('on_processor', { threads });
     this.#document.documentElement.dataset.place = place;
-    this.#tell(this.#camera ? this.#say('live') : this.#say('source_ready'));
+    const said = [this.#camera ? this.#say('live') : this.#say('source_ready')];
+    if (glasses === 'left out') said.push(this.#say('glasses_left_out'));
+    if (glasses === 'covered') said.push(this.#say('eye_covered'));
+    this.#tell(said.join(' '));
   }
 
   async #loadNetworks() {

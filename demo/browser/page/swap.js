@@ -13,6 +13,7 @@ import { CROP, FILES, ULTRAFACE } from './constants.js';
 import { Detector, area, largest } from './detect.js';
 import { PageError } from './errors.js';
 import { DEFAULTS, finish } from './finish.js';
+import { withoutGlasses } from './glasses.js';
 import { LandmarkNetwork } from './landmarks.js';
 import { MarkPattern } from './mark_pattern.js';
 import { OcclusionNetwork } from './occlusion_network.js';
@@ -60,6 +61,8 @@ export class Swapper {
     this.#occlusion = occlusion;
     this.#follower = new Follower(detector, landmarkNetwork);
     this.model = '';
+    /** Of the source's photos. @type {import('./glasses.js').Said} */
+    this.glasses = '';
     this.matchesColours = true;
     this.matchesDetail = true;
   }
@@ -100,21 +103,27 @@ export class Swapper {
 
   /**
    * Make a source of photos of one person, here: the identity network predicts the kernels, which become a part of the
-   * student's file.
+   * student's file. Glasses are left out.
    *
    * @param {Picture[]} photos
    */
   async condition(photos) {
     const crops = new Float32Array(photos.length * 3 * CROP_PX * CROP_PX);
+    /** @type {Set<import('./glasses.js').Said>} */
+    const all = new Set();
     for (const [i, photo] of photos.entries()) {
       const faces = await this.detector.detect(photo);
       if (!faces.length) throw new PageError('no_source_face', { number: i + 1, count: photos.length });
-      crops.set(toChannels(this.align(photo, largest(faces)).crop, 0, 255), i * 3 * CROP_PX * CROP_PX);
+      const { crop } = this.align(photo, largest(faces));
+      const { crop: read, said } = withoutGlasses(crop, await this.#seeHidden(crop));
+      all.add(said);
+      crops.set(toChannels(read, 0, 255), i * 3 * CROP_PX * CROP_PX);
     }
     this.#identity ??= await this.runtime.open(FILES.IDENTITY);
     const shape = [photos.length, 3, CROP_PX, CROP_PX];
     const { kernels } = await this.runtime.run(this.#identity, { photos: [crops, shape] }, ['kernels']);
     await this.#useKernels(new Uint8Array(kernels.buffer, kernels.byteOffset, kernels.byteLength));
+    this.glasses = all.has('covered') ? 'covered' : all.has('left out') ? 'left out' : '';
   }
 
   /** Take one of the portraits, whose kernels were computed when the page was built. @param {string} name */
@@ -148,6 +157,7 @@ export class Swapper {
   /** @param {Uint8Array} bytes @param {Uint8Array | null} [source] of a file without it */
   async #use(bytes, source = null) {
     this.where = await this.student.open(bytes, source);
+    this.glasses = '';
     this.#isOpen = true;
     const said = readMetadata(bytes);
     this.model = said.model;

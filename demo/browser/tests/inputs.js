@@ -122,3 +122,24 @@ export function meanGap(got, wanted) {
   assert.equal(got.length, wanted.length);
   return Array.from(got, (value, i) => Math.abs(value - wanted[i])).reduce((sum, one) => sum + one, 0) / got.length;
 }
+
+/**
+ * What hides a face with square glasses, with or without a bridge or dark lenses, beside hair.
+ *
+ * @param {{bridge?: boolean, lens?: boolean}} [worn]
+ * @returns {import('../page/picture.js').Plane}
+ */
+export function glassesHidden({ bridge = true, lens = false } = {}) {
+  const data = Float32Array.from({ length: SIDE * SIDE }, (_, i) => {
+    const [y, x] = [Math.floor(i / SIDE), i % SIDE];
+    if (x < 30) return 1;
+    if (bridge && y >= 98 && y < 102 && x >= 100 && x < 124) return 0.7;
+    for (const left of [52, 124]) {
+      const away = Math.max(Math.abs(x - left - 24) - 24, Math.abs(y - 104) - 16);
+      if (lens && away < 0) return 0.8;
+      if (Math.abs(away) <= 2) return 0.9;
+    }
+    return 0;
+  });
+  return { width: SIDE, height: SIDE, data };
+}

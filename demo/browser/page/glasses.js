@@ -1,0 +1,90 @@
+/**
+ * Glasses of a source, left out before its identity is read; a port of `identity/glasses.py`, which says where the numbers
+ * come from.
+ *
+ * @typedef {import('./picture.js').Picture} Picture
+ * @typedef {import('./picture.js').Plane} Plane
+ * @typedef {'' | 'left out' | 'covered'} Said whether glasses were left out, or an eye is covered
+ */
+import { CROP, GLASSES } from './constants.js';
+import { boxMean, boxSums } from './filters.js';
+import { roundedEven } from './picture.js';
+
+const [RED, GREEN, BLUE] = [0, 1, 2];
+
+/** A source's crop as it is read. @param {Picture} crop 224 x 224 @param {Plane} hidden the probability that a pixel shows no visible face @returns {{crop: Picture, said: Said}} */
+export function withoutGlasses(crop, hidden) {
+  const { rims, isCovered } = findGlasses(hidden);
+  if (rims === null) return { crop, said: isCovered ? 'covered' : '' };
+  return { crop: filledIn(crop, rims), said: 'left out' };
+}
+
+/**
+ * @param {Plane} hidden 224 x 224
+ * @returns {{rims: Plane | null, isCovered: boolean}} ones where rims are to be filled, or none; whether an eye is hidden
+ */
+export function findGlasses(hidden) {
+  const { width } = hidden;
+  const things = { ...hidden, data: hidden.data.map((own) => Number(own > GLASSES.SEEN)) };
+  const inner = boxSums(things, GLASSES.THICK_PX, 'one', GLASSES.THICK_PX ** 2);
+  const thick = boxSums(inner, GLASSES.THICK_PX, 'zero', 1);
+  const eyes = CROP.POINTS.slice(0, 2).map(([x, y]) => roundedEven(y) * width + roundedEven(x));
+  if (eyes.some((eye) => thick.data[eye] > 0)) return { rims: null, isCovered: true };
+  const [top, bottom] = GLASSES.ROWS;
+  const [left, right] = GLASSES.COLUMNS;
+  const thin = {
+    ...things,
+    data: things.data.map((own, i) => {
+      const [row, column] = [Math.floor(i / width), i % width];
+      const isInside = row >= top && row < bottom && column >= left && column < right;
+      return isInside && thick.data[i] === 0 ? own : 0;
+    }),
+  };
+  if (!spansEyes(thin)) return { rims: null, isCovered: false };
+  return { rims: boxSums(thin, GLASSES.AROUND_PX, 'zero', 1), isCovered: false };
+}
+
+/** Whether pixels that touch each other reach from one eye to the other. @param {Plane} thin */
+function spansEyes({ width, height, data }) {
+  const left = data.slice(); // to be visited
+  for (let start = 0; start < data.length; start++) {
+    if (left[start] === 0) continue;
+    let [first, end] = [width, 0];
+    const open = [start];
+    left[start] = 0;
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      const [row, column] = [Math.floor(at / width), at % width];
+      [first, end] = [Math.min(first, column), Math.max(end, column + 1)];
+      for (let y = Math.max(0, row - 1); y <= Math.min(height - 1, row + 1); y++)
+        for (let x = Math.max(0, column - 1); x <= Math.min(width - 1, column + 1); x++) {
+          const next = y * width + x;
+          if (left[next] === 0) continue;
+          left[next] = 0;
+          open.push(next);
+        }
+    }
+    if (first < GLASSES.STARTS && end > GLASSES.ENDS) return true;
+  }
+  return false;
+}
+
+/** The crop with what is known around them where rims were. @param {Picture} crop not changed @param {Plane} rims */
+export function filledIn(crop, rims) {
+  const result = { ...crop, data: crop.data.slice() };
+  const known = { ...rims, data: rims.data.map((own) => 1 - own) };
+  const missing = rims.data.slice();
+  const shown = [RED, GREEN, BLUE].map((colour) => ({
+    ...rims,
+    data: known.data.map((own, i) => own * crop.data[4 * i + colour]),
+  }));
+  for (const side of GLASSES.SQUARES_PX) {
+    const share = boxMean(known, side).data;
+    const means = shown.map((colour) => boxMean(colour, side).data);
+    for (let i = 0; i < missing.length; i++) {
+      if (missing[i] === 0 || share[i] <= GLASSES.ENOUGH) continue;
+      missing[i] = 0;
+      for (const colour of [RED, GREEN, BLUE]) result.data[4 * i + colour] = means[colour][i] / share[i]; // rounds
+    }
+  }
+  return result;
+}

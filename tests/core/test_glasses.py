@@ -1,0 +1,110 @@
+"""Glasses of a source are left out before its identity is read; everything else stays as it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mobilefaceswap_core.blend.occlusion import OcclusionModel
+from mobilefaceswap_core.faces.geometry import template_points
+from mobilefaceswap_core.identity.glasses import fill_in, find_glasses, glasses_notes, leave_out_glasses
+from mobilefaceswap_core.options import SwapOptions, swap_options
+from mobilefaceswap_core.pipeline import Pipeline
+from mobilefaceswap_core.types import AlignedFace, CropSpec
+from tests.fakes.page_golden import SIDE, glasses_hidden
+
+EYES = template_points(CropSpec())[:2]
+SKIN = np.full((SIDE, SIDE, 3), (180, 140, 120), np.uint8)
+
+
+def with_glasses() -> np.ndarray:
+    """Skin with dark rims where :func:`glasses_hidden` has them."""
+    picture = SKIN.copy()
+    picture[(glasses_hidden() > 0.5) & (np.arange(SIDE) >= 30)] = 20
+    return picture
+
+
+def test_rims_are_filled_with_the_skin_around_them() -> None:
+    seen = find_glasses(glasses_hidden(), EYES)
+    assert seen.rims is not None and not seen.covered
+    picture = with_glasses()
+    filled = fill_in(picture, seen.rims, EYES)
+    assert np.abs(filled[:, 40:].astype(int) - SKIN[:, 40:]).max() <= 1
+    assert (filled[:, :30] == picture[:, :30]).all()  # hair beside the face
+    assert (picture == with_glasses()).all()
+
+
+@pytest.mark.parametrize("shift", [(-6, 5), (4, -8), (9, 9)])
+def test_glasses_need_not_sit_straight(shift) -> None:
+    hidden = np.roll(glasses_hidden(), shift, (0, 1))
+    assert find_glasses(hidden, EYES).rims is not None
+
+
+def test_nothing_thin_from_eye_to_eye_is_no_glasses() -> None:
+    for hidden in (np.zeros((SIDE, SIDE), np.float32), glasses_hidden(bridge=False), glasses_hidden() * 0.3):
+        assert find_glasses(hidden, EYES) == (None, False)
+
+
+def test_a_covered_eye_is_said() -> None:
+    assert find_glasses(glasses_hidden(lens=True), EYES) == (None, True)
+    assert find_glasses(np.ones((SIDE, SIDE), np.float32), EYES).covered
+
+
+def test_crops_of_another_size_are_alike() -> None:
+    double = np.kron(glasses_hidden(), np.ones((2, 2), np.float32))
+    rims = find_glasses(double, 2 * EYES).rims
+    assert rims is not None
+    small = find_glasses(glasses_hidden(), EYES).rims
+    assert small is not None and abs(rims.mean() - small.mean()) < 0.01
+
+
+def test_of_several_photos_each_is_looked_at() -> None:
+    faces = [AlignedFace(with_glasses(), np.eye(2, 3)), AlignedFace(SKIN, np.eye(2, 3))]
+    read, said = leave_out_glasses(
+        faces, EYES, lambda face: glasses_hidden() if face is faces[0] else np.zeros((SIDE, SIDE), np.float32)
+    )
+    assert said == "left out" and read[1] is faces[1]
+    assert read[0].image[104].std() < faces[0].image[104].std()
+    _, said = leave_out_glasses(
+        faces, EYES, lambda face: glasses_hidden(lens=True) if face is faces[1] else glasses_hidden()
+    )
+    assert said == "covered"  # the one that somebody can do something about
+    assert len(glasses_notes(["", "left out", "covered"])) == 2 and glasses_notes([""]) == []
+
+
+class Reader:
+    """A swapper that keeps what it is given."""
+
+    def __init__(self, *, leaves: bool) -> None:
+        from mobilefaceswap_core.swapper import SwapperInfo
+
+        self.info = SwapperInfo("reader", "", CropSpec(), "none", "", leave_glasses=leaves)
+
+    def condition(self, sources):
+        return [face.image for face in sources]
+
+    def swap(self, targets, conditions):
+        raise AssertionError
+
+
+class Nobody:
+    """A detector that is never asked."""
+
+
+@pytest.mark.parametrize(("leaves", "kept"), [(True, False), (True, True), (False, False)])
+def test_a_pipeline_leaves_them_out_for_swappers_that_want_it(leaves, kept) -> None:
+    sees = OcclusionModel(lambda crops: glasses_hidden()[None, None], label="painted")
+    pipeline = Pipeline(Reader(leaves=leaves), Nobody(), occlusion=sees)  # type: ignore[arg-type]
+    face = AlignedFace(with_glasses(), np.eye(2, 3))
+    source = pipeline.source_of([face], options=SwapOptions(source_glasses=kept))
+    is_left_out = leaves and not kept
+    assert source.glasses == ("left out" if is_left_out else "")
+    assert (source.condition[0] == face.image).all() != is_left_out
+    assert (source.thumbnails[0] == face.image).all()  # shown as the photo is
+
+
+def test_it_can_be_chosen_away() -> None:
+    assert swap_options({"source_glasses": True}).source_glasses
+    assert replace(SwapOptions(), source_glasses=False) == SwapOptions()
