@@ -136,7 +136,7 @@ def find_glasses(hidden: Mask, eyes: Points) -> Glasses:
         return Glasses(None, True)
     thin = np.zeros_like(things)
     where = slice(*place.rows), slice(*place.columns)
-    thin[where] = things[where] & ~thick[where]
+    thin[where] = np.where(thick[where], 0, things[where])
     count, _, boxes, _ = cv2.connectedComponentsWithStats(thin, connectivity=8)
     starts, ends = boxes[1:count, cv2.CC_STAT_LEFT], boxes[1:count, [cv2.CC_STAT_LEFT, cv2.CC_STAT_WIDTH]].sum(1)
     if not ((starts < place.starts) & (ends > place.ends)).any():
