@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -40,9 +39,9 @@ if TYPE_CHECKING:
     from ..identity.encoder import IdentityEncoder
 
 _EVENT_S = 0.2  # progress is told this often
-# Pixels of the frames that may wait between two stages, two to four frames: at 720p a clip of one face took 25.9 ms a frame with
-# four of them and 28.2 with two (means of four runs in turns, 12 MB apart); at 1080p four are no faster and hold 50 MB more.
-_WAITING_PX = 4_000_000
+# Frames that may wait between two stages. Four of 720p gave up to a tenth more frames a second on two processors, in some runs none,
+# and held 30 MB more.
+_DEPTH = 2
 _GPU_BATCH = 16
 
 
@@ -189,8 +188,7 @@ class _Job:
         asked_to_stop, inner = stop, threading.Event()
         started = told = time.perf_counter()
         total = self._clip.info.frames
-        depth = min(4, max(2, _WAITING_PX // math.prod(self._size_px)))
-        with run_stages(stages, depth=max(depth, self._batch), stop=inner) as (works, self._times):
+        with run_stages(stages, depth=max(_DEPTH, self._batch), stop=inner) as (works, self._times):
             for work in works:
                 self._count(work)
                 self._spent.check()
