@@ -54,9 +54,8 @@ class Compiled:
         library = _opened(LIBRARY)
         self._run, self._floats = getattr(library, name), getattr(library, f"{name}_floats")
         self._run.restype, self._floats.argtypes, self._floats.restype = None, [ctypes.c_int], ctypes.c_int
-        self._free: list[
-            Array
-        ] = []  # memory that nobody uses just now; taking and giving back are one step of Python each
+        # Memory that nobody uses just now; taking and giving back are one step of Python each.
+        self._free: list[Array] = []
 
     def floats(self, side_px: int) -> int:
         """How much memory it needs for crops of this side."""
