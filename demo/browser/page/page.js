@@ -56,6 +56,8 @@ class Page {
   /** The opened photo before the swap. @type {Picture | null} */
   #photo = null;
   #model = '';
+  /** Of the source's photos. @type {import('./glasses.js').Said} */
+  #glasses = '';
   /** When the numbers were last told. */
   #toldMs = -Infinity;
   #document;
@@ -182,12 +184,18 @@ class Page {
     });
     this.#prepared = source;
     this.#model = model;
+    this.#glasses = glasses;
     this.elements.place.textContent = place === 'webgpu' ? this.#say('on_gpu') : this.#say('on_processor', { threads });
     this.#document.documentElement.dataset.place = place;
-    const said = [this.#camera ? this.#say('live') : this.#say('source_ready')];
-    if (glasses === 'left out') said.push(this.#say('glasses_left_out'));
-    if (glasses === 'covered') said.push(this.#say('eye_covered'));
-    this.#tell(said.join(' '));
+    this.#tell(this.#withGlasses(this.#camera ? this.#say('live') : this.#say('source_ready')));
+  }
+
+  /** A message, and what somebody should know of the source's glasses. @param {string} text */
+  #withGlasses(text) {
+    const said = [text];
+    if (this.#glasses === 'left out') said.push(this.#say('glasses_left_out'));
+    if (this.#glasses === 'covered') said.push(this.#say('eye_covered'));
+    return said.join(' ');
   }
 
   async #loadNetworks() {
@@ -225,7 +233,7 @@ class Page {
     this.elements.otherCamera.hidden = (await camera.other()) === null;
     if (camera.settings.facingMode) this.elements.mirror.checked = camera.settings.facingMode !== 'environment';
     await this.#networks?.restart();
-    this.#tell(this.#say('live'));
+    this.#tell(this.#withGlasses(this.#say('live')));
     this.#runCamera(camera);
   }
 
@@ -324,7 +332,7 @@ class Page {
     if (this.#photo !== before) return; // another one was opened meanwhile
     this.#show(picture, swapped);
     this.elements.latency.textContent = '';
-    if (found) this.#tell(this.#say('swapped', { swapped, found, seconds: (ms / 1000).toFixed(1) }));
+    if (found) this.#tell(this.#withGlasses(this.#say('swapped', { swapped, found, seconds: (ms / 1000).toFixed(1) })));
     else this.#tell(this.#say('no_face'), true);
   }
 
