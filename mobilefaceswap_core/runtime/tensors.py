@@ -19,5 +19,9 @@ def to_planes(images: NDArray[np.uint8], levels: Levels = UNIT) -> NDArray[np.fl
 
 def to_pixels(planes: NDArray[np.float32]) -> NDArray[np.uint8]:
     """``(N, 3, H, W)`` float32 in [0, 1] -> ``(N, H, W, 3)`` uint8, rounded; what lies outside is cut off."""
-    scaled = (cv2.multiply(cv2.merge(list(image)), np.full(4, 255.0), dtype=cv2.CV_8U) for image in planes)
-    return np.stack([np.asarray(image, np.uint8) for image in scaled])
+    return np.stack([np.asarray(cv2.merge([_to_levels(plane) for plane in image]), np.uint8) for image in planes])
+
+
+def _to_levels(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
+    # Nothing is added; of what scales and cuts off, this is the one that OpenCV has vector code for, at a third of the time.
+    return cv2.addWeighted(plane, 255.0, plane, 0.0, 0.0, dtype=cv2.CV_8U)  # type: ignore[return-value]

@@ -91,7 +91,7 @@ class LiveSwapper:
         self._options, self._smooth, self._clock = options, smooth, clock
         self._lock = threading.Lock()
         self._detector = pipeline.detector if budget.faces is None else LargestFaces(pipeline.detector, budget.faces)
-        self._tracker = Tracker(self._detector, smooth=smooth, look_closely=False)
+        self._tracker = Tracker(self._detector, calm=1, smooth=smooth, look_closely=False)
         self._shape: tuple[int, ...] | None = None
         self._memories = FaceMemories()
         self._largest: int | None = None
@@ -138,7 +138,7 @@ class LiveSwapper:
     def _swap(self, frame: Image, arrived: float) -> tuple[Image, int]:
         if frame.shape != self._shape:  # a camera that changes its frame size starts anew
             self._shape = frame.shape
-            self._tracker = Tracker(self._detector, smooth=self._smooth, look_closely=False)
+            self._tracker = Tracker(self._detector, calm=1, smooth=self._smooth, look_closely=False)
             self._held = {}
         faces = self._track(frame, arrived)
         if self._faces == "largest":

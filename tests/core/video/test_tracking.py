@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from eval.metrics.temporal_flicker import temporal_flicker
+from mobilefaceswap_core.detect import Detector
 from mobilefaceswap_core.errors import Cancelled, OptionError
 from mobilefaceswap_core.faces.geometry import five_from_68, transform_points
 from mobilefaceswap_core.identity.encoder import IdentityEncoder, load_identity_encoder
@@ -69,10 +70,34 @@ def people(crossing: Path) -> list[Person]:
 
 def test_a_moving_face_keeps_its_track_and_is_searched_for_on_key_frames_only() -> None:
     frames = clips.portrait_frames(20)
-    tracker = Tracker(painter().detector, key_interval=5)
+    tracker = Tracker(painter().detector, key_interval=5, calm=1)
     faces = [tracker.update(frame, time_s=i / RATE) for i, frame in enumerate(frames)]
     assert [[face.track for face in found] for found in faces] == [[0]] * 20
     assert tracker.detections == 4 and tracker.cuts == 0
+
+
+def searched(detector: Detector, frames: Sequence[Image], **options: int) -> list[int]:
+    """The frames that were searched for faces."""
+    tracker, found = Tracker(detector, **options), []
+    for index, frame in enumerate(frames):
+        tracker.update(frame, time_s=index / RATE)
+        if tracker.detected_now:
+            found.append(index)
+    return found
+
+
+def test_faces_that_are_found_again_are_searched_for_half_as_often() -> None:
+    frames, detector = clips.portrait_frames(25), painter().detector
+    assert searched(detector, frames) == [0, 4, 12, 20]
+    assert searched(detector, frames, calm=1) == [0, 4, 8, 12, 16, 20, 24]
+    assert searched(detector, frames[:4], key_interval=1) == [0, 1, 2, 3]
+
+
+def test_a_face_that_is_missed_is_searched_for_as_often_as_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = painter().detector
+    look = type(detector).detect_again
+    monkeypatch.setattr(type(detector), "detect_again", lambda self, image, known: [] if known else look(self, image, []))
+    assert searched(detector, clips.portrait_frames(25)) == [0, 4, 8, 16, 20, 24], "the third and the sixth look anew"
 
 
 def test_followed_landmarks_agree_with_detection_on_every_frame() -> None:
