@@ -43,7 +43,7 @@ from .options import MIN_FACE_PX, SwapOptions, unusable
 from .runtime.budget import Budget
 from .runtime.memory import FreedMemory, memory_guard
 from .runtime.networks import BACKENDS
-from .runtime.threads import network_threads, picture_threads, use_one_opencv_thread
+from .runtime.threads import picture_threads, stage_threads, use_one_opencv_thread
 from .student.backends import clip_backend
 from .swapper import Swapper
 from .types import AlignedFace, Face, FrameReport, Image, Matrix, SwappedCrop
@@ -153,7 +153,7 @@ class Pipeline:
             video: set up for clips and live frames: a detector that is fast, and processors left for the other stages.
         """
         if video:
-            threads = threads or network_threads()
+            threads = threads or stage_threads()
             backend = clip_backend(device=device) if backend == "auto" and model in ("auto", DEFAULT_MODEL) else backend
             use_one_opencv_thread()
         swapper = load_swapper(model, device=device, backend=backend, threads=threads, contract=contract)

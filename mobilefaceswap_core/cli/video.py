@@ -89,8 +89,13 @@ def video(
     sound: Annotated[bool, typer.Option("--sound/--no-sound", help="Copy the clip's sound.")] = True,
     smooth: Annotated[bool, typer.Option("--smooth/--no-smooth", help="Calm the landmarks over time.")] = True,
     key_interval: Annotated[
-        int, typer.Option("--key-interval", min=1, help="Frames from one detection to the next.")
-    ] = 4,
+        int | None,
+        typer.Option(
+            "--key-interval",
+            min=1,
+            help="Frames from one detection to the next; 4 if not given, and 8 while the same faces are found again.",
+        ),
+    ] = None,
     start: Annotated[float, typer.Option("--start", min=0, metavar="SECONDS", help="Begin here in the clip.")] = 0,
     end: Annotated[
         float | None, typer.Option("--end", min=0, metavar="SECONDS", help="End here; the clip's end if not given.")

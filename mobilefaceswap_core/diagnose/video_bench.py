@@ -80,7 +80,7 @@ def bench_clips(
         sizes: names of :data:`SIZES`.
         frames: per clip; a model that takes over a tenth of a second per frame gets a fifth of them.
         repeats: the fastest run of each counts, the others were disturbed.
-        threads: of the per-frame network; see :func:`~mobilefaceswap_core.runtime.threads.network_threads`.
+        threads: of the per-frame network; see :func:`~mobilefaceswap_core.runtime.threads.stage_threads`.
         told: is given a line of progress now and then.
 
     Raises:

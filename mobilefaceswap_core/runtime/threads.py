@@ -27,10 +27,11 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def network_threads() -> int:
-    """Threads of the per-frame network inside the video pipeline.
+def stage_threads() -> int:
+    """Threads of one stage of a clip: of the decoder, of the per-frame network, of the encoder.
 
-    The other stages need the other processors: on two, one thread for the network gives the most frames per second.
+    The other stages need the other processors: on two, one thread for each gives the most frames per second. Left to themselves decoder
+    and encoder took three each there, and a 720p clip 27.6 ms a frame instead of 25.2.
     """
     return max(1, default_threads() // 2)
 

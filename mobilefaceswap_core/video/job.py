@@ -209,20 +209,25 @@ class _Job:
             yield _Work(small)
 
     def _track(self, works: Iterator[_Work]) -> Iterator[_Work]:
-        """Frames wait for the next detection: a face it finds is followed back to where it came in."""
+        """Frames wait for the next detection: a face it finds is followed back to where it came in.
+
+        Those that need wait no longer leave one by one. All at once, the next stages would first be given too much, then nothing.
+        """
         waiting: list[_Work] = []
+        ready: collections.deque[_Work] = collections.deque()
         for work in works:
             work.image = work.picture.rgb()
             work.faces = self._tracker.update(work.image, time_s=work.picture.stamp.seconds)
-            if self._tracker.cuts_now:
-                yield from self._chosen(waiting)
-                waiting = []
-            if self._tracker.detected_now:
-                self._fill_back(waiting, [face for face in work.faces if face.is_new])
-                yield from self._chosen(waiting)
+            if self._tracker.cuts_now or self._tracker.detected_now:
+                if not self._tracker.cuts_now:
+                    self._fill_back(waiting, [face for face in work.faces if face.is_new])
+                ready.extend(waiting)
                 waiting = []
             waiting.append(work)
-        yield from self._chosen(waiting)
+            while ready and len(ready) + len(waiting) > self._tracker.most_between:
+                yield self._choose(ready.popleft())
+        for work in (*ready, *waiting):
+            yield self._choose(work)
 
     def _fill_back(self, waiting: Sequence[_Work], new: Sequence[TrackedFace]) -> None:
         earlier = waiting[::-1]
@@ -233,14 +238,9 @@ class _Job:
                     break
                 work.faces.append(found)
 
-    def _chosen(self, works: Sequence[_Work]) -> Iterator[_Work]:
-        for work in works:
-            self._choose(work, work.faces)
-            yield work
-
-    def _choose(self, work: _Work, faces: Sequence[TrackedFace]) -> None:
-        """Which faces of a frame get which source, and why the others do not."""
-        skipped: dict[int, str] = {}
+    def _choose(self, work: _Work) -> _Work:
+        """The frame, with which of its faces get which source, and why the others do not."""
+        faces, skipped = work.faces, dict[int, str]()
         owners: Mapping[int, int | None] = {}
         if self._finder is not None and work.image is not None:
             owners = self._finder.update(work.image, faces)
@@ -258,6 +258,7 @@ class _Job:
         # Small faces first: where two overlap the larger, nearer one ends up on top.
         work.chosen.sort(key=lambda entry: entry[1].face.size_px)
         work.report = FrameReport(len(faces), len(work.chosen), skipped)
+        return work
 
     def _source_for(self, face: TrackedFace, owners: Mapping[int, int | None]) -> tuple[Source | None, str]:
         if isinstance(self._source, Mapping):

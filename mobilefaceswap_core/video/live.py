@@ -20,7 +20,7 @@ from ..options import SwapOptions
 from ..pipeline import Pipeline, Source
 from ..runtime.budget import Budget
 from ..types import Image
-from .tracking import TrackedFace, Tracker, follow_largest
+from .tracking import KEY_INTERVAL, TrackedFace, Tracker, follow_largest
 
 BUDGET_MS = 120.0  # eight frames a second, below which live frames no longer look like motion
 _KEPT = 300  # latencies the percentiles are taken of
@@ -91,7 +91,7 @@ class LiveSwapper:
         self._options, self._smooth, self._clock = options, smooth, clock
         self._lock = threading.Lock()
         self._detector = pipeline.detector if budget.faces is None else LargestFaces(pipeline.detector, budget.faces)
-        self._tracker = Tracker(self._detector, calm=1, smooth=smooth, look_closely=False)
+        self._tracker = self._new_tracker()
         self._shape: tuple[int, ...] | None = None
         self._memories = FaceMemories()
         self._largest: int | None = None
@@ -102,6 +102,10 @@ class LiveSwapper:
         self._done_s: collections.deque[float] = collections.deque(maxlen=_KEPT)
         self._frames = self._dropped = self._put_off = 0
         self._detect_ms = self._per_second = 0.0
+
+    def _new_tracker(self) -> Tracker:
+        """Searches as often while nothing changes: a face that comes in late cannot be followed back to frames that were shown."""
+        return Tracker(self._detector, key_interval=KEY_INTERVAL, smooth=self._smooth, look_closely=False)
 
     def process(self, frame: Image, *, arrived: float | None = None) -> tuple[Image, LiveStats]:
         """Swap a frame, or drop it.
@@ -138,7 +142,7 @@ class LiveSwapper:
     def _swap(self, frame: Image, arrived: float) -> tuple[Image, int]:
         if frame.shape != self._shape:  # a camera that changes its frame size starts anew
             self._shape = frame.shape
-            self._tracker = Tracker(self._detector, calm=1, smooth=self._smooth, look_closely=False)
+            self._tracker = self._new_tracker()
             self._held = {}
         faces = self._track(frame, arrived)
         if self._faces == "largest":

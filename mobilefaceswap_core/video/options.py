@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from ..errors import OptionError
 from ..options import SwapOptions
-from .tracking import KEY_INTERVAL
 from .writer import EncodeOptions
 
 LEAST_SHORTER_PX = 64  # below this a face of a third of the height is smaller than what is swapped at all
@@ -22,7 +21,7 @@ class VideoOptions:
         swap: as for stills.
         faces: which faces one source goes to; a mapping by person chooses by itself.
         smooth: calm the landmarks over time.
-        key_interval: frames from one detection to the next.
+        key_interval: frames from one detection to the next; ``None``: 4, and 8 while the same faces are found again.
         batch: frames whose faces go through the network together; ``None``: 1 on a CPU, 16 on a GPU.
         shorter_px: larger frames are made smaller before anything is done, until their shorter side has as many pixels;
             ``None`` keeps their size.
@@ -33,7 +32,7 @@ class VideoOptions:
     swap: SwapOptions = field(default_factory=SwapOptions)
     faces: Literal["all", "largest"] = "all"
     smooth: bool = True
-    key_interval: int = KEY_INTERVAL
+    key_interval: int | None = None
     batch: int | None = None
     shorter_px: int | None = None
     deinterlace: bool = False

@@ -255,7 +255,7 @@ def _blend(area: NDArray[Any], values: NDArray[np.float32], alpha: NDArray[Any],
     height, width = area.shape
     values, alpha = values[:height, :width], alpha[:height, :width]
     if area.dtype == np.uint8:
-        levels = cv2.add(values, 0.0, dtype=cv2.CV_8U)  # rounded, and cut off at 0 and 255
+        levels = np.clip(np.rint(values), 0, top_value).astype(np.uint8)
         area[...] = cv2.blendLinear(levels, area, alpha, 1 - alpha)  # rounded; where alpha is 0 the pixel is as it was
         return
     before = area.astype(np.float32)

@@ -16,6 +16,7 @@ from ..files.media import bound_decoder, check_frame, length_s, open_media, pict
 from ..files.ordinary import check_ordinary
 from ..files.places import is_pattern
 from ..runtime.budget import Budget, Spending
+from ..runtime.threads import stage_threads
 from .clip import WHOLE, Clip, ClipInfo, Part
 from .described import hdr_metadata
 from .fields import deinterlaced
@@ -94,6 +95,7 @@ class MediaFile:
             raise
         # Frame threads decode ahead of the packet they are given; slices alone would leave a core idle.
         self.stream.thread_type = "AUTO"
+        self.stream.codec_context.thread_count = stage_threads()
         # Where the clip's own clock stands at 0. Sound that starts a little earlier is an encoder's running-up: it stays
         # before the pictures, and is not shown.
         start = Fraction(self.container.start_time or 0, av.time_base)

@@ -17,9 +17,9 @@ from .smoothing import OneEuroFilter
 
 # Detection costs two to five times what following one face costs, so at every fourth frame no more than following does.
 KEY_INTERVAL = 4
-# Whoever keeps the frames since the last detection follows a face that came in back to where it did, and so may detect less often.
-# Twice as far apart saved 3 ms of a 720p frame and held 16 MB more.
-CALM = 2
+# While detections find the very faces that are followed. A face that came in since the last one is followed back to where it did.
+# Twice as far apart saved 3 ms of a 720p frame.
+CALM_INTERVAL = 8
 _PATCH_PX = 32  # a face as the loss test sees it
 _PATCH_SIMILARITY = 0.5  # below, what is under the landmarks is no longer the face of the frame before
 _SHAPE_CHANGE = 0.18  # residual of a similarity from one frame to the next, in eye distances; a wide yawn makes 0.10
@@ -77,8 +77,8 @@ class Tracker:
 
     Args:
         detector: gives faces and re-estimates landmarks.
-        key_interval: frames from one detection to the next; 1 detects on every frame.
-        calm: so many times as far apart are two detections after one that found the followed faces and no others.
+        key_interval: frames from one detection to the next; 1 detects on every frame. :data:`KEY_INTERVAL` if not given, and
+            :data:`CALM_INTERVAL` after a detection that found the followed faces and no others.
         smooth: filter the landmarks over time.
         look_closely: now and then look for small faces too, if the detector can: on the first frame, at cuts, and rarely
             else. Live frames have no time for it.
@@ -95,13 +95,14 @@ class Tracker:
         self,
         detector: Detector,
         *,
-        key_interval: int = KEY_INTERVAL,
-        calm: int = CALM,
+        key_interval: int | None = None,
         smooth: bool = True,
         look_closely: bool = True,
     ) -> None:
-        self._detector, self._key_interval, self._smooth = detector, max(1, key_interval), smooth
-        self._calm, self._is_calm = calm if key_interval > 1 else 1, False
+        self._detector, self._smooth = detector, smooth
+        self._key_interval = KEY_INTERVAL if key_interval is None else max(1, key_interval)
+        self._calm_interval = CALM_INTERVAL if key_interval is None else self._key_interval
+        self._is_calm = False
         self._close = detector if look_closely and isinstance(detector, Close) else None
         self._since_close, self._close_soon = _CLOSE_INTERVAL, False
         self._tracks: list[_Track] = []
@@ -113,6 +114,11 @@ class Tracker:
         self.cuts = 0
         self.cuts_now = False
         self.detected_now = False
+
+    @property
+    def most_between(self) -> int:
+        """Frames from one detection to the next, at most."""
+        return max(self._key_interval, self._calm_interval)
 
     def update(self, image: Image, *, time_s: float, may_detect: bool = True) -> list[TrackedFace]:
         """Faces of the next frame.
@@ -140,7 +146,7 @@ class Tracker:
             self._search_left = _SEARCH_FRAMES
             self._close_soon |= any(track.is_lost and track.is_small for track in self._tracks)
         is_urgent = has_lost or not self._tracks
-        interval = self._key_interval * (self._calm if self._is_calm else 1)
+        interval = self._calm_interval if self._is_calm else self._key_interval
         is_due = self._since_detection >= interval or self._search_left > 0
         self.detected_now = is_urgent or (may_detect and is_due)
         if self.detected_now:

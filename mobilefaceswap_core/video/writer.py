@@ -14,7 +14,7 @@ from ..errors import OptionError, VideoError
 from ..files.formats import WRITABLE_ANIMATION_SUFFIXES, WRITABLE_CLIP_SUFFIXES, Format, format_of
 from ..files.media import file_url
 from ..files.places import is_pattern
-from ..runtime.threads import ordinary_priority
+from ..runtime.threads import ordinary_priority, stage_threads
 from .animation import AnimationWriter, ImageWriter
 from .clip import Clip
 from .compared import lacking
@@ -261,7 +261,7 @@ class MediaWriter:
             extra = {"x265-params": _joined({"log-level": "error", **parameters})}
             return {"crf": crf, "preset": preset, **extra}
         if self._name == "libx264":
-            parameters |= X264_AUTO if is_auto else {}
+            parameters |= {**X264_AUTO, "threads": str(stage_threads())} if is_auto else {}
             if self._clip.info.is_steady:
                 parameters["force-cfr"] = "1"  # else the stream names the clock of the clip as its rate, such as 600
             if self._row.counts_pictures:

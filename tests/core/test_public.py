@@ -71,7 +71,7 @@ def test_one_call_sets_a_pipeline_up_for_clips(monkeypatch) -> None:
     seen = {}
     monkeypatch.setattr(module, "load_swapper", lambda name, **asked: seen.update(asked))
     monkeypatch.setattr(module, "load_detector", lambda name, **asked: seen.update(detector=asked))
-    monkeypatch.setattr(module, "network_threads", lambda: 3)
+    monkeypatch.setattr(module, "stage_threads", lambda: 3)
     Pipeline.load(video=True)
     assert seen["threads"] == 3 and seen["detector"]["fast"]
     Pipeline.load(video=True, threads=7)

@@ -70,7 +70,7 @@ def people(crossing: Path) -> list[Person]:
 
 def test_a_moving_face_keeps_its_track_and_is_searched_for_on_key_frames_only() -> None:
     frames = clips.portrait_frames(20)
-    tracker = Tracker(painter().detector, key_interval=5, calm=1)
+    tracker = Tracker(painter().detector, key_interval=5)
     faces = [tracker.update(frame, time_s=i / RATE) for i, frame in enumerate(frames)]
     assert [[face.track for face in found] for found in faces] == [[0]] * 20
     assert tracker.detections == 4 and tracker.cuts == 0
@@ -89,14 +89,16 @@ def searched(detector: Detector, frames: Sequence[Image], **options: int) -> lis
 def test_faces_that_are_found_again_are_searched_for_half_as_often() -> None:
     frames, detector = clips.portrait_frames(25), painter().detector
     assert searched(detector, frames) == [0, 4, 12, 20]
-    assert searched(detector, frames, calm=1) == [0, 4, 8, 12, 16, 20, 24]
+    assert searched(detector, frames, key_interval=4) == [0, 4, 8, 12, 16, 20, 24]
     assert searched(detector, frames[:4], key_interval=1) == [0, 1, 2, 3]
 
 
 def test_a_face_that_is_missed_is_searched_for_as_often_as_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
     detector = painter().detector
     look = type(detector).detect_again
-    monkeypatch.setattr(type(detector), "detect_again", lambda self, image, known: [] if known else look(self, image, []))
+    monkeypatch.setattr(
+        type(detector), "detect_again", lambda self, image, known: [] if known else look(self, image, [])
+    )
     assert searched(detector, clips.portrait_frames(25)) == [0, 4, 8, 16, 20, 24], "the third and the sixth look anew"
 
 
