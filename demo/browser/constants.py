@@ -21,6 +21,7 @@ from mobilefaceswap_core.blend import (
     detail,
     folds,
     gaze,
+    irises,
     lids,
     limits,
     mask,
@@ -217,14 +218,18 @@ def _folds() -> dict[str, Value]:
 
 def _glasses() -> dict[str, Value]:
     """Where the page looks for a source's glasses."""
-    place = glasses.lengths(template_points(CropSpec())[:2])
+    own = glasses.lengths(template_points(CropSpec())[:2])
+    places = {
+        name: [*place.rows, *place.columns, place.least]
+        for name, place in zip(("BRIDGE", "LEFT", "RIGHT"), own.seen, strict=True)
+    }
     return {
-        **_named(glasses, "_SEEN", "_ENOUGH"),
-        "ROWS": list(place.rows),
-        "COLUMNS": list(place.columns),
-        **{f"{name.upper()}": getattr(place, name) for name in ("starts", "ends")},
-        **{f"{name.upper()}_PX": getattr(place, name) for name in ("thick", "around")},
-        "SQUARES_PX": list(place.squares),
+        **_named(glasses, "_SEEN", "_RIM", "_ENOUGH"),
+        "ROWS": list(own.rims.rows),
+        "COLUMNS": list(own.rims.columns),
+        **places,
+        **{f"{name.upper()}_PX": getattr(own, name) for name in ("thick", "around")},
+        "SQUARES_PX": list(own.squares),
     }
 
 
@@ -263,7 +268,11 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
             "_SHOWS",
             "_SHOWN",
             "_UNDER",
+            "_DRAWN",
+            "_TOO_FAR",
+            "_LID",
         ),
+        "IRISES": {**_soft(irises), **_named(irises, "_WITHIN", "_USUAL", "_BLUE")},
         "GAZE": {**_soft(gaze), **_named(gaze, "MEANS", "LARGEST_EXPONENT", "DARK", "TONE_HALF_LIFE_S")},
         "LIDS": {
             **_named(lids, "USUAL_OPENING", "_BEGINS", "_ENDS", "_OPEN", "_HIGHEST"),

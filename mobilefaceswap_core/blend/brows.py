@@ -40,6 +40,9 @@ _SOFT = 4  # over so many px
 # Where the target's brow is darker than what lies on it by so many grey levels it begins to show, and shows: a thick brow would leave
 # an arc above a thin one. Down to so many px below its middle, as lids are dark too.
 _SHOWS, _SHOWN, _UNDER = 4.0, 18.0, 9
+# Of the skin between brow and eye: a brow that is moved up by the first begins to draw out the shade under it too far, one by the second
+# has. There the target's skin shows where it is lighter, down to that far from its eye.
+_DRAWN, _TOO_FAR, _LID = 0.1, 0.3, 0.3
 
 
 class BrowShift(NamedTuple):
@@ -215,6 +218,11 @@ class _Way:
         beside = np.maximum(np.maximum(line[0, 0] - self._xs, self._xs - line[-1, 0]), 0)
         self._across = _falling(beside / (_FADE * unit))
         down = max(gap - shift.middle, 2 * _HALF * unit)
+        drawn = np.clip((share * shift.down / down - _DRAWN) / (_TOO_FAR - _DRAWN), 0, 1)
+        lid = np.clip((down - self._below) / (_LID * down), 0, 1) * np.clip(
+            (self._below - _HALF * unit) / (_SOFT * unit), 0, 1
+        )
+        self._under = np.float32(drawn) * lid
         reach = np.where(self._below < 0, self._above, down) - _HALF * unit
         along = _falling((np.abs(self._below) - _HALF * unit) / reach)
         self._rows = self._ys + np.float32(share * shift.down) * along * self._across
@@ -236,9 +244,10 @@ class _Way:
         ours, theirs = (cv2.cvtColor(face[part], cv2.COLOR_RGB2GRAY).astype(np.float32) for face in (moved, target))
         darker = np.clip((ours - theirs - _SHOWS) / (_SHOWN - _SHOWS), 0, 1)
         brow = np.float32(most) * darker * np.clip((_UNDER * unit - below) / (_SOFT * unit), 0, 1)
+        shade = self._under * np.clip((theirs - ours - _SHOWS) / (_SHOWN - _SHOWS), 0, 1)
         near = np.clip((self._above + _FADE * unit + below) / (_FADE * unit), 0, 1) * self._across
         out = weight.copy()
-        out[part] *= 1 - np.maximum(skin, brow) * near
+        out[part] *= 1 - np.maximum(np.maximum(skin, brow) * near, shade * self._across)
         return out
 
 

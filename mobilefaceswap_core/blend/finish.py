@@ -24,6 +24,7 @@ from .finishing import Finishing, FinishOptions, Run, Setting, Stage
 from .folds import soften_folds
 from .foreign_masks import ForeignOccluder, ForeignParts
 from .gaze import bring_back_gaze, eye_tones, gaze_weights
+from .irises import calm_violet
 from .lids import bring_back_lids, closing
 from .limits import limit_weight
 from .mask import refine_mask
@@ -39,7 +40,13 @@ def _colour(setting: Setting) -> Run | None:
     chosen = setting.options.match_colours
     if not (setting.info.match_colours if chosen is None else chosen):
         return None
-    return lambda face: replace(face, pixels=match_colours(face.pixels, face.target.image, face.weight))
+
+    def run(face: Finishing) -> Finishing:
+        target, landmarks = face.target.image, face.target.landmarks
+        pixels = match_colours(face.pixels, target, face.weight)
+        return replace(face, pixels=pixels if landmarks is None else calm_violet(pixels, target, landmarks))
+
+    return run
 
 
 def _detail(setting: Setting) -> Run | None:

@@ -42,9 +42,18 @@ def test_glasses_need_not_sit_straight(shift) -> None:
     assert find_glasses(hidden, EYES).rims is not None
 
 
-def test_nothing_thin_from_eye_to_eye_is_no_glasses() -> None:
-    for hidden in (np.zeros((SIDE, SIDE), np.float32), glasses_hidden(bridge=False), glasses_hidden() * 0.3):
+def test_nothing_thin_between_the_eyes_is_no_glasses() -> None:
+    for hidden in (np.zeros((SIDE, SIDE), np.float32), glasses_hidden(bridge=False), glasses_hidden() * 0.2):
         assert find_glasses(hidden, EYES) == (None, False)
+
+
+def test_rims_as_thin_as_wire_are_seen_in_parts() -> None:
+    hidden = glasses_hidden()
+    hidden[:, 64:76] = hidden[:, 90:104] = hidden[:, 120:126] = 0
+    seen = find_glasses(hidden, EYES)
+    assert seen.rims is not None and seen.rims[104, 52] and not seen.rims[104, 70]
+    hidden[:, 112:] = 0
+    assert find_glasses(hidden, EYES) == (None, False), "a strand of hair on one side"
 
 
 def test_a_covered_eye_is_said() -> None:

@@ -21,6 +21,7 @@ from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
 from mobilefaceswap_core.blend.folds import folds_weight, soften_folds
 from mobilefaceswap_core.blend.gaze import bring_back_gaze, eye_tones, gaze_weights
+from mobilefaceswap_core.blend.irises import calm_violet
 from mobilefaceswap_core.blend.lids import SteadyLids, bareness, bring_back_lids, closing, lids_weight
 from mobilefaceswap_core.blend.luma import small_luma
 from mobilefaceswap_core.blend.mask import refine_mask
@@ -98,6 +99,13 @@ def face_landmarks() -> NDArray[np.float64]:
              [113, 180], [105, 179], [96, 175]]  # fmt: skip
     inner = [[92, 168], [105, 166], [113, 167], [121, 166], [134, 168], [121, 172], [113, 173], [105, 172]]
     return np.array(jaw + brows + nose + left + right + outer + inner, np.float64)
+
+
+def violet_eyes() -> NDArray[np.uint8]:
+    """:func:`soft_face` with violet where the eyes of :func:`face_landmarks` are."""
+    image = soft_face()
+    image[95:112, 60:170] = (110, 95, 190)
+    return image
 
 
 def brow_landmarks() -> NDArray[np.float64]:
@@ -183,10 +191,14 @@ def _brows() -> dict[str, Any]:
     # A target that is darker everywhere, and a right brow that stays.
     one_moves = BrowShift(9, 0), BrowShift(1, 0)
     _, dark = move_brows(swapped, soft_face(), np.ones((SIDE, SIDE), np.float32), points, one_moves)
+    # Brows that go far up, with skin below them a little darker than the target's.
+    shaded = swapped - np.uint8(12)
+    _, drawn = move_brows(shaded, brow_face(0), np.ones((SIDE, SIDE), np.float32), points, (BrowShift(9, 0),) * 2)
     # Columns through the left brow, from its shadow to the eye; of the last two, through the right one.
     return {
         "hinted_brow_shifts": [value for shift in hints for value in shift],
         "hinted_brow_weight": hinted[40:100, 134:166:8].ravel().round(4).tolist(),
+        "drawn_out_weight": drawn[40:100, 134:166:8].ravel().round(4).tolist(),
         "dark_brow_weight": dark[40:100, 134:166:8].ravel().round(4).tolist(),
         "brow_shifts": [value for shift in shifts for value in shift],
         "moved_brow": pixels[40:100, 60:92:8, 0].ravel().tolist(),
@@ -222,6 +234,7 @@ def _around_the_swap() -> dict[str, Any]:
         "lids_weight": _plane(lids_weight(face, closed, SIDE)),
         "with_lids": _pixels(bring_back_lids(soft_face(), sharp_face(), face, closed)),
         "gaze_weight": _plane(eyes.max(0)),
+        "calm_violet": _pixels(calm_violet(violet_eyes(), sharp_face(), face)),
         "eye_tones": list(tones),
         "with_gaze": _pixels(bring_back_gaze(soft_face(), sharp_face(), eyes, tones, strength=0.8)),
         "mouth_share": mouth_share(face),

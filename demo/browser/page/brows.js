@@ -207,21 +207,25 @@ function movedOf(swapped, { part, share, down, reachUp, reachDown, middles, acro
 }
 
 /**
- * Take what lies above the brow from a weight, and what the target's own brow shows through.
+ * Take what lies above the brow from a weight, what the target's own brow shows through, and shade that was drawn out under it.
  *
  * @param {Float32Array} weight changed
  * @param {Picture} moved @param {Picture} target @param {Way} way
  * @param {number} most how far the target's brow shows where it is darker
  */
-function weigh(weight, moved, target, { part, share, reachUp, middles, across }, most) {
-  const { HALF, FADE, SOFT, SHOWS, SHOWN, UNDER } = BROWS;
+function weigh(weight, moved, target, { part, share, down, reachUp, reachDown, middles, across }, most) {
+  const { HALF, FADE, SOFT, SHOWS, SHOWN, UNDER, DRAWN, TOO_FAR, LID } = BROWS;
+  const drawn = clamp((down / reachDown - DRAWN) / (TOO_FAR - DRAWN), 0, 1);
   for (let y = part.top; y < part.bottom; y++) {
     for (let x = part.left, i = 0, at = y * moved.width + x; x < part.right; x++, i++, at++) {
       const below = y - middles[i];
       const darker = lumaAt(moved.data, 4 * at) - lumaAt(target.data, 4 * at);
       const skin = share * clamp((-below - HALF) / SOFT, 0, 1);
       const brow = most * clamp((darker - SHOWS) / (SHOWN - SHOWS), 0, 1) * clamp((UNDER - below) / SOFT, 0, 1);
-      weight[at] *= 1 - Math.max(skin, brow) * clamp((reachUp + FADE + below) / FADE, 0, 1) * across[i];
+      const lid = clamp((reachDown - below) / (LID * reachDown), 0, 1) * clamp((below - HALF) / SOFT, 0, 1);
+      const shade = drawn * lid * clamp((-darker - SHOWS) / (SHOWN - SHOWS), 0, 1);
+      const above = Math.max(skin, brow) * clamp((reachUp + FADE + below) / FADE, 0, 1);
+      weight[at] *= 1 - Math.max(above, shade) * across[i];
     }
   }
 }

@@ -49,6 +49,7 @@ import { CHOICES, CLIPS, PHOTOS } from './constants.js';
 import { matchDetail } from './detail.js';
 import { softenFolds } from './folds.js';
 import { bringBackGaze, eyeTones, gazeWeights } from './gaze.js';
+import { calmViolet } from './irises.js';
 import { bringBackLids, closing } from './lids.js';
 import { refineMask } from './mask.js';
 import { bringBackMouth, mouthShare } from './mouth.js';
@@ -87,7 +88,10 @@ export const STAGES = Object.freeze([
   {
     name: 'colour',
     isWanted: (options) => options.matchesColours,
-    run: (face) => ({ ...face, pixels: matchColours(face.pixels, face.target, face.weight) }),
+    run: (face) => {
+      const pixels = matchColours(face.pixels, face.target, face.weight);
+      return { ...face, pixels: calmViolet(pixels, face.target, face.landmarks) };
+    },
   },
   {
     name: 'detail',

@@ -1,6 +1,6 @@
 /** The target's gaze comes back; a port of `blend/gaze.py`, which says where the numbers come from. */
 import { GAZE, LANDMARKS_68 } from './constants.js';
-import { atSide, softHull } from './outline.js';
+import { atSide, forPixels, softHull } from './outline.js';
 import { clamp, lumaAt } from './picture.js';
 
 /**
@@ -74,11 +74,4 @@ export function bringBackGaze(swapped, target, weights, tones, strength) {
     });
   });
   return { ...swapped, data };
-}
-
-/** @param {Outline['box']} box @param {number} width of the picture @param {(at: number, i: number) => void} visit place in the picture's bytes, and in the box */
-function forPixels([left, top, right, bottom], width, visit) {
-  for (let y = top, i = 0; y < bottom; y++) {
-    for (let at = 4 * (y * width + left), x = left; x < right; x++, i++, at += 4) visit(at, i);
-  }
 }

@@ -25,11 +25,10 @@ export function withoutGlasses(crop, hidden) {
  */
 export function findGlasses(hidden) {
   const { width } = hidden;
-  const things = { ...hidden, data: hidden.data.map((own) => Number(own > GLASSES.SEEN)) };
-  const inner = boxSums(things, GLASSES.THICK_PX, 'one', GLASSES.THICK_PX ** 2);
-  const thick = boxSums(inner, GLASSES.THICK_PX, 'zero', 1);
+  const covering = openedThings(hidden, GLASSES.SEEN).thick;
   const eyes = CROP.POINTS.slice(0, 2).map(([x, y]) => roundedEven(y) * width + roundedEven(x));
-  if (eyes.some((eye) => thick.data[eye] > 0)) return { rims: null, isCovered: true };
+  if (eyes.some((eye) => covering.data[eye] > 0)) return { rims: null, isCovered: true };
+  const { things, thick } = openedThings(hidden, GLASSES.RIM);
   const [top, bottom] = GLASSES.ROWS;
   const [left, right] = GLASSES.COLUMNS;
   const thin = {
@@ -40,32 +39,26 @@ export function findGlasses(hidden) {
       return isInside && thick.data[i] === 0 ? own : 0;
     }),
   };
-  if (!spansEyes(thin)) return { rims: null, isCovered: false };
-  return { rims: boxSums(thin, GLASSES.AROUND_PX, 'zero', 1), isCovered: false };
+  const areSeen = [GLASSES.BRIDGE, GLASSES.LEFT, GLASSES.RIGHT].every((place) => isSeen(thin, place));
+  return { rims: areSeen ? boxSums(thin, GLASSES.AROUND_PX, 'zero', 1) : null, isCovered: false };
 }
 
-/** Whether pixels that touch each other reach from one eye to the other. @param {Plane} thin */
-function spansEyes({ width, height, data }) {
-  const left = data.slice(); // to be visited
-  for (let start = 0; start < data.length; start++) {
-    if (left[start] === 0) continue;
-    let [first, end] = [width, 0];
-    const open = [start];
-    left[start] = 0;
-    for (let at = open.pop(); at !== undefined; at = open.pop()) {
-      const [row, column] = [Math.floor(at / width), at % width];
-      [first, end] = [Math.min(first, column), Math.max(end, column + 1)];
-      for (let y = Math.max(0, row - 1); y <= Math.min(height - 1, row + 1); y++)
-        for (let x = Math.max(0, column - 1); x <= Math.min(width - 1, column + 1); x++) {
-          const next = y * width + x;
-          if (left[next] === 0) continue;
-          left[next] = 0;
-          open.push(next);
-        }
-    }
-    if (first < GLASSES.STARTS && end > GLASSES.ENDS) return true;
+/** What hides a face, and what of it is no thinner than a square. @param {Plane} hidden @param {number} least probability */
+function openedThings(hidden, least) {
+  const things = { ...hidden, data: hidden.data.map((own) => Number(own > least)) };
+  const inner = boxSums(things, GLASSES.THICK_PX, 'one', GLASSES.THICK_PX ** 2);
+  return { things, thick: boxSums(inner, GLASSES.THICK_PX, 'zero', 1) };
+}
+
+/** Whether enough columns of a place show something. @param {Plane} thin @param {number[]} place */
+function isSeen({ width, data }, [top, bottom, left, right, least]) {
+  let columns = 0;
+  for (let x = left; x < right; x++) {
+    let isThere = false;
+    for (let y = top; y < bottom && !isThere; y++) isThere = data[y * width + x] > 0;
+    columns += Number(isThere);
   }
-  return false;
+  return columns >= least;
 }
 
 /** The crop with what is known around them where rims were. @param {Picture} crop not changed @param {Plane} rims */

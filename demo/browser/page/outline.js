@@ -81,3 +81,10 @@ export function wholePlane({ box: [left, top, right, bottom], data }) {
     plane.data.set(data.subarray(y * width, (y + 1) * width), (top + y) * SIDE + left);
   return plane;
 }
+
+/** @param {Outline['box']} box @param {number} width of the picture @param {(at: number, i: number) => void} visit place in the picture's bytes, and in the box */
+export function forPixels([left, top, right, bottom], width, visit) {
+  for (let y = top, i = 0; y < bottom; y++) {
+    for (let at = 4 * (y * width + left), x = left; x < right; x++, i++, at += 4) visit(at, i);
+  }
+}

@@ -313,6 +313,9 @@ export function changed(picture, change) {
   });
 }
 
+/** Of a pixel's luminance, what a level of green is worth. */
+export const GREEN_OF_LUMA = 19235 / (1 << 15);
+
 /** Luminance of the pixel whose red stands at `i`, in whole levels. @param {Uint8ClampedArray} data @param {number} i */
 export function lumaAt(data, i) {
   return (9798 * data[i] + 19235 * data[i + 1] + 3735 * data[i + 2] + 16384) >> 15;

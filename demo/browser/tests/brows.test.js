@@ -44,6 +44,14 @@ test('beside a brow that is moved the target shows over one that is not', () => 
   assertClose(overRightBrow(weight), golden.dark_brow_weight, 1e-3);
 });
 
+test('under a brow that goes far up the target shows where it is lighter', () => {
+  const swapped = browFace(9);
+  for (let i = 0; i < swapped.data.length; i++) if (i % 4 < 3) swapped.data[i] -= 12;
+  const { weight } = moveBrows(swapped, browFace(0), whole, browLandmarks(), asShifts([9, 0, 9, 0]));
+  assertClose(overRightBrow(weight), golden.drawn_out_weight, 1e-3);
+  assert.ok(weight[84 * SIDE + 142] < 0.6 && weight[102 * SIDE + 142] > 0.9);
+});
+
 test('without a hint of it a brow stays', () => {
   const swapped = browFace(9);
   for (let i = 0; i < SIDE * SIDE; i++) if (i % SIDE > SIDE / 2) swapped.data.fill(200, 4 * i, 4 * i + 3);

@@ -131,6 +131,20 @@ def test_the_targets_brows_show_on_both_sides_where_one_swapped_brow_moves() -> 
     assert (moved[:, SIDE // 2 + 30 :] == swapped[:, SIDE // 2 + 30 :]).all()
 
 
+@pytest.mark.parametrize(("share", "shows"), [(0.06, False), (0.32, True)])
+def test_shade_under_a_brow_that_goes_far_up_gives_way_to_the_targets_skin(share: float, shows: bool) -> None:
+    points = points_of(raised_px=14)
+    gap = points[LEFT_EYE, 1].min() - points[LEFT_BROW, 1].mean()
+    target, swapped = face(0), face(0)
+    column = round(points[LEFT_BROW, 0].mean())
+    top, bottom = round(points[LEFT_BROW, 1].mean()), round(points[LEFT_EYE, 1].min())
+    swapped[top:bottom] = swapped[top:bottom] // 2  # a shaded lid
+    shifts = (BrowShift(share * gap, 0.0),) * 2
+    _, weight = move_brows(swapped, target, np.ones((SIDE, SIDE), np.float32), points, shifts)
+    lid = weight[top + 12 : bottom, column]
+    assert (lid.min() < 0.2) == shows and lid[-1] > 0.8, "the rim of the lid stays"
+
+
 def test_in_a_clip_one_frame_whose_brows_were_seen_elsewhere_does_not_show() -> None:
     points, target, swapped = points_of(), face(0), face(0)
     weight, memory = np.ones((SIDE, SIDE), np.float32), FaceMemory()

@@ -1,0 +1,65 @@
+"""Violet irises, and what must not be taken for them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from mobilefaceswap_core.blend.irises import calm_violet
+from mobilefaceswap_core.faces.landmarks68 import LEFT_EYE, RIGHT_EYE
+from tests.fakes.training_faces import schematic_face
+
+SKIN, VIOLET = (220, 150, 120), (110, 95, 190)
+
+
+def eyed(iris: tuple[int, int, int], side: int = 224, *, white: tuple[int, int, int] = (200, 195, 190)) -> np.ndarray:
+    image, points = np.full((side, side, 3), SKIN, np.uint8), schematic_face() * side
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        cv2.fillPoly(image, [np.round(points[eye]).astype(np.int32)], white)
+        cv2.circle(image, tuple(np.round(points[eye].mean(0)).astype(int).tolist()), round(0.012 * side), iris, -1)
+    return image
+
+
+def iris_of(image: np.ndarray, eye: slice = LEFT_EYE) -> np.ndarray:
+    x, y = np.round((schematic_face() * len(image))[eye].mean(0)).astype(int)
+    return image[y, x].astype(float)
+
+
+@pytest.mark.parametrize("side", [224, 512])
+def test_violet_irises_turn_blue_and_stay_as_light(side: int) -> None:
+    swapped, target = eyed(VIOLET, side), eyed((90, 60, 40), side)
+    calm = calm_violet(swapped, target, schematic_face() * side)
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        red, green, blue = iris_of(calm, eye)
+        assert blue > green > red and green == pytest.approx((red + blue) / 2, abs=0.08 * blue)
+        luma = [float(value @ [0.299, 0.587, 0.114]) for value in (iris_of(swapped, eye), iris_of(calm, eye))]
+        assert luma[1] == pytest.approx(luma[0], abs=1.5)
+    skin = (swapped == SKIN).all(2)
+    np.testing.assert_array_equal(calm[skin], swapped[skin])
+
+
+@pytest.mark.parametrize("iris", [(90, 60, 40), (100, 130, 170), (95, 110, 80), (120, 120, 125), (10, 10, 10)])
+def test_eyes_of_other_colours_stay_as_they_are(iris: tuple[int, int, int]) -> None:
+    swapped = eyed(iris)
+    calm = calm_violet(swapped, eyed((90, 60, 40)), schematic_face() * 224)
+    assert np.abs(calm.astype(int) - swapped).max() <= 2
+
+
+def test_in_violet_light_swapped_eyes_may_be_violet() -> None:
+    lit = np.float32([1.0, 0.7, 1.3])
+    swapped, target = (
+        np.clip(eyed(iris) * lit, 0, 255).astype(np.uint8) for iris in ((100, 110, 140), (120, 130, 150))
+    )
+    points = schematic_face() * 224
+    changed = np.abs(calm_violet(swapped, target, points).astype(int) - swapped).max()
+    plain = np.abs(calm_violet(swapped, eyed((90, 60, 40)), points).astype(int) - swapped).max()
+    assert changed < 0.25 * plain
+
+
+@pytest.mark.parametrize("left", [400, 80, 72, 66])
+def test_eyes_outside_of_the_crop_change_nothing(left: float) -> None:
+    swapped = np.full((224, 224, 3), VIOLET, np.uint8)
+    points = schematic_face() * 224
+    points[LEFT_EYE] = points[RIGHT_EYE] = np.array([-left / 10, 100]) + 3 * np.random.default_rng(0).random((6, 2))
+    assert calm_violet(swapped, eyed((90, 60, 40)), points) is swapped
