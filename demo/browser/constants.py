@@ -38,7 +38,7 @@ from mobilefaceswap_core.detect import detector, landmarks, lite, ultraface, win
 from mobilefaceswap_core.faces import landmarks68
 from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.files.atomic import write_bytes
-from mobilefaceswap_core.identity import glasses
+from mobilefaceswap_core.identity import covered, glasses
 from mobilefaceswap_core.marking import badge, carriers, watermark
 from mobilefaceswap_core.marking.carriers import GRID_PX
 from mobilefaceswap_core.marking.watermark import BLUE_FROM_PX, FINE_FROM_PX
@@ -109,6 +109,7 @@ def constants() -> dict[str, dict[str, Value]]:
         ),
         "DETAIL": _named(detail, "WIDTH_PX", "KERNEL_PX", "MAX_GAIN", "MIN_WEIGHT", "MIN_PIXELS_SHARE", "MIN_LEVELS"),
         "GLASSES": _glasses(),
+        "COVERED": _covered(),
         **_around_the_swap(),
         "MASK": {
             "THRESHOLD": options.threshold,
@@ -228,8 +229,20 @@ def _glasses() -> dict[str, Value]:
         "ROWS": list(own.rims.rows),
         "COLUMNS": list(own.rims.columns),
         **places,
-        **{f"{name.upper()}_PX": getattr(own, name) for name in ("thick", "around")},
+        **{f"{name.upper()}_PX": getattr(own, name) for name in ("thick", "around", "grown")},
         "SQUARES_PX": list(own.squares),
+    }
+
+
+def _covered() -> dict[str, Value]:
+    """What the page does where an eye of a source is covered."""
+    own = covered.lengths(template_points(CropSpec())[:2])
+    return {
+        **_named(covered, "_VISIBLE", "_DARK", "_MOST", "_LEAST", "AVERAGE_PX"),
+        "ROWS": list(own.rows),
+        "SQUARE_PX": own.square,
+        "EDGE_PX": own.edge,
+        "AVERAGE": base64.b64encode(covered.average_face().tobytes()).decode(),
     }
 
 

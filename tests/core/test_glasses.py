@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from mobilefaceswap_core.blend.occlusion import OcclusionModel
 from mobilefaceswap_core.faces.geometry import template_points
+from mobilefaceswap_core.files.packs import pack_from_crops
+from mobilefaceswap_core.identity.covered import average_face, with_average_eyes
 from mobilefaceswap_core.identity.glasses import fill_in, find_glasses, glasses_notes, leave_out_glasses
 from mobilefaceswap_core.options import SwapOptions, swap_options
 from mobilefaceswap_core.pipeline import Pipeline
+from mobilefaceswap_core.training.data import average
 from mobilefaceswap_core.types import AlignedFace, CropSpec
 from tests.fakes.page_golden import SIDE, glasses_hidden
 
@@ -28,7 +33,7 @@ def with_glasses() -> np.ndarray:
 
 def test_rims_are_filled_with_the_skin_around_them() -> None:
     seen = find_glasses(glasses_hidden(), EYES)
-    assert seen.rims is not None and not seen.covered
+    assert seen.rims is not None and seen.covered is None
     picture = with_glasses()
     filled = fill_in(picture, seen.rims, EYES)
     assert np.abs(filled[:, 40:].astype(int) - SKIN[:, 40:]).max() <= 1
@@ -44,7 +49,7 @@ def test_glasses_need_not_sit_straight(shift) -> None:
 
 def test_nothing_thin_between_the_eyes_is_no_glasses() -> None:
     for hidden in (np.zeros((SIDE, SIDE), np.float32), glasses_hidden(bridge=False), glasses_hidden() * 0.2):
-        assert find_glasses(hidden, EYES) == (None, False)
+        assert find_glasses(hidden, EYES) == (None, None)
 
 
 def test_rims_as_thin_as_wire_are_seen_in_parts() -> None:
@@ -53,12 +58,48 @@ def test_rims_as_thin_as_wire_are_seen_in_parts() -> None:
     seen = find_glasses(hidden, EYES)
     assert seen.rims is not None and seen.rims[104, 52] and not seen.rims[104, 70]
     hidden[:, 112:] = 0
-    assert find_glasses(hidden, EYES) == (None, False), "a strand of hair on one side"
+    assert find_glasses(hidden, EYES) == (None, None), "a strand of hair on one side"
 
 
-def test_a_covered_eye_is_said() -> None:
-    assert find_glasses(glasses_hidden(lens=True), EYES) == (None, True)
-    assert find_glasses(np.ones((SIDE, SIDE), np.float32), EYES).covered
+def test_where_eyes_are_covered_average_ones_stand_in() -> None:
+    hidden, picture = glasses_hidden(lens=True), with_glasses()
+    picture[hidden == np.float32(0.8)] = 30
+    rims, covered = find_glasses(hidden, EYES)
+    assert rims is None and covered is not None and covered[104, 76] and covered[104, 148]
+    result = with_average_eyes(picture, covered, hidden, EYES)
+    far = cv2.dilate(covered.astype(np.uint8), np.ones((15, 15), np.uint8)) == 0
+    np.testing.assert_array_equal(result[far], picture[far])
+    cheek, eye = result[126, 76].astype(int), result[104, 76].astype(int)
+    assert np.abs(cheek - SKIN[0, 0]).max() < 25 and eye.mean() < cheek.mean() - 40, (
+        "as light as the skin, with an eye in it"
+    )
+
+
+def test_of_one_covered_eye_the_other_is_left() -> None:
+    hidden = glasses_hidden(lens=True)
+    hidden[:, 112:] = 0
+    _, covered = find_glasses(hidden, EYES)
+    assert covered is not None and covered[104, 76] and not covered[:, 120:].any()
+
+
+def test_a_face_that_is_hidden_whole_gives_a_picture_all_the_same() -> None:
+    hidden = np.ones((SIDE, SIDE), np.float32)
+    _, covered = find_glasses(hidden, EYES)
+    assert covered is not None
+    assert with_average_eyes(SKIN, covered, hidden, EYES).shape == SKIN.shape
+
+
+def test_the_average_face_is_made_of_faces_without_glasses(monkeypatch: pytest.MonkeyPatch) -> None:
+    light, dark = np.full((SIDE, SIDE, 3), 200, np.uint8), with_glasses()
+    pack = pack_from_crops("three", [light, dark, light - 40], np.zeros((3, 68, 2)), ["a", "b", "c"])
+    monkeypatch.setattr(average, "read_pack", lambda path: pack)
+    monkeypatch.setattr(
+        average,
+        "load_occlusion",
+        lambda: lambda face: glasses_hidden() if face.min() < 100 else np.zeros((SIDE, SIDE), np.float32),
+    )
+    mean, count = average.average_face(Path("pack.npz"))
+    assert count == 2 and mean.shape == average_face().shape and np.abs(mean.astype(int) - 180).max() <= 2
 
 
 def test_crops_of_another_size_are_alike() -> None:

@@ -35,6 +35,7 @@ from mobilefaceswap_core.detect.landmarks import crop_from_region, upright_exten
 from mobilefaceswap_core.detect.ultraface import _anchors
 from mobilefaceswap_core.detect.windows import looks, search_px
 from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix, template_points, warp_to_crop
+from mobilefaceswap_core.identity.covered import with_average_eyes
 from mobilefaceswap_core.identity.glasses import fill_in, find_glasses
 from mobilefaceswap_core.student.contract import FORMAT
 from mobilefaceswap_core.types import CropSpec
@@ -176,9 +177,16 @@ def glasses_hidden(*, bridge: bool = True, lens: bool = False) -> NDArray[np.flo
 def _glasses() -> dict[str, Any]:
     eyes = template_points(CropSpec())[:2]
     rims = find_glasses(glasses_hidden(), eyes).rims
-    assert rims is not None
+    dark = glasses_hidden(lens=True)
+    covered = find_glasses(dark, eyes).covered
+    assert rims is not None and covered is not None
     filled = fill_in(sharp_face(), rims, eyes)
-    return {"rims": _plane(rims.astype(np.float32)), "filled_rims": filled[80:130:3, 40:190:4].ravel().tolist()}
+    return {
+        "rims": _plane(rims.astype(np.float32)),
+        "filled_rims": filled[80:130:3, 40:190:4].ravel().tolist(),
+        "covered": _plane(covered.astype(np.float32)),
+        "average_eyes": _pixels(with_average_eyes(sharp_face(), covered, dark, eyes)),
+    }
 
 
 def _brows() -> dict[str, Any]:

@@ -7,6 +7,7 @@
  * @typedef {'' | 'left out' | 'covered'} Said whether glasses were left out, or an eye is covered
  */
 import { CROP, GLASSES } from './constants.js';
+import { withAverageEyes } from './covered.js';
 import { boxMean, boxSums } from './filters.js';
 import { roundedEven } from './picture.js';
 
@@ -14,33 +15,59 @@ const [RED, GREEN, BLUE] = [0, 1, 2];
 
 /** A source's crop as it is read. @param {Picture} crop 224 x 224 @param {Plane} hidden the probability that a pixel shows no visible face @returns {{crop: Picture, said: Said}} */
 export function withoutGlasses(crop, hidden) {
-  const { rims, isCovered } = findGlasses(hidden);
-  if (rims === null) return { crop, said: isCovered ? 'covered' : '' };
-  return { crop: filledIn(crop, rims), said: 'left out' };
+  const { rims, covered } = findGlasses(hidden);
+  if (covered !== null) return { crop: withAverageEyes(crop, covered, hidden), said: 'covered' };
+  return rims === null ? { crop, said: '' } : { crop: filledIn(crop, rims), said: 'left out' };
 }
 
 /**
  * @param {Plane} hidden 224 x 224
- * @returns {{rims: Plane | null, isCovered: boolean}} ones where rims are to be filled, or none; whether an eye is hidden
+ * @returns {{rims: Plane | null, covered: Plane | null}} ones where rims are to be filled, or none; and where an eye is hidden, or none
  */
 export function findGlasses(hidden) {
   const { width } = hidden;
-  const covering = openedThings(hidden, GLASSES.SEEN).thick;
+  const { things: large, thick: covering } = openedThings(hidden, GLASSES.SEEN);
   const eyes = CROP.POINTS.slice(0, 2).map(([x, y]) => roundedEven(y) * width + roundedEven(x));
-  if (eyes.some((eye) => covering.data[eye] > 0)) return { rims: null, isCovered: true };
+  const hit = eyes.filter((eye) => covering.data[eye] > 0);
+  if (hit.length) {
+    const covered = touching(
+      aloneOf(large, () => true),
+      hit,
+    );
+    return { rims: null, covered: boxSums(covered, GLASSES.GROWN_PX, 'zero', 1) };
+  }
   const { things, thick } = openedThings(hidden, GLASSES.RIM);
-  const [top, bottom] = GLASSES.ROWS;
-  const [left, right] = GLASSES.COLUMNS;
-  const thin = {
-    ...things,
-    data: things.data.map((own, i) => {
-      const [row, column] = [Math.floor(i / width), i % width];
-      const isInside = row >= top && row < bottom && column >= left && column < right;
-      return isInside && thick.data[i] === 0 ? own : 0;
-    }),
-  };
+  const thin = aloneOf(things, (i) => thick.data[i] === 0);
   const areSeen = [GLASSES.BRIDGE, GLASSES.LEFT, GLASSES.RIGHT].every((place) => isSeen(thin, place));
-  return { rims: areSeen ? boxSums(thin, GLASSES.AROUND_PX, 'zero', 1) : null, isCovered: false };
+  return { rims: areSeen ? boxSums(thin, GLASSES.AROUND_PX, 'zero', 1) : null, covered: null };
+}
+
+/** Things where rims may lie, and nothing around. @param {Plane} things @param {(i: number) => boolean} isWanted @returns {Plane} */
+function aloneOf(things, isWanted) {
+  const [[top, bottom], [left, right]] = [GLASSES.ROWS, GLASSES.COLUMNS];
+  const data = things.data.map((own, i) => {
+    const [row, column] = [Math.floor(i / things.width), i % things.width];
+    return row >= top && row < bottom && column >= left && column < right && isWanted(i) ? own : 0;
+  });
+  return { ...things, data };
+}
+
+/** Those things that cover one of the places. @param {Plane} things @param {readonly number[]} places @returns {Plane} */
+function touching({ width, height, data }, places) {
+  const found = new Float32Array(data.length);
+  const open = places.filter((place) => data[place] > 0);
+  for (const place of open) found[place] = 1;
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    const [row, column] = [Math.floor(at / width), at % width];
+    for (let y = Math.max(0, row - 1); y <= Math.min(height - 1, row + 1); y++)
+      for (let x = Math.max(0, column - 1); x <= Math.min(width - 1, column + 1); x++) {
+        const next = y * width + x;
+        if (data[next] === 0 || found[next] > 0) continue;
+        found[next] = 1;
+        open.push(next);
+      }
+  }
+  return { width, height, data: found };
 }
 
 /** What hides a face, and what of it is no thinner than a square. @param {Plane} hidden @param {number} least probability */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { filledIn, findGlasses, withoutGlasses } from '../page/glasses.js';
-import { SIDE, assertClose, glassesHidden, golden, sampledPlane, sharpFace } from './inputs.js';
+import { SIDE, assertClose, glassesHidden, golden, sampled, sampledPlane, sharpFace } from './inputs.js';
 
 test('rims are found and filled as in the core', () => {
-  const { rims, isCovered } = findGlasses(glassesHidden());
-  assert.ok(rims !== null && !isCovered);
+  const { rims, covered } = findGlasses(glassesHidden());
+  assert.ok(rims !== null && covered === null);
   assertClose(sampledPlane(rims), golden.rims, 0);
   const filled = filledIn(sharpFace(), rims);
   const levels = [];
@@ -14,13 +14,18 @@ test('rims are found and filled as in the core', () => {
   assertClose(levels, golden.filled_rims, 1);
 });
 
-test('what does not reach from eye to eye is left as it is', () => {
+test('without a bridge nothing is filled', () => {
   const face = sharpFace();
   assert.deepEqual(withoutGlasses(face, glassesHidden({ bridge: false })), { crop: face, said: '' });
 });
 
-test('a covered eye is said and nothing is filled', () => {
-  const face = sharpFace();
-  assert.deepEqual(withoutGlasses(face, glassesHidden({ lens: true })), { crop: face, said: 'covered' });
+test('where an eye is covered the average one stands in, as in the core', () => {
+  const [face, hidden] = [sharpFace(), glassesHidden({ lens: true })];
+  const { rims, covered } = findGlasses(hidden);
+  assert.ok(rims === null && covered !== null);
+  assertClose(sampledPlane(covered), golden.covered, 0);
+  const { crop, said } = withoutGlasses(face, hidden);
+  assert.equal(said, 'covered');
+  assertClose(sampled(crop), golden.average_eyes, 1);
   assert.equal(withoutGlasses(face, glassesHidden()).said, 'left out');
 });
