@@ -31,9 +31,9 @@ def stage_threads() -> int:
     """Threads of one stage of a clip: of the decoder, of the per-frame network, of the encoder.
 
     The other stages need the other processors: on two, one thread for each gives the most frames per second. Left to themselves decoder
-    and encoder took three each there, and a 720p clip 27.6 ms a frame instead of 25.2.
+    and encoder took three each there, and a 720p clip 27.6 ms a frame instead of 25.2. FFmpeg advises against more than 16.
     """
-    return max(1, default_threads() // 2)
+    return min(16, max(1, default_threads() // 2))
 
 
 def picture_threads() -> int:

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from mobilefaceswap_core.runtime.threads import share_cores
+from mobilefaceswap_core.runtime import threads
+from mobilefaceswap_core.runtime.threads import share_cores, stage_threads
 
 # In a process of its own, as a program starts: what is set when numpy is asked for.
 ASK = """
@@ -27,8 +28,8 @@ EVALUATION = "import eval.__main__ as m\nsys.argv = ['eval', '--help']\ntry:\n  
 
 @pytest.mark.parametrize("start", [COMMAND, EVALUATION])
 def test_what_numpy_multiplies_with_takes_one_thread_in_a_program(start: str) -> None:
-    threads = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY"}
-    environment = {key: value for key, value in os.environ.items() if key not in threads}
+    named = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY"}
+    environment = {key: value for key, value in os.environ.items() if key not in named}
     done = subprocess.run(
         [sys.executable, "-c", ASK.format(start=start)], env=environment, capture_output=True, text=True, check=True
     )
@@ -41,3 +42,11 @@ def test_what_the_user_set_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     share_cores()
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE" and "OPENBLAS_NUM_THREADS" not in os.environ
+
+
+@pytest.mark.parametrize(("processors", "wanted"), [(1, 1), (2, 1), (8, 4), (64, 16)])
+def test_a_stage_of_a_clip_leaves_processors_to_the_others(
+    processors: int, wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "default_threads", lambda: processors)
+    assert stage_threads() == wanted

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from mobilefaceswap_core.errors import OptionError
-from mobilefaceswap_core.runtime.threads import real_time_threads
+from mobilefaceswap_core.runtime.threads import real_time_threads, stage_threads
 from mobilefaceswap_core.video import EncodeOptions, VideoOptions, VideoReport, run_to_end, swap_video
 from mobilefaceswap_core.video.picture import planes_of
 from mobilefaceswap_core.video.reader import open_clip
@@ -294,6 +294,8 @@ def test_a_chosen_preset_is_the_encoders_own_and_auto_looks_ahead_at_little_cost
     swapped(with_sound, tmp_path / "out.mp4", options)
     written = (tmp_path / "out.mp4").read_bytes()
     assert told in written
+    if options == EncodeOptions():
+        assert f" threads={stage_threads()} ".encode() in written, "the other stages need the other processors"
     assert (b"b_adapt=0" in written and b"me=dia subme=1" in written) == (
         options.preset == "auto" and options.codec == "auto"
     )
