@@ -10,10 +10,9 @@ import gradio as gr
 
 from mobilefaceswap_core.errors import ImageError, OptionError
 from mobilefaceswap_core.faces.numbers import number_of
-from mobilefaceswap_core.identity.glasses import Said
 
 from ..messages import Visit
-from ..texts import model_words, say
+from ..texts import glasses_words, model_words, say
 from ..texts.errors import in_language
 from ..work.engine import SwappedPhoto
 from ..work.results import SUFFIXES, Made, close_ups, in_format, strip
@@ -141,9 +140,6 @@ def save_as(
     return {"download": str(in_format(services.engine, made, format, quality))}
 
 
-_OF_GLASSES: dict[Said, str] = {"left out": "glasses_left_out", "covered": "eye_covered"}
-
-
 def describe(done: SwappedPhoto, spoken: str) -> str:
     """The sentences below a result."""
     lines = [
@@ -154,5 +150,5 @@ def describe(done: SwappedPhoto, spoken: str) -> str:
         say("left_alone", spoken, number=number_of(i), reason=in_language(reason, spoken))
         for i, reason in done.skipped.items()
     ]
-    lines += [say(text, spoken) for word, text in _OF_GLASSES.items() if word in done.glasses]
+    lines += glasses_words(done.glasses, spoken)
     return "\n\n".join([*lines, *done.notes, say("marked", spoken)])

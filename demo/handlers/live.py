@@ -9,10 +9,10 @@ from typing import Any
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.files.codecs import encode
 from mobilefaceswap_core.files.images import read_image
-from mobilefaceswap_core.video import LiveStats
+from mobilefaceswap_core.video import LiveStats, LiveSwapper
 
 from ..messages import Visit
-from ..texts import say
+from ..texts import glasses_words, say
 from ..work.living import live_swapper
 from ..work.services import Services
 from .choices import chosen
@@ -60,7 +60,7 @@ def prepare(
     engine.admit(visit.caller)
     made = live_swapper(engine, source, model=model, choices=chosen(choices))
     key = live.open(visit.caller, made)
-    return {"session": key, "stage": {"key": key}, "status": say("live_prepared", visit.language)}
+    return {"session": key, "stage": {"key": key}, "status": _prepared(made, visit.language)}
 
 
 def adjust(
@@ -77,8 +77,13 @@ def adjust(
     if not source or not may_swap(consented, source) or session not in services.live:
         return {}
     services.engine.admit(visit.caller)
-    services.live.replace(session, live_swapper(services.engine, source, model=model, choices=chosen(choices)))
-    return {"status": say("live_prepared", visit.language)}
+    made = live_swapper(services.engine, source, model=model, choices=chosen(choices))
+    services.live.replace(session, made)
+    return {"status": _prepared(made, visit.language)}
+
+
+def _prepared(made: LiveSwapper, spoken: str) -> str:
+    return " ".join([say("live_prepared", spoken), *glasses_words([made.source.glasses], spoken)])
 
 
 def step(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
 from mobilefaceswap_core import __version__
+from mobilefaceswap_core.identity.glasses import Said
 from mobilefaceswap_core.rules.consent import consent_text
 
 LANGUAGES = ("en", "zh-CN")  # the first is the fallback
+_OF_GLASSES: dict[Said, str] = {"left out": "glasses_left_out", "covered": "eye_covered"}
 
 
 @cache
@@ -26,6 +29,12 @@ def say(key: str, language: str = LANGUAGES[0], /, **values: object) -> str:
 def model_words(name: str, language: str = LANGUAGES[0], /) -> str:
     """What a model is called in a sentence; its own name where there is no better one."""
     return load_texts(language).get(model_key(name), name)
+
+
+def glasses_words(said: Iterable[Said], language: str = LANGUAGES[0], /) -> list[str]:
+    """Sentences about what was done with the glasses of the photos that somebody is read from."""
+    words = set(said)
+    return [say(text, language) for word, text in _OF_GLASSES.items() if word in words]
 
 
 def model_key(name: str) -> str:

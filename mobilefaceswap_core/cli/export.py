@@ -16,6 +16,7 @@ from .output import JsonOption, emit, library_output_on_stderr
 from .targets import check_run
 
 if TYPE_CHECKING:
+    from ..identity.glasses import Said
     from ..pipeline import Pipeline, Source
     from ..student.export import ExportReport
     from ..types import Face, Image
@@ -135,7 +136,7 @@ def export(
             report = export_as(student, person.condition, out, format=format, precision=precision, faces=faces)
         beside = _vectors(pipeline, person, vectors, target) if vectors is not None else ()
         rules.note("export", sources=source, output=weights_out or out, model=student.info.name)
-    _tell(report, beside, student.info.name, as_json=as_json)
+    _tell(report, beside, student.info.name, as_json=as_json, glasses=person.glasses)
 
 
 def _export_part(
@@ -257,9 +258,11 @@ def _target_of(detect: Callable[[Image], Sequence[Face]], target: Path | None) -
     return frame, faces[largest(faces)]
 
 
-def _tell(report: ExportReport, vectors: tuple[Path, ...], model: str, *, as_json: bool) -> None:
+def _tell(report: ExportReport, vectors: tuple[Path, ...], model: str, *, as_json: bool, glasses: Said = "") -> None:
+    from ..identity.glasses import glasses_notes
     from ..student.contract import KINDS_WITH_SOURCE
 
+    notes = glasses_notes([glasses])
     sizes = {path: _bytes_in(path) for path in report.paths}
     payload = {
         "kind": report.kind,
@@ -271,6 +274,7 @@ def _tell(report: ExportReport, vectors: tuple[Path, ...], model: str, *, as_jso
         "tolerance": report.tolerance,
         "files": [{"path": path, "bytes": size} for path, size in sizes.items()],
         "vectors": list(vectors),
+        "notes": notes,
     }
     lines = [f"{path} ({size / 1e6:.1f} MB)" for path, size in sizes.items()]
     if report.mean_difference is None:
@@ -287,6 +291,7 @@ def _tell(report: ExportReport, vectors: tuple[Path, ...], model: str, *, as_jso
         )
     if vectors:
         lines.append(f"{len(vectors)} files of test vectors in {vectors[0].parent}")
+    lines += [f"note: {note}" for note in notes]
     emit(payload, "\n".join(lines), as_json=as_json)
 
 

@@ -103,6 +103,11 @@ class LiveSwapper:
         self._frames = self._dropped = self._put_off = 0
         self._detect_ms = self._per_second = 0.0
 
+    @property
+    def source(self) -> Source:
+        """Who appears."""
+        return self._source
+
     def _new_tracker(self) -> Tracker:
         """Searches as often while nothing changes: a face that comes in late cannot be followed back to frames that were shown."""
         return Tracker(self._detector, key_interval=KEY_INTERVAL, smooth=self._smooth, look_closely=False)

@@ -10,10 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from mobilefaceswap_core.cli.app import app
+from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.files.images import write_image
 from mobilefaceswap_core.student.mobile.around import PARTS
 from mobilefaceswap_core.student.mobile.formats import FORMATS, FormatName, Precision
 from mobilefaceswap_core.student.mobile.vectors import ARRAYS
+from tests.fakes.built_page import with_glasses
 
 
 def run_json(*words: object) -> tuple[int, dict]:
@@ -53,6 +55,14 @@ def test_what_cannot_be_done_is_refused_before_anything_is_loaded(words, code, s
     got, report = run_json("export", "--source", photo.name, *words, "--i-have-consent")
     assert got == code and said in report["error"]["message"], report
     assert sorted(path.name for path in photo.parent.iterdir()) == ["me.json", "me.png"]
+
+
+def test_what_was_done_about_the_sources_glasses_is_said(astronaut, tmp_path) -> None:
+    (face,) = load_detector("lite", device="cpu").detect(astronaut)
+    write_image(tmp_path / "me.png", with_glasses(astronaut, face.landmarks))
+    words = ("export", "--source", tmp_path / "me.png", "--detector", "lite", "--i-have-consent")
+    code, report = run_json(*words, "--out", tmp_path / "me.onnx")
+    assert code == 0 and "glasses were left out" in report["notes"][0]
 
 
 def test_a_network_and_its_vectors_are_written_and_run(photo, tmp_path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,18 @@ def test_a_portrait_that_ships_needs_no_consent(services: Services) -> None:
     assert live.prepare(
         services, VISIT, source=portraits()[0], session=None, model="student", choices={}, consented=False
     )
+
+
+@pytest.mark.parametrize(("glasses", "said"), [("", ""), ("left out", "glasses"), ("covered", "average")])
+def test_what_was_done_about_the_photos_glasses_is_said(
+    glasses: str, said: str, photo: str, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = SimpleNamespace(source=SimpleNamespace(glasses=glasses))
+    monkeypatch.setattr(live, "live_swapper", lambda *args, **kwargs: prepared)
+    status = live.prepare(services, VISIT, source=photo, session=None, model="student", choices={}, consented=True)[
+        "status"
+    ]
+    assert said in status and (glasses != "" or status == say("live_prepared"))
 
 
 def test_a_camera_picture_gets_the_prepared_face(photo: str) -> None:
