@@ -17,6 +17,7 @@ from mobilefaceswap_core.blend.detail import match_detail
 from mobilefaceswap_core.blend.finish import finish as finish_crop
 from mobilefaceswap_core.blend.finish import stages
 from mobilefaceswap_core.blend.finishing import FinishOptions, Setting
+from mobilefaceswap_core.blend.irises import calm_violet
 from mobilefaceswap_core.blend.mask import refine_mask
 from mobilefaceswap_core.blend.occlusion import load_occlusion
 from mobilefaceswap_core.blend.occlusion_graph import RIM_PX
@@ -231,7 +232,9 @@ def test_colours_detail_mask_and_paste_agree(
         return [text(pixels.data), text(weight), text(into.data)];
     }"""
     pixels, weight, frame = modules.evaluate(code, finishing(astronaut, target, swapped))
+    assert target.landmarks is not None
     matched = match_colours(swapped.image, target.image, swapped.mask)
+    matched = calm_violet(matched, target.image, target.landmarks)
     detailed = match_detail(matched, target.image, swapped.mask)
     assert levels(detailed, matched) > 2
     assert levels(rgb(pixels, (224, 224)), detailed) <= 2  # one for colours, one for detail
