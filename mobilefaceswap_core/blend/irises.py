@@ -23,7 +23,7 @@ _BLUE = 0.05  # of its blue, a plainly blue iris lacks no more green
 def calm_violet(swapped: Image, target: Image, landmarks: Points) -> Image:
     """Give violet irises as much green as makes them blue; how light they are stays.
 
-    Of 240 pairs of photos one in twenty had eyes that were plainly violet, none of their sources had. Where the target's own eyes are
+    Of 240 pairs of photos about one in twenty had eyes that were plainly violet. Where the target's own eyes are
     violet, in the light of a stage, the swapped ones may be as much.
 
     Args:
