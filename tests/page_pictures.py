@@ -46,10 +46,9 @@ def live(page: Any) -> None:
     page.get_by_text("Ready. Start your camera.").wait_for()
     page.click("#live-start")
     page.wait_for_timeout(6_000)
-    page.mouse.wheel(0, -2_000)
 
 
-# Name of the picture, tab, what a visitor does there, and from which element on at most so many px are shown.
+# Name of the picture, tab, what a visitor does there, and the height of his window in px.
 PICTURES: tuple[tuple[str, str, Callable[[Any], None], int], ...] = (
     ("demo_image", "Image", image, 960),
     ("demo_compare", "Compare", compare, 1800),
@@ -79,7 +78,7 @@ def main() -> None:
                     visit(page)
                     page.wait_for_timeout(2_000)  # pictures fade in
                     page.evaluate("window.scrollTo(0, 0)")
-                    page.screenshot(path=str(shot), full_page=False)
+                    page.screenshot(path=str(shot))
                     Image.open(shot).convert("RGB").save(out / f"{name}.webp", quality=_QUALITY, method=6)
                     page.context.close()
         finally:

@@ -48,7 +48,7 @@ def lengths(eyes: Points) -> Lengths:
     """Of a crop with the eyes' centres there, ``(2, 2)``."""
     unit, height = float(np.linalg.norm(eyes[1] - eyes[0])), float(eyes[:, 1].mean())
     rows = max(0, round(height - _ABOVE * unit)), round(height + _BELOW * unit)
-    return Lengths(rows, _odd(_SQUARE * unit), _odd(_EDGE * unit))
+    return Lengths(rows, odd(_SQUARE * unit), odd(_EDGE * unit))
 
 
 def with_average_eyes(image: Image, covered: NDArray[np.bool_], hidden: Mask, eyes: Points) -> Image:
@@ -87,5 +87,6 @@ def average_face() -> Image:
     return average
 
 
-def _odd(length: float) -> int:
+def odd(length: float) -> int:
+    """The odd whole number next to a length: sides of squares that have a middle."""
     return 2 * round((length - 1) / 2) + 1

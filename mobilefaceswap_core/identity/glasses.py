@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..types import AlignedFace, Image, Mask, Points
-from .covered import with_average_eyes
+from .covered import odd, with_average_eyes
 
 Said = Literal["", "left out", "covered"]
 
@@ -153,10 +153,10 @@ def lengths(eyes: Points) -> Lengths:
             place(above, below, left[0] - out, middle - half, _BESIDE_LEAST),
             place(above, below, middle + half, right[0] + out, _BESIDE_LEAST),
         ),
-        _odd(_WIDE * unit),
-        _odd(_AROUND * unit),
-        _odd(_GROWN * unit),
-        tuple(_odd(side * unit) for side in _SQUARES),
+        odd(_WIDE * unit),
+        odd(_AROUND * unit),
+        odd(_GROWN * unit),
+        tuple(odd(side * unit) for side in _SQUARES),
     )
 
 
@@ -201,10 +201,6 @@ def fill_in(image: Image, rims: NDArray[np.bool_], eyes: Points) -> Image:
         result[filled] = np.rint(mean)
         missing &= ~filled
     return result
-
-
-def _odd(length: float) -> int:
-    return 2 * round((length - 1) / 2) + 1
 
 
 def _grown(things: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:

@@ -23,6 +23,7 @@ from ..marking import MarkReport, finish_file, tags_of_clip
 from ..options import unusable
 from ..pipeline import Pipeline, Source
 from ..runtime.budget import Budget, Spending
+from ..runtime.threads import stage_threads
 from ..types import AlignedFace, FrameReport, Image, SwappedCrop
 from .clip import WHOLE, Clip, Part
 from .options import VideoOptions
@@ -117,7 +118,7 @@ def swap_video(
                 )
             people = known
         spent.new_pass()
-        clip = open_clip(target, spent=spent, part=part, deinterlace=options.deinterlace)
+        clip = open_clip(target, spent=spent, part=part, deinterlace=options.deinterlace, threads=stage_threads())
         try:
             job = _Job(pipeline, clip, source, people or (), encoder, options, spent)
             tags = tags_of_clip(model=pipeline.swapper.info.name, options=options.swap.marks)

@@ -16,7 +16,6 @@ from ..files.media import bound_decoder, check_frame, length_s, open_media, pict
 from ..files.ordinary import check_ordinary
 from ..files.places import is_pattern
 from ..runtime.budget import Budget, Spending
-from ..runtime.threads import stage_threads
 from .clip import WHOLE, Clip, ClipInfo, Part
 from .described import hdr_metadata
 from .fields import deinterlaced
@@ -28,7 +27,12 @@ _NOT_SAID = "the clip does not say that it is interlaced; every picture was dein
 
 
 def open_clip(
-    path: str | Path, *, spent: Spending | None = None, part: Part = WHOLE, deinterlace: bool = False
+    path: str | Path,
+    *,
+    spent: Spending | None = None,
+    part: Part = WHOLE,
+    deinterlace: bool = False,
+    threads: int = 0,
 ) -> Clip:
     """Open a clip, an animation, a folder of images, or a pattern such as ``frames/%05d.png``.
 
@@ -39,6 +43,7 @@ def open_clip(
         spent: counts each picture as it is decoded, and limits their size; that of photos holds anyway.
         part: of it to read; its pictures and other streams, from the first picture on.
         deinterlace: make whole pictures of those that hold two fields; see :mod:`.fields`.
+        threads: of the decoder; as many as FFmpeg likes for 0, which suits who does one thing at a time.
 
     Raises:
         VideoError: missing, empty, no pictures in it, or cannot be read; later, when a picture is too large.
@@ -55,7 +60,7 @@ def open_clip(
         raise VideoError(f"{path} is empty (0 bytes); wanted a video file. Download or copy it again.")
     if _is_animation(path):
         return Animation(path, spent, part)
-    return MediaFile(path, spent, part, deinterlace=deinterlace)
+    return MediaFile(path, spent, part, deinterlace=deinterlace, threads=threads)
 
 
 def _is_animation(path: Path) -> bool:
@@ -69,8 +74,11 @@ def _is_animation(path: Path) -> bool:
 class MediaFile:
     """A clip in a container that PyAV reads."""
 
-    def __init__(self, path: Path, spent: Spending, part: Part = WHOLE, *, deinterlace: bool = False) -> None:
+    def __init__(
+        self, path: Path, spent: Spending, part: Part = WHOLE, *, deinterlace: bool = False, threads: int = 0
+    ) -> None:
         self._spent, self._part, self._path, self._deinterlace = spent, part, path, deinterlace
+        self._threads = threads
         self.truncated, self.damaged = False, 0
         self._orientation_of = Orientations()
         self._open()
@@ -95,7 +103,7 @@ class MediaFile:
             raise
         # Frame threads decode ahead of the packet they are given; slices alone would leave a core idle.
         self.stream.thread_type = "AUTO"
-        self.stream.codec_context.thread_count = stage_threads()
+        self.stream.codec_context.thread_count = self._threads
         # Where the clip's own clock stands at 0. Sound that starts a little earlier is an encoder's running-up: it stays
         # before the pictures, and is not shown.
         start = Fraction(self.container.start_time or 0, av.time_base)

@@ -299,3 +299,11 @@ def test_a_chosen_preset_is_the_encoders_own_and_auto_looks_ahead_at_little_cost
     assert (b"b_adapt=0" in written and b"me=dia subme=1" in written) == (
         options.preset == "auto" and options.codec == "auto"
     )
+
+
+def test_a_decoder_takes_as_many_threads_as_it_is_given(with_sound: Path) -> None:
+    for threads in (0, 1):
+        clip = open_clip(with_sound, threads=threads)
+        assert clip.stream.codec_context.thread_count == threads or threads == 0
+        assert len(list(clip.pictures())) == 20
+        clip.close()
