@@ -19,7 +19,7 @@ from mobilefaceswap_core.files.opening import forget_other_formats
 from . import card, endpoints, live_pictures
 from .browser import serve
 from .examples.clips import example_clips
-from .examples.pairs import EXAMPLES, example_pairs
+from .examples.pairs import ASTRONAUT, EXAMPLES, example_pairs
 from .gate import OnlyThroughTheGate, enclose
 from .handlers.leave import leave
 from .keeping import keeping, output_folder
@@ -142,6 +142,7 @@ def launch(settings: Settings, **where: Any) -> None:
     if settings.audit or settings.blocklist:
         engine.rules()  # a host whose rules cannot be kept should know before the first visitor comes
     demo, words = build_demo(settings, engine)
+    engine.warm_up(ASTRONAUT)
     _, local, shared = demo.launch(**launch_options(settings, words), **where, prevent_thread_lock=True)
     for line in said_at_start(local, shared, wanted=where.get("server_port"), problem=problem):
         print(line, flush=True)  # whoever redirects it should not wait for a full buffer

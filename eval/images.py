@@ -14,7 +14,7 @@ import numpy as np
 
 from mobilefaceswap_core.errors import ImageError, OutputError, VideoError
 from mobilefaceswap_core.files.atomic import written_whole
-from mobilefaceswap_core.files.codecs import PNG_OPTIONS
+from mobilefaceswap_core.files.codecs import plain_png
 from mobilefaceswap_core.files.formats import CLIP_SUFFIXES
 from mobilefaceswap_core.files.images import read_image as read_photo
 from mobilefaceswap_core.files.media import open_media
@@ -214,12 +214,10 @@ def write_png(path: Path, image: Image) -> None:
     Raises:
         OutputError: the disk refuses; nothing is left behind.
     """
-    from PIL import Image as PillowImage
-
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as partial:
-            PillowImage.fromarray(image).save(partial, format="PNG", **PNG_OPTIONS)
+            partial.write_bytes(plain_png(image))
     except (OSError, OutputError) as error:
         raise disk_refused(path, error) from error
 

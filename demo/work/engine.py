@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
 from collections import deque
@@ -11,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mobilefaceswap_core.errors import NoFaceError, OptionError
+from mobilefaceswap_core.errors import NoFaceError, OptionError, SwapError
 from mobilefaceswap_core.faces.choose import largest
 from mobilefaceswap_core.faces.numbers import number_of
 from mobilefaceswap_core.files.images import LoadedImage, read_image
@@ -21,6 +23,7 @@ from mobilefaceswap_core.models import DEFAULT_MODEL, available_swappers
 from mobilefaceswap_core.options import SwapOptions
 from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.rules.host import HostRules
+from mobilefaceswap_core.runtime.memory import FreedMemory
 from mobilefaceswap_core.types import Face, Image
 
 from ..keeping import new_folder, output_folder, sweep
@@ -28,6 +31,7 @@ from ..settings import Settings
 from .auditing import door
 from .budgets import budget_of
 from .wishes import wished
+from .zerogpu import ZERO_GPU
 
 if TYPE_CHECKING:
     from mobilefaceswap_core.identity.encoder import IdentityEncoder
@@ -113,6 +117,22 @@ class Engine:
                     )
                 self._pipelines[key] = Pipeline.load(model, self.settings.detector, self.settings.device, video=True)
             return self._pipelines[key]
+
+    def warm_up(self, photo: Path) -> None:
+        """Load what every swap of a photo needs, before a visitor waits for it.
+
+        Best done by the main thread: of the C library's pools of memory only its own is given back whole, and what loading leaves
+        behind in another one, 37 MB, stays. A model that cannot be loaded is passed over here; whoever asks for it is told.
+
+        Args:
+            photo: shows a face.
+        """
+        if os.environ.get(ZERO_GPU):
+            return  # there is a GPU only while a visitor's task runs
+        with contextlib.suppress(SwapError):
+            pipeline, image = self.pipeline(self.default_model()), self.read(photo).image
+            pipeline.swap(image, pipeline.prepare_source([image]))
+        FreedMemory().give_back()
 
     def encoder(self) -> IdentityEncoder:
         with self._lock:

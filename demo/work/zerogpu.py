@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+ZERO_GPU = "SPACES_ZERO_GPU"  # a variable that such a Space sets
 Task = TypeVar("Task", bound=Callable[..., Any])
 
 
@@ -17,9 +18,9 @@ def on_gpu(task: Task, *, seconds: int = 60) -> Task:
         seconds: longest time it takes; the platform's own default is 60.
 
     Returns:
-        The task itself unless the host is a ZeroGPU Space, which sets ``SPACES_ZERO_GPU`` and installs ``spaces``.
+        The task itself unless the host is a ZeroGPU Space, which sets :data:`ZERO_GPU` and installs ``spaces``.
     """
-    if not os.environ.get("SPACES_ZERO_GPU"):
+    if not os.environ.get(ZERO_GPU):
         return task
     import spaces
 

@@ -26,6 +26,13 @@ XMP_KEY = "XML:com.adobe.xmp"  # the key under which PNG stores an XMP packet; u
 # How Pillow packs a PNG: runs alone are looked for (zlib's Z_RLE). A photo has few repetitions once its rows are filtered: it takes
 # half the time of Pillow's default strategy at level 4 and is as large, a drawing of few colours is up to three times as large.
 PNG_OPTIONS: dict[str, Any] = {"compress_level": 1, "compress_type": zlib.Z_RLE}
+# How OpenCV packs one: the same, with one filter for all rows where Pillow tries five, in half to two thirds of the time and
+# within half a percent of the size.
+_PNG_PARAMETERS = (
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),  # first, for it resets the strategy
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH),
+)
 _EXIF_HEADER = b"Exif\0\0"  # stands before EXIF in JPEG, and not in PNG
 _IMAGE_DESCRIPTION, _ORIENTATION, _TIFF_XMP = 0x010E, 0x0112, 700  # EXIF 2.32 and TIFF tag numbers
 
@@ -122,8 +129,8 @@ def encode(
         exif[Base.XResolution], exif[Base.YResolution], exif[Base.ResolutionUnit] = *facts.dpi, 2  # inches
     if format_name == "TIFF":
         return tiff.encode(native, mode, icc_profile=icc_profile, exif=exif, dpi=facts.dpi)
-    if mode in ("RGB16", "RGBA16"):
-        return _encode_png_rgb16(native, icc_profile, chunks, exif, facts.dpi)
+    if format_name == "PNG" and mode not in ("LA", "CMYK"):  # Pillow writes one, and refuses the other
+        return _encode_png(native, icc_profile, chunks, exif, facts.dpi)
     picture = PillowImage.fromarray(native) if mode == "L16" else PillowImage.fromarray(native, mode)
     options: dict[str, Any] = {"icc_profile": icc_profile} if icc_profile else {}
     if format_name == "PNG":
@@ -154,16 +161,26 @@ def _add_text(exif: PillowImage.Exif, text: dict[str, str], format_name: str) ->
         exif[_TIFF_XMP] = text[XMP_KEY].encode()
 
 
-def _encode_png_rgb16(
+def plain_png(native: NDArray[Any]) -> bytes:
+    """A PNG that says nothing but its pixels: ``(H, W)``, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA, uint8 or uint16.
+
+    Raises:
+        OutputError: the encoder refuses the picture.
+    """
+    if native.ndim == 3:
+        native = cv2.cvtColor(native, cv2.COLOR_RGBA2BGRA if native.shape[2] == 4 else cv2.COLOR_RGB2BGR)
+    done, encoded = cv2.imencode(".png", native, _PNG_PARAMETERS)
+    if not done:
+        raise OutputError(f"could not encode {native.shape} {native.dtype} as PNG. Try a smaller picture.")
+    return encoded.tobytes()  # type: ignore[no-any-return]
+
+
+def _encode_png(
     native: NDArray[Any], icc_profile: bytes | None, chunks: PngImagePlugin.PngInfo, exif: PillowImage.Exif,
     dpi: tuple[float, float] | None,
 ) -> bytes:  # fmt: skip
-    # Pillow cannot write 16-bit colour. OpenCV can, but not the profile and the text: these go right after the header.
-    order = cv2.COLOR_RGBA2BGRA if native.shape[2] == 4 else cv2.COLOR_RGB2BGR
-    done, encoded = cv2.imencode(".png", cv2.cvtColor(native, order))
-    if not done:
-        raise OutputError(f"could not encode {native.shape} as a 16-bit PNG. Try an 8-bit photo.")
-    data = encoded.tobytes()
+    # OpenCV writes neither profile nor text: they go right after the header.
+    data = plain_png(native)
     header_end = 8 + 25  # signature, then IHDR: length, name, 13 bytes, CRC (PNG specification, 11.2.2)
     extra = io.BytesIO()
     if icc_profile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +75,10 @@ def test_a_profile_is_written_where_it_was_asked_for(tmp_path: Path) -> None:
 def test_a_session_keeps_memory_for_later_runs_where_it_is_asked_to(keeps: bool) -> None:
     session = open_session(doubling(), keeps_memory=keeps)
     assert session.get_session_options().enable_cpu_mem_arena is keeps and run(session) == 6
+
+
+def test_a_session_does_not_keep_the_bytes_that_it_was_made_of() -> None:
+    content = doubling()
+    before = sys.getrefcount(content)
+    session = open_session(content)
+    assert sys.getrefcount(content) == before and run(session) == 6

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
+from demo.examples.pairs import ASTRONAUT
 from demo.settings import Settings
 from demo.work import engine as engine_module
 from demo.work.engine import output_folder
+from demo.work.zerogpu import ZERO_GPU
 from mobilefaceswap_core.errors import ImageError, NoFaceError, OptionError, RefusedError
 from mobilefaceswap_core.marking.metadata import read_metadata
 from tests.fakes.foreign import write_published
@@ -61,6 +63,33 @@ def test_too_many_source_photos_are_refused(tmp_path: Path) -> None:
     photo = squares(tmp_path / "s.png", RED)
     with pytest.raises(OptionError, match="at most 2"):
         painted_engine(max_sources=2).prepare("graphics", [photo] * 3)
+
+
+def test_what_every_swap_needs_is_loaded_before_the_first_visitor_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = engine_module.Engine(Settings())
+    engine.warm_up(ASTRONAUT)
+
+    def loaded(*_: object, **__: object) -> None:
+        raise AssertionError("loaded again")
+
+    monkeypatch.setattr(engine_module.Pipeline, "load", loaded)
+    monkeypatch.setattr("mobilefaceswap_core.runtime.sessions.open_session", loaded)
+    assert engine.swap_photo([ASTRONAUT], ASTRONAUT).faces_swapped == 1
+
+
+@pytest.mark.parametrize("on", ["a model that cannot be loaded", "ZeroGPU"])
+def test_warming_up_is_left_where_it_cannot_be_done(on: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, asked = engine_module.Engine(Settings()), []
+
+    def refused(*names: object, **_: object) -> None:
+        asked.append(names)
+        raise OptionError("Not here.")
+
+    monkeypatch.setattr(engine_module.Pipeline, "load", refused)
+    if on == "ZeroGPU":
+        monkeypatch.setenv(ZERO_GPU, "1")
+    engine.warm_up(ASTRONAUT)
+    assert len(asked) == (0 if on == "ZeroGPU" else 1)
 
 
 def test_requests_above_the_rate_wait_and_other_visitors_do_not() -> None:
