@@ -8,15 +8,13 @@ from numpy.typing import NDArray
 
 from ..faces.landmarks68 import LEFT_EYE, RIGHT_EYE
 from ..types import Image, Points
-from .outline import at_side, on_weight, soft_hull
+from .outline import WEIGHT_PX, at_side, on_weight, soft_hull
 from .steady import shown_part
 
 Floats = NDArray[np.float32]
 _GROWTH, _BLUR = 1 / 75, 1 / 190  # of the crop's side: what lies within the lids, and no skin
-_WITHIN, _USUAL = (
-    0.5,
-    0.9,
-)  # weight from which a pixel of the target belongs to its eye; so much of the eye is no more violet than usual there
+_WITHIN = 0.5  # weight from which a pixel of the target belongs to its eye
+_USUAL = 0.9  # so much of the eye is no more violet than usual there
 _BLUE = 0.05  # of its blue, a plainly blue iris lacks no more green
 
 
@@ -36,6 +34,9 @@ def calm_violet(swapped: Image, target: Image, landmarks: Points) -> Image:
     """
     out, own = swapped, on_weight(landmarks, len(swapped))
     for eye in (LEFT_EYE, RIGHT_EYE):
+        near = swapped[_about(landmarks[eye], len(swapped))]
+        if not near.size or not _lack_of_green(near.astype(np.float32)).any():
+            continue  # as with most sources, in a third of the time
         weight = at_side(soft_hull(own[eye], growth=_GROWTH, blur=_BLUR), len(swapped))
         part = shown_part(weight)
         if part is None:
@@ -53,6 +54,15 @@ def calm_violet(swapped: Image, target: Image, landmarks: Points) -> Image:
         out = out.copy() if out is swapped else out
         out[part] = np.clip(np.rint(greener * same_light[..., None]), 0, 255)
     return out
+
+
+def _about(points: Points, size_px: int) -> tuple[slice, slice]:
+    """Rows and columns around an eye; nothing outside of them has any weight."""
+    # The blur's kernel ends at four deviations; three pixels of the weight for what is rounded and interpolated.
+    reach = (_GROWTH + 4 * _BLUR + 3 / WEIGHT_PX) * size_px
+    left, top = np.maximum(points.min(0) - reach, 0).astype(int)
+    right, bottom = np.maximum(points.max(0) + reach + 1, 0).astype(int)
+    return slice(top, bottom), slice(left, right)
 
 
 def _lack_of_green(pixels: Floats) -> Floats:

@@ -7,6 +7,7 @@ crop's side, so a mask of another size is refined the same way.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -75,18 +76,21 @@ def refine_mask(mask: Mask, options: MaskOptions = MaskOptions()) -> Mask:
     side = len(mask)
     px = options.in_pixels(side)
     close, erode = np.ones((px.close, px.close), np.uint8), np.ones((px.erode, px.erode), np.uint8)
-    solid: NDArray[Any] = (mask > options.threshold).astype(np.float32)
+    solid: NDArray[Any] = (mask > options.threshold).view(np.uint8)
     solid = cv2.erode(cv2.dilate(solid, close), close)
     # The crop's outside counts as background, else a mask that fills the crop would not fade at its edge.
     solid = cv2.erode(solid, erode, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    solid = cv2.blur(solid, (px.blur, px.blur))
+    solid = cv2.blur(solid.astype(np.float32), (px.blur, px.blur))
     return mask * solid * _border_fade(side, px)
 
 
+@lru_cache(maxsize=16)
 def _border_fade(side: int, px: MaskLengths) -> Mask:
     fade = np.zeros((side, side), np.float32)
     fade[px.border : -px.border, px.border : -px.border] = 1.0
-    return np.asarray(cv2.blur(fade, (px.border_blur, px.border_blur)), np.float32)
+    fade = np.asarray(cv2.blur(fade, (px.border_blur, px.border_blur)), np.float32)
+    fade.flags.writeable = False
+    return fade
 
 
 def odd(length: float) -> int:
