@@ -68,11 +68,13 @@ class AlignedFace:
         image: ``(S, S, 3)`` RGB uint8 crop.
         crop_from_frame: ``(2, 3)`` matrix that took frame pixels to crop pixels.
         landmarks: ``(68, 2)`` in crop pixels, or ``None``.
+        glasses_filled: whether glasses were filled with skin; see :mod:`~mobilefaceswap_core.identity.glasses`.
     """
 
     image: Image
     crop_from_frame: Matrix
     landmarks: Points | None = None
+    glasses_filled: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -94,7 +94,7 @@ def _add_networks(folder: Path, *, identity: bool) -> None:
         write_bytes(folder / f"{name}.safetensors", save(tensors))
     if identity:
         student = load_student(backend="torch")
-        export_pair(student, folder)
+        export_pair(student, folder, glasses=True)
         exact = onnx.load(folder / IDENTITY_FILE)
         write_bytes(folder / IDENTITY_FILE, roughen(exact).SerializeToString())
         _add_portraits(student, folder)

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 IDENTITY_FILE, STUDENT_FILE, SOURCE_FILE = "identity.onnx", "student.onnx", "source.bin"
 
 
-def export_pair(student: Student, folder: str | os.PathLike[str]) -> ExportReport:
+def export_pair(student: Student, folder: str | os.PathLike[str], *, glasses: bool = False) -> ExportReport:
     """Write both files.
 
     Args:
         student: of the layout that ships, with its own encoder, on the CPU.
         folder: where to; must exist.
+        glasses: give the first the input ``glasses`` of :func:`~.identity_graph.identity_graph`, for who fills glasses as
+            :mod:`~mobilefaceswap_core.identity.glasses` does.
 
     Returns:
         The report; its difference is that of the whole way from photo to swapped crop.
@@ -43,6 +45,7 @@ def export_pair(student: Student, folder: str | os.PathLike[str]) -> ExportRepor
         BackendError: ONNX Runtime is missing, or computes something else than PyTorch; nothing is written.
         OutputError: a file cannot be written.
     """
+    from ..identity.filled import left_by_glasses
     from ..identity.mobilefacenet import MobileFaceNet
     from .graph import idn_graph, source_constants
     from .identity_graph import halve, identity_graph
@@ -53,8 +56,10 @@ def export_pair(student: Student, folder: str | os.PathLike[str]) -> ExportRepor
         raise OptionError(f"{student.info.name} has another layout than the student that ships; only that is written.")
     if student.device.type != "cpu":
         raise OptionError(f"The student is on {student.device}; load it with device='cpu' to export it.")
-    identity = halve(identity_graph(recogniser, injection))
-    describe_graph(identity, student, kind="identity", contract="photos: (N, 3, 224, 224) float32 RGB in [0, 1]")
+    identity = halve(identity_graph(recogniser, injection, left=left_by_glasses() if glasses else None))
+    contract = "photos: (N, 3, 224, 224) float32 RGB in [0, 1]"
+    contract += "; glasses: (1,) float32, in which share of them glasses were filled" * glasses
+    describe_graph(identity, student, kind="identity", contract=contract)
     crops = _trial_crops(student.info.crop.size_px)
     condition = student.condition([_aligned(crops[0])])
     model = idn_graph(cpu_idn(student), condition.weights)
@@ -122,7 +127,8 @@ def _pair_difference(student: Student, condition: Any, identity: onnx.ModelProto
 
     batch = crops.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
     first = open_session(identity.SerializeToString(), threads=None)
-    (kernels,) = first.run(["kernels"], {"photos": batch[:1]})
+    none = {given.name: np.zeros(1, np.float32) for given in first.get_inputs()[1:]}
+    (kernels,) = first.run(["kernels"], {"photos": batch[:1], **none})
     data = np.ascontiguousarray(kernels, "<f4").tobytes()
     second = open_session(model.SerializeToString(), threads=None, external={SOURCE_FILE: data})
     got = second.run(["swapped", "mask"], {"crop": batch})

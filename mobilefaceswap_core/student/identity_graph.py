@@ -45,12 +45,16 @@ _ROUGH = (
 )
 
 
-def identity_graph(encoder: MobileFaceNet | Arrays, injection: CompactInjection | Arrays) -> onnx.ModelProto:
+def identity_graph(
+    encoder: MobileFaceNet | Arrays, injection: CompactInjection | Arrays, *, left: Array | None = None
+) -> onnx.ModelProto:
     """Build the graph.
 
     Args:
         encoder: the recogniser that ships: the module, or its tensors by the names of its state.
         injection: the injection network, likewise.
+        left: ``(512, 7, 7)``, what filled glasses leave in a feature map. If given, the model has a second input ``glasses (1,)``,
+            in which share of the photos glasses were filled, and so much of it is taken off.
 
     Returns:
         A model with input ``photos (N, 3, 224, 224)``, aligned crops of one person in [0, 1], and outputs ``kernels
@@ -66,13 +70,15 @@ def identity_graph(encoder: MobileFaceNet | Arrays, injection: CompactInjection 
     y = graph.add("LpNormalization", ["embeddings"], "unit_embeddings", axis=1, p=2)
     y = graph.add("ReduceMean", [y], "mean_embedding", axes=[0], keepdims=1)
     embedding = graph.add("LpNormalization", [y], "embedding", axis=1, p=2)
-    _injection(graph, embedding, feature_map, arrays_of(injection))
+    _injection(graph, embedding, feature_map, arrays_of(injection), left)
     side = contract.crop.size_px
     outputs = [
         helper.make_tensor_value_info("kernels", TensorProto.FLOAT, [None]),
         helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, EMBEDDING]),
     ]
     inputs = [helper.make_tensor_value_info("photos", TensorProto.FLOAT, ["photos_count", 3, side, side])]
+    if left is not None:
+        inputs.append(helper.make_tensor_value_info("glasses", TensorProto.FLOAT, [1]))
     body = helper.make_graph(graph.nodes, "mobilefaceswap_identity", inputs, outputs, graph.constants)
     model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="mobilefaceswap")
     model.ir_version = IR_VERSION
@@ -184,9 +190,9 @@ def _linear(graph: Graph, net: Arrays, x: str, name: str, layer: str) -> str:
     return graph.add("Gemm", inputs, f"{name}.linear", transB=1)
 
 
-def _injection(graph: Graph, embedding: str, feature_map: str, net: Arrays) -> None:
+def _injection(graph: Graph, embedding: str, feature_map: str, net: Arrays, left: Array | None) -> None:
     """Kernels from the identity, in the order and shape of :func:`source_constants`."""
-    code = _trunk(graph, embedding, feature_map, net)
+    code = _trunk(graph, embedding, feature_map, net, left)
     stages = len(ENCODER_CHANNELS) - 1
     depthwise = [_depthwise(graph, code, i, net) for i in range(len(KERNEL_SHAPES))]
     pointwise = [_pointwise(graph, code, i, net) for i in range(len(KERNEL_SHAPES))]
@@ -202,7 +208,7 @@ def _injection(graph: Graph, embedding: str, feature_map: str, net: Arrays) -> N
     graph.add("Concat", parts, "kernels", axis=0)
 
 
-def _trunk(graph: Graph, embedding: str, feature_map: str, net: Arrays) -> str:
+def _trunk(graph: Graph, embedding: str, feature_map: str, net: Arrays, left: Array | None) -> str:
     def buffer(name: str) -> str:
         return graph.constant(name, net[f"trunk.{name}"][None])
 
@@ -213,6 +219,10 @@ def _trunk(graph: Graph, embedding: str, feature_map: str, net: Arrays) -> str:
         [graph.constant("reduce.weight", net["trunk.reduce.weight"]), graph.constant("reduce.bias", net["trunk.reduce.bias"])],
         "map_reduced", kernel=1,
     )  # fmt: skip
+    if left is not None:  # a convolution of 1x1 makes the same of it before as after: 32 channels for 512
+        reduced = np.einsum("oc,chw->ohw", net["trunk.reduce.weight"][:, :, 0, 0], left)[None]
+        taken = graph.add("Mul", [graph.constant("left_by_glasses", reduced), "glasses"], "left_by_these")
+        m = graph.add("Sub", [m, taken], "map_without_glasses")
     m = graph.add("Div", [graph.add("Sub", [m, buffer("map_mean")], "map_centred"), buffer("map_std")], "map_whitened")
     m = graph.leaky(
         _linear(graph, net, graph.add("Flatten", [m], "map_flat", axis=1), "map_in", "trunk.map_in"),

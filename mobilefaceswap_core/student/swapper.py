@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError, OptionError, WeightsError
 from ..files.digest import file_sha256
+from ..identity.filled import filled_share, left_by_glasses
 from ..runtime.tensors import to_pixels, to_planes
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, CropSpec, SwappedCrop
@@ -100,8 +101,10 @@ class Student:
 
         with torch.inference_mode():
             embeddings, maps = self.encoder(to_unit_tensor(torch.from_numpy(self._photos(sources)), self.device))
-            embedding = F.normalize(embeddings.mean(0, keepdim=True), dim=1)
-            weights = self.network.condition(embedding, maps.mean(0, keepdim=True))
+            embedding, feature_map = F.normalize(embeddings.mean(0, keepdim=True), dim=1), maps.mean(0, keepdim=True)
+            if share := filled_share(sources):
+                feature_map = feature_map - share * torch.from_numpy(left_by_glasses().copy()).to(feature_map)
+            weights = self.network.condition(embedding, feature_map)
         vector = embedding[0].cpu().numpy().copy()
         vector.setflags(write=False)
         return StudentCondition(lambda: weights, vector, self.backend.bake(weights))
@@ -182,7 +185,7 @@ class LightStudent(Student):
         """See :meth:`Student.condition`."""
         from .graph import constant_shapes
 
-        kernels, embedding, feature_map = self._predicted(to_planes(self._photos(sources)))
+        kernels, embedding, feature_map = self._predicted(to_planes(self._photos(sources)), filled_share(sources))
         shapes = constant_shapes()
         ends = np.cumsum([np.prod(shape) for shape in shapes.values()])
         parts = np.split(kernels, ends[:-1])
@@ -191,13 +194,20 @@ class LightStudent(Student):
         vector.setflags(write=False)
         return StudentCondition(lambda: self._weights(vector, feature_map), vector, self._graphs.bake(constants))
 
-    def _predicted(self, photos: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Kernels ``(K,)``, embedding ``(1, 512)`` and feature map ``(1, 512, 7, 7)`` of one person's photos."""
+    def _predicted(self, photos: NDArray[np.float32], glasses: float) -> tuple[NDArray[np.float32], ...]:
+        """Kernels ``(K,)``, embedding ``(1, 512)`` and feature map ``(1, 512, 7, 7)`` of one person's photos.
+
+        Args:
+            photos: ``(N, 3, 224, 224)`` in [0, 1].
+            glasses: in which share of them glasses were filled.
+        """
         from .identity_graph import FEATURE_MAP
 
         with self._lock:  # the network is made once, for the first person
             session = self._identity
-        return session.run(["kernels", "embedding", FEATURE_MAP], {"photos": photos})  # type: ignore[no-any-return]
+        given = {"photos": photos, "glasses": np.array([glasses], np.float32)}
+        kernels, embedding, feature_map = session.run(["kernels", "embedding", FEATURE_MAP], given)
+        return kernels, embedding, feature_map - np.float32(glasses) * left_by_glasses()
 
     @cached_property
     def _identity(self) -> Any:
@@ -207,7 +217,7 @@ class LightStudent(Student):
         from .identity_graph import FEATURE_MAP, identity_graph
         from .layout import EMBEDDING
 
-        model = identity_graph(load_arrays("encoder_mobilefacenet"), self._injection)
+        model = identity_graph(load_arrays("encoder_mobilefacenet"), self._injection, left=left_by_glasses())
         shape = (1, EMBEDDING, 7, 7)
         model.graph.output.append(helper.make_tensor_value_info(FEATURE_MAP, TensorProto.FLOAT, shape))
         session = open_session(model.SerializeToString(), threads=self._threads, spinning=False)

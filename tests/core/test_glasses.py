@@ -13,12 +13,14 @@ from mobilefaceswap_core.blend.occlusion import OcclusionModel
 from mobilefaceswap_core.faces.geometry import template_points
 from mobilefaceswap_core.files.packs import pack_from_crops
 from mobilefaceswap_core.identity.covered import average_face, with_average_eyes
+from mobilefaceswap_core.identity.filled import filled_share, left_by_glasses
 from mobilefaceswap_core.identity.glasses import fill_in, find_glasses, glasses_notes, leave_out_glasses
 from mobilefaceswap_core.options import SwapOptions, swap_options
 from mobilefaceswap_core.pipeline import Pipeline
-from mobilefaceswap_core.training.data import average
+from mobilefaceswap_core.training.data import average, filled_glasses
 from mobilefaceswap_core.types import AlignedFace, CropSpec
 from tests.fakes.page_golden import SIDE, glasses_hidden
+from tests.fakes.training_faces import schematic_face
 
 EYES = template_points(CropSpec())[:2]
 SKIN = np.full((SIDE, SIDE, 3), (180, 140, 120), np.uint8)
@@ -102,6 +104,38 @@ def test_the_average_face_is_made_of_faces_without_glasses(monkeypatch: pytest.M
     assert count == 2 and mean.shape == average_face().shape and np.abs(mean.astype(int) - 180).max() <= 2
 
 
+def test_what_filled_glasses_leave_is_measured_on_faces_that_wear_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = [np.zeros((SIDE, SIDE), np.float32), glasses_hidden()]  # of a face, and of the same with glasses drawn on
+    answers = iter([*seen, seen[1], *seen])  # the second face wears some already
+    faces, points = [SKIN, SKIN, SKIN - 40], np.stack([schematic_face()] * 3)
+    pack = pack_from_crops("three", faces, points, ["a", "b", "c"])
+    monkeypatch.setattr(filled_glasses, "read_pack", lambda path: pack)
+    monkeypatch.setattr(filled_glasses, "load_occlusion", lambda: lambda face: next(answers))
+    monkeypatch.setattr(filled_glasses, "worn", lambda face, landmarks, rng: with_glasses())
+    left, count = filled_glasses.left_behind(Path("pack.npz"))
+    assert count == 2 and left.shape == left_by_glasses().shape and 0 < np.abs(left).max() < 5
+
+
+def test_drawn_glasses_are_clear_or_none() -> None:
+    made = [filled_glasses.worn(SKIN, schematic_face() * SIDE, np.random.default_rng(seed)) for seed in range(12)]
+    clear = [face for face in made if face is not None]
+    assert 4 <= len(clear) < 12
+    for face in clear:
+        assert (face != SKIN).any() and np.median(face[100:110, 80:90].mean(2)) > 100  # an eye's place is not dark
+
+
+def test_what_filled_glasses_leave_ships_for_the_recogniser_that_ships() -> None:
+    left = left_by_glasses()
+    assert (
+        left.shape == (512, 7, 7)
+        and not left.flags.writeable
+        and np.isfinite(left).all()
+        and 0 < np.abs(left).max() < 1
+    )
+    rows = np.abs(left).sum((0, 2))
+    assert rows[2:4].mean() > rows[[0, 6]].mean()  # most of it where the eyes are
+
+
 def test_crops_of_another_size_are_alike() -> None:
     double = np.kron(glasses_hidden(), np.ones((2, 2), np.float32))
     rims = find_glasses(double, 2 * EYES).rims
@@ -117,6 +151,7 @@ def test_of_several_photos_each_is_looked_at() -> None:
     )
     assert said == "left out" and read[1] is faces[1]
     assert read[0].image[104].std() < faces[0].image[104].std()
+    assert [face.glasses_filled for face in read] == [True, False] and filled_share(read) == 0.5
     _, said = leave_out_glasses(
         faces, EYES, lambda face: glasses_hidden(lens=True) if face is faces[1] else glasses_hidden()
     )

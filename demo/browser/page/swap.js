@@ -111,17 +111,21 @@ export class Swapper {
     const crops = new Float32Array(photos.length * 3 * CROP_PX * CROP_PX);
     /** @type {Set<import('./glasses.js').Said>} */
     const all = new Set();
+    let filled = 0;
     for (const [i, photo] of photos.entries()) {
       const faces = await this.detector.detect(photo);
       if (!faces.length) throw new PageError('no_source_face', { number: i + 1, count: photos.length });
       const { crop } = this.align(photo, largest(faces));
       const { crop: read, said } = withoutGlasses(crop, await this.#seeHidden(crop));
       all.add(said);
+      filled += Number(said === 'left out');
       crops.set(toChannels(read, 0, 255), i * 3 * CROP_PX * CROP_PX);
     }
     this.#identity ??= await this.runtime.open(FILES.IDENTITY);
     const shape = [photos.length, 3, CROP_PX, CROP_PX];
-    const { kernels } = await this.runtime.run(this.#identity, { photos: [crops, shape] }, ['kernels']);
+    const glasses = Float32Array.of(filled / photos.length);
+    const given = { photos: [crops, shape], glasses: [glasses, [1]] };
+    const { kernels } = await this.runtime.run(this.#identity, given, ['kernels']);
     await this.#useKernels(new Uint8Array(kernels.buffer, kernels.byteOffset, kernels.byteLength));
     this.glasses = all.has('covered') ? 'covered' : all.has('left out') ? 'left out' : '';
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -47,6 +48,21 @@ def test_the_identity_graph_predicts_what_the_student_predicts(count, student, f
     kernels, embedding = session.run(None, {"photos": batch})
     np.testing.assert_allclose(kernels, flat_kernels(condition.weights), atol=1e-5)
     np.testing.assert_allclose(embedding[0], condition.embedding, atol=1e-5)
+
+
+def test_what_filled_glasses_leave_is_taken_off_by_graph_and_both_students_alike(student, tmp_path) -> None:
+    plain = photos(2)
+    faces = [plain[0], replace(plain[1], glasses_filled=True)]
+    export_pair(student, tmp_path, glasses=True)
+    batch = np.stack([face.image for face in faces]).transpose(0, 3, 1, 2).astype(np.float32) / 255
+    given = {"photos": batch, "glasses": np.array([0.5], np.float32)}
+    kernels = open_session(tmp_path / "identity.onnx").run(["kernels"], given)[0]
+    wanted = flat_kernels(student.condition(faces).weights)
+    np.testing.assert_allclose(kernels, wanted, atol=1e-5)
+    light = load_student(backend="onnxruntime")
+    np.testing.assert_allclose(flat_kernels(light.condition(faces).weights), wanted, atol=1e-5)
+    assert np.abs(flat_kernels(student.condition(plain).weights) - wanted).max() > 1e-3
+    np.testing.assert_array_equal(light.condition(faces).embedding, light.condition(plain).embedding)
 
 
 def test_the_external_file_holds_every_source_constant_once_in_order(student, folder) -> None:
