@@ -123,8 +123,8 @@ export class Swapper {
     }
     this.#identity ??= await this.runtime.open(FILES.IDENTITY);
     const shape = [photos.length, 3, CROP_PX, CROP_PX];
-    const glasses = Float32Array.of(filled / photos.length);
-    const given = { photos: [crops, shape], glasses: [glasses, [1]] };
+    /** @type {Record<string, [Float32Array, number[]]>} */
+    const given = { photos: [crops, shape], glasses: [Float32Array.of(filled / photos.length), [1]] };
     const { kernels } = await this.runtime.run(this.#identity, given, ['kernels']);
     await this.#useKernels(new Uint8Array(kernels.buffer, kernels.byteOffset, kernels.byteLength));
     this.glasses = all.has('covered') ? 'covered' : all.has('left out') ? 'left out' : '';
