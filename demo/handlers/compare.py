@@ -13,7 +13,7 @@ from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.types import Image
 
 from ..messages import Visit
-from ..texts import model_words, say
+from ..texts import glasses_words, model_words, say
 from ..work.compare import REFERENCE, Compared, Measured
 from ..work.services import Services
 from .consent import may_swap
@@ -54,7 +54,9 @@ def compare(
         is_last = len(done) > len(models)  # the target without a swap comes first
         yield {"progress": "" if is_last else _progress(done, models, spoken), "grid": grid_of(done, spoken)}
     judges = ", ".join(services.bench.titles())
-    yield {"progress": "", "status": say("compare_done", spoken, count=len(models), judges=judges)}
+    said = [say("compare_done", spoken, count=len(models), judges=judges)]
+    said += glasses_words([compared.glasses for compared in done], spoken)
+    yield {"progress": "", "status": " ".join(said)}
 
 
 def _progress(done: Sequence[Compared], names: Sequence[str], spoken: str) -> str:

@@ -24,6 +24,7 @@ from eval.metrics.sample import landmarks_of
 from mobilefaceswap_core.detect import Detector, load_detector
 from mobilefaceswap_core.errors import NoFaceError, OptionError
 from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix
+from mobilefaceswap_core.identity.glasses import Said
 from mobilefaceswap_core.marking import UNMARKED, MarkOptions, apply_pixels
 from mobilefaceswap_core.options import SwapOptions
 from mobilefaceswap_core.types import CropSpec, Face, Image
@@ -85,11 +86,13 @@ class Compared:
         measured: the figures.
         near: ``(480, 480, 3)``, the face from near.
         view: ``(320, 320, 3)``, the head with its hair.
+        glasses: what was done about glasses of the source, for this method.
     """
 
     measured: Measured
     near: Image
     view: Image
+    glasses: Said = ""
 
 
 class Bench:
@@ -175,14 +178,16 @@ def compare(
 
     yield Compared(judged(Measured(REFERENCE, REFERENCE), target_image), *_seen(target_image, target_face))
     for name in models:
-        row, image, shown = _swap(engine, name, source, target_image, target_face)
+        row, image, shown, glasses = _swap(engine, name, source, target_image, target_face)
         if not row.failure:
             engine.rules().note("compare", sources=[Path(source)], target=Path(target), model=name)
-        yield Compared(judged(row, image) if not row.failure else row, *_seen(shown, target_face))
+        yield Compared(judged(row, image) if not row.failure else row, *_seen(shown, target_face), glasses)
 
 
-def _swap(engine: Engine, name: str, source: str | Path, image: Image, wanted: Face) -> tuple[Measured, Image, Image]:
-    """A row without judgements, the result to judge and the marked result to show."""
+def _swap(
+    engine: Engine, name: str, source: str | Path, image: Image, wanted: Face
+) -> tuple[Measured, Image, Image, Said]:
+    """A row without judgements, the result to judge, the marked result to show, and what was done about the source's glasses."""
     pipeline, person = engine.pipeline(name), engine.prepare(name, [source])
     info = pipeline.swapper.info
     multiply_adds, parameters = cost_of(name)
@@ -190,11 +195,11 @@ def _swap(engine: Engine, name: str, source: str | Path, image: Image, wanted: F
     faces = pipeline.detect(image)
     same = closest_face(faces, wanted)
     if same is None:
-        return replace(row, failure="its detector does not find the face"), image, image
+        return replace(row, failure="its detector does not find the face"), image, image, ""
     index = next(i for i, face in enumerate(faces) if face is same)
     result = pipeline.swap(image, person, faces=index, options=SwapOptions(marks=UNMARKED))
     if index not in result.crops_from_frame:
-        return replace(row, failure=result.report.skipped.get(index, "left alone")), image, image
+        return replace(row, failure=result.report.skipped.get(index, "left alone")), image, image, ""
     # Marks go onto a copy: judges see the swap alone, visitors only the marked one.
     place = crop_from_frame_matrix(result.faces[index].five, CropSpec())
     shown = apply_pixels(result.image, [place], MarkOptions(), model=name)
@@ -204,7 +209,7 @@ def _swap(engine: Engine, name: str, source: str | Path, image: Image, wanted: F
         started = time.perf_counter()
         pipeline.swap_aligned([aligned], [person])
         times.append(1e3 * (time.perf_counter() - started))
-    return replace(row, latency_ms=statistics.median(times)), result.image, shown
+    return replace(row, latency_ms=statistics.median(times)), result.image, shown, person.glasses
 
 
 def _face(detector: Detector, image: Image, near: Face | None, what: str) -> Face:

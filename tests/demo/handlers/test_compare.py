@@ -11,6 +11,7 @@ import pytest
 
 from demo.handlers import compare
 from demo.messages import Visit
+from demo.texts import say
 from demo.work.compare import Compared, Measured
 from demo.work.services import Services
 from mobilefaceswap_core.errors import OptionError
@@ -46,7 +47,8 @@ def test_each_method_is_seen_from_near_and_as_a_whole() -> None:
 
 def test_methods_appear_one_after_the_other(services: Services, photo: str) -> None:
     def measure(engine: Any, bench: Any, source: str, target: str, models: list[str]) -> Iterator[Compared]:
-        yield from (compared(name) for name in ("target", *models))
+        yield from (compared(name) for name in ("target", models[0]))
+        yield replace(compared(models[1]), glasses="left out")
 
     class Judges:
         def titles(self) -> list[str]:
@@ -59,7 +61,7 @@ def test_methods_appear_one_after_the_other(services: Services, photo: str) -> N
     assert "Warp without a network" in start["progress"] and start["grid"] == ""
     assert [step["grid"].count("<figure>") for step in steps] == [1, 2, 3]
     assert steps[1]["progress"] and not steps[2]["progress"]
-    assert last["status"] == "2 methods measured. Judges: a judge."
+    assert last["status"] == f"2 methods measured. Judges: a judge. {say('glasses_left_out', 'en')}"
 
 
 @pytest.mark.parametrize(
