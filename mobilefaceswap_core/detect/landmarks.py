@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -23,6 +23,9 @@ from ..faces.geometry import area_mean, between_eyes, compose, grey_crop, invert
 from ..faces.landmarks68 import MIRROR_68
 from ..runtime.sessions import open_session
 from ..types import Image, Matrix, Points
+
+if TYPE_CHECKING:
+    import onnx
 
 SIZE_PX = 64
 # Crop around the landmarks' own extent, as fractions of it: sides, top, bottom. Chosen from a grid on CelebA crops as
@@ -41,7 +44,7 @@ class LandmarkNetwork:
     """Holds the network; all methods are pure and may run in several threads at once."""
 
     def __init__(self, path: Path, *, device: str = "cpu") -> None:
-        self._session = open_session(path, device=device)
+        self._session = open_session(of_any_count(path).SerializeToString(), name=str(path), device=device)
         self._input = self._session.get_inputs()[0].name
 
     def from_box(
@@ -84,24 +87,36 @@ class LandmarkNetwork:
     def _fit(self, around: _Around, box: NDArray[np.float64], angle: float) -> tuple[Points, float]:
         side = _BOX_GROWTH * float(max(box[2] - box[0], box[3] - box[1], 1.0))
         crop_from_frame = crop_from_region((box[:2] + box[2:]) / 2, np.array([side, side]), angle, SIZE_PX)
-        points = transform_points(invert(crop_from_frame), self._run(around.grey(crop_from_frame)))
+        points = transform_points(invert(crop_from_frame), self._run(around.grey(crop_from_frame))[0])
         crop_from_frame = crop_from_landmarks(points)
-        points = transform_points(invert(crop_from_frame), self._run(around.view(points, crop_from_frame)))
+        points = transform_points(invert(crop_from_frame), self._run(around.view(points, crop_from_frame))[0])
         crop_from_frame = crop_from_landmarks(points)
         return self._look_twice(around.view(points, crop_from_frame), crop_from_frame)
 
     def _look_twice(self, crop: NDArray[Any], crop_from_frame: Matrix) -> tuple[Points, float]:
         """The mean of the answers for a crop and its mirror image: a mirrored photo gives mirrored landmarks."""
-        one, other = self._run(crop), self._run(np.ascontiguousarray(crop[:, ::-1]))[MIRROR_68]
+        one, other = self._run(crop, crop[:, ::-1])  # in one call: a sixth less than in two
+        other = other[MIRROR_68]
         other[:, 0] = SIZE_PX - 1 - other[:, 0]
         points = (one + other) / 2
         eyes_px = np.linalg.norm(between_eyes(points))
         doubt = float(np.linalg.norm(one - other, axis=1).mean() / max(eyes_px, 1.0))
         return transform_points(invert(crop_from_frame), points), doubt
 
-    def _run(self, crop: NDArray[Any]) -> Points:
-        fractions = self._session.run(None, {self._input: crop[None, None].astype(np.float32) / 256})[0]
-        return fractions.reshape(68, 2).astype(np.float64) * SIZE_PX - 0.5
+    def _run(self, *crops: NDArray[Any]) -> NDArray[np.float64]:
+        """``(N, 68, 2)`` px of as many grey crops."""
+        fractions = self._session.run(None, {self._input: np.stack(crops)[:, None].astype(np.float32) / 256})[0]
+        return fractions.reshape(-1, 68, 2).astype(np.float64) * SIZE_PX - 0.5  # type: ignore[no-any-return]
+
+
+def of_any_count(path: Path) -> onnx.ModelProto:
+    """The network reading any number of crops at once; the file that ships reads one."""
+    import onnx
+
+    model = onnx.load(path)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "count"
+    return model
 
 
 class _Around:
