@@ -285,7 +285,7 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
             "_TOO_FAR",
             "_LID",
         ),
-        "IRISES": {**_soft(irises), **_named(irises, "_WITHIN", "_USUAL", "_BLUE")},
+        "IRISES": {**_soft(irises), **_named(irises, "_WITHIN", "_USUAL", "_BLUE", "_WHITE", "_LIGHTEST", "_COOL")},
         "GAZE": {**_soft(gaze), **_named(gaze, "MEANS", "LARGEST_EXPONENT", "DARK", "TONE_HALF_LIFE_S")},
         "LIDS": {
             **_named(lids, "USUAL_OPENING", "_BEGINS", "_ENDS", "_OPEN", "_HIGHEST"),

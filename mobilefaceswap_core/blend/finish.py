@@ -24,7 +24,7 @@ from .finishing import Finishing, FinishOptions, Run, Setting, Stage
 from .folds import soften_folds
 from .foreign_masks import ForeignOccluder, ForeignParts
 from .gaze import bring_back_gaze, eye_tones, gaze_weights
-from .irises import calm_violet
+from .irises import calm_eyes
 from .lids import bring_back_lids, closing
 from .limits import limit_weight
 from .mask import refine_mask
@@ -44,7 +44,7 @@ def _colour(setting: Setting) -> Run | None:
     def run(face: Finishing) -> Finishing:
         target, landmarks = face.target.image, face.target.landmarks
         pixels = match_colours(face.pixels, target, face.weight)
-        return replace(face, pixels=pixels if landmarks is None else calm_violet(pixels, target, landmarks))
+        return replace(face, pixels=pixels if landmarks is None else calm_eyes(pixels, target, landmarks))
 
     return run
 

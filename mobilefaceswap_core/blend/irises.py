@@ -1,4 +1,8 @@
-"""Irises are blue, grey, green or brown: a swapper that carries blue ones into warmer light makes some of them violet."""
+"""Colours that eyes do not have: violet irises and blue whites.
+
+Irises are blue, grey, green or brown. A swapper that carries blue ones into warmer light makes some of them violet, and one that makes
+dark skin light makes the whites beside it blue.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +20,17 @@ _GROWTH, _BLUR = 1 / 75, 1 / 190  # of the crop's side: what lies within the lid
 _WITHIN = 0.5  # weight from which a pixel of the target belongs to its eye
 _USUAL = 0.9  # so much of the eye is no more violet than usual there
 _BLUE = 0.05  # of its blue, a plainly blue iris lacks no more green
+# Whites: lighter than so much of the lightest, and certainly those lighter than so much; so much of an eye is no lighter than its lightest.
+_WHITE, _LIGHTEST = (0.55, 0.8), 0.95
+_COOL = 0.75  # so much of a target's whites is no bluer than usual there
 
 
-def calm_violet(swapped: Image, target: Image, landmarks: Points) -> Image:
-    """Give violet irises as much green as makes them blue; how light they are stays.
+def calm_eyes(swapped: Image, target: Image, landmarks: Points) -> Image:
+    """Give violet irises as much green as makes them blue, and whites no more blue than the target's have; how light they are stays.
 
-    Of 240 pairs of photos about one in twenty had eyes that were plainly violet. Where the target's own eyes are
-    violet, in the light of a stage, the swapped ones may be as much.
+    Of 240 pairs of photos about one in twenty had eyes that were plainly violet. Whites were bluer than the target's by eight levels and more
+    in one of six pairs, in one of five whose source has dark skin. Where the target's own eyes are so, in the light of a stage, the
+    swapped ones may be as much.
 
     Args:
         swapped: ``(S, S, 3)`` RGB uint8, colours matched.
@@ -30,30 +38,59 @@ def calm_violet(swapped: Image, target: Image, landmarks: Points) -> Image:
         landmarks: ``(68, 2)`` of the target, px of the crop.
 
     Returns:
-        ``(S, S, 3)`` uint8; the input itself where nothing is violet.
+        ``(S, S, 3)`` uint8; the input itself where nothing is violet, and no white blue.
     """
     out, own = swapped, on_weight(landmarks, len(swapped))
     for eye in (LEFT_EYE, RIGHT_EYE):
         near = swapped[_about(landmarks[eye], len(swapped))]
-        if not near.size or not _lack_of_green(near.astype(np.float32)).any():
-            continue  # as with most sources, in a third of the time
+        if not near.size or not (_lack_of_green(near).any() or (_coolness(near) > 0).any()):
+            continue  # as with many sources, in a third of the time
         weight = at_side(soft_hull(own[eye], growth=_GROWTH, blur=_BLUR), len(swapped))
         part = shown_part(weight)
-        if part is None:
+        if part is None or not (inside := weight[part] > _WITHIN).any():
             continue
-        before = out[part].astype(np.float32)
-        usual = np.quantile(
-            _lack_of_green(target[part].astype(np.float32))[weight[part] > _WITHIN], _USUAL, method="lower"
-        )
-        more = np.maximum(_lack_of_green(before) - usual, 0) * weight[part]
-        if not more.any():
-            continue
-        greener = before.copy()
-        greener[..., 1] += more
-        same_light = _luma(before) / np.maximum(_luma(greener), 1)
-        out = out.copy() if out is swapped else out
-        out[part] = np.clip(np.rint(greener * same_light[..., None]), 0, 255)
+        ours, theirs = out[part], target[part]
+        less_violet = _less_violet(ours, theirs, weight[part], inside)
+        calm = _less_blue(less_violet, theirs, weight[part], inside)
+        if calm is not ours:
+            out = out.copy() if out is swapped else out
+            out[part] = calm
     return out
+
+
+def _less_violet(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.bool_]) -> Image:
+    usual = _quantile(_lack_of_green(theirs)[inside], _USUAL)
+    more = np.maximum(_lack_of_green(ours) - usual, 0) * weight
+    return _changed(ours, 1, more) if more.any() else ours
+
+
+def _less_blue(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.bool_]) -> Image:
+    white = _whiteness(theirs, inside)
+    usual = max(_quantile(_coolness(theirs)[inside & (white > _WITHIN)], _COOL), 0)
+    # Where the target's eye is white too: light irises are blue by right.
+    less = np.maximum(_coolness(ours) - usual, 0) * _whiteness(ours, inside) * white * weight
+    return _changed(ours, 2, -less) if less.any() else ours
+
+
+def _changed(pixels: Image, channel: int, more: Floats) -> Image:
+    """So much more of a channel, and as light as before."""
+    before = pixels.astype(np.float32)
+    changed = before.copy()
+    changed[..., channel] += more
+    same_light = _luma(before) / np.maximum(_luma(changed), 1)
+    return np.clip(np.rint(changed * same_light[..., None]), 0, 255).astype(np.uint8)
+
+
+def _whiteness(pixels: Image, inside: NDArray[np.bool_]) -> Floats:
+    """How surely each pixel belongs to the white of an eye, by its light."""
+    luma = _luma(pixels.astype(np.float32))
+    lightest = max(_quantile(luma[inside], _LIGHTEST), 1)
+    begins, ends = _WHITE
+    return np.clip((luma / lightest - begins) / (ends - begins), 0, 1).astype(np.float32)
+
+
+def _quantile(values: Floats, share: float) -> float:
+    return float(np.quantile(values, share, method="lower"))
 
 
 def _about(points: Points, size_px: int) -> tuple[slice, slice]:
@@ -65,11 +102,17 @@ def _about(points: Points, size_px: int) -> tuple[slice, slice]:
     return slice(top, bottom), slice(left, right)
 
 
-def _lack_of_green(pixels: Floats) -> Floats:
+def _lack_of_green(pixels: Image) -> Floats:
     """Levels that a bluish pixel lacks of green: in blue irises it lies nearly halfway between red and blue, or above."""
-    red, green, blue = cv2.split(pixels)
+    red, green, blue = cv2.split(pixels.astype(np.float32))
     lack = (red + blue) / 2 - green - np.float32(_BLUE) * blue
     return np.where(blue > red, np.maximum(lack, 0), 0).astype(np.float32)
+
+
+def _coolness(pixels: Image) -> Floats:
+    """By how many levels blue lies above the mean of red and green."""
+    red, green, blue = cv2.split(pixels.astype(np.float32))
+    return np.asarray(blue - (red + green) / 2, np.float32)
 
 
 def _luma(pixels: Floats) -> Floats:

@@ -169,7 +169,12 @@ def plain_png(native: NDArray[Any]) -> bytes:
     """
     if native.ndim == 3:
         native = cv2.cvtColor(native, cv2.COLOR_RGBA2BGRA if native.shape[2] == 4 else cv2.COLOR_RGB2BGR)
-    done, encoded = cv2.imencode(".png", native, _PNG_PARAMETERS)
+    try:
+        done, encoded = cv2.imencode(".png", native, _PNG_PARAMETERS)
+    except cv2.error as error:
+        raise OutputError(
+            f"could not encode {native.shape} {native.dtype} as PNG ({error}). Try a smaller picture."
+        ) from error
     if not done:
         raise OutputError(f"could not encode {native.shape} {native.dtype} as PNG. Try a smaller picture.")
     return _joined(encoded.tobytes())

@@ -17,7 +17,7 @@ from mobilefaceswap_core.blend.detail import match_detail
 from mobilefaceswap_core.blend.finish import finish as finish_crop
 from mobilefaceswap_core.blend.finish import stages
 from mobilefaceswap_core.blend.finishing import FinishOptions, Setting
-from mobilefaceswap_core.blend.irises import calm_violet
+from mobilefaceswap_core.blend.irises import calm_eyes
 from mobilefaceswap_core.blend.mask import refine_mask
 from mobilefaceswap_core.blend.occlusion import load_occlusion
 from mobilefaceswap_core.blend.occlusion_graph import RIM_PX
@@ -234,7 +234,7 @@ def test_colours_detail_mask_and_paste_agree(
     pixels, weight, frame = modules.evaluate(code, finishing(astronaut, target, swapped))
     assert target.landmarks is not None
     matched = match_colours(swapped.image, target.image, swapped.mask)
-    matched = calm_violet(matched, target.image, target.landmarks)
+    matched = calm_eyes(matched, target.image, target.landmarks)
     detailed = match_detail(matched, target.image, swapped.mask)
     assert levels(detailed, matched) > 2
     assert levels(rgb(pixels, (224, 224)), detailed) <= 2  # one for colours, one for detail
@@ -348,7 +348,8 @@ GPU = """async () => {
     if (runtime.place !== 'webgpu') return null;
     const side = 224, ramp = Float32Array.from({length: 3 * side * side}, (_, i) => (i % side) / side);
     const identity = await runtime.open('identity.onnx');
-    const {kernels} = await runtime.run(identity, {photos: [ramp, [1, 3, side, side]]}, ['kernels']);
+    const given = {photos: [ramp, [1, 3, side, side]], glasses: [Float32Array.of(0.5), [1]]};
+    const {kernels} = await runtime.run(identity, given, ['kernels']);
     const data = new Uint8Array(kernels.buffer, kernels.byteOffset, kernels.byteLength);
     const student = await fetchBytes('./models/student.onnx');
     const run = runtime.run.bind(runtime), drawn = new Map();

@@ -21,7 +21,7 @@ from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
 from mobilefaceswap_core.blend.folds import folds_weight, soften_folds
 from mobilefaceswap_core.blend.gaze import bring_back_gaze, eye_tones, gaze_weights
-from mobilefaceswap_core.blend.irises import calm_violet
+from mobilefaceswap_core.blend.irises import calm_eyes
 from mobilefaceswap_core.blend.lids import SteadyLids, bareness, bring_back_lids, closing, lids_weight
 from mobilefaceswap_core.blend.luma import small_luma
 from mobilefaceswap_core.blend.mask import refine_mask
@@ -102,10 +102,11 @@ def face_landmarks() -> NDArray[np.float64]:
     return np.array(jaw + brows + nose + left + right + outer + inner, np.float64)
 
 
-def violet_eyes() -> NDArray[np.uint8]:
-    """:func:`soft_face` with violet where the eyes of :func:`face_landmarks` are."""
+def eyes_of(white: tuple[int, int, int], iris: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """:func:`soft_face` with whites where the eyes of :func:`face_landmarks` are, and with irises."""
     image = soft_face()
-    image[95:112, 60:170] = (110, 95, 190)
+    image[95:112, 60:170] = white
+    image[98:110, 72:84] = image[98:110, 140:152] = iris
     return image
 
 
@@ -242,7 +243,10 @@ def _around_the_swap() -> dict[str, Any]:
         "lids_weight": _plane(lids_weight(face, closed, SIDE)),
         "with_lids": _pixels(bring_back_lids(soft_face(), sharp_face(), face, closed)),
         "gaze_weight": _plane(eyes.max(0)),
-        "calm_violet": _pixels(calm_violet(violet_eyes(), sharp_face(), face)),
+        "calm_eyes": _pixels(calm_eyes(eyes_of((190, 200, 230), (110, 95, 190)), sharp_face(), face)),
+        "white_eyes": _pixels(
+            calm_eyes(eyes_of((190, 200, 230), (110, 95, 190)), eyes_of((200, 195, 180), (90, 60, 40)), face)
+        ),
         "eye_tones": list(tones),
         "with_gaze": _pixels(bring_back_gaze(soft_face(), sharp_face(), eyes, tones, strength=0.8)),
         "mouth_share": mouth_share(face),

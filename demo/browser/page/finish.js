@@ -49,7 +49,7 @@ import { CHOICES, CLIPS, PHOTOS } from './constants.js';
 import { matchDetail } from './detail.js';
 import { softenFolds } from './folds.js';
 import { bringBackGaze, eyeTones, gazeWeights } from './gaze.js';
-import { calmViolet } from './irises.js';
+import { calmEyes } from './irises.js';
 import { bringBackLids, closing } from './lids.js';
 import { refineMask } from './mask.js';
 import { bringBackMouth, mouthShare } from './mouth.js';
@@ -90,7 +90,7 @@ export const STAGES = Object.freeze([
     isWanted: (options) => options.matchesColours,
     run: (face) => {
       const pixels = matchColours(face.pixels, face.target, face.weight);
-      return { ...face, pixels: calmViolet(pixels, face.target, face.landmarks) };
+      return { ...face, pixels: calmEyes(pixels, face.target, face.landmarks) };
     },
   },
   {

@@ -1,44 +1,84 @@
-/** Irises are blue, grey, green or brown; a port of `blend/irises.py`, which says where the numbers come from. */
+/** Colours that eyes do not have: violet irises and blue whites; a port of `blend/irises.py`, which says where the numbers come from. */
 import { IRISES, LANDMARKS_68 } from './constants.js';
 import { atSide, forPixels, softHull } from './outline.js';
-import { GREEN_OF_LUMA, lumaAt } from './picture.js';
-
-/** @typedef {import('./picture.js').Picture} Picture @typedef {import('./align.js').Point} Point */
+import { lumaAt } from './picture.js';
 
 /**
- * Give violet irises as much green as makes them blue; how light they are stays.
+ * @typedef {import('./picture.js').Picture} Picture
+ * @typedef {import('./align.js').Point} Point
+ * @typedef {import('./outline.js').Outline} Outline
+ */
+const LUMA = [0.299, 0.587, 0.114]; // of red, green and blue
+
+/**
+ * Give violet irises as much green as makes them blue, and whites no more blue than the target's have; how light they are stays.
  *
  * @param {Picture} swapped colours matched, 224 x 224
  * @param {Picture} target of the same size
  * @param {readonly Point[]} landmarks 68 of the target, in its pixels
  * @returns {Picture}
  */
-export function calmViolet(swapped, target, landmarks) {
+export function calmEyes(swapped, target, landmarks) {
   const data = swapped.data.slice();
   for (const eye of [LANDMARKS_68.LEFT_EYE, LANDMARKS_68.RIGHT_EYE]) {
-    const { box, data: weight } = atSide(softHull(landmarks.slice(...eye), IRISES), swapped.width);
-    /** @type {number[]} */
-    const lacks = [];
-    forPixels(box, swapped.width, (at, i) => {
-      if (weight[i] > IRISES.WITHIN) lacks.push(lackOfGreen(target.data, at));
+    const outline = atSide(softHull(landmarks.slice(...eye), IRISES), swapped.width);
+    /** Pixels of the eye itself: where their red stands. @type {number[]} */
+    const inside = [];
+    forPixels(outline.box, swapped.width, (at, i) => {
+      if (outline.data[i] > IRISES.WITHIN) inside.push(at);
     });
-    if (lacks.length === 0) continue;
-    const usual = lacks.sort((a, b) => a - b)[Math.floor(IRISES.USUAL * (lacks.length - 1))];
-    forPixels(box, swapped.width, (at, i) => {
-      const more = Math.max(lackOfGreen(data, at) - usual, 0) * weight[i];
-      if (more === 0) return;
-      const before = lumaAt(data, at);
-      const light = before / Math.max(before + GREEN_OF_LUMA * more, 1);
-      data[at] *= light; // clamps, rounds
-      data[at + 1] = (data[at + 1] + more) * light;
-      data[at + 2] *= light;
-    });
+    if (inside.length === 0) continue;
+    lessViolet(data, target.data, outline, swapped.width, inside);
+    lessBlue(data, target.data, outline, swapped.width, inside);
   }
   return { ...swapped, data };
+}
+
+/** @param {Uint8ClampedArray} data @param {Uint8ClampedArray} theirs @param {Outline} outline @param {number} width @param {number[]} inside */
+function lessViolet(data, theirs, { box, data: weight }, width, inside) {
+  const usual = quantile(inside.map((at) => lackOfGreen(theirs, at)), IRISES.USUAL); // prettier-ignore
+  forPixels(box, width, (at, i) => change(data, at, 1, Math.max(lackOfGreen(data, at) - usual, 0) * weight[i]));
+}
+
+/** @param {Uint8ClampedArray} data @param {Uint8ClampedArray} theirs @param {Outline} outline @param {number} width @param {number[]} inside */
+function lessBlue(data, theirs, { box, data: weight }, width, inside) {
+  const ours = whiteness(data, inside);
+  const white = whiteness(theirs, inside);
+  const cool = inside.filter((at) => white(at) > IRISES.WITHIN).map((at) => coolness(theirs, at));
+  const usual = Math.max(quantile(cool, IRISES.COOL), 0);
+  forPixels(box, width, (at, i) => {
+    change(data, at, 2, -Math.max(coolness(data, at) - usual, 0) * ours(at) * white(at) * weight[i]);
+  });
+}
+
+/** So much more of a channel, and as light as before. @param {Uint8ClampedArray} data @param {number} at @param {number} channel @param {number} more */
+function change(data, at, channel, more) {
+  if (more === 0) return;
+  const before = lumaAt(data, at);
+  const light = before / Math.max(before + LUMA[channel] * more, 1);
+  for (let c = 0; c < 3; c++) data[at + c] = (data[at + c] + (c === channel ? more : 0)) * light; // clamps, rounds
+}
+
+/** How surely a pixel belongs to the white of an eye, by its light. @param {Uint8ClampedArray} data @param {number[]} inside */
+function whiteness(data, inside) {
+  const lightest = Math.max(quantile(inside.map((at) => lumaAt(data, at)), IRISES.LIGHTEST), 1); // prettier-ignore
+  const [begins, ends] = IRISES.WHITE;
+  return (/** @type {number} */ at) =>
+    Math.min(Math.max((lumaAt(data, at) / lightest - begins) / (ends - begins), 0), 1);
 }
 
 /** Levels that a bluish pixel lacks of green. @param {Uint8ClampedArray} data @param {number} at */
 function lackOfGreen(data, at) {
   const [red, green, blue] = [data[at], data[at + 1], data[at + 2]];
   return blue > red ? Math.max((red + blue) / 2 - green - IRISES.BLUE * blue, 0) : 0;
+}
+
+/** By how many levels blue lies above the mean of red and green. @param {Uint8ClampedArray} data @param {number} at */
+function coolness(data, at) {
+  return data[at + 2] - (data[at] + data[at + 1]) / 2;
+}
+
+/** The number that so much of some lies below. @param {number[]} values @param {number} share */
+function quantile(values, share) {
+  return values.sort((a, b) => a - b)[Math.floor(share * (values.length - 1))];
 }

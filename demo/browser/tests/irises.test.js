@@ -1,23 +1,37 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { calmViolet } from '../page/irises.js';
+import { calmEyes } from '../page/irises.js';
 import { SIDE, assertClose, assertSamePixels, faceLandmarks, golden, sampled, sharpFace, softFace } from './inputs.js';
 
-/** Violet where the eyes of `faceLandmarks` are. */
-function violetEyes() {
+/** Whites where the eyes of `faceLandmarks` are, and irises. @param {number[]} white @param {number[]} iris */
+function eyesOf(white, iris) {
   const picture = softFace();
-  for (let y = 95; y < 112; y++) for (let x = 60; x < 170; x++) picture.data.set([110, 95, 190], 4 * (y * SIDE + x));
+  for (let y = 95; y < 112; y++) {
+    for (let x = 60; x < 170; x++) {
+      const isIris = y >= 98 && y < 110 && ((x >= 72 && x < 84) || (x >= 140 && x < 152));
+      picture.data.set(isIris ? iris : white, 4 * (y * SIDE + x));
+    }
+  }
   return picture;
 }
+const wrong = () => eyesOf([190, 200, 230], [110, 95, 190]);
+const usual = () => eyesOf([200, 195, 180], [90, 60, 40]);
 
-test('violet irises turn blue, as in the core', () => {
-  const calm = calmViolet(violetEyes(), sharpFace(), faceLandmarks());
-  assertClose(sampled(calm), golden.calm_violet, 1);
-  const [red, green, blue] = calm.data.slice(4 * (104 * SIDE + 77));
+/** @param {import('../page/picture.js').Picture} picture @param {number} x @param {number} y */
+const colour = (picture, x, y) => [...picture.data.slice(4 * (y * SIDE + x))].slice(0, 3);
+
+test('violet irises turn blue and blue whites white, as in the core', () => {
+  assertClose(sampled(calmEyes(wrong(), sharpFace(), faceLandmarks())), golden.calm_eyes, 1);
+  const calm = calmEyes(wrong(), usual(), faceLandmarks());
+  assertClose(sampled(calm), golden.white_eyes, 1);
+  const [red, green, blue] = colour(calm, 77, 104);
   assert.ok(Math.abs(green - (red + blue) / 2) <= 0.08 * blue && blue > green && green > red);
+  const [r, g, b] = colour(calm, 68, 104);
+  assert.ok(Math.abs(b - (r + g) / 2) <= 2);
 });
 
-test('eyes of other colours, and skin, stay as they are', () => {
-  assertSamePixels(calmViolet(softFace(), sharpFace(), faceLandmarks()), softFace());
-  assertSamePixels(calmViolet(violetEyes(), violetEyes(), faceLandmarks()), violetEyes());
+test('eyes of other colours, and skin, stay as they are, and the target may have such eyes too', () => {
+  assertSamePixels(calmEyes(softFace(), softFace(), faceLandmarks()), softFace());
+  assertSamePixels(calmEyes(usual(), usual(), faceLandmarks()), usual());
+  assertSamePixels(calmEyes(wrong(), wrong(), faceLandmarks()), wrong());
 });

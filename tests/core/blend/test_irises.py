@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.blend.irises import calm_violet
+from mobilefaceswap_core.blend.irises import calm_eyes
 from mobilefaceswap_core.faces.landmarks68 import LEFT_EYE, RIGHT_EYE
 from tests.fakes.training_faces import schematic_face
 
@@ -29,7 +29,7 @@ def iris_of(image: np.ndarray, eye: slice = LEFT_EYE) -> np.ndarray:
 @pytest.mark.parametrize("side", [224, 512])
 def test_violet_irises_turn_blue_and_stay_as_light(side: int) -> None:
     swapped, target = eyed(VIOLET, side), eyed((90, 60, 40), side)
-    calm = calm_violet(swapped, target, schematic_face() * side)
+    calm = calm_eyes(swapped, target, schematic_face() * side)
     for eye in (LEFT_EYE, RIGHT_EYE):
         red, green, blue = iris_of(calm, eye)
         assert blue > green > red and green == pytest.approx((red + blue) / 2, abs=0.08 * blue)
@@ -42,7 +42,7 @@ def test_violet_irises_turn_blue_and_stay_as_light(side: int) -> None:
 @pytest.mark.parametrize("iris", [(90, 60, 40), (100, 130, 170), (95, 110, 80), (120, 120, 125), (10, 10, 10)])
 def test_eyes_of_other_colours_stay_as_they_are(iris: tuple[int, int, int]) -> None:
     swapped = eyed(iris)
-    calm = calm_violet(swapped, eyed((90, 60, 40)), schematic_face() * 224)
+    calm = calm_eyes(swapped, eyed((90, 60, 40)), schematic_face() * 224)
     assert np.abs(calm.astype(int) - swapped).max() <= 2
 
 
@@ -52,9 +52,31 @@ def test_in_violet_light_swapped_eyes_may_be_violet() -> None:
         np.clip(eyed(iris) * lit, 0, 255).astype(np.uint8) for iris in ((100, 110, 140), (120, 130, 150))
     )
     points = schematic_face() * 224
-    changed = np.abs(calm_violet(swapped, target, points).astype(int) - swapped).max()
-    plain = np.abs(calm_violet(swapped, eyed((90, 60, 40)), points).astype(int) - swapped).max()
+    changed = np.abs(calm_eyes(swapped, target, points).astype(int) - swapped).max()
+    plain = np.abs(calm_eyes(swapped, eyed((90, 60, 40)), points).astype(int) - swapped).max()
     assert changed < 0.25 * plain
+
+
+@pytest.mark.parametrize("side", [224, 512])
+def test_blue_whites_become_no_bluer_than_the_targets_and_stay_as_light(side: int) -> None:
+    swapped, target = (eyed((60, 50, 45), side, white=white) for white in ((190, 195, 225), (200, 195, 185)))
+    calm, points = calm_eyes(swapped, target, schematic_face() * side), schematic_face() * side
+    corner = np.round(0.7 * points[LEFT_EYE][0] + 0.3 * points[LEFT_EYE].mean(0)).astype(int)
+    before, after = (image[corner[1], corner[0]].astype(float) for image in (swapped, calm))
+    assert tuple(before) == (190, 195, 225) and abs(after[2] - after[:2].mean()) <= 3
+    assert after @ [0.299, 0.587, 0.114] == pytest.approx(before @ [0.299, 0.587, 0.114], abs=1.5)
+    np.testing.assert_array_equal(iris_of(calm), iris_of(swapped))
+
+
+def test_blue_irises_beside_white_ones_stay_blue() -> None:
+    swapped, target = eyed((120, 150, 190)), eyed((90, 60, 40))
+    calm = calm_eyes(swapped, target, schematic_face() * 224)
+    assert np.abs(iris_of(calm) - iris_of(swapped)).max() <= 3
+
+
+def test_in_blue_light_whites_may_be_blue() -> None:
+    swapped, target = (eyed((60, 50, 45), white=white) for white in ((190, 195, 225), (185, 190, 225)))
+    assert np.abs(calm_eyes(swapped, target, schematic_face() * 224).astype(int) - swapped).max() <= 3
 
 
 @pytest.mark.parametrize("left", [400, 80, 72, 66])
@@ -62,4 +84,4 @@ def test_eyes_outside_of_the_crop_change_nothing(left: float) -> None:
     swapped = np.full((224, 224, 3), VIOLET, np.uint8)
     points = schematic_face() * 224
     points[LEFT_EYE] = points[RIGHT_EYE] = np.array([-left / 10, 100]) + 3 * np.random.default_rng(0).random((6, 2))
-    assert calm_violet(swapped, eyed((90, 60, 40)), points) is swapped
+    assert calm_eyes(swapped, eyed((90, 60, 40)), points) is swapped
