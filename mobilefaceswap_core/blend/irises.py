@@ -44,7 +44,7 @@ def calm_eyes(swapped: Image, target: Image, landmarks: Points) -> Image:
     for eye in (LEFT_EYE, RIGHT_EYE):
         near = swapped[_about(landmarks[eye], len(swapped))]
         if not near.size or not (_lack_of_green(near).any() or (_coolness(near) > 0).any()):
-            continue  # as with many sources, in a third of the time
+            continue  # as with many sources, in a sixth of the time
         weight = at_side(soft_hull(own[eye], growth=_GROWTH, blur=_BLUR), len(swapped))
         part = shown_part(weight)
         if part is None or not (inside := weight[part] > _WITHIN).any():

@@ -58,7 +58,8 @@ def export_pair(student: Student, folder: str | os.PathLike[str], *, glasses: bo
         raise OptionError(f"The student is on {student.device}; load it with device='cpu' to export it.")
     identity = halve(identity_graph(recogniser, injection, left=left_by_glasses() if glasses else None))
     contract = "photos: (N, 3, 224, 224) float32 RGB in [0, 1]"
-    contract += "; glasses: (1,) float32, in which share of them glasses were filled" * glasses
+    if glasses:
+        contract += "; glasses: (1,) float32, in which share of them glasses were filled"
     describe_graph(identity, student, kind="identity", contract=contract)
     crops = _trial_crops(student.info.crop.size_px)
     condition = student.condition([_aligned(crops[0])])

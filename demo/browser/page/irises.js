@@ -1,14 +1,13 @@
 /** Colours that eyes do not have: violet irises and blue whites; a port of `blend/irises.py`, which says where the numbers come from. */
 import { IRISES, LANDMARKS_68 } from './constants.js';
 import { atSide, forPixels, softHull } from './outline.js';
-import { lumaAt } from './picture.js';
+import { LUMA, lumaAt } from './picture.js';
 
 /**
  * @typedef {import('./picture.js').Picture} Picture
  * @typedef {import('./align.js').Point} Point
  * @typedef {import('./outline.js').Outline} Outline
  */
-const LUMA = [0.299, 0.587, 0.114]; // of red, green and blue
 
 /**
  * Give violet irises as much green as makes them blue, and whites no more blue than the target's have; how light they are stays.

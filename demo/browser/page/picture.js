@@ -313,8 +313,8 @@ export function changed(picture, change) {
   });
 }
 
-/** Of a pixel's luminance, what a level of green is worth. */
-export const GREEN_OF_LUMA = 19235 / (1 << 15);
+/** What a level of red, of green and of blue is worth in luminance. */
+export const LUMA = [9798, 19235, 3735].map((weight) => weight / (1 << 15));
 
 /** Luminance of the pixel whose red stands at `i`, in whole levels. @param {Uint8ClampedArray} data @param {number} i */
 export function lumaAt(data, i) {
