@@ -123,7 +123,9 @@ def constants() -> dict[str, dict[str, Value]]:
             "BLUE_LESS_LUMA": carriers.BLUE_LESS_LUMA.ravel().tolist(),
             "WAVES": hidden_mark.WAVES,
             **_named(carriers, "_SPREAD_PX", "_FLOOR", "_CLIP"),
-            **_named(watermark, "_SMOOTH", "_MASKING", "_ROUNDS", "_STEP", "_BAND_FLOOR"),
+            **_named(
+                watermark, "_SMOOTH", "_MASKING", "_ROUNDS", "_STEP", "_BAND_FLOOR", "_QUIETER_FROM_PX", "_QUIETEST"
+            ),
         },
         "PER_FRAME": {
             **_named(

@@ -5,11 +5,31 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .brows import MIDDLE_OF
 from .gaze import TONE_HALF_LIFE_S
 from .lids import SteadyLids
 from .occlusion import SteadyOcclusion
 from .steady import SteadyShares
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptMark:
+    """The hidden mark that a face of a clip had last; ``marking`` draws and reads it.
+
+    Attributes:
+        payload: that it spells.
+        plane: ``(112, 112)``, what carries it as it was when the pattern was drawn.
+        pattern: ``(112, 112)``, what was added there.
+        frames: how many have had this pattern.
+    """
+
+    payload: int
+    plane: NDArray[np.float32]
+    pattern: NDArray[np.float32]
+    frames: int = 1
 
 
 @dataclass(slots=True, eq=False)
@@ -22,7 +42,7 @@ class FaceMemory:
         lids: how far its eyes are closed and usually open.
         mouth: how far its mouth shows.
         brows: how far its brows are moved.
-        mark: version of the format of the hidden mark that it had last.
+        mark: hidden in it last.
     """
 
     occlusion: SteadyOcclusion = field(default_factory=SteadyOcclusion)
@@ -30,7 +50,7 @@ class FaceMemory:
     lids: SteadyLids = field(default_factory=SteadyLids)
     mouth: SteadyShares = field(default_factory=SteadyShares)
     brows: SteadyShares = field(default_factory=lambda: SteadyShares(middle_of=MIDDLE_OF))
-    mark: int | None = None
+    mark: KeptMark | None = None
 
 
 class FaceMemories:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..blend.memory import KeptMark
 from ..errors import BackendError, OptionError, OutputError, SwapError, VideoError
 from ..faces.geometry import side_in_frame
 from ..files.atomic import hidden_name, written_whole
@@ -16,9 +17,9 @@ from ..files.formats import format_of
 from ..files.images import LoadedImage, check_image, write_image
 from ..types import Image, Mask, Matrix
 from .badge import draw_badge
-from .carriers import MARK_CROP, MarkFormat
+from .carriers import MARK_CROP, format_of_version
 from .metadata import append_xmp_box, clip_tags, embed_metadata, is_tagged, metadata_text, read_metadata, tag_clip
-from .watermark import embed_crop, embed_frame, format_for, payload_for, video_strength
+from .watermark import embed_again, embed_crop, embed_frame, format_for, payload_for, video_strength
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,7 @@ class MarkReport:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def mark_crop(
-    crop: Image, mask: Mask, side_px: float, *, model: str, moving: bool = False, form: MarkFormat | None = None
-) -> Image:
+def mark_crop(crop: Image, mask: Mask, side_px: float, *, model: str, moving: bool = False) -> Image:
     """Hide the mark in a swapped crop before paste back; what the last stage of finishing a crop calls.
 
     Args:
@@ -65,11 +64,30 @@ def mark_crop(
         side_px: of the crop in the frame, which says in which format it is marked; small faces are marked louder in clips.
         model: name of the swapper.
         moving: a higher strength without a search: faster, and video codecs take more away than JPEG does.
-        form: of the mark; by default the one for that side, in a photo or a clip.
     """
-    form = format_for(side_px, moving=moving) if form is None else form
+    form = format_for(side_px, moving=moving)
     strength = video_strength(side_px, form) if moving else None
     return embed_crop(crop, mask, payload=payload_for(model, form), strength=strength, side_px=side_px)
+
+
+def mark_next_crop(
+    crop: Image, mask: Mask, side_px: float, before: KeptMark | None, *, model: str
+) -> tuple[Image, KeptMark]:
+    """:func:`mark_crop` for the next frame of a clip: a face keeps its format, and its pattern while it looks the same.
+
+    Args:
+        crop: as there.
+        mask: as there.
+        side_px: as there.
+        before: what this function gave for the face in the frame before, if there was one.
+        model: as there.
+
+    Returns:
+        A new crop, and what to give for the next frame.
+    """
+    form = format_for(side_px, moving=True, before=None if before is None else format_of_version(before.payload >> 12))
+    strength = video_strength(side_px, form)
+    return embed_again(crop, mask, before, payload=payload_for(model, form), strength=strength)
 
 
 def apply_pixels(

@@ -22,9 +22,8 @@ from ..faces.geometry import (
 )
 from ..swapper import SwapperInfo
 from ..types import CropSpec, Image, Mask, Matrix
-from .carriers import MARK_CROP, format_of_version
-from .mark import MarkOptions, mark_crop
-from .watermark import format_for
+from .carriers import MARK_CROP
+from .mark import MarkOptions, mark_crop, mark_next_crop
 
 
 def marking_stage(info: SwapperInfo, options: MarkOptions, *, moving: bool = False) -> Stage | None:
@@ -40,12 +39,10 @@ def marking_stage(info: SwapperInfo, options: MarkOptions, *, moving: bool = Fal
 
     def run(face: Finishing) -> Finishing:
         def mark(crop: Image, weight: Mask, side_px: float) -> Image:
-            form, memory = None, face.memory
-            if memory is not None:
-                before = None if memory.mark is None else format_of_version(memory.mark)
-                form = format_for(side_px, moving=moving, before=before)
-                memory.mark = form.version
-            return mark_crop(crop, weight, side_px, model=info.name, moving=moving, form=form)
+            if face.memory is None:
+                return mark_crop(crop, weight, side_px, model=info.name, moving=moving)
+            marked, face.memory.mark = mark_next_crop(crop, weight, side_px, face.memory.mark, model=info.name)
+            return marked
 
         place = face.crop_from_frame
         return replace(face, pixels=mark_aligned(mark, face.pixels, face.weight, spec=info.crop, crop_from_frame=place))

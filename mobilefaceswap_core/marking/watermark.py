@@ -7,12 +7,13 @@ The mark lives in the aligned crop, so any detector that aligns the face again u
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
+from ..blend.memory import KeptMark
 from ..errors import ImageError
 from ..faces.geometry import compose, invert, side_in_frame, transform_points, warp_to_crop
 from ..types import Image, Mask, Matrix
@@ -41,7 +42,7 @@ class Loudness:
     """How strong a format's pattern is, in grey levels, root mean square on smooth skin. Measured: docs/marking.md.
 
     Attributes:
-        weakest: what the search for a still begins with.
+        weakest: what the search for a still begins with, and what the page in the browser has, in faces that are no larger than most.
         strongest: where it ends.
         moving: without a search: for clips, so that neighbouring frames get the same pattern, and the page in the browser.
         textured: textured skin, brows and beards hide more; the pattern grows there up to so many times.
@@ -68,9 +69,15 @@ _LEAVE_SHARE = 0.85  # of that: a face of a clip keeps its pattern until it is s
 _FULL_PX, _LOUDER = 224.0, 1.5
 # Stop raising the strength when the reader's score before any attack reaches this; a large face loses less on its way.
 _WANTED_SCORE, _WANTED_LARGE, _LARGE_PX = 0.90, 0.84, 320.0
+# Averaged over a large face's many pixels less is read as well, and at its full size the blue pattern shows as stains: yellow and violet ones
+# of fifty pixels. From this side on it is the weaker the larger the face, down to a share that outlives half the size with JPEG 75.
+_QUIETER_FROM_PX, _QUIETEST = 448.0, 0.5
 _LEVELS = 5  # of strength that a still is tried with
 _ROUNDS, _STEP, _BAND_FLOOR = 2, 0.5, 0.7  # of taking the face's own noise off the carriers
 _PEAK = 2.5  # of the pattern, in its own deviations
+# A face of a clip keeps its pattern for so many frames while what carries it changes by no more levels in the mean: the score of one frame is
+# .01 lower at most, and a face that moves has a new pattern in two frames of three or more (docs/marking.md).
+_KEPT_FRAMES, _KEPT_LEVELS = 8, 2.0
 _MASKING, _SMOOTH = 0.1, 3.0  # how it grows: by so much for each grey level of local deviation above that
 
 
@@ -128,7 +135,43 @@ def embed_crop(
     _check_square(crop)
     form = format_of_version(payload >> 12)
     weight = None if mask is None else _on_grid(mask)
-    pattern = _pattern(grid_of(crop, form), weight, payload, strength, _wanted_score(side_px))
+    pattern = _pattern(grid_of(crop, form), weight, payload, strength, side_px)
+    return _spread(crop, pattern, form)
+
+
+def embed_again(
+    crop: Image, mask: Mask, before: KeptMark | None, *, payload: int, strength: float
+) -> tuple[Image, KeptMark]:
+    """:func:`embed_crop` in a face of a clip: by the pattern of the frame before, where the face looks as it did there.
+
+    Args:
+        crop: as there.
+        mask: as there.
+        before: what this function gave for the face in the frame before, if there was one.
+        payload: as there.
+        strength: see :func:`video_strength`.
+
+    Returns:
+        A new crop, and what to give for the next frame.
+    """
+    _check_square(crop)
+    form = format_of_version(payload >> 12)
+    plane = grid_of(crop, form)
+    if before is not None and _still_fits(before, plane, payload):
+        kept = replace(before, frames=before.frames + 1)
+    else:
+        kept = KeptMark(payload, plane, _pattern(plane, _on_grid(mask), payload, strength, MARK_CROP.size_px))
+    return _spread(crop, kept.pattern, form), kept
+
+
+def _still_fits(before: KeptMark, plane: Floats, payload: int) -> bool:
+    if before.payload != payload or before.frames >= _KEPT_FRAMES:
+        return False
+    return float(np.abs(plane - before.plane).ravel()[support()].mean()) <= _KEPT_LEVELS
+
+
+def _spread(crop: Image, pattern: Floats, form: MarkFormat) -> Image:
+    """Add a pattern of the grid to a crop of any size."""
     if len(crop) != GRID_PX:
         size = (len(crop), len(crop))
         pattern = np.asarray(cv2.resize(pattern, size, interpolation=cv2.INTER_CUBIC), np.float32)
@@ -150,9 +193,9 @@ def embed_frame(
     """
     crop = warp_to_crop(frame, crop_from_frame, MARK_CROP.size_px)
     weight = None if mask is None else _on_grid(mask)
-    wanted = _wanted_score(side_in_frame(crop_from_frame, MARK_CROP.size_px))
     form = format_of_version(payload >> 12)
-    pattern = _pattern(grid_of(crop, form), weight, payload, strength, wanted)
+    side_px = side_in_frame(crop_from_frame, MARK_CROP.size_px)
+    pattern = _pattern(grid_of(crop, form), weight, payload, strength, side_px)
     if weight is not None:
         pattern = pattern * weight
     ratio = MARK_CROP.size_px / GRID_PX
@@ -208,13 +251,22 @@ def _unit_pattern(payload: int) -> Floats:
     return unit
 
 
+def quietness(side_px: float) -> float:
+    """What the strength of a still's mark is multiplied by for its face's size.
+
+    Args:
+        side_px: of the face's 224 crop in the frame.
+    """
+    return max(_QUIETEST, min(1.0, _QUIETER_FROM_PX / max(side_px, 1.0)))
+
+
 def _wanted_score(side_px: float) -> float:
     return float(np.interp(side_px, (BLUE_FROM_PX, _LARGE_PX), (_WANTED_SCORE, _WANTED_LARGE)))
 
 
-def _pattern(plane: Floats, weight: Floats | None, payload: int, strength: float | None, wanted: float) -> Floats:
+def _pattern(plane: Floats, weight: Floats | None, payload: int, strength: float | None, side_px: float) -> Floats:
     """``(112, 112)`` change in grey levels before the paste mask scales it."""
-    form = format_of_version(payload >> 12)
+    form, wanted = format_of_version(payload >> 12), _wanted_score(side_px)
     loud = LOUDNESS[form]
     _, deviation = residual(plane, form)
     more = np.clip(1 + _MASKING * (deviation - _SMOOTH), 1, loud.textured)
@@ -229,7 +281,7 @@ def _pattern(plane: Floats, weight: Floats | None, payload: int, strength: float
     if strength is not None:
         return drawn(strength)
     # The weakest of these that can be read, by halves; the strongest is taken unread.
-    levels = np.linspace(loud.weakest, loud.strongest, _LEVELS)
+    levels = np.linspace(loud.weakest * quietness(side_px), loud.strongest, _LEVELS)
     low, high, pattern = 0, _LEVELS - 1, None
     while low < high:
         middle = (low + high) // 2

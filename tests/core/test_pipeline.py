@@ -154,7 +154,7 @@ def test_the_mark_goes_into_each_swapped_crop_with_its_weight_and_its_side_in_th
     assert seen == []
     result = pipeline.swap(group, source, faces=1)
     marked, matrix = result.image, align_face(group, result.faces[1], CropSpec()).crop_from_frame
-    assert seen == [((224, 224, 3), (224, 224), {"model": "paint", "moving": False, "form": None})]
+    assert seen == [((224, 224, 3), (224, 224), {"model": "paint", "moving": False})]
     assert sides == [pytest.approx(224 / np.hypot(*matrix[:, 0]))]
     assert (plain != marked).any()
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
+from mobilefaceswap_core.blend.memory import FaceMemory
 from mobilefaceswap_core.errors import NoFaceError
 from mobilefaceswap_core.faces.choose import choose_faces
 from mobilefaceswap_core.faces.geometry import align_face
@@ -40,11 +41,26 @@ def psnr_db(first: Image, second: Image, where: np.ndarray | None = None) -> flo
     return float(10 * np.log10(255**2 / max(mean, 1e-12)))
 
 
-def _swapped(pipeline: Pipeline, scene_image: Image, source: Source, marked: bool, moving: bool = False) -> Image:
+def _swapped(pipeline: Pipeline, scene_image: Image, source: Source, marked: bool) -> Image:
     options = SwapOptions(marks=MarkOptions() if marked else UNMARKED)
     faces = pipeline.detect(scene_image)
     chosen = choose_faces(faces, source, "largest")
-    return pipeline.swap_faces(scene_image, faces, chosen, options=options, moving=moving)[0]
+    return pipeline.swap_faces(scene_image, faces, chosen, options=options)[0]
+
+
+def _swapped_clip(pipeline: Pipeline, frames: Sequence[Image], source: Source, marked: bool) -> list[Image]:
+    """Frames of one face, with what is remembered of it from one to the next."""
+    options, memory = SwapOptions(marks=MarkOptions() if marked else UNMARKED), FaceMemory()
+    swapped = []
+    for number, frame in enumerate(frames):
+        faces = sorted(pipeline.detect(frame), key=lambda face: -face.size_px)[:1]
+        chosen = dict.fromkeys(range(len(faces)), source)
+        swapped.append(
+            pipeline.swap_faces(
+                frame, faces, chosen, options=options, moving=True, memories=[memory] * len(faces), time_s=number / 25
+            )[0]
+        )
+    return swapped
 
 
 def _surest(readings: Sequence[Reading]) -> Reading | None:
@@ -189,11 +205,8 @@ def video(pipeline: Pipeline, photos: Sequence[Path], clips: int) -> list[Row]:
     for number in range(clips):
         face = scene(crop_224(chosen[number]), 300)
         source = pipeline.prepare_source([scene(crop_224(chosen[-1 - number]), 224)])
-        clean, marked = [], []
-        for index in range(VIDEO_FRAMES):
-            frame = _on_720p(face, index)
-            clean.append(_swapped(pipeline, frame, source, False, moving=True))
-            marked.append(_swapped(pipeline, frame, source, True, moving=True))
+        target = [_on_720p(face, index) for index in range(VIDEO_FRAMES)]
+        clean, marked = (_swapped_clip(pipeline, target, source, is_marked) for is_marked in (False, True))
         difference = float(np.mean([psnr_db(a, b, (a != b).any(-1)) for a, b in zip(clean, marked, strict=True)]))
         for name, frames, crf in (
             ("crf 23", marked, 23),

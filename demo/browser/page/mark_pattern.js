@@ -58,14 +58,15 @@ export class MarkPattern {
   /**
    * @param {Float32Array} plane of the crop that carries it, (112, 112) in levels
    * @param {Float32Array} weight (112, 112) in [0, 1], it will be pasted with
+   * @param {number} [share] of the strength that it comes with
    * @returns {Float32Array<ArrayBuffer>} (224, 224): levels to add to that plane
    */
-  draw(plane, weight) {
+  draw(plane, weight, share = 1) {
     const [support, unit, peak] = [this.#of('support'), this.#of('unit'), this.#of('peak')];
     const [strength, textured] = this.#of('loudness');
     const deviation = this.#residual(plane).variance.map(Math.sqrt);
     const level = deviation.map(
-      (own) => strength * Math.min(Math.max(1 + (own - MARK.SMOOTH) * MARK.MASKING, 1), textured),
+      (own) => share * strength * Math.min(Math.max(1 + (own - MARK.SMOOTH) * MARK.MASKING, 1), textured),
     );
     const pattern = unit.map((own, i) => own * level[i]);
     for (let round = 0; round < MARK.ROUNDS; round++) {

@@ -233,11 +233,11 @@ export class Swapper {
   #seeHidden = async (target) => this.#occlusion.see(target);
 
   /** @type {import('./watermark.js').DrawPattern} */
-  #drawPattern = async (plane, weight, form) => {
+  #drawPattern = async (plane, weight, form, share) => {
     const kept = form === '' ? this.#watermark : this.#photoWatermarks.get(form);
     const watermark = kept ?? (await MarkPattern.load(form));
     if (form !== '') this.#photoWatermarks.set(form, watermark);
-    return watermark.draw(plane, weight);
+    return watermark.draw(plane, weight, share);
   };
 
   /**

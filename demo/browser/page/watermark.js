@@ -6,8 +6,8 @@
  * @typedef {'' | 'fine' | 'blue'} MarkForm coarse, for a camera's faces and the smallest of photos; for larger ones; for large ones
  *
  * @typedef {import('./picture.js').Picture} Picture
- * @typedef {(plane: Float32Array<ArrayBuffer>, weight: Float32Array<ArrayBuffer>, form: MarkForm) => Promise<Float32Array>} DrawPattern
- *   what carries it and the paste weight on the grid -> change of each of the 224 * 224 pixels, in levels
+ * @typedef {(plane: Float32Array<ArrayBuffer>, weight: Float32Array<ArrayBuffer>, form: MarkForm, share: number) => Promise<Float32Array>} DrawPattern
+ *   what carries it and the paste weight on the grid, and the share of its strength -> change of each of the 224 * 224 pixels, in levels
  *
  * @typedef {object} Place where the crop lies
  * @property {import('./align.js').Matrix} cropFromFrame
@@ -32,13 +32,14 @@ export const MARKED_MODEL = 'student'; // the mark spells its model's name, and 
  * @param {Place} place
  */
 export async function hideMark(crop, weight, drawPattern, { cropFromFrame, sizePx, moment }) {
-  const form = moment === null ? formFor(sideInFrame(cropFromFrame, sizePx)) : '';
+  const sidePx = sideInFrame(cropFromFrame, sizePx);
+  const [form, share] = moment === null ? [formFor(sidePx), quietness(sidePx)] : [/** @type {MarkForm} */ (''), 1];
   const isBlue = form === 'blue';
   let pattern = moment?.memory.mark.carried(moment.timeS) ?? null;
   if (pattern === null) {
     const plane = { width: crop.width, height: crop.height, data: weight };
     pattern = /** @type {Float32Array<ArrayBuffer>} */ (
-      await drawPattern(isBlue ? blueGrid(crop) : lumaGrid(crop), onGrid(plane), form)
+      await drawPattern(isBlue ? blueGrid(crop) : lumaGrid(crop), onGrid(plane), form, share)
     );
     moment?.memory.mark.keep(pattern, moment.timeS);
   }
@@ -74,6 +75,11 @@ export class CarriedMark {
 function formFor(sidePx) {
   if (sidePx >= MARK.BLUE_FROM_PX) return 'blue';
   return sidePx >= MARK.FINE_FROM_PX ? 'fine' : '';
+}
+
+/** What the strength is multiplied by for a face's size. @param {number} sidePx of its crop in the picture */
+function quietness(sidePx) {
+  return Math.max(MARK.QUIETEST, Math.min(1, MARK.QUIETER_FROM_PX / Math.max(sidePx, 1)));
 }
 
 /** Luminance averaged to the grid and rounded, as OpenCV does it. @param {Picture} crop square */

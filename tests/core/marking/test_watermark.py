@@ -39,6 +39,7 @@ from mobilefaceswap_core.marking.watermark import (
     BLUE_FROM_PX,
     FINE_FROM_PX,
     LOUDNESS,
+    embed_again,
     embed_crop,
     embed_frame,
     format_for,
@@ -181,6 +182,48 @@ def test_a_face_of_a_clip_keeps_its_format_while_its_size_wavers() -> None:
         form = format_for(side_px, moving=True, before=form)
         forms.append(form.version)
     assert forms == [1, 3, 3, 3, 3, 3, 1, 1, 1, 3]
+
+
+def test_a_larger_face_has_a_weaker_mark_that_is_read_from_less_of_it(skin: np.ndarray, mask: np.ndarray) -> None:
+    payload = payload_for("student", BLUE)
+    crop = cv2.resize(skin, (1024, 1024), interpolation=cv2.INTER_CUBIC)
+    weight = cv2.resize(mask, (1024, 1024), interpolation=cv2.INTER_LINEAR)
+    crop = cv2.add(crop, cv2.merge([np.random.default_rng(1).normal(0, 4, (1024, 1024))] * 3), dtype=cv2.CV_8U)
+    marked = {side_px: embed_crop(crop, weight, payload=payload, side_px=side_px) for side_px in (400, 1024)}
+    change = {side_px: np.abs(image.astype(int) - crop)[..., 2].sum() for side_px, image in marked.items()}
+    assert change[1024] < 0.6 * change[400]
+    half = cv2.resize(marked[1024], (512, 512), interpolation=cv2.INTER_AREA)
+    buffer = io.BytesIO()
+    PillowImage.fromarray(half).save(buffer, "JPEG", quality=75)
+    reading = read_crop(np.array(PillowImage.open(buffer)))
+    assert reading.marked and reading.payload == payload
+
+
+@pytest.mark.parametrize("form", [COARSE, BLUE])
+def test_a_face_of_a_clip_keeps_its_pattern_for_some_frames_while_it_looks_the_same(
+    skin: np.ndarray, mask: np.ndarray, form: MarkFormat
+) -> None:
+    payload, strength = payload_for("student", form), video_strength(224, form)
+    fresh = embed_crop(skin, mask, payload=payload, strength=strength)
+    noise = np.random.default_rng(3)
+    kept, drawn = None, []
+    for _ in range(20):
+        frame = np.clip(skin + noise.integers(-1, 2, skin.shape), 0, 255).astype(np.uint8)
+        marked, kept = embed_again(frame, mask, kept, payload=payload, strength=strength)
+        assert read_crop(marked).payload == payload
+        if not any(kept.pattern is other for other in drawn):
+            drawn.append(kept.pattern)
+    assert len(drawn) == 3  # in 8, 8 and 4 frames
+    np.testing.assert_array_equal(embed_again(skin, mask, None, payload=payload, strength=strength)[0], fresh)
+
+
+def test_a_face_of_a_clip_that_changes_has_a_pattern_of_its_own(skin: np.ndarray, mask: np.ndarray) -> None:
+    payload, other = payload_for("student", COARSE), payload_for("graphics", COARSE)
+    _, kept = embed_again(skin, mask, None, payload=payload, strength=1.6)
+    lighter, turned = np.clip(skin.astype(int) + 3, 0, 255).astype(np.uint8), np.ascontiguousarray(skin[:, ::-1])
+    for frame, wanted in ((lighter, payload), (turned, payload), (skin, other)):
+        marked, _ = embed_again(frame, mask, kept, payload=wanted, strength=1.6)
+        np.testing.assert_array_equal(marked, embed_crop(frame, mask, payload=wanted, strength=1.6))
 
 
 def test_every_version_has_its_format() -> None:
