@@ -19,6 +19,7 @@ from mobilefaceswap_core.blend import (
     brows,
     colour,
     detail,
+    edges,
     folds,
     gaze,
     irises,
@@ -32,6 +33,7 @@ from mobilefaceswap_core.blend import (
     outline,
     steady,
     texture,
+    tone,
 )
 from mobilefaceswap_core.choices import CHOICES
 from mobilefaceswap_core.detect import detector, landmarks, lite, ultraface, windows
@@ -107,6 +109,7 @@ def constants() -> dict[str, dict[str, Value]]:
             "MIN_PIXELS_SHARE",
             "MIN_LEVEL",
         ),
+        "TONE": _named(tone, "SIDE_PX", "LEVELS", "FEWEST", "ONE_TONE", "COLOURED", "DARK"),
         "DETAIL": _named(detail, "WIDTH_PX", "KERNEL_PX", "MAX_GAIN", "MIN_WEIGHT", "MIN_PIXELS_SHARE", "MIN_LEVELS"),
         "GLASSES": _glasses(),
         "COVERED": _covered(),
@@ -314,7 +317,8 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
         },
         "STEADY": _named(steady, "HALF_LIFE_S", "LONGEST_GAP_S"),
         "REGIONS": _named(limits, "_BROW_HEIGHT", "_EYE_GROWTH"),
-        "NATIVE": _named(native, "LARGEST_PX", "_WORTH"),
+        "NATIVE": _named(native, "LARGEST_PX", "WORTH", "STEPS_SHOW"),
+        "EDGES": _named(edges, "FACTOR", "DIRECTION_BLUR_PX", "REACH_PX", "FAINT", "PLAIN", "NOTHING"),
         "OCCLUSION": _named(
             occlusion,
             "CERTAINLY_VISIBLE",

@@ -34,6 +34,7 @@ from .native import enlarge, native_side_px
 from .occlusion import Occluder, guided, hidden_in, visible_weight
 from .sharpen import sharpen
 from .texture import add_texture
+from .tone import match_tone
 
 
 def _colour(setting: Setting) -> Run | None:
@@ -44,7 +45,9 @@ def _colour(setting: Setting) -> Run | None:
     def run(face: Finishing) -> Finishing:
         target, landmarks = face.target.image, face.target.landmarks
         pixels = match_colours(face.pixels, target, face.weight)
-        return replace(face, pixels=pixels if landmarks is None else calm_eyes(pixels, target, landmarks))
+        if landmarks is not None:
+            pixels = calm_eyes(pixels, target, landmarks)
+        return replace(face, pixels=match_tone(pixels, target, face.weight))
 
     return run
 

@@ -6,11 +6,13 @@ import cv2
 
 from ..faces.geometry import scaled_crop, side_in_frame, warp_to_crop
 from ..types import Image, Mask, Matrix
+from .edges import along_edges
 
 # Larger faces are finished at this side and enlarged by the paste: beyond it skin texture is camera noise, and time grows
 # with the area.
 LARGEST_PX = 1024
-_WORTH = 1.2  # a face that is hardly larger than its crop has nothing to gain
+WORTH = 1.2  # a face that is hardly larger than its crop has nothing to gain
+STEPS_SHOW = 3.0  # in a face so many times as large as its crop the steps of an edge are plainly seen; in a smaller one less is done about them
 
 
 def native_side_px(crop_from_frame: Matrix, size_px: int) -> int:
@@ -21,7 +23,7 @@ def native_side_px(crop_from_frame: Matrix, size_px: int) -> int:
         size_px: side of the crop.
     """
     side = round(side_in_frame(crop_from_frame, size_px))
-    return size_px if side < _WORTH * size_px else max(size_px, min(side, LARGEST_PX))
+    return size_px if side < WORTH * size_px else max(size_px, min(side, LARGEST_PX))
 
 
 def enlarge(
@@ -41,7 +43,8 @@ def enlarge(
     """
     size = (side_px, side_px)
     matrix = scaled_crop(crop_from_frame, side_px / len(pixels))
+    strength = min(max((side_px / len(pixels) - WORTH) / (STEPS_SHOW - WORTH), 0.0), 1.0)
     # Cubic, as the paste would do; its overshoot is clipped in uint8.
-    larger: Image = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]
+    larger: Image = cv2.resize(along_edges(pixels, strength=strength), size, interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]
     wider: Mask = cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
     return larger, wider, matrix, warp_to_crop(frame, matrix, side_px)

@@ -30,6 +30,7 @@ from mobilefaceswap_core.blend.native import enlarge, native_side_px
 from mobilefaceswap_core.blend.occlusion import SteadyOcclusion, guided, visible_weight
 from mobilefaceswap_core.blend.paste import paste_back
 from mobilefaceswap_core.blend.texture import add_texture, texture_gate
+from mobilefaceswap_core.blend.tone import match_tone
 from mobilefaceswap_core.detect.detector import averaged, keep_best
 from mobilefaceswap_core.detect.landmarks import crop_from_region, upright_extent, view_of_face
 from mobilefaceswap_core.detect.ultraface import _anchors
@@ -66,6 +67,15 @@ def sharp_face() -> NDArray[np.uint8]:
     """``(224, 224, 3)``, brighter and full of detail."""
     y, x, c = np.mgrid[:SIDE, :SIDE, :3]
     return (90 + 5 * c + (7 * x + 11 * y + x * y) % 101).astype(np.uint8)
+
+
+STRIPES = 0, 3, 30  # one tone, nearly so, and colours
+
+
+def striped_face(levels: int) -> NDArray[np.uint8]:
+    """The sharp face, whose colours follow from its light, with stripes of so much more red and less blue, as much less, and neither."""
+    _, x, c = np.mgrid[:SIDE, :SIDE, :3]
+    return np.clip(sharp_face() + (1 - c) * levels * (x // 16 % 3 - 1), 0, 255).astype(np.uint8)
 
 
 def frame() -> NDArray[np.uint8]:
@@ -318,6 +328,7 @@ def golden() -> dict[str, Any]:
         "upright_extent": [*low.tolist(), *high.tolist()],
         "warped": _pixels(warp_to_crop(frame(), crop_from_frame, SIDE)),
         "matched": _pixels(matched),
+        "toned": [_pixels(match_tone(matched, striped_face(levels), mask)) for levels in STRIPES],
         "detailed": _pixels(detailed),
         "weight": _plane(weight),
         "pasted": paste_back(frame(), detailed, weight, crop_from_frame)[::20, ::20].ravel().tolist(),

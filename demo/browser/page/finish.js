@@ -55,6 +55,7 @@ import { refineMask } from './mask.js';
 import { bringBackMouth, mouthShare } from './mouth.js';
 import { enlarge, nativeSide } from './native.js';
 import { guided, visibleWeight } from './occlusion.js';
+import { matchTone } from './tone.js';
 import { addTexture } from './texture.js';
 import { hideMark } from './watermark.js';
 
@@ -89,8 +90,9 @@ export const STAGES = Object.freeze([
     name: 'colour',
     isWanted: (options) => options.matchesColours,
     run: (face) => {
-      const pixels = matchColours(face.pixels, face.target, face.weight);
-      return { ...face, pixels: calmEyes(pixels, face.target, face.landmarks) };
+      const matched = matchColours(face.pixels, face.target, face.weight);
+      const pixels = calmEyes(matched, face.target, face.landmarks);
+      return { ...face, pixels: matchTone(pixels, face.target, face.weight) };
     },
   },
   {

@@ -1,7 +1,8 @@
 /** A swapped crop at the size its face has in the photo; a port of `blend/native.py`, which says where the numbers come from. */
 import { scaledCrop, sideInFrame } from './align.js';
 import { NATIVE } from './constants.js';
-import { resize, warp } from './picture.js';
+import { alongEdges } from './edges.js';
+import { clamp, resize, resizeCubic, warp } from './picture.js';
 
 /**
  * @typedef {import('./picture.js').Picture} Picture
@@ -26,9 +27,9 @@ export function nativeSide(cropFromFrame, sizePx) {
 export function enlarge(pixels, weight, cropFromFrame, frame, side) {
   const matrix = scaledCrop(cropFromFrame, side / pixels.width);
   const plane = { width: pixels.width, height: pixels.height, data: weight };
+  const strength = clamp((side / pixels.width - NATIVE.WORTH) / (NATIVE.STEPS_SHOW - NATIVE.WORTH), 0, 1);
   return {
-    // Cubic, as the paste would do; its overshoot is clipped.
-    pixels: warp(pixels, scaledCrop([1, 0, 0, 0, 1, 0], side / pixels.width), side, side, { cubic: true }),
+    pixels: resizeCubic(alongEdges(pixels, strength), side),
     weight: resize(plane, side, side).data,
     cropFromFrame: matrix,
     native: warp(frame, matrix, side, side),

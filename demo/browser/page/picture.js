@@ -15,7 +15,7 @@
  * @property {number} most
  * @typedef {import('./align.js').Box} Box
  */
-import { compose, invert, transformPoints, bounds } from './align.js';
+import { bounds, compose, invert, scaledCrop, transformPoints } from './align.js';
 import { withLoops } from './pixels.js';
 import { cubicWeights, sampleCubic, sampleLinear, samplePlane } from './sampling.js';
 
@@ -254,6 +254,11 @@ export function warp(picture, outFromIn, width, height, { cubic = false, repeats
   /** @type {Matrix} */
   const inFromSmall = [ratioX, 0, left + 0.5 * ratioX - 0.5, 0, ratioY, top + 0.5 * ratioY - 0.5];
   return sample(small, invert(compose(outFromIn, inFromSmall)), width, height, { cubic: false, repeats });
+}
+
+/** A square picture at another side, no less than half of its own: cubic, as a paste would do; its overshoot is clipped. @param {Picture} picture @param {number} side */
+export function resizeCubic(picture, side) {
+  return warp(picture, scaledCrop([1, 0, 0, 0, 1, 0], side / picture.width), side, side, { cubic: true });
 }
 
 /** Whether a warp skips no pixel between those that it reads. @param {Matrix} outFromIn */

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { matchColours } from '../page/colour.js';
+import { matchTone } from '../page/tone.js';
 import { COLOUR, DETAIL, MASK } from '../page/constants.js';
 import { matchDetail } from '../page/detail.js';
 import { DEFAULTS, STAGES, finish, unlessChosen } from '../page/finish.js';
 import { refineMask } from '../page/mask.js';
 import { FaceMemory } from '../page/memory.js';
 import { grey, newPicture } from '../page/picture.js';
-import { SIDE, assertClose, assertSamePixels, faceLandmarks, golden, roundMask, sampled, sharpFace, softFace } from './inputs.js'; // prettier-ignore
+import { SIDE, assertClose, assertSamePixels, faceLandmarks, golden, roundMask, sampled, sharpFace, softFace, stripedFace } from './inputs.js'; // prettier-ignore
 
 const nothing = new Float32Array(SIDE * SIDE);
 const everything = new Float32Array(SIDE * SIDE).fill(1);
@@ -97,6 +98,14 @@ test('colour, detail and mask are those of the core', () => {
   const every16th = weight.filter((_, i) => (i % SIDE) % 16 === 8 && Math.floor(i / SIDE) % 16 === 8);
   assertClose(every16th, golden.weight, 1e-5);
   assert.ok(DETAIL.MAX_GAIN > 1);
+});
+
+test('in a picture of one tone a face has that tone, as in the core', () => {
+  const matched = matchColours(softFace(), sharpFace(), roundMask());
+  [0, 3, 30].forEach((levels, i) => {
+    assertClose(sampled(matchTone(matched, stripedFace(levels), roundMask())), golden.toned[i], 2);
+  });
+  assert.equal(matchTone(matched, stripedFace(30), roundMask()), matched);
 });
 
 test('the stages run in this order', () => {

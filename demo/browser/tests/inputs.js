@@ -32,6 +32,16 @@ export function sharpFace() {
   return drawn(SIDE, SIDE, (x, y, c) => 90 + 5 * c + ((7 * x + 11 * y + x * y) % 101));
 }
 
+/** The sharp face, whose colours follow from its light, with stripes of more red and less blue, less, and neither. @param {number} levels */
+export function stripedFace(levels) {
+  const face = sharpFace();
+  return drawn(
+    SIDE,
+    SIDE,
+    (x, y, c) => face.data[4 * (y * SIDE + x) + c] + (1 - c) * levels * ((Math.floor(x / 16) % 3) - 1),
+  );
+}
+
 /** Light, with dark bars of brows so far below `browLandmarks`, and a faint shadow where they are. @param {number} downPx @param {boolean} [isFaint] the right one is hardly seen, a little lower, and has no shadow */
 export function browFace(downPx, isFaint = false) {
   const isBar = (/** @type {number} */ x, /** @type {number} */ y) =>
