@@ -25,6 +25,7 @@ import numpy as np
 
 from .blend.finish import finish, stages
 from .blend.finishing import Finishing, Setting, Stage
+from .blend.irises import blueness_of_eyes
 from .blend.memory import FaceMemory
 from .blend.networks import FinishNetworks
 from .blend.occlusion import OcclusionModel, hidden_in
@@ -60,12 +61,14 @@ class Source:
         thumbnails: the aligned face of each photo, RGB uint8.
         model: name of the swapper the condition belongs to.
         glasses: whether a photo's were left out, or an eye is covered.
+        blue_eyes: how surely the person's are; see :func:`~mobilefaceswap_core.blend.irises.blueness_of_eyes`.
     """
 
     condition: Any
     thumbnails: tuple[Image, ...]
     model: str
     glasses: Said = ""
+    blue_eyes: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -269,7 +272,9 @@ class Pipeline:
                 hidden = partial(hidden_in, self._networks.occlusion(), spec=info.crop)
                 read, said = leave_out_glasses(faces, template_points(info.crop)[:2], hidden)
             condition = self.swapper.condition(read)
-        return Source(condition, tuple(face.image for face in faces), info.name, said)
+        blue = [blueness_of_eyes(face.image, face.landmarks) for face in faces if face.landmarks is not None]
+        blue_eyes = 1.0 if said == "covered" or not blue else sum(blue) / len(blue)
+        return Source(condition, tuple(face.image for face in faces), info.name, said, blue_eyes)
 
     def align(self, image: Image, face: Face) -> AlignedFace:
         """The face as this pipeline's swapper wants it."""
@@ -381,7 +386,8 @@ class Pipeline:
                 f"A source was prepared for {sorted(foreign)[0]!r}, this pipeline runs {self.swapper.info.name!r}; "
                 "prepare it again with this pipeline."
             )
-        return self.swapper.swap(targets, [source.condition for source in sources])
+        swapped = self.swapper.swap(targets, [source.condition for source in sources])
+        return [replace(crop, blue_eyes=source.blue_eyes) for crop, source in zip(swapped, sources, strict=True)]
 
     def stages(self, options: SwapOptions, *, moving: bool = False) -> tuple[Stage, ...]:
         """What happens to each swapped crop before it is pasted, in order: the stages of :mod:`~.blend.finish`, then the mark."""

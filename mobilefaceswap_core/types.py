@@ -84,10 +84,12 @@ class SwappedCrop:
     Attributes:
         image: ``(S, S, 3)`` RGB uint8. Where the mask is 0 it need not equal the target.
         mask: ``(S, S)`` float32 in [0, 1]; 1 where ``image`` replaces the target.
+        blue_eyes: how surely the source's own eyes are blue, in [0, 1]; 1 where nobody knows. A swapper need not say.
     """
 
     image: Image
     mask: Mask
+    blue_eyes: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

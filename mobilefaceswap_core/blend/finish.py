@@ -46,7 +46,7 @@ def _colour(setting: Setting) -> Run | None:
         target, landmarks = face.target.image, face.target.landmarks
         pixels = match_colours(face.pixels, target, face.weight)
         if landmarks is not None:
-            pixels = calm_eyes(pixels, target, landmarks)
+            pixels = calm_eyes(pixels, target, landmarks, blue=face.blue_eyes)
         return replace(face, pixels=match_tone(pixels, target, face.weight))
 
     return run
@@ -330,7 +330,8 @@ def finish(
     Raises:
         OptionError: a stage needs 68 landmarks that the target does not have.
     """
-    face = Finishing(crop.image, crop.mask, target, target.crop_from_frame, frame, memory, time_s)
+    place = target.crop_from_frame
+    face = Finishing(crop.image, crop.mask, target, place, frame, memory, time_s, blue_eyes=crop.blue_eyes)
     for step in steps:
         started = time.perf_counter()
         face = step.run(face)

@@ -32,6 +32,7 @@ class Finishing:
         memory: of this face, in a clip.
         time_s: when the frame is shown; matters together with ``memory``.
         native: ``(S, S, 3)`` RGB uint8, the target at the side of ``pixels``, once that is larger than the crop's.
+        blue_eyes: how surely the source's are, in [0, 1].
     """
 
     pixels: Image
@@ -42,6 +43,7 @@ class Finishing:
     memory: FaceMemory | None = None
     time_s: float = 0.0
     native: Image | None = None
+    blue_eyes: float = 1.0
 
 
 Run = Callable[[Finishing], Finishing]

@@ -1,7 +1,7 @@
-"""Colours that eyes do not have: violet irises and blue whites.
+"""Colours that eyes do not have: violet irises, blue whites, and blue irises of somebody whose own are not blue.
 
 Irises are blue, grey, green or brown. A swapper that carries blue ones into warmer light makes some of them violet, and one that makes
-dark skin light makes the whites beside it blue.
+dark skin light makes eyes blue with it, their whites and dark irises alike.
 """
 
 from __future__ import annotations
@@ -23,10 +23,52 @@ _BLUE = 0.05  # of its blue, a plainly blue iris lacks no more green
 # Whites: lighter than so much of the lightest, and certainly those lighter than so much; so much of an eye is no lighter than its lightest.
 _WHITE, _LIGHTEST = (0.55, 0.8), 0.95
 _COOL = 0.75  # so much of a target's whites is no bluer than usual there
+# Of a source: an iris reaches so much of an eye's width from its middle, so much of it is no lighter than usual, and what is darker is taken for
+# as light as this. Fewer pixels tell nothing.
+_IRIS, _USUAL_IRIS, _DARK, _FEWEST = 0.25, 0.75, 24.0, 5
+# Brown irises are bluer than three quarters of the white by less than the first share of its light, blue ones by more than the second; and so much
+# of the lightest have dark ones, whose colour the lamp's mirror image decides, and blue ones. Looked at on 670 photos of 448 px.
+_BLUER, _LIGHT = (-0.02, 0.01), (0.30, 0.38)
 
 
-def calm_eyes(swapped: Image, target: Image, landmarks: Points) -> Image:
+def blueness_of_eyes(image: Image, landmarks: Points) -> float:
+    """How surely somebody's eyes are blue, in [0, 1]: irises that are light, and no less blue than the whites beside them.
+
+    Args:
+        image: ``(S, S, 3)`` RGB uint8, an aligned crop.
+        landmarks: ``(68, 2)``, px of the crop.
+
+    Returns:
+        1 too where eyes are closed or too small to be told.
+    """
+    own, found = on_weight(landmarks, len(image)), []
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        weight = at_side(soft_hull(own[eye], growth=_GROWTH, blur=_BLUR), len(image))
+        part = shown_part(weight)
+        if part is None or not (inside := weight[part] > _WITHIN).any():
+            continue
+        rows, columns = (np.arange(side.start, side.stop, dtype=np.float32) for side in part)
+        middle, width_px = landmarks[eye].mean(0), np.ptp(landmarks[eye][:, 0])
+        from_middle = np.hypot(columns[None] - middle[0], rows[:, None] - middle[1])
+        luma = _luma(image[part].astype(np.float32))
+        relative = np.asarray(_coolness(image[part]) / np.maximum(luma, _DARK), np.float32)
+        iris = inside & (from_middle < _IRIS * width_px)
+        white = inside & (_whiteness(image[part], inside) > _WITHIN)
+        if min(np.count_nonzero(iris), np.count_nonzero(white)) < _FEWEST:
+            continue
+        iris &= luma <= _quantile(luma[iris], _USUAL_IRIS)  # not the light that mirrors in it
+        bluer = _quantile(relative[iris], 0.5) - _quantile(relative[white], _COOL)
+        found.append((bluer, _quantile(luma[iris], 0.5) / max(_quantile(luma[inside], _LIGHTEST), 1.0)))
+    if not found:
+        return 1.0
+    limits = np.array([_BLUER, _LIGHT])
+    return float(np.clip((np.mean(found, 0) - limits[:, 0]) / np.ptp(limits, axis=1), 0, 1).prod())
+
+
+def calm_eyes(swapped: Image, target: Image, landmarks: Points, *, blue: float = 1.0) -> Image:
     """Give violet irises as much green as makes them blue, and whites no more blue than the target's have; how light they are stays.
+
+    Eyes of somebody whose irises are not blue are no bluer than those whites as a whole.
 
     Of 240 pairs of photos about one in twenty had eyes that were plainly violet. Whites were bluer than the target's by eight levels and more
     in one of six pairs, in one of five whose source has dark skin. Where the target's own eyes are so, in the light of a stage, the
@@ -36,9 +78,10 @@ def calm_eyes(swapped: Image, target: Image, landmarks: Points) -> Image:
         swapped: ``(S, S, 3)`` RGB uint8, colours matched.
         target: ``(S, S, 3)`` RGB uint8, the same crop.
         landmarks: ``(68, 2)`` of the target, px of the crop.
+        blue: how surely the source's own eyes are; see :func:`blueness_of_eyes`. 1 where nobody knows.
 
     Returns:
-        ``(S, S, 3)`` uint8; the input itself where nothing is violet, and no white blue.
+        ``(S, S, 3)`` uint8; the input itself where nothing is violet, and nothing too blue.
     """
     out, own = swapped, on_weight(landmarks, len(swapped))
     for eye in (LEFT_EYE, RIGHT_EYE):
@@ -51,7 +94,7 @@ def calm_eyes(swapped: Image, target: Image, landmarks: Points) -> Image:
             continue
         ours, theirs = out[part], target[part]
         less_violet = _less_violet(ours, theirs, weight[part], inside)
-        calm = _less_blue(less_violet, theirs, weight[part], inside)
+        calm = _less_blue(less_violet, theirs, weight[part], inside, blue)
         if calm is not ours:
             out = out.copy() if out is swapped else out
             out[part] = calm
@@ -64,11 +107,12 @@ def _less_violet(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.
     return _changed(ours, 1, more) if more.any() else ours
 
 
-def _less_blue(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.bool_]) -> Image:
+def _less_blue(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.bool_], blue: float) -> Image:
     white = _whiteness(theirs, inside)
     usual = max(_quantile(_coolness(theirs)[inside & (white > _WITHIN)], _COOL), 0)
-    # Where the target's eye is white too: light irises are blue by right.
-    less = np.maximum(_coolness(ours) - usual, 0) * _whiteness(ours, inside) * white * weight
+    # Where the target's eye is white too: light irises are blue by right, if they are the source's.
+    where = np.maximum(_whiteness(ours, inside) * white, np.float32(1 - blue))
+    less = np.maximum(_coolness(ours) - usual, 0) * where * weight
     return _changed(ours, 2, -less) if less.any() else ours
 
 

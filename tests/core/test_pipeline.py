@@ -139,6 +139,19 @@ def test_a_source_of_another_model_is_refused(pipeline, source, group) -> None:
         Pipeline(other, pipeline.detector).swap(group, source)
 
 
+def test_each_crop_knows_whether_its_sources_eyes_are_blue(pipeline, astronaut, group, monkeypatch) -> None:
+    measured = iter([0.0, 0.5, 1.0])
+    monkeypatch.setattr("mobilefaceswap_core.pipeline.blueness_of_eyes", lambda image, landmarks: next(measured))
+    brown, mixed = pipeline.prepare_source([astronaut]), pipeline.prepare_source([astronaut, astronaut])
+    assert (brown.blue_eyes, mixed.blue_eyes) == (0.0, 0.75)
+    targets = [pipeline.align(group, face) for face in pipeline.detect(group)[:2]]
+    assert [crop.blue_eyes for crop in pipeline.swap_aligned(targets, [mixed, brown])] == [0.75, 0.0]
+    assert (
+        pipeline.finish(targets[0], pipeline.swap_aligned(targets[:1], [brown])[0], options=SwapOptions()).blue_eyes
+        == 0
+    )
+
+
 def test_the_mark_goes_into_each_swapped_crop_with_its_weight_and_its_side_in_the_frame(
     pipeline, source, group, monkeypatch
 ) -> None:

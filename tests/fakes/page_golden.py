@@ -21,7 +21,7 @@ from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
 from mobilefaceswap_core.blend.folds import folds_weight, soften_folds
 from mobilefaceswap_core.blend.gaze import bring_back_gaze, eye_tones, gaze_weights
-from mobilefaceswap_core.blend.irises import calm_eyes
+from mobilefaceswap_core.blend.irises import blueness_of_eyes, calm_eyes
 from mobilefaceswap_core.blend.lids import SteadyLids, bareness, bring_back_lids, closing, lids_weight
 from mobilefaceswap_core.blend.luma import small_luma
 from mobilefaceswap_core.blend.mask import refine_mask
@@ -256,6 +256,13 @@ def _around_the_swap() -> dict[str, Any]:
         "calm_eyes": _pixels(calm_eyes(eyes_of((190, 200, 230), (110, 95, 190)), sharp_face(), face)),
         "white_eyes": _pixels(
             calm_eyes(eyes_of((190, 200, 230), (110, 95, 190)), eyes_of((200, 195, 180), (90, 60, 40)), face)
+        ),
+        "blueness": [
+            blueness_of_eyes(eyes_of((200, 195, 185), iris), face)
+            for iris in ((60, 45, 40), (67, 67, 67), (90, 110, 140))
+        ],
+        "brown_eyes": _pixels(
+            calm_eyes(eyes_of((190, 195, 210), (60, 62, 90)), eyes_of((200, 195, 180), (90, 60, 40)), face, blue=0.25)
         ),
         "eye_tones": list(tones),
         "with_gaze": _pixels(bring_back_gaze(soft_face(), sharp_face(), eyes, tones, strength=0.8)),

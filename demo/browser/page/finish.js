@@ -17,6 +17,7 @@
  * @property {{memory: import('./memory.js').FaceMemory, timeS: number} | null} moment of a camera: what is kept of the face,
  *   and when the frame was taken; null for a photo
  * @property {Picture | null} native the target at the side of `pixels`, once that is larger than its crop
+ * @property {number} [blueEyes] how surely the source's are, in [0, 1]; 1 where nobody knows
  *
  * @typedef {object} Choices what a visitor may choose; names and defaults are those of the core's `choices.py`
  * @property {boolean} occlusion keep what hides the face: glasses, hands, hair
@@ -91,7 +92,7 @@ export const STAGES = Object.freeze([
     isWanted: (options) => options.matchesColours,
     run: (face) => {
       const matched = matchColours(face.pixels, face.target, face.weight);
-      const pixels = calmEyes(matched, face.target, face.landmarks);
+      const pixels = calmEyes(matched, face.target, face.landmarks, face.blueEyes);
       return { ...face, pixels: matchTone(pixels, face.target, face.weight) };
     },
   },

@@ -1,4 +1,4 @@
-/** Colours that eyes do not have: violet irises and blue whites; a port of `blend/irises.py`, which says where the numbers come from. */
+/** Colours that eyes do not have: violet irises, blue whites, and blue irises that are nobody's; a port of `blend/irises.py`, which says where the numbers come from. */
 import { IRISES, LANDMARKS_68 } from './constants.js';
 import { atSide, forPixels, softHull } from './outline.js';
 import { LUMA, lumaAt } from './picture.js';
@@ -10,14 +10,70 @@ import { LUMA, lumaAt } from './picture.js';
  */
 
 /**
+ * How surely somebody's eyes are blue, in [0, 1]: irises that are light, and no less blue than the whites beside them.
+ *
+ * @param {Picture} picture an aligned crop
+ * @param {readonly Point[]} landmarks 68, in its pixels
+ * @returns {number} 1 too where eyes are closed or too small to be told
+ */
+export function bluenessOfEyes({ width, data }, landmarks) {
+  const found = [LANDMARKS_68.LEFT_EYE, LANDMARKS_68.RIGHT_EYE]
+    .map((eye) => irisAndWhite(data, width, landmarks.slice(...eye)))
+    .filter((one) => one !== null);
+  if (found.length === 0) return 1;
+  return [IRISES.BLUER, IRISES.LIGHT].reduce((share, [begins, ends], i) => {
+    const mean = found.reduce((sum, one) => sum + one[i], 0) / found.length;
+    return share * Math.min(Math.max((mean - begins) / (ends - begins), 0), 1);
+  }, 1);
+}
+
+/**
+ * By how much of its light an iris is bluer than the white, and how light it is as a share of the lightest.
+ *
+ * @param {Uint8ClampedArray} data
+ * @param {number} width
+ * @param {Point[]} eye
+ * @returns {[number, number] | null}
+ */
+function irisAndWhite(data, width, eye) {
+  const { box, data: weight } = atSide(softHull(eye, IRISES), width);
+  /** @type {number[]} */
+  const inside = [];
+  forPixels(box, width, (at, i) => {
+    if (weight[i] > IRISES.WITHIN) inside.push(at);
+  });
+  if (inside.length === 0) return null;
+  const across = eye.map(([x]) => x);
+  const [middleX, middleY] = [0, 1].map((axis) => eye.reduce((sum, point) => sum + point[axis], 0) / eye.length);
+  const reach = IRISES.IRIS * (Math.max(...across) - Math.min(...across));
+  const around = inside.filter((at) => {
+    const pixel = at / 4;
+    return Math.hypot((pixel % width) - middleX, Math.floor(pixel / width) - middleY) < reach;
+  });
+  const isWhite = whiteness(data, inside);
+  const white = inside.filter((at) => isWhite(at) > IRISES.WITHIN);
+  if (Math.min(around.length, white.length) < IRISES.FEWEST) return null;
+  /** @param {number} at */
+  const luma = (at) => lumaAt(data, at);
+  /** @param {number} at */
+  const relative = (at) => coolness(data, at) / Math.max(luma(at), IRISES.DARK);
+  const lightest = quantile(around.map(luma), IRISES.USUAL_IRIS);
+  const iris = around.filter((at) => luma(at) <= lightest); // not the light that mirrors in it
+  const bluer = quantile(iris.map(relative), 0.5) - quantile(white.map(relative), IRISES.COOL);
+  return [bluer, quantile(iris.map(luma), 0.5) / Math.max(quantile(inside.map(luma), IRISES.LIGHTEST), 1)];
+}
+
+/**
  * Give violet irises as much green as makes them blue, and whites no more blue than the target's have; how light they are stays.
+ * Eyes of somebody whose irises are not blue are no bluer than those whites as a whole.
  *
  * @param {Picture} swapped colours matched, 224 x 224
  * @param {Picture} target of the same size
  * @param {readonly Point[]} landmarks 68 of the target, in its pixels
+ * @param {number} [blue] how surely the source's own eyes are; 1 where nobody knows
  * @returns {Picture}
  */
-export function calmEyes(swapped, target, landmarks) {
+export function calmEyes(swapped, target, landmarks, blue = 1) {
   const data = swapped.data.slice();
   for (const eye of [LANDMARKS_68.LEFT_EYE, LANDMARKS_68.RIGHT_EYE]) {
     const outline = atSide(softHull(landmarks.slice(...eye), IRISES), swapped.width);
@@ -28,7 +84,7 @@ export function calmEyes(swapped, target, landmarks) {
     });
     if (inside.length === 0) continue;
     lessViolet(data, target.data, outline, swapped.width, inside);
-    lessBlue(data, target.data, outline, swapped.width, inside);
+    lessBlue(data, target.data, outline, swapped.width, inside, blue);
   }
   return { ...swapped, data };
 }
@@ -39,14 +95,15 @@ function lessViolet(data, theirs, { box, data: weight }, width, inside) {
   forPixels(box, width, (at, i) => change(data, at, 1, Math.max(lackOfGreen(data, at) - usual, 0) * weight[i]));
 }
 
-/** @param {Uint8ClampedArray} data @param {Uint8ClampedArray} theirs @param {Outline} outline @param {number} width @param {number[]} inside */
-function lessBlue(data, theirs, { box, data: weight }, width, inside) {
+/** @param {Uint8ClampedArray} data @param {Uint8ClampedArray} theirs @param {Outline} outline @param {number} width @param {number[]} inside @param {number} blue */
+function lessBlue(data, theirs, { box, data: weight }, width, inside, blue) {
   const ours = whiteness(data, inside);
   const white = whiteness(theirs, inside);
   const cool = inside.filter((at) => white(at) > IRISES.WITHIN).map((at) => coolness(theirs, at));
   const usual = Math.max(quantile(cool, IRISES.COOL), 0);
   forPixels(box, width, (at, i) => {
-    change(data, at, 2, -Math.max(coolness(data, at) - usual, 0) * ours(at) * white(at) * weight[i]);
+    const where = Math.max(ours(at) * white(at), 1 - blue);
+    change(data, at, 2, -Math.max(coolness(data, at) - usual, 0) * where * weight[i]);
   });
 }
 

@@ -14,6 +14,7 @@ import { Detector, area, largest } from './detect.js';
 import { PageError } from './errors.js';
 import { DEFAULTS, finish } from './finish.js';
 import { withoutGlasses } from './glasses.js';
+import { bluenessOfEyes } from './irises.js';
 import { LandmarkNetwork } from './landmarks.js';
 import { MarkPattern } from './mark_pattern.js';
 import { OcclusionNetwork } from './occlusion_network.js';
@@ -63,6 +64,8 @@ export class Swapper {
     this.model = '';
     /** Of the source's photos. @type {import('./glasses.js').Said} */
     this.glasses = '';
+    /** How surely the source's eyes are. */
+    this.blueEyes = 1;
     this.matchesColours = true;
     this.matchesDetail = true;
   }
@@ -111,11 +114,13 @@ export class Swapper {
     const crops = new Float32Array(photos.length * 3 * CROP_PX * CROP_PX);
     /** @type {Set<import('./glasses.js').Said>} */
     const all = new Set();
-    let filled = 0;
+    let [filled, blue] = [0, 0];
     for (const [i, photo] of photos.entries()) {
       const faces = await this.detector.detect(photo);
       if (!faces.length) throw new PageError('no_source_face', { number: i + 1, count: photos.length });
-      const { crop } = this.align(photo, largest(faces));
+      const face = largest(faces);
+      const { crop, cropFromFrame } = this.align(photo, face);
+      blue += bluenessOfEyes(crop, transformPoints(cropFromFrame, face.landmarks)) / photos.length;
       const { crop: read, said } = withoutGlasses(crop, await this.#seeHidden(crop));
       all.add(said);
       filled += Number(said === 'left out');
@@ -128,6 +133,7 @@ export class Swapper {
     const { kernels } = await this.runtime.run(this.#identity, given, ['kernels']);
     await this.#useKernels(new Uint8Array(kernels.buffer, kernels.byteOffset, kernels.byteLength));
     this.glasses = all.has('covered') ? 'covered' : all.has('left out') ? 'left out' : '';
+    this.blueEyes = this.glasses === 'covered' ? 1 : blue;
   }
 
   /** Take one of the portraits, whose kernels were computed when the page was built. @param {string} name */
@@ -162,6 +168,7 @@ export class Swapper {
   async #use(bytes, source = null) {
     this.where = await this.student.open(bytes, source);
     this.glasses = '';
+    this.blueEyes = 1;
     this.#isOpen = true;
     const said = readMetadata(bytes);
     this.model = said.model;
@@ -210,6 +217,7 @@ export class Swapper {
       frame,
       moment,
       native: null,
+      blueEyes: this.blueEyes,
     };
     const finished = this.#finished.then(() => finish(given, this.finishOptions(choices)));
     this.#finished = finished.catch(() => {}); // one that failed does not stop those after it

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { calmEyes } from '../page/irises.js';
+import { bluenessOfEyes, calmEyes } from '../page/irises.js';
 import { SIDE, assertClose, assertSamePixels, faceLandmarks, golden, sampled, sharpFace, softFace } from './inputs.js';
 
 /** Whites where the eyes of `faceLandmarks` are, and irises. @param {number[]} white @param {number[]} iris */
@@ -28,6 +28,20 @@ test('violet irises turn blue and blue whites white, as in the core', () => {
   assert.ok(Math.abs(green - (red + blue) / 2) <= 0.08 * blue && blue > green && green > red);
   const [r, g, b] = colour(calm, 68, 104);
   assert.ok(Math.abs(b - (r + g) / 2) <= 2);
+});
+
+test('eyes of somebody whose irises are not blue do not turn blue, as in the core', () => {
+  const seen = [
+    [60, 45, 40],
+    [67, 67, 67],
+    [90, 110, 140],
+  ].map((iris) => bluenessOfEyes(eyesOf([200, 195, 185], iris), faceLandmarks()));
+  assertClose(seen, golden.blueness, 0.02); // luma in whole levels
+  assert.ok(seen[0] === 0 && seen[1] > 0 && seen[1] < 1 && seen[2] === 1);
+  const swapped = eyesOf([190, 195, 210], [60, 62, 90]);
+  assertClose(sampled(calmEyes(swapped, usual(), faceLandmarks(), 0.25)), golden.brown_eyes, 1);
+  const [red, green, blue] = colour(calmEyes(swapped, usual(), faceLandmarks(), 0), 77, 104);
+  assert.ok(Math.abs(blue - (red + green) / 2) <= 2);
 });
 
 test('eyes of other colours, and skin, stay as they are, and the target may have such eyes too', () => {

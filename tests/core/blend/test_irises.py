@@ -6,18 +6,20 @@ import cv2
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.blend.irises import calm_eyes
+from mobilefaceswap_core.blend.irises import blueness_of_eyes, calm_eyes
 from mobilefaceswap_core.faces.landmarks68 import LEFT_EYE, RIGHT_EYE
 from tests.fakes.training_faces import schematic_face
 
 SKIN, VIOLET = (220, 150, 120), (110, 95, 190)
 
 
-def eyed(iris: tuple[int, int, int], side: int = 224, *, white: tuple[int, int, int] = (200, 195, 190)) -> np.ndarray:
+def eyed(
+    iris: tuple[int, int, int], side: int = 224, *, white: tuple[int, int, int] = (200, 195, 190), radius: float = 0.012
+) -> np.ndarray:
     image, points = np.full((side, side, 3), SKIN, np.uint8), schematic_face() * side
     for eye in (LEFT_EYE, RIGHT_EYE):
         cv2.fillPoly(image, [np.round(points[eye]).astype(np.int32)], white)
-        cv2.circle(image, tuple(np.round(points[eye].mean(0)).astype(int).tolist()), round(0.012 * side), iris, -1)
+        cv2.circle(image, tuple(np.round(points[eye].mean(0)).astype(int).tolist()), round(radius * side), iris, -1)
     return image
 
 
@@ -44,6 +46,29 @@ def test_eyes_of_other_colours_stay_as_they_are(iris: tuple[int, int, int]) -> N
     swapped = eyed(iris)
     calm = calm_eyes(swapped, eyed((90, 60, 40)), schematic_face() * 224)
     assert np.abs(calm.astype(int) - swapped).max() <= 2
+
+
+@pytest.mark.parametrize("side", [224, 512])
+@pytest.mark.parametrize("light", [(1.0, 1.0, 1.0), (1.0, 0.85, 0.6)])
+def test_blue_eyes_are_told_from_others_in_any_light(side: int, light: tuple[float, float, float]) -> None:
+    def seen(iris: tuple[int, int, int]) -> float:
+        lit = np.rint(eyed(iris, side, radius=0.025) * np.array(light)).astype(np.uint8)
+        return blueness_of_eyes(lit, schematic_face() * side)
+
+    assert [seen(iris) for iris in ((90, 60, 40), (35, 30, 28), (30, 32, 40), (95, 100, 70))] == [0] * 4
+    assert seen((90, 120, 160)) == 1
+    assert blueness_of_eyes(np.full((side, side, 3), SKIN, np.uint8), np.zeros((68, 2))) == 1  # no eye is seen
+
+
+def test_eyes_turn_blue_for_nobody_whose_irises_are_not() -> None:
+    swapped, target, points = eyed((50, 72, 95)), eyed((90, 120, 160)), schematic_face() * 224
+    assert np.abs(calm_eyes(swapped, target, points).astype(int) - swapped).max() <= 2
+    dark = calm_eyes(swapped, target, points, blue=0.0)
+    red, green, blue = iris_of(dark)
+    assert blue == pytest.approx((red + green) / 2, abs=2)
+    assert iris_of(dark) @ [0.299, 0.587, 0.114] == pytest.approx(iris_of(swapped) @ [0.299, 0.587, 0.114], abs=1.5)
+    between = iris_of(calm_eyes(swapped, target, points, blue=0.5))[2]
+    assert blue < between < iris_of(swapped)[2]
 
 
 def test_in_violet_light_swapped_eyes_may_be_violet() -> None:
