@@ -264,6 +264,9 @@ def _around_the_swap() -> dict[str, Any]:
         "brown_eyes": _pixels(
             calm_eyes(eyes_of((190, 195, 210), (60, 62, 90)), eyes_of((200, 195, 180), (90, 60, 40)), face, blue=0.25)
         ),
+        "shining_eyes": _pixels(
+            calm_eyes(eyes_of((250, 250, 245), (60, 45, 40)), eyes_of((120, 115, 110), (50, 40, 35)), face)
+        ),
         "eye_tones": list(tones),
         "with_gaze": _pixels(bring_back_gaze(soft_face(), sharp_face(), eyes, tones, strength=0.8)),
         "mouth_share": mouth_share(face),

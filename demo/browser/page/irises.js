@@ -65,7 +65,8 @@ function irisAndWhite(data, width, eye) {
 
 /**
  * Give violet irises as much green as makes them blue, and whites no more blue than the target's have; how light they are stays.
- * Eyes of somebody whose irises are not blue are no bluer than those whites as a whole.
+ * Eyes of somebody whose irises are not blue are no bluer than those whites as a whole. Whites that outshine the target's face are half as
+ * much lighter.
  *
  * @param {Picture} swapped colours matched, 224 x 224
  * @param {Picture} target of the same size
@@ -85,6 +86,7 @@ export function calmEyes(swapped, target, landmarks, blue = 1) {
     if (inside.length === 0) continue;
     lessViolet(data, target.data, outline, swapped.width, inside);
     lessBlue(data, target.data, outline, swapped.width, inside, blue);
+    lessLight(data, target.data, outline, swapped.width, inside);
   }
   return { ...swapped, data };
 }
@@ -104,6 +106,27 @@ function lessBlue(data, theirs, { box, data: weight }, width, inside, blue) {
   forPixels(box, width, (at, i) => {
     const where = Math.max(ours(at) * white(at), 1 - blue);
     change(data, at, 2, -Math.max(coolness(data, at) - usual, 0) * where * weight[i]);
+  });
+}
+
+/** @param {Uint8ClampedArray} data @param {Uint8ClampedArray} theirs @param {Outline} outline @param {number} width @param {number[]} inside */
+function lessLight(data, theirs, { box, data: weight }, width, inside) {
+  let [sum, count] = [0, 0];
+  forPixels(box, width, (at, i) => {
+    if (weight[i] <= 0) return;
+    sum += lumaAt(theirs, at);
+    count++;
+  });
+  const [ours, lightest] = [
+    quantile(inside.map((at) => lumaAt(data, at)), IRISES.WHITES), // prettier-ignore
+    quantile(inside.map((at) => lumaAt(theirs, at)), IRISES.LIGHTEST), // prettier-ignore
+  ];
+  const most = Math.max(IRISES.OF_EYE * lightest, (IRISES.OF_LIDS * sum) / count);
+  if (ours <= most) return; // nothing, or what mirrors in an iris
+  forPixels(box, width, (at, i) => {
+    const own = lumaAt(data, at);
+    const factor = 1 - (Math.max(own - most, 0) * (1 - IRISES.LEFT) * weight[i]) / Math.max(own, 1);
+    for (let c = 0; c < 3; c++) data[at + c] *= factor;
   });
 }
 

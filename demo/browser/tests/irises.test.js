@@ -44,6 +44,13 @@ test('eyes of somebody whose irises are not blue do not turn blue, as in the cor
   assert.ok(Math.abs(blue - (red + green) / 2) <= 2);
 });
 
+test('whites that outshine the face are half as much lighter, as in the core', () => {
+  const [shining, dim] = [eyesOf([250, 250, 245], [60, 45, 40]), eyesOf([120, 115, 110], [50, 40, 35])];
+  const calm = calmEyes(shining, dim, faceLandmarks());
+  assertClose(sampled(calm), golden.shining_eyes, 1);
+  assert.ok(colour(calm, 68, 104)[0] < 240 && colour(calm, 77, 104)[0] === 60);
+});
+
 test('eyes of other colours, and skin, stay as they are, and the target may have such eyes too', () => {
   assertSamePixels(calmEyes(softFace(), softFace(), faceLandmarks()), softFace());
   assertSamePixels(calmEyes(usual(), usual(), faceLandmarks()), usual());

@@ -71,6 +71,18 @@ def test_eyes_turn_blue_for_nobody_whose_irises_are_not() -> None:
     assert blue < between < iris_of(swapped)[2]
 
 
+def test_whites_that_outshine_the_face_are_half_as_much_lighter() -> None:
+    points, dark = schematic_face() * 224, (60, 45, 40)
+    swapped, dim = eyed(dark, white=(250, 250, 245)), (eyed(dark) * 0.5).astype(np.uint8)
+    calm = calm_eyes(swapped, dim, points)
+    x, y = np.round(points[LEFT_EYE].mean(0)).astype(int)
+    white = (y, x - 7)
+    assert (swapped[white] == (250, 250, 245)).all() and 160 < calm[white].mean() < 210
+    np.testing.assert_array_equal(iris_of(calm), dark)
+    usual = eyed(dark, white=(212, 208, 200))
+    np.testing.assert_array_equal(calm_eyes(usual, eyed(dark), points), usual)
+
+
 def test_in_violet_light_swapped_eyes_may_be_violet() -> None:
     lit = np.float32([1.0, 0.7, 1.3])
     swapped, target = (
