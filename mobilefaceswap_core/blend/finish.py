@@ -34,7 +34,7 @@ from .native import enlarge, native_side_px
 from .occlusion import Occluder, guided, hidden_in, visible_weight
 from .sharpen import sharpen
 from .texture import add_texture
-from .tone import match_tone
+from .tone import COLOURED_FRAMES, match_tone
 
 
 def _colour(setting: Setting) -> Run | None:
@@ -47,9 +47,21 @@ def _colour(setting: Setting) -> Run | None:
         pixels = match_colours(face.pixels, target, face.weight)
         if landmarks is not None:
             pixels = calm_eyes(pixels, target, landmarks, blue=face.blue_eyes)
-        return replace(face, pixels=match_tone(pixels, target, face.weight))
+        return replace(face, pixels=_toned(face, pixels))
 
     return run
+
+
+def _toned(face: Finishing, pixels: Image) -> Image:
+    """Pixels in the target's tone, if it has one. Targets of a clip that are in colours are asked again after some frames."""
+    memory = face.memory
+    if memory is not None and memory.coloured > 0:
+        memory.coloured -= 1
+        return pixels
+    toned = match_tone(pixels, face.target.image, face.weight)
+    if memory is not None and toned is pixels:
+        memory.coloured = COLOURED_FRAMES
+    return toned
 
 
 def _detail(setting: Setting) -> Run | None:

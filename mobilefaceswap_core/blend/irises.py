@@ -94,10 +94,8 @@ def calm_eyes(swapped: Image, target: Image, landmarks: Points, *, blue: float =
         if part is None or not (inside := weight[part] > _WITHIN).any():
             continue
         ours, theirs = out[part], target[part]
-        calm = ours
-        if _lack_of_green(ours).any() or (_coolness(ours) > 0).any():  # not with many sources
-            calm = _less_violet(calm, theirs, weight[part], inside)
-            calm = _less_blue(calm, theirs, weight[part], inside, blue)
+        calm = _less_violet(ours, theirs, weight[part], inside)
+        calm = _less_blue(calm, theirs, weight[part], inside, blue)
         calm = _less_light(calm, theirs, weight[part], inside)
         if calm is not ours:
             out = out.copy() if out is swapped else out
@@ -106,17 +104,23 @@ def calm_eyes(swapped: Image, target: Image, landmarks: Points, *, blue: float =
 
 
 def _less_violet(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.bool_]) -> Image:
+    more = _lack_of_green(ours) * weight
+    if not more.any():  # as with most sources
+        return ours
     usual = _quantile(_lack_of_green(theirs)[inside], _USUAL)
-    more = np.maximum(_lack_of_green(ours) - usual, 0) * weight
+    more = np.maximum(more - usual * weight, 0)
     return _changed(ours, 1, more) if more.any() else ours
 
 
 def _less_blue(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.bool_], blue: float) -> Image:
+    cool = _coolness(ours)
+    if not ((cool > 0) & (weight > 0)).any():
+        return ours
     white = _whiteness(theirs, inside)
     usual = max(_quantile(_coolness(theirs)[inside & (white > _WITHIN)], _COOL), 0)
     # Where the target's eye is white too: light irises are blue by right, if they are the source's.
     where = np.maximum(_whiteness(ours, inside) * white, np.float32(1 - blue))
-    less = np.maximum(_coolness(ours) - usual, 0) * where * weight
+    less = np.maximum(cool - usual, 0) * where * weight
     return _changed(ours, 2, -less) if less.any() else ours
 
 

@@ -22,7 +22,7 @@ class KeptMark:
     Attributes:
         payload: that it spells.
         plane: ``(112, 112)``, what carries it as it was when the pattern was drawn.
-        pattern: ``(112, 112)``, what was added there.
+        pattern: ``(S, S)``, what was added to it.
         frames: how many have had this pattern.
     """
 
@@ -42,6 +42,7 @@ class FaceMemory:
         lids: how far its eyes are closed and usually open.
         mouth: how far its mouth shows.
         brows: how far its brows are moved.
+        coloured: for so many frames more nobody asks whether the target has one tone only.
         mark: hidden in it last.
     """
 
@@ -50,6 +51,7 @@ class FaceMemory:
     lids: SteadyLids = field(default_factory=SteadyLids)
     mouth: SteadyShares = field(default_factory=SteadyShares)
     brows: SteadyShares = field(default_factory=lambda: SteadyShares(middle_of=MIDDLE_OF))
+    coloured: int = 0
     mark: KeptMark | None = None
 
 

@@ -20,6 +20,7 @@ FEWEST = 3  # pixels that a level needs
 # Root mean square of what colours differ from the tone by, as a share of the light. 1,343 colour photos of 448 px had .0266 and more, and
 # brown ones with much noise .022 at most and .014 in the middle.
 ONE_TONE, COLOURED = 0.021, 0.0265
+COLOURED_FRAMES = 12  # of a clip: half a second; a film whose colours go takes longer
 DARK = 32.0  # levels: below, a share of the light is noise
 
 Floats = NDArray[np.float32]

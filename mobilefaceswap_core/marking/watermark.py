@@ -136,7 +136,7 @@ def embed_crop(
     form = format_of_version(payload >> 12)
     weight = None if mask is None else _on_grid(mask)
     pattern = _pattern(grid_of(crop, form), weight, payload, strength, side_px)
-    return _spread(crop, pattern, form)
+    return add_to_channels(crop, _at_side(pattern, len(crop)), form)
 
 
 def embed_again(
@@ -157,25 +157,25 @@ def embed_again(
     _check_square(crop)
     form = format_of_version(payload >> 12)
     plane = grid_of(crop, form)
-    if before is not None and _still_fits(before, plane, payload):
+    if before is not None and len(before.pattern) == len(crop) and _still_fits(before, plane, payload):
         kept = replace(before, frames=before.frames + 1)
     else:
-        kept = KeptMark(payload, plane, _pattern(plane, _on_grid(mask), payload, strength, MARK_CROP.size_px))
-    return _spread(crop, kept.pattern, form), kept
+        pattern = _pattern(plane, _on_grid(mask), payload, strength, MARK_CROP.size_px)
+        kept = KeptMark(payload, plane, _at_side(pattern, len(crop)))
+    return add_to_channels(crop, kept.pattern, form), kept
 
 
 def _still_fits(before: KeptMark, plane: Floats, payload: int) -> bool:
     if before.payload != payload or before.frames >= _KEPT_FRAMES:
         return False
-    return float(np.abs(plane - before.plane).ravel()[support()].mean()) <= _KEPT_LEVELS
+    return float(cv2.absdiff(plane, before.plane).ravel()[support()].mean()) <= _KEPT_LEVELS
 
 
-def _spread(crop: Image, pattern: Floats, form: MarkFormat) -> Image:
-    """Add a pattern of the grid to a crop of any size."""
-    if len(crop) != GRID_PX:
-        size = (len(crop), len(crop))
-        pattern = np.asarray(cv2.resize(pattern, size, interpolation=cv2.INTER_CUBIC), np.float32)
-    return add_to_channels(crop, pattern, form)
+def _at_side(pattern: Floats, side_px: int) -> Floats:
+    """A pattern of the grid for a crop of any side."""
+    if side_px == GRID_PX:
+        return pattern
+    return np.asarray(cv2.resize(pattern, (side_px, side_px), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def embed_frame(

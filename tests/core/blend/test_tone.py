@@ -6,7 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.blend.tone import match_tone
+from mobilefaceswap_core.blend.finish import finish, stages
+from mobilefaceswap_core.blend.finishing import FinishOptions, Setting
+from mobilefaceswap_core.blend.memory import FaceMemory
+from mobilefaceswap_core.blend.tone import COLOURED_FRAMES, match_tone
+from mobilefaceswap_core.swapper import SwapperInfo
+from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 
 SIDE = 224
 BROWN = np.array([0.8, 1.0, 1.35])  # exponents of light by channel
@@ -80,3 +85,20 @@ def test_between_colours_and_one_tone_the_result_lies_between(
         result = match_tone(swapped, np.rint(grey + share * (face.astype(float) - grey)).astype(np.uint8), mask)
         amounts.append(np.ptp(result.astype(int), axis=2)[inside].mean())
     assert amounts == sorted(amounts) and amounts[0] < 1 and len(set(amounts)) > 3
+
+
+def test_a_clip_in_colours_is_asked_again_after_some_frames(
+    face: np.ndarray, swapped: np.ndarray, mask: np.ndarray
+) -> None:
+    info = SwapperInfo("student", "", CropSpec(), "", "")
+    steps = stages(Setting(info, FinishOptions(), moving=True), only=("colour",))
+    memory, grey = FaceMemory(), of_light(face, np.ones(3))
+
+    def is_grey(target: np.ndarray) -> bool:
+        done = finish(AlignedFace(target, np.eye(2, 3)), SwappedCrop(swapped, mask), steps, memory=memory).pixels
+        return bool(np.ptp(done.astype(int), axis=2).max() == 0)
+
+    assert not is_grey(face)
+    seen = [is_grey(grey) for _ in range(COLOURED_FRAMES + 3)]
+    assert seen == [False] * COLOURED_FRAMES + [True] * 3
+    assert not is_grey(face)  # one that has a tone is asked in every frame
