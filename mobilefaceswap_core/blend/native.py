@@ -7,6 +7,7 @@ import cv2
 from ..faces.geometry import scaled_crop, side_in_frame, warp_to_crop
 from ..types import Image, Mask, Matrix
 from .edges import along_edges
+from .steady import shown_part
 
 # Larger faces are finished at this side and enlarged by the paste: beyond it skin texture is camera noise, and time grows
 # with the area.
@@ -45,6 +46,8 @@ def enlarge(
     matrix = scaled_crop(crop_from_frame, side_px / len(pixels))
     strength = min(max((side_px / len(pixels) - WORTH) / (STEPS_SHOW - WORTH), 0.0), 1.0)
     # Cubic, as the paste would do; its overshoot is clipped in uint8.
-    larger: Image = cv2.resize(along_edges(pixels, strength=strength), size, interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]
+    larger: Image = cv2.resize(
+        along_edges(pixels, strength=strength, part=shown_part(weight)), size, interpolation=cv2.INTER_CUBIC
+    )  # type: ignore[assignment]
     wider: Mask = cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
     return larger, wider, matrix, warp_to_crop(frame, matrix, side_px)

@@ -46,7 +46,7 @@
 import { scaledCrop, transformPoints } from './align.js';
 import { asNumbers, asShifts, browShifts, moveBrows } from './brows.js';
 import { matchColours } from './colour.js';
-import { CHOICES, CLIPS, PHOTOS } from './constants.js';
+import { CHOICES, CLIPS, PHOTOS, TONE } from './constants.js';
 import { matchDetail } from './detail.js';
 import { softenFolds } from './folds.js';
 import { bringBackGaze, eyeTones, gazeWeights } from './gaze.js';
@@ -93,7 +93,7 @@ export const STAGES = Object.freeze([
     run: (face) => {
       const matched = matchColours(face.pixels, face.target, face.weight);
       const pixels = calmEyes(matched, face.target, face.landmarks, face.blueEyes);
-      return { ...face, pixels: matchTone(pixels, face.target, face.weight) };
+      return { ...face, pixels: toned(face, pixels) };
     },
   },
   {
@@ -181,6 +181,22 @@ function mouth(face, options) {
   let share = mouthShare(landmarks);
   if (moment !== null) [share] = moment.memory.mouth.next([share], moment.timeS);
   return { ...face, pixels: bringBackMouth(pixels, native ?? target, landmarks, share, strength) };
+}
+
+/**
+ * Pixels in the target's tone, if it has one. A camera in colours is asked again after some frames.
+ *
+ * @param {Finishing} face
+ * @param {Picture} pixels
+ */
+function toned({ target, weight, moment }, pixels) {
+  if (moment !== null && moment.memory.coloured > 0) {
+    moment.memory.coloured--;
+    return pixels;
+  }
+  const result = matchTone(pixels, target, weight);
+  if (moment !== null && result === pixels) moment.memory.coloured = TONE.COLOURED_FRAMES;
+  return result;
 }
 
 /** A face that is larger in the photo than its crop is enlarged here once; what follows works at its own size. @param {Finishing} face */

@@ -16,6 +16,8 @@ export class FaceMemory {
   mouth = new SteadyShares();
   /** How far its brows are moved, and where they are. */
   brows = new SteadyShares(STEADY.HALF_LIFE_S, BROWS.MIDDLE_OF);
+  /** For so many frames more nobody asks whether the camera's picture has one tone only. */
+  coloured = 0;
   /** The hidden mark's pattern of the frame before. */
   mark = new CarriedMark();
 }

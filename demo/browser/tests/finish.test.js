@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { matchColours } from '../page/colour.js';
-import { matchTone } from '../page/tone.js';
-import { COLOUR, DETAIL, MASK } from '../page/constants.js';
+import { COLOUR, DETAIL, MASK, TONE } from '../page/constants.js';
 import { matchDetail } from '../page/detail.js';
 import { DEFAULTS, STAGES, finish, unlessChosen } from '../page/finish.js';
 import { refineMask } from '../page/mask.js';
 import { FaceMemory } from '../page/memory.js';
 import { grey, newPicture } from '../page/picture.js';
+import { matchTone } from '../page/tone.js';
 import { SIDE, assertClose, assertSamePixels, faceLandmarks, golden, roundMask, sampled, sharpFace, softFace, stripedFace } from './inputs.js'; // prettier-ignore
 
 const nothing = new Float32Array(SIDE * SIDE);
@@ -184,6 +184,23 @@ test('a photo is finished at its own size with texture; a camera at that of the 
   );
   const moment = { memory: new FaceMemory(), timeS: 1 };
   assert.equal((await finish({ ...crop(), moment }, options)).pixels.width, SIDE);
+});
+
+test('a camera in colours is asked again after some frames whether they are gone', async () => {
+  const memory = new FaceMemory();
+  /** @param {import('../page/picture.js').Picture} target @param {number} n */
+  const look = async (target, n) => {
+    const face = { ...crop(), target, moment: { memory, timeS: n / 30 } };
+    const { pixels } = await STAGES[0].run(face, options);
+    return pixels;
+  };
+  const [coloured, toned] = [stripedFace(30), sharpFace()];
+  await look(coloured, 0);
+  const before = await look(toned, 1);
+  for (let n = 2; n <= TONE.COLOURED_FRAMES; n++) assertSamePixels(await look(toned, n), before);
+  const after = await look(toned, TONE.COLOURED_FRAMES + 1);
+  assert.notDeepEqual(after, before);
+  assertSamePixels(after, matchTone(before, toned, crop().weight));
 });
 
 test('of a face at rest before a camera every fifth frame is looked at', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { crc32, deflateSync } from 'node:zlib';
+import { MARK } from '../page/constants.js';
 import { markPng } from '../page/mark.js';
 import { SIDE, assertClose, golden, softFace } from './inputs.js';
 import { added } from '../page/picture.js';
@@ -85,14 +86,15 @@ test("a camera's mark is worked out for every second frame, and again after a ga
 });
 
 test("a photo's faces are marked by their size, those of a camera always coarsely", async () => {
-  /** @type {string[]} */
+  /** @type {[string, number][]} */
   const asked = [];
   const draw = async (
     /** @type {unknown} */ _,
     /** @type {unknown} */ __,
     /** @type {import('../page/watermark.js').MarkForm} */ form,
+    /** @type {number} */ share,
   ) => {
-    asked.push(form);
+    asked.push([form, share]);
     return new Float32Array(SIDE * SIDE);
   };
   const weight = new Float32Array(SIDE * SIDE).fill(1);
@@ -102,6 +104,7 @@ test("a photo's faces are marked by their size, those of a camera always coarsel
   await hideMark(softFace(), weight, draw, { cropFromFrame: at(0.5), sizePx: SIDE, moment: null });
   await hideMark(softFace(), weight, draw, { cropFromFrame: at(1), sizePx: SIDE, moment: null });
   await hideMark(softFace(), weight, draw, { cropFromFrame: at(2), sizePx: SIDE, moment: null });
-  await hideMark(softFace(), weight, draw, { cropFromFrame: at(0.5), sizePx: SIDE, moment });
-  assert.deepEqual(asked, ['blue', 'fine', '', '']);
+  await hideMark(softFace(), weight, draw, { cropFromFrame: at(0.25), sizePx: SIDE, moment: null });
+  await hideMark(softFace(), weight, draw, { cropFromFrame: at(0.25), sizePx: SIDE, moment });
+  assert.deepEqual(asked, [['blue', 1], ['fine', 1], ['', 1], ['blue', MARK.QUIETEST], ['', 1]]); // prettier-ignore
 });

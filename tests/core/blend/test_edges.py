@@ -55,6 +55,16 @@ def test_straight_edges_and_flat_skin_stay_as_they_are(straight: object) -> None
     np.testing.assert_allclose(along_edges(crop)[inside].astype(int), along_edges(crop, strength=0)[inside], atol=1)
 
 
+def test_what_is_seen_is_the_same_whether_the_rest_is_looked_at() -> None:
+    crop = cv2.GaussianBlur(np.random.default_rng(5).integers(0, 256, (SIDE, SIDE, 3), np.uint8), (0, 0), 2)
+    part = np.s_[20:70, 0:61]
+    larger, whole = along_edges(crop, part=part), along_edges(crop)
+    seen = tuple(slice(FACTOR * one.start, FACTOR * one.stop) for one in part)
+    np.testing.assert_allclose(larger[seen].astype(int), whole[seen], atol=1)
+    far = np.s_[FACTOR * 80 :, FACTOR * 70 :]
+    np.testing.assert_array_equal(larger[far], along_edges(crop, strength=0)[far])
+
+
 def test_a_face_that_is_hardly_larger_than_its_crop_is_enlarged_as_it_is() -> None:
     crop, weight = stairs(0.3), np.ones((SIDE, SIDE), np.float32)
     frame = np.zeros((300, 300, 3), np.uint8)
