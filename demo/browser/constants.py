@@ -300,6 +300,7 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
                 "_WHITE",
                 "_LIGHTEST",
                 "_COOL",
+                "_COOL_OF_WHITE",
                 "_IRIS",
                 "_USUAL_IRIS",
                 "_DARK",

@@ -23,6 +23,7 @@ _BLUE = 0.05  # of its blue, a plainly blue iris lacks no more green
 # Whites: lighter than so much of the lightest, and certainly those lighter than so much; so much of an eye is no lighter than its lightest.
 _WHITE, _LIGHTEST = (0.55, 0.8), 0.95
 _COOL = 0.75  # so much of a target's whites is no bluer than usual there
+_COOL_OF_WHITE = 0.25  # and so much even where irises are light enough to be taken for white
 # Whites shine, if so much of an eye is no lighter than they are, from so many times the light of the target's eye, and from so many times the mean
 # light there with the lids; of what they are lighter by half is left.
 _WHITES, _OF_EYE, _OF_LIDS, _LEFT = 0.9, 1.1, 1.32, 0.5
@@ -117,11 +118,21 @@ def _less_blue(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.bo
     if not ((cool > 0) & (weight > 0)).any():
         return ours
     white = _whiteness(theirs, inside)
-    usual = max(_quantile(_coolness(theirs)[inside & (white > _WITHIN)], _COOL), 0)
+    usual = _coolness(theirs)[inside & (white > _WITHIN)]
     # Where the target's eye is white too: light irises are blue by right, if they are the source's.
-    where = np.maximum(_whiteness(ours, inside) * white, np.float32(1 - blue))
-    less = np.maximum(cool - usual, 0) * where * weight
-    return _changed(ours, 2, -less) if less.any() else ours
+    less = np.maximum(cool - max(_quantile(usual, _COOL), 0), 0) * _whiteness(ours, inside) * white * weight
+    calm = _changed(ours, 2, -less) if less.any() else ours
+    return calm if blue == 1 else _greyer(calm, max(_quantile(usual, _COOL_OF_WHITE), 0), weight * np.float32(1 - blue))
+
+
+def _greyer(pixels: Image, most: float, weight: Floats) -> Image:
+    """As grey as makes nothing bluer than so much, and as light as before. Less blue alone would make a bluish green one green."""
+    cool = _coolness(pixels)
+    share = np.maximum(1 - most / np.maximum(cool, np.float32(1e-6)), 0) * weight
+    if not share.any():
+        return pixels
+    grey = _luma(pixels.astype(np.float32))[..., None]
+    return np.clip(np.rint(pixels + (grey - pixels) * share[..., None]), 0, 255).astype(np.uint8)
 
 
 def _less_light(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.bool_]) -> Image:

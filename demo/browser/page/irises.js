@@ -104,8 +104,15 @@ function lessBlue(data, theirs, { box, data: weight }, width, inside, blue) {
   const cool = inside.filter((at) => white(at) > IRISES.WITHIN).map((at) => coolness(theirs, at));
   const usual = Math.max(quantile(cool, IRISES.COOL), 0);
   forPixels(box, width, (at, i) => {
-    const where = Math.max(ours(at) * white(at), 1 - blue);
-    change(data, at, 2, -Math.max(coolness(data, at) - usual, 0) * where * weight[i]);
+    change(data, at, 2, -Math.max(coolness(data, at) - usual, 0) * ours(at) * white(at) * weight[i]);
+  });
+  if (blue === 1) return;
+  const most = Math.max(quantile(cool, IRISES.COOL_OF_WHITE), 0);
+  forPixels(box, width, (at, i) => {
+    const share = Math.max(1 - most / Math.max(coolness(data, at), 1e-6), 0) * weight[i] * (1 - blue);
+    if (share === 0) return;
+    const grey = LUMA[0] * data[at] + LUMA[1] * data[at + 1] + LUMA[2] * data[at + 2];
+    for (let c = 0; c < 3; c++) data[at + c] += (grey - data[at + c]) * share;
   });
 }
 

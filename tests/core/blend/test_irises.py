@@ -71,6 +71,13 @@ def test_eyes_turn_blue_for_nobody_whose_irises_are_not() -> None:
     assert blue < between < iris_of(swapped)[2]
 
 
+def test_bluish_green_eyes_of_somebody_with_brown_ones_turn_grey_and_not_green() -> None:
+    target, points = eyed((90, 130, 145), white=(190, 195, 200)), schematic_face() * 224
+    red, green, blue = iris_of(calm_eyes(eyed((80, 120, 135)), target, points, blue=0.0))
+    assert max(red, green, blue) - min(red, green, blue) < 20
+    assert iris_of(calm_eyes(eyed((80, 120, 135)), target, points)) == pytest.approx((80, 120, 135), abs=2)
+
+
 def test_whites_that_outshine_the_face_are_half_as_much_lighter() -> None:
     points, dark = schematic_face() * 224, (60, 45, 40)
     swapped, dim = eyed(dark, white=(250, 250, 245)), (eyed(dark) * 0.5).astype(np.uint8)
