@@ -108,6 +108,7 @@ def constants() -> dict[str, dict[str, Value]]:
             "MIN_WEIGHT",
             "MIN_PIXELS_SHARE",
             "MIN_LEVEL",
+            "SHADE_PX",
         ),
         "TONE": _named(tone, "SIDE_PX", "LEVELS", "FEWEST", "ONE_TONE", "COLOURED", "DARK", "COLOURED_FRAMES"),
         "DETAIL": _named(detail, "WIDTH_PX", "KERNEL_PX", "MAX_GAIN", "MIN_WEIGHT", "MIN_PIXELS_SHARE", "MIN_LEVELS"),

@@ -15,6 +15,9 @@ MEAN_STRENGTH, DEVIATION_STRENGTH = 0.8, 0.7
 # A face half in shadow must not be stretched without bound, nor the noise of a dark channel lifted.
 CONTRAST_LIMITS, GAIN_LIMITS = (0.6, 1.5), (0.4, 2.5)
 FACTOR_LIMITS = (0.3, 1.6)  # of one pixel: less contrast asks for any factor near black
+# Where contrast is raised, a pixel's factor is that of the light around it, averaged twice over so many pixels of a 224 crop: what is dark of itself,
+# lips, nostrils and lids, would turn black.
+SHADE_PX = 17
 MIN_WEIGHT = 0.6  # only pixels that are surely face are counted
 MIN_PIXELS_SHARE = 0.001
 MIN_LEVEL = 5.0  # of 255: below it a ratio of means or deviations says nothing
@@ -23,9 +26,10 @@ MIN_LEVEL = 5.0  # of 255: below it a ratio of means or deviations says nothing
 def match_colours(swapped: Image, target: Image, mask: Mask) -> Image:
     """Move mean colour and contrast of the swapped face towards those of the target's face.
 
-    One gain a channel brings the mean, one factor a level of luma the contrast. Both multiply a pixel, so what is grey
-    stays grey: a stretch of each channel about its own mean would take more red than blue off everything dark, as skin is
-    redder than grey, and brown eyes turn violet.
+    One gain a channel brings the mean, one factor a level of luma the contrast. Where contrast is raised, that luma is the mean of what
+    lies around a pixel: light and shade become stronger, features do not. Both multiply a pixel, so what is grey stays grey: a stretch of
+    each channel about its own mean would take more red than blue off everything dark, as skin is redder than grey, and brown eyes turn
+    violet.
 
     Args:
         swapped: ``(S, S, 3)`` RGB uint8.
@@ -43,6 +47,9 @@ def match_colours(swapped: Image, target: Image, mask: Mask) -> Image:
     gains = np.clip(1.0 + MEAN_STRENGTH * (theirs / np.maximum(ours, MIN_LEVEL) - 1.0), *GAIN_LIMITS)
     luma = cv2.cvtColor(swapped, cv2.COLOR_RGB2GRAY)
     stretch = np.clip(contrast_theirs / contrast_ours, *CONTRAST_LIMITS) ** DEVIATION_STRENGTH
+    if stretch > 1:
+        box = (round(SHADE_PX * len(luma) / 224) // 2 * 2 + 1,) * 2
+        luma = cv2.blur(cv2.blur(luma, box), box)
     levels = np.arange(256)
     factors = np.clip((mean + stretch * (levels - mean)) / np.maximum(levels, 1), *FACTOR_LIMITS)
     # One table of 256 levels of luma gives all three channels' factors in one go.

@@ -1,6 +1,8 @@
 /** Bringing a swapped face to the target's colours; a port of `blend/colour.py`, which says where the numbers come from. */
+import { CROP_PX } from './align.js';
 import { COLOUR } from './constants.js';
-import { changed, clamp, indicesAbove, lumaAt } from './picture.js';
+import { boxMean } from './filters.js';
+import { changed, clamp, grey, indicesAbove, lumaAt } from './picture.js';
 
 /** @typedef {import('./picture.js').Picture} Picture */
 
@@ -24,8 +26,15 @@ export function matchColours(swapped, target, mask) {
   const factors = Float32Array.from({ length: 256 }, (_, level) =>
     clamp((ours.luma + stretch * (level - ours.luma)) / Math.max(level, 1), ...COLOUR.FACTOR_LIMITS),
   );
-  const count = swapped.data.length / 4;
-  return changed(swapped, (loops, x) => loops.calls.tint(x, count, loops.keep(factors), ...gains));
+  let light = grey(swapped);
+  if (stretch > 1) {
+    const side = 2 * Math.floor(Math.round((COLOUR.SHADE_PX * swapped.width) / CROP_PX) / 2) + 1;
+    light = boxMean(boxMean(light, side), side);
+  }
+  const count = light.data.length;
+  return changed(swapped, (loops, x) =>
+    loops.calls.tint(x, loops.keep(light.data), count, loops.keep(factors), ...gains),
+  );
 }
 
 /** Mean of each channel, mean luma, and its deviation as a share of it. @param {Uint8ClampedArray} data @param {Int32Array} inside pixels */

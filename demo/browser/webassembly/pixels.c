@@ -211,14 +211,11 @@ void add(uint8_t *x, int count, const float *values, float factor) {
   for (int p = 0; p < count; p++, x += 4) put(x, opaque(ADD(colours(x), MUL(SPREAD(values + p), share))));
 }
 
-// In place: each colour times its gain and the factor of its pixel's luma; factors (256).
+// In place: each colour times its gain and the factor of its pixel's light, in levels; factors (256).
 EXPORT(tint)
-void tint(uint8_t *x, int count, const float *factors, float red, float green, float blue) {
+void tint(uint8_t *x, const float *light, int count, const float *factors, float red, float green, float blue) {
   v4 gains = wasm_f32x4_make(red, green, blue, 0);
-  for (int p = 0; p < count; p++, x += 4) {
-    int luma = (9798 * x[0] + 19235 * x[1] + 3735 * x[2] + 16384) >> 15;
-    put(x, opaque(MUL(colours(x), MUL(gains, ALL(factors[luma])))));
-  }
+  for (int p = 0; p < count; p++, x += 4) put(x, opaque(MUL(colours(x), MUL(gains, ALL(factors[(int)(light[p] + 0.5f)])))));
 }
 
 // In place: weights times (none - value) / (none - all), within [0, 1].
