@@ -13,7 +13,8 @@ from .steady import shown_part
 # with the area.
 LARGEST_PX = 1024
 WORTH = 1.2  # a face that is hardly larger than its crop has nothing to gain
-STEPS_SHOW = 3.0  # in a face so many times as large as its crop the steps of an edge are plainly seen; in a smaller one less is done about them
+# In a face so many times as large as its crop the steps of an edge begin to be seen, and are plainly seen.
+STEPS_SHOW = 1.6, 3.0
 
 
 def native_side_px(crop_from_frame: Matrix, size_px: int) -> int:
@@ -44,7 +45,8 @@ def enlarge(
     """
     size = (side_px, side_px)
     matrix = scaled_crop(crop_from_frame, side_px / len(pixels))
-    strength = min(max((side_px / len(pixels) - WORTH) / (STEPS_SHOW - WORTH), 0.0), 1.0)
+    begins, plain = STEPS_SHOW
+    strength = min(max((side_px / len(pixels) - begins) / (plain - begins), 0.0), 1.0)
     # Cubic, as the paste would do; its overshoot is clipped in uint8.
     larger: Image = cv2.resize(
         along_edges(pixels, strength=strength, part=shown_part(weight)), size, interpolation=cv2.INTER_CUBIC

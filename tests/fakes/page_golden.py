@@ -19,6 +19,7 @@ from demo.browser.build import HERE
 from mobilefaceswap_core.blend.brows import BrowShift, brow_shifts, move_brows
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
+from mobilefaceswap_core.blend.edges import along_edges
 from mobilefaceswap_core.blend.folds import folds_weight, soften_folds
 from mobilefaceswap_core.blend.gaze import bring_back_gaze, eye_tones, gaze_weights
 from mobilefaceswap_core.blend.irises import blueness_of_eyes, calm_eyes
@@ -69,6 +70,7 @@ def sharp_face() -> NDArray[np.uint8]:
     return (90 + 5 * c + (7 * x + 11 * y + x * y) % 101).astype(np.uint8)
 
 
+TURNED = np.array([[0.97, -0.24, 20.0], [0.24, 0.97, -20.0]])  # slanted bars have steps
 STRIPES = 0, 3, 30  # one tone, nearly so, and colours
 
 
@@ -277,6 +279,7 @@ def _around_the_swap() -> dict[str, Any]:
         "bareness": list(bareness(sharp_face(), face)),
         "native_side": [native_side_px(crop_from_frame / scale, SIDE) for scale in (0.2, 0.5, 1.0, 4.0)],
         "native_pixels": _pixels(wide[0]),
+        "along_edges": _pixels(along_edges(warp_to_crop(brow_face(4), TURNED, SIDE), strength=0.8)),
         "native_weight": _plane(wide[1]),
         "native_matrix": wide[2].ravel().tolist(),
         "native_target": _pixels(wide[3]),

@@ -27,7 +27,8 @@ export function nativeSide(cropFromFrame, sizePx) {
 export function enlarge(pixels, weight, cropFromFrame, frame, side) {
   const matrix = scaledCrop(cropFromFrame, side / pixels.width);
   const plane = { width: pixels.width, height: pixels.height, data: weight };
-  const strength = clamp((side / pixels.width - NATIVE.WORTH) / (NATIVE.STEPS_SHOW - NATIVE.WORTH), 0, 1);
+  const [begins, plain] = NATIVE.STEPS_SHOW;
+  const strength = clamp((side / pixels.width - begins) / (plain - begins), 0, 1);
   return {
     pixels: resizeCubic(alongEdges(pixels, strength), side),
     weight: resize(plane, side, side).data,

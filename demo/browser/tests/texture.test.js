@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { scaledCrop, transformPoints } from '../page/align.js';
 import { NATIVE } from '../page/constants.js';
+import { alongEdges } from '../page/edges.js';
 import { enlarge, nativeSide } from '../page/native.js';
 import { newPlane, warp } from '../page/picture.js';
 import { fill, hull } from '../page/shapes.js';
 import { addTexture, textureGate } from '../page/texture.js';
-import { SIDE, assertClose, assertSamePixels, faceLandmarks, frame, golden, meanGap, roundMask, sampled, sampledPlane, sharpFace, softFace } from './inputs.js'; // prettier-ignore
+import { SIDE, browFace, assertClose, assertSamePixels, faceLandmarks, frame, golden, meanGap, roundMask, sampled, sampledPlane, sharpFace, softFace } from './inputs.js'; // prettier-ignore
 
 /** @typedef {import('../page/align.js').Matrix} Matrix */
 /** @type {Matrix} */
@@ -23,6 +24,13 @@ test('the side is that of the face in the photo, within the limits, as in the co
   assert.deepEqual([0.2, 0.5, 1, 4].map((scale) => nativeSide(at(scale), SIDE)), golden.native_side); // prettier-ignore
   assert.equal(nativeSide([0.01, 0, 0, 0, 0.01, 0], SIDE), NATIVE.LARGEST_PX);
   assert.equal(nativeSide(SAME, SIDE), SIDE);
+});
+
+test('edges become lines as in the core, and nothing else changes', () => {
+  const crop = warp(browFace(4), [0.97, -0.24, 20, 0.24, 0.97, -20], SIDE, SIDE);
+  const [drawn, plain] = [alongEdges(crop, 0.8), alongEdges(crop, 0)];
+  assertClose(sampled(drawn), golden.along_edges, 5); // OpenCV interpolates with weights in 32 steps, twice
+  assert.ok(meanGap(drawn.data, plain.data) > 0.02 && meanGap(drawn.data, plain.data) < 2);
 });
 
 test('a crop is enlarged as the core does it', () => {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mobilefaceswap_core.blend.edges import FACTOR, along_edges
-from mobilefaceswap_core.blend.native import WORTH, enlarge
+from mobilefaceswap_core.blend.native import STEPS_SHOW, enlarge
 from mobilefaceswap_core.faces.geometry import scaled_crop
 
 SIDE = 112
@@ -76,6 +76,6 @@ def test_a_face_that_is_hardly_larger_than_its_crop_is_enlarged_as_it_is() -> No
         drawn = along_edges(crop, strength=strength)
         return cv2.resize(drawn, (side_px, side_px), interpolation=cv2.INTER_CUBIC)
 
-    just = round(WORTH * SIDE)
+    just = round(STEPS_SHOW[0] * SIDE)
     np.testing.assert_allclose(larger(just).astype(int), resized(0, just), atol=1)
     np.testing.assert_array_equal(larger(3 * SIDE), resized(1, 3 * SIDE))
