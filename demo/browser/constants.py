@@ -293,6 +293,7 @@ def _around_the_swap() -> dict[str, dict[str, Value]]:
         ),
         "IRISES": {
             **_soft(irises),
+            "LIDS": _in_px(irises._LIDS_GROWTH, irises._BLUR),
             **_named(
                 irises,
                 "_WITHIN",

@@ -24,6 +24,7 @@ _BLUE = 0.05  # of its blue, a plainly blue iris lacks no more green
 _WHITE, _LIGHTEST = (0.55, 0.8), 0.95
 _COOL = 0.75  # so much of a target's whites is no bluer than usual there
 _COOL_OF_WHITE = 0.25  # and so much even where irises are light enough to be taken for white
+_LIDS_GROWTH = 1 / 32  # of the crop's side: the rims of the lids, which turn blue with an eye
 # Whites shine, if so much of an eye is no lighter than they are, from so many times the light of the target's eye, and from so many times the mean
 # light there with the lids; of what they are lighter by half is left.
 _WHITES, _OF_EYE, _OF_LIDS, _LEFT = 0.9, 1.1, 1.32, 0.5
@@ -96,11 +97,20 @@ def calm_eyes(swapped: Image, target: Image, landmarks: Points, *, blue: float =
             continue
         ours, theirs = out[part], target[part]
         calm = _less_violet(ours, theirs, weight[part], inside)
-        calm = _less_blue(calm, theirs, weight[part], inside, blue)
+        calm = _less_blue(calm, theirs, weight[part], inside)
         calm = _less_light(calm, theirs, weight[part], inside)
         if calm is not ours:
             out = out.copy() if out is swapped else out
             out[part] = calm
+        if blue < 1:
+            lids = at_side(soft_hull(own[eye], growth=_LIDS_GROWTH, blur=_BLUR), len(swapped))
+            around = shown_part(lids)
+            assert around is not None  # it holds the eye
+            most = max(_quantile(_coolness(theirs)[inside & (_whiteness(theirs, inside) > _WITHIN)], _COOL_OF_WHITE), 0)
+            grey = _greyer(out[around], most, lids[around] * np.float32(1 - blue))
+            if grey is not None:
+                out = out.copy() if out is swapped else out
+                out[around] = grey
     return out
 
 
@@ -113,24 +123,23 @@ def _less_violet(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.
     return _changed(ours, 1, more) if more.any() else ours
 
 
-def _less_blue(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.bool_], blue: float) -> Image:
+def _less_blue(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.bool_]) -> Image:
     cool = _coolness(ours)
     if not ((cool > 0) & (weight > 0)).any():
         return ours
     white = _whiteness(theirs, inside)
-    usual = _coolness(theirs)[inside & (white > _WITHIN)]
-    # Where the target's eye is white too: light irises are blue by right, if they are the source's.
-    less = np.maximum(cool - max(_quantile(usual, _COOL), 0), 0) * _whiteness(ours, inside) * white * weight
-    calm = _changed(ours, 2, -less) if less.any() else ours
-    return calm if blue == 1 else _greyer(calm, max(_quantile(usual, _COOL_OF_WHITE), 0), weight * np.float32(1 - blue))
+    usual = max(_quantile(_coolness(theirs)[inside & (white > _WITHIN)], _COOL), 0)
+    # Where the target's eye is white too: light irises may be blue by right.
+    less = np.maximum(cool - usual, 0) * _whiteness(ours, inside) * white * weight
+    return _changed(ours, 2, -less) if less.any() else ours
 
 
-def _greyer(pixels: Image, most: float, weight: Floats) -> Image:
-    """As grey as makes nothing bluer than so much, and as light as before. Less blue alone would make a bluish green one green."""
+def _greyer(pixels: Image, most: float, weight: Floats) -> Image | None:
+    """As grey as makes nothing bluer than so much, and as light as before; ``None`` where nothing is. Less blue alone would make green."""
     cool = _coolness(pixels)
-    share = np.maximum(1 - most / np.maximum(cool, np.float32(1e-6)), 0) * weight
+    share = np.where(cool > most, np.maximum(1 - most / np.maximum(cool, 1), 0), 0) * weight
     if not share.any():
-        return pixels
+        return None
     grey = _luma(pixels.astype(np.float32))[..., None]
     return np.clip(np.rint(pixels + (grey - pixels) * share[..., None]), 0, 255).astype(np.uint8)
 

@@ -85,8 +85,17 @@ export function calmEyes(swapped, target, landmarks, blue = 1) {
     });
     if (inside.length === 0) continue;
     lessViolet(data, target.data, outline, swapped.width, inside);
-    lessBlue(data, target.data, outline, swapped.width, inside, blue);
+    lessBlue(data, target.data, outline, swapped.width, inside);
     lessLight(data, target.data, outline, swapped.width, inside);
+    if (blue === 1) continue;
+    greyer(
+      data,
+      target.data,
+      atSide(softHull(landmarks.slice(...eye), IRISES.LIDS), swapped.width),
+      swapped.width,
+      inside,
+      blue,
+    );
   }
   return { ...swapped, data };
 }
@@ -97,8 +106,8 @@ function lessViolet(data, theirs, { box, data: weight }, width, inside) {
   forPixels(box, width, (at, i) => change(data, at, 1, Math.max(lackOfGreen(data, at) - usual, 0) * weight[i]));
 }
 
-/** @param {Uint8ClampedArray} data @param {Uint8ClampedArray} theirs @param {Outline} outline @param {number} width @param {number[]} inside @param {number} blue */
-function lessBlue(data, theirs, { box, data: weight }, width, inside, blue) {
+/** @param {Uint8ClampedArray} data @param {Uint8ClampedArray} theirs @param {Outline} outline @param {number} width @param {number[]} inside */
+function lessBlue(data, theirs, { box, data: weight }, width, inside) {
   const ours = whiteness(data, inside);
   const white = whiteness(theirs, inside);
   const cool = inside.filter((at) => white(at) > IRISES.WITHIN).map((at) => coolness(theirs, at));
@@ -106,11 +115,17 @@ function lessBlue(data, theirs, { box, data: weight }, width, inside, blue) {
   forPixels(box, width, (at, i) => {
     change(data, at, 2, -Math.max(coolness(data, at) - usual, 0) * ours(at) * white(at) * weight[i]);
   });
-  if (blue === 1) return;
+}
+
+/** @param {Uint8ClampedArray} data @param {Uint8ClampedArray} theirs @param {Outline} outline @param {number} width @param {number[]} inside @param {number} blue */
+function greyer(data, theirs, { box, data: weight }, width, inside, blue) {
+  const white = whiteness(theirs, inside);
+  const cool = inside.filter((at) => white(at) > IRISES.WITHIN).map((at) => coolness(theirs, at));
   const most = Math.max(quantile(cool, IRISES.COOL_OF_WHITE), 0);
   forPixels(box, width, (at, i) => {
-    const share = Math.max(1 - most / Math.max(coolness(data, at), 1e-6), 0) * weight[i] * (1 - blue);
-    if (share === 0) return;
+    const own = coolness(data, at);
+    if (own <= most) return;
+    const share = Math.max(1 - most / Math.max(own, 1), 0) * weight[i] * (1 - blue);
     const grey = LUMA[0] * data[at] + LUMA[1] * data[at + 1] + LUMA[2] * data[at + 2];
     for (let c = 0; c < 3; c++) data[at + c] += (grey - data[at + c]) * share;
   });

@@ -78,6 +78,26 @@ def test_bluish_green_eyes_of_somebody_with_brown_ones_turn_grey_and_not_green()
     assert iris_of(calm_eyes(eyed((80, 120, 135)), target, points)) == pytest.approx((80, 120, 135), abs=2)
 
 
+@pytest.mark.parametrize("iris", [(90, 60, 40), (35, 30, 28), (60, 55, 50)])
+def test_brown_eyes_and_the_skin_around_them_stay_as_they_are_for_somebody_with_brown_ones(
+    iris: tuple[int, int, int],
+) -> None:
+    swapped, points = eyed(iris, radius=0.025), schematic_face() * 224
+    calm = calm_eyes(swapped, eyed((90, 120, 160)), points, blue=0.0)
+    assert np.abs(calm.astype(int) - swapped).max() <= 1
+
+
+def test_rims_of_lids_that_turned_blue_with_an_eye_turn_grey() -> None:
+    swapped, points = eyed((50, 45, 40)), schematic_face() * 224
+    x, y = np.round(points[LEFT_EYE].mean(0)).astype(int)
+    rim = (y - round(np.ptp(points[LEFT_EYE][:, 1]) / 2) - 4, x)
+    swapped[rim] = (90, 100, 140)
+    calm = calm_eyes(swapped, eyed((90, 60, 40)), points, blue=0.0)
+    red, green, blue = calm[rim].astype(float)
+    assert blue - (red + green) / 2 < 15
+    assert calm_eyes(swapped, eyed((90, 60, 40)), points)[rim] == pytest.approx(swapped[rim], abs=2)
+
+
 def test_whites_that_outshine_the_face_are_half_as_much_lighter() -> None:
     points, dark = schematic_face() * 224, (60, 45, 40)
     swapped, dim = eyed(dark, white=(250, 250, 245)), (eyed(dark) * 0.5).astype(np.uint8)
