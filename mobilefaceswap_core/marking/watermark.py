@@ -76,7 +76,7 @@ _LEVELS = 5  # of strength that a still is tried with
 _ROUNDS, _STEP, _BAND_FLOOR = 2, 0.5, 0.7  # of taking the face's own noise off the carriers
 _PEAK = 2.5  # of the pattern, in its own deviations
 # A face of a clip keeps its pattern for so many frames while what carries it changes by no more levels in the mean: the score of one frame is
-# .01 lower at most, and a face that moves has a new pattern in two frames of three or more (docs/marking.md).
+# .01 lower at most, and a face has a new pattern in 13 to 83 % of the frames, by how much it moves (docs/marking.md).
 _KEPT_FRAMES, _KEPT_LEVELS = 8, 2.0
 _MASKING, _SMOOTH = 0.1, 3.0  # how it grows: by so much for each grey level of local deviation above that
 
