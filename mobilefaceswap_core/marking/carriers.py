@@ -151,9 +151,12 @@ def carriers(form: MarkFormat) -> Floats:
     has no order and no sign to choose, so a different LAPACK gives the same carriers.
     """
     noise = np.frombuffer(hashlib.shake_256(form.key).digest(CARRIERS * GRID_PX**2), np.uint8)
-    spectrum = np.fft.rfft2(noise.reshape(CARRIERS, GRID_PX, GRID_PX) - 127.5)
-    shaped = np.fft.irfft2(spectrum * sum(band_filters(form)), s=(GRID_PX, GRID_PX)) * window()
-    flat = shaped.reshape(CARRIERS, -1)[:, support()]
+    both = np.sum(_packed_filters(form), axis=0, dtype=np.float64)
+    weight, flat = window().ravel()[support()], np.empty((CARRIERS, support().size))
+    # One by one they stay in the processor's cache: all in one transform took 50 to 270 ms of a first swap, these 30.
+    for carrier, own in zip(flat, noise.reshape(CARRIERS, GRID_PX, GRID_PX), strict=True):
+        shaped = cv2.idft(cv2.dft(own - 127.5) * both, flags=cv2.DFT_SCALE)
+        np.multiply(shaped.ravel()[support()], weight, out=carrier)
     values, vectors = np.linalg.eigh(flat @ flat.T)
     return _frozen((vectors / np.sqrt(values)) @ vectors.T @ flat)
 
