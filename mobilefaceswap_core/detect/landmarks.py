@@ -11,6 +11,7 @@ them pull the landmarks inwards, and a grey edge alone ends the face where the p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,7 +101,7 @@ class LandmarkNetwork:
         other[:, 0] = SIZE_PX - 1 - other[:, 0]
         points = (one + other) / 2
         eyes_px = np.linalg.norm(between_eyes(points))
-        doubt = float(np.linalg.norm(one - other, axis=1).mean() / max(eyes_px, 1.0))
+        doubt = float(np.hypot(*(one - other).T).mean() / max(eyes_px, 1.0))
         return transform_points(invert(crop_from_frame), points), doubt
 
     def _run(self, *crops: NDArray[Any]) -> NDArray[np.float64]:
@@ -200,14 +201,14 @@ def _faded(view: NDArray[Any], landmarks: Points, shape: tuple[int, ...], crop_f
 
 def upright_angle(landmarks: Points) -> float:
     """Tilt of the line through the eye centres in radians, clockwise in the image; 0 for an upright face."""
-    across = between_eyes(landmarks)
-    return float(np.arctan2(across[1], across[0]))
+    x, y = between_eyes(landmarks).tolist()
+    return math.atan2(y, x)
 
 
 def upright_extent(landmarks: Points) -> tuple[float, Points, NDArray[np.float64], NDArray[np.float64]]:
     """Angle, rotation ``(2, 2)`` from upright to frame, and lower and upper corner of the landmarks when upright."""
     angle = upright_angle(landmarks)
-    cos, sin = np.cos(angle), np.sin(angle)
+    cos, sin = math.cos(angle), math.sin(angle)
     frame_from_upright = np.array([[cos, -sin], [sin, cos]])
     upright = landmarks @ frame_from_upright
     return angle, frame_from_upright, upright.min(0), upright.max(0)
@@ -230,7 +231,9 @@ def crop_from_region(centre: NDArray[np.float64], sides: NDArray[np.float64], an
         angle: of its horizontal axis in radians, clockwise in the image.
         size_px: side of the crop.
     """
-    cos, sin = np.cos(angle), np.sin(angle)
-    linear = np.array([[cos, -sin], [sin, cos]]) * (np.asarray(sides) / size_px)
-    middle = np.full(2, (size_px - 1) / 2)
-    return invert(np.hstack([linear, (centre - linear @ middle)[:, None]]))
+    # Numbers of Python: arrays of two take ten times as long, and a frame of a clip takes several of these maps.
+    across, down = (float(side) / size_px for side in sides)
+    (x, y), middle = centre.tolist(), (size_px - 1) / 2
+    cos, sin = math.cos(angle), math.sin(angle)
+    a, b, c, d = cos * across, -sin * down, sin * across, cos * down
+    return invert(np.array([[a, b, x - (a + b) * middle], [c, d, y - (c + d) * middle]]))

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..blend.memory import KeptMark
 from ..errors import ImageError
-from ..faces.geometry import compose, invert, side_in_frame, transform_points, warp_to_crop
+from ..faces.geometry import compose, invert, scale_of, side_in_frame, transform_points, warp_to_crop
 from ..types import Image, Mask, Matrix
 from .carriers import (
     BLUE,
@@ -212,7 +212,7 @@ def embed_frame(
     region_from_frame = np.array([[1, 0, -left], [0, 1, -top]], np.float64)
     region_from_grid = compose(region_from_frame, invert(grid_from_frame))
     size = (int(right - left), int(bottom - top))
-    shrink = 1 / np.sqrt(abs(np.linalg.det(region_from_grid[:, :2])))
+    shrink = 1 / scale_of(region_from_grid)
     if shrink > 1.5:  # average what will be skipped, else high frequencies fold into low ones
         pattern = np.asarray(cv2.GaussianBlur(pattern, (0, 0), 0.35 * shrink), np.float32)
     spread = cv2.warpAffine(pattern, region_from_grid, size, flags=cv2.INTER_CUBIC, borderValue=0.0)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..blend.paste import paste_back, touched_rectangle
-from ..faces.geometry import compose, invert, warp
+from ..faces.geometry import compose, invert, scale_of, warp
 from ..files.codecs import upright as upright_pixels
 from ..files.colourspace import FULL_RANGE, LIMITED_RANGE, SD_HEIGHT, Colourspace, colourspace_of
 from ..files.frames import converted as _convert
@@ -244,7 +244,7 @@ def paste_planes(
 
 def _spread(plane: NDArray[Any], region_from_crop: Matrix, size_px: tuple[int, int]) -> NDArray[np.float32]:
     """A crop's plane at the place and size where it is blended in."""
-    values, halves = plane.astype(np.float32), abs(np.linalg.det(region_from_crop[:, :2])) <= 1 / 4
+    values, halves = plane.astype(np.float32), scale_of(region_from_crop) <= 1 / 2
     # Cubic keeps a face that is larger than its crop from looking washed out. At half the size linear is the mean of four pixels.
     way = cv2.INTER_LINEAR if halves else cv2.INTER_CUBIC
     return warp(values, region_from_crop, size_px, border=cv2.BORDER_REPLICATE, interpolation=way)

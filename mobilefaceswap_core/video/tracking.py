@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from ..detect import Detector
 from ..detect.detector import CONFIRMED, Again, Close
-from ..faces.geometry import between_eyes, five_from_68, grey_crop, similarity_from_points, transform_points
+from ..faces.geometry import (
+    between_eyes,
+    five_from_68,
+    grey_crop,
+    scale_of,
+    similarity_from_points,
+    transform_points,
+)
 from ..types import Face, Image, Points
 from .smoothing import OneEuroFilter
 
@@ -21,6 +28,8 @@ KEY_INTERVAL = 4
 # Twice as far apart saved 2.4 ms of a 720p frame.
 CALM_INTERVAL = 8
 _PATCH_PX = 32  # a face as the loss test sees it
+# Eyes a third from above, mouth a quarter from below: the parts that tell a face from a wall or a hand.
+_PATCH_POINTS = np.array([[0.28, 0.32], [0.72, 0.32], [0.5, 0.55], [0.33, 0.78], [0.67, 0.78]]) * _PATCH_PX
 _PATCH_SIMILARITY = 0.5  # below, what is under the landmarks is no longer the face of the frame before
 _SHAPE_CHANGE = 0.18  # residual of a similarity from one frame to the next, in eye distances; a wide yawn makes 0.10
 _SIZE_CHANGE = 1.3  # between neighbouring frames
@@ -187,15 +196,18 @@ class Tracker:
         before = _points(track.face)
         expected = before + _VELOCITY_SHARE * track.step
         points = self._detector.landmarks(image, _moved(track.face, expected))
+        if not np.isfinite(points).all():
+            track.is_lost = True
+            return
         eyes = eye_distance(before)
         similarity = similarity_from_points(before, points)
-        size = float(np.sqrt(abs(np.linalg.det(similarity[:, :2]))))
-        residual = float(np.linalg.norm(transform_points(similarity, before) - points, axis=1).mean()) / max(eyes, 1e-6)
+        size = scale_of(similarity)
+        residual = _mean_distance(transform_points(similarity, before), points) / max(eyes, 1e-6)
         patch = face_patch(image, points)
         is_same = float((patch * track.patch).mean()) > _PATCH_SIMILARITY
         inside = _share_inside(points, image.shape)
         is_like_before = residual < _SHAPE_CHANGE and 1 / _SIZE_CHANGE < size < _SIZE_CHANGE
-        track.is_lost = not (is_same and is_like_before and inside > _LEAST_INSIDE and np.isfinite(points).all())
+        track.is_lost = not (is_same and is_like_before and inside > _LEAST_INSIDE)
         track.step = points.mean(0) - before.mean(0)
         if not track.is_lost:
             track.face, track.patch = _moved(track.face, points), patch
@@ -309,11 +321,9 @@ def boxes_touch(a: Face, b: Face) -> bool:
 
 def face_patch(image: Image, landmarks: Points) -> NDArray[np.float32]:
     """The face as a small upright grey picture of zero mean and unit deviation, ``(32, 32)``."""
-    five = five_from_68(landmarks)
-    # Eyes a third from above, mouth a quarter from below: the parts that tell a face from a wall or a hand.
-    wanted = np.array([[0.28, 0.32], [0.72, 0.32], [0.5, 0.55], [0.33, 0.78], [0.67, 0.78]]) * _PATCH_PX
-    values = grey_crop(image, similarity_from_points(five, wanted), _PATCH_PX).astype(np.float32)
-    return (values - values.mean()) / max(float(values.std()), 1.0)  # type: ignore[no-any-return]
+    patch = grey_crop(image, similarity_from_points(five_from_68(landmarks), _PATCH_POINTS), _PATCH_PX)
+    mean, deviation = cv2.meanStdDev(patch)
+    return (patch - np.float32(mean.item())) / np.float32(max(deviation.item(), 1.0))  # type: ignore[no-any-return]
 
 
 def same_place(a: Face, b: Face) -> bool:
@@ -339,18 +349,20 @@ def _points(face: Face) -> Points:
 def _moved(face: Face, points: Points, *, box: NDArray[np.float64] | None = None) -> Face:
     """The face at new landmarks; its box moves and grows with them."""
     if box is None:
-        before = _points(face)
-        extent = np.ptp(points, axis=0) / np.maximum(np.ptp(before, axis=0), 1e-6)
-        middle_before, middle = (before.min(0) + before.max(0)) / 2, (points.min(0) + points.max(0)) / 2
-        corners = (face.box.reshape(2, 2) - middle_before) * extent + middle
-        box = corners.reshape(4)
+        (low, high), (new_low, new_high) = ((of.min(0), of.max(0)) for of in (_points(face), points))
+        growth = (new_high - new_low) / np.maximum(high - low, 1e-6)
+        box = ((face.box.reshape(2, 2) - (low + high) / 2) * growth + (new_low + new_high) / 2).reshape(4)
     return Face(box, face.score, five_from_68(points), points)
 
 
 def _distance(a: Face, b: Face) -> float:
     """Mean distance of the five points by the larger eye distance."""
     eyes = max(eye_distance(_points(a)), eye_distance(_points(b)), 1e-6)
-    return float(np.linalg.norm(a.five - b.five, axis=1).mean() / eyes)
+    return _mean_distance(a.five, b.five) / eyes
+
+
+def _mean_distance(a: Points, b: Points) -> float:
+    return float(np.hypot(*(a - b).T).mean())
 
 
 def _share_inside(points: Points, shape: tuple[int, ...]) -> float:
