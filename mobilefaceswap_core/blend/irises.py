@@ -6,14 +6,15 @@ dark skin light makes eyes blue and lighter with it, their whites and dark irise
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..faces.landmarks68 import LEFT_EYE, RIGHT_EYE
 from ..types import Image, Points
-from .outline import at_side, on_weight, soft_hull
-from .steady import shown_part
+from .outline import on_weight, outline_at
 
 Floats = NDArray[np.float32]
 _GROWTH, _BLUR = 1 / 75, 1 / 190  # of the crop's side: what lies within the lids, and no skin
@@ -48,17 +49,17 @@ def blueness_of_eyes(image: Image, landmarks: Points) -> float:
     """
     own, found = on_weight(landmarks, len(image)), []
     for eye in (LEFT_EYE, RIGHT_EYE):
-        weight = at_side(soft_hull(own[eye], growth=_GROWTH, blur=_BLUR), len(image))
-        part = shown_part(weight)
-        if part is None or not (inside := weight[part] > _WITHIN).any():
+        outline = outline_at(own[eye], len(image), growth=_GROWTH, blur=_BLUR)
+        if outline is None or not (inside := outline.weight > _WITHIN).any():
             continue
+        part = outline.part
         rows, columns = (np.arange(side.start, side.stop, dtype=np.float32) for side in part)
         middle, width_px = landmarks[eye].mean(0), np.ptp(landmarks[eye][:, 0])
         from_middle = np.hypot(columns[None] - middle[0], rows[:, None] - middle[1])
         luma = _luma(image[part].astype(np.float32))
         relative = np.asarray(_coolness(image[part]) / np.maximum(luma, _DARK), np.float32)
         iris = inside & (from_middle < _IRIS * width_px)
-        white = inside & (_whiteness(image[part], inside) > _WITHIN)
+        white = inside & (_whiteness(luma, inside) > _WITHIN)
         if min(np.count_nonzero(iris), np.count_nonzero(white)) < _FEWEST:
             continue
         iris &= luma <= _quantile(luma[iris], _USUAL_IRIS)  # not the light that mirrors in it
@@ -91,27 +92,39 @@ def calm_eyes(swapped: Image, target: Image, landmarks: Points, *, blue: float =
     """
     out, own = swapped, on_weight(landmarks, len(swapped))
     for eye in (LEFT_EYE, RIGHT_EYE):
-        weight = at_side(soft_hull(own[eye], growth=_GROWTH, blur=_BLUR), len(swapped))
-        part = shown_part(weight)
-        if part is None or not (inside := weight[part] > _WITHIN).any():
+        outline = outline_at(own[eye], len(swapped), growth=_GROWTH, blur=_BLUR)
+        if outline is None or not (inside := outline.weight > _WITHIN).any():
             continue
-        ours, theirs = out[part], target[part]
-        calm = _less_violet(ours, theirs, weight[part], inside)
-        calm = _less_blue(calm, theirs, weight[part], inside)
-        calm = _less_light(calm, theirs, weight[part], inside)
+        part, weight = outline
+        ours, theirs = out[part], _eye(target[part], inside)
+        calm = _less_violet(ours, target[part], weight, inside)
+        calm = _less_blue(calm, theirs, weight, inside)
+        calm = _less_light(calm, theirs, weight, inside)
         if calm is not ours:
             out = out.copy() if out is swapped else out
             out[part] = calm
         if blue < 1:
-            lids = at_side(soft_hull(own[eye], growth=_LIDS_GROWTH, blur=_BLUR), len(swapped))
-            around = shown_part(lids)
-            assert around is not None  # it holds the eye
-            most = max(_quantile(_coolness(theirs)[inside & (_whiteness(theirs, inside) > _WITHIN)], _COOL_OF_WHITE), 0)
-            grey = _greyer(out[around], most, lids[around] * np.float32(1 - blue))
+            lids = outline_at(own[eye], len(swapped), growth=_LIDS_GROWTH, blur=_BLUR)
+            assert lids is not None  # it holds the eye
+            most = max(_quantile(theirs.cool[inside & (theirs.white > _WITHIN)], _COOL_OF_WHITE), 0)
+            grey = _greyer(out[lids.part], most, lids.weight * np.float32(1 - blue))
             if grey is not None:
                 out = out.copy() if out is swapped else out
-                out[around] = grey
+                out[lids.part] = grey
     return out
+
+
+class _Eye(NamedTuple):
+    """Of each pixel about the target's eye: its light, how much bluer than grey it is, and how surely it is white."""
+
+    luma: Floats
+    cool: Floats
+    white: Floats
+
+
+def _eye(pixels: Image, inside: NDArray[np.bool_]) -> _Eye:
+    luma = _luma(pixels.astype(np.float32))
+    return _Eye(luma, _coolness(pixels), _whiteness(luma, inside))
 
 
 def _less_violet(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.bool_]) -> Image:
@@ -123,14 +136,14 @@ def _less_violet(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.
     return _changed(ours, 1, more) if more.any() else ours
 
 
-def _less_blue(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.bool_]) -> Image:
+def _less_blue(ours: Image, theirs: _Eye, weight: Floats, inside: NDArray[np.bool_]) -> Image:
     cool = _coolness(ours)
-    if not ((cool > 0) & (weight > 0)).any():
+    usual = max(_quantile(theirs.cool[inside & (theirs.white > _WITHIN)], _COOL), 0)
+    if not (weight[cool > usual] > 0).any():
         return ours
-    white = _whiteness(theirs, inside)
-    usual = max(_quantile(_coolness(theirs)[inside & (white > _WITHIN)], _COOL), 0)
     # Where the target's eye is white too: light irises may be blue by right.
-    less = np.maximum(cool - usual, 0) * _whiteness(ours, inside) * white * weight
+    white = _whiteness(_luma(ours.astype(np.float32)), inside) * theirs.white
+    less = np.maximum(cool - usual, 0) * white * weight
     return _changed(ours, 2, -less) if less.any() else ours
 
 
@@ -144,9 +157,9 @@ def _greyer(pixels: Image, most: float, weight: Floats) -> Image | None:
     return np.clip(np.rint(pixels + (grey - pixels) * share[..., None]), 0, 255).astype(np.uint8)
 
 
-def _less_light(ours: Image, theirs: Image, weight: Floats, inside: NDArray[np.bool_]) -> Image:
-    own, other = (_luma(image.astype(np.float32)) for image in (ours, theirs))
-    most = max(_OF_EYE * _quantile(other[inside], _LIGHTEST), _OF_LIDS * float(other[weight > 0].mean()))
+def _less_light(ours: Image, theirs: _Eye, weight: Floats, inside: NDArray[np.bool_]) -> Image:
+    own = _luma(ours.astype(np.float32))
+    most = max(_OF_EYE * _quantile(theirs.luma[inside], _LIGHTEST), _OF_LIDS * float(theirs.luma[weight > 0].mean()))
     if _quantile(own[inside], _WHITES) <= most:  # nothing, or what mirrors in an iris
         return ours
     less = np.maximum(own - most, 0) * np.float32(1 - _LEFT) * weight
@@ -162,9 +175,8 @@ def _changed(pixels: Image, channel: int, more: Floats) -> Image:
     return np.clip(np.rint(changed * same_light[..., None]), 0, 255).astype(np.uint8)
 
 
-def _whiteness(pixels: Image, inside: NDArray[np.bool_]) -> Floats:
+def _whiteness(luma: Floats, inside: NDArray[np.bool_]) -> Floats:
     """How surely each pixel belongs to the white of an eye, by its light."""
-    luma = _luma(pixels.astype(np.float32))
     lightest = max(_quantile(luma[inside], _LIGHTEST), 1)
     begins, ends = _WHITE
     return np.clip((luma / lightest - begins) / (ends - begins), 0, 1).astype(np.float32)
