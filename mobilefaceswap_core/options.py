@@ -46,6 +46,7 @@ class SwapOptions(FinishOptions):
             or self.max_yaw_deg is not None
             or self.gaze != 0
             or self.lids
+            or self.beard
             or self.folds
             or self.brows
             or self.mouth != 0
@@ -73,6 +74,7 @@ def swap_options(chosen: Mapping[str, Any]) -> SwapOptions:
     limits = MaskLimits(values["region"], values["keep"], values["box"], values["feather"])
     return SwapOptions(
         limits=limits,
+        beard=values["beard"],
         folds=values["folds"],
         brows=values["brows"],
         gaze=values["gaze"],

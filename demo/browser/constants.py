@@ -11,31 +11,10 @@ import json
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from mobilefaceswap_core.blend import (
-    brows,
-    colour,
-    detail,
-    edges,
-    folds,
-    gaze,
-    irises,
-    lids,
-    limits,
-    mask,
-    mouth,
-    native,
-    occlusion,
-    occlusion_graph,
-    outline,
-    steady,
-    texture,
-    tone,
-)
-from mobilefaceswap_core.choices import CHOICES
+from mobilefaceswap_core.blend import mask, occlusion_graph
 from mobilefaceswap_core.detect import detector, landmarks, lite, ultraface, windows
 from mobilefaceswap_core.faces import landmarks68
 from mobilefaceswap_core.faces.geometry import template_points
@@ -53,20 +32,9 @@ from mobilefaceswap_core.types import CropSpec
 from mobilefaceswap_core.video import smoothing
 
 from . import hidden_mark, landmark_network, webassembly
+from .finish_constants import Value, ends, finish_constants, named
 
 FILE = Path(__file__).parent / "page" / "constants.js"
-
-Value = int | float | str | list[Any] | dict[str, Any] | None  # a switch is an int
-_OFFERED = (
-    "occlusion",
-    "folds",
-    "brows",
-    "gaze",
-    "lids",
-    "mouth",
-    "texture",
-    "strength",
-)  # of the core's choices, what the page's finish knows
 
 
 def constants() -> dict[str, dict[str, Value]]:
@@ -84,12 +52,12 @@ def constants() -> dict[str, dict[str, Value]]:
             "POINTS": template_points(spec).tolist(),
         },
         "LANDMARKS_68": {
-            "LEFT_EYE": _ends(landmarks68.LEFT_EYE),
-            "RIGHT_EYE": _ends(landmarks68.RIGHT_EYE),
-            "LEFT_BROW": _ends(landmarks68.LEFT_BROW),
-            "RIGHT_BROW": _ends(landmarks68.RIGHT_BROW),
-            "OUTER_LIPS": _ends(landmarks68.OUTER_LIPS),
-            "INNER_LIPS": _ends(landmarks68.INNER_LIPS),
+            "LEFT_EYE": ends(landmarks68.LEFT_EYE),
+            "RIGHT_EYE": ends(landmarks68.RIGHT_EYE),
+            "LEFT_BROW": ends(landmarks68.LEFT_BROW),
+            "RIGHT_BROW": ends(landmarks68.RIGHT_BROW),
+            "OUTER_LIPS": ends(landmarks68.OUTER_LIPS),
+            "INNER_LIPS": ends(landmarks68.INNER_LIPS),
             "NOSE_TIP": landmarks68.NOSE_TIP,
             "NOSE_OUTLINE": landmarks68.NOSE_OUTLINE.tolist(),
             "CHIN": landmarks68.CHIN,
@@ -98,23 +66,9 @@ def constants() -> dict[str, dict[str, Value]]:
             "MIRROR_68": landmarks68.MIRROR_68.tolist(),
         },
         **_detection(),
-        "COLOUR": _named(
-            colour,
-            "MEAN_STRENGTH",
-            "DEVIATION_STRENGTH",
-            "CONTRAST_LIMITS",
-            "GAIN_LIMITS",
-            "FACTOR_LIMITS",
-            "MIN_WEIGHT",
-            "MIN_PIXELS_SHARE",
-            "MIN_LEVEL",
-            "SHADE_PX",
-        ),
-        "TONE": _named(tone, "SIDE_PX", "LEVELS", "FEWEST", "ONE_TONE", "COLOURED", "DARK", "COLOURED_FRAMES"),
-        "DETAIL": _named(detail, "WIDTH_PX", "KERNEL_PX", "MAX_GAIN", "MIN_WEIGHT", "MIN_PIXELS_SHARE", "MIN_LEVELS"),
         "GLASSES": _glasses(),
         "COVERED": _covered(),
-        **_around_the_swap(),
+        **finish_constants(),
         "MASK": {
             "THRESHOLD": options.threshold,
             **{f"{name.upper()}_PX": length for name, length in options.in_pixels(spec.size_px)._asdict().items()},
@@ -126,19 +80,19 @@ def constants() -> dict[str, dict[str, Value]]:
             "FINE_FROM_PX": FINE_FROM_PX,
             "BLUE_LESS_LUMA": carriers.BLUE_LESS_LUMA.ravel().tolist(),
             "WAVES": hidden_mark.WAVES,
-            **_named(carriers, "_SPREAD_PX", "_FLOOR", "_CLIP"),
-            **_named(
+            **named(carriers, "_SPREAD_PX", "_FLOOR", "_CLIP"),
+            **named(
                 watermark, "_SMOOTH", "_MASKING", "_ROUNDS", "_STEP", "_BAND_FLOOR", "_QUIETER_FROM_PX", "_QUIETEST"
             ),
         },
         "PER_FRAME": {
-            **_named(
+            **named(
                 layout, "ENCODER_CHANNELS", "DECODER_IN_CHANNELS", "DECODER_OUT_CHANNELS", "MASK_CHANNELS", "SLOPE"
             ),
             "NODES": operators_checksum(),
         },
-        "OCCLUSION_NETWORK": _named(occlusion_graph, "SLOPE"),
-        "SMOOTHING": _named(smoothing, "MIN_CUTOFF_HZ", "BETA_HZ", "SPEED_CUTOFF_HZ"),
+        "OCCLUSION_NETWORK": named(occlusion_graph, "SLOPE"),
+        "SMOOTHING": named(smoothing, "MIN_CUTOFF_HZ", "BETA_HZ", "SPEED_CUTOFF_HZ"),
         "PIXELS": {"CODE": base64.b64encode((webassembly.FOLDER / webassembly.INLINED).read_bytes()).decode()},
         "FILES": {"FORMAT": FORMAT, "IDENTITY": IDENTITY_FILE, "STUDENT": STUDENT_FILE, "SOURCE": SOURCE_FILE},
     }
@@ -156,7 +110,7 @@ def _detection() -> dict[str, dict[str, Value]]:
     return {
         "LANDMARK_NETWORK": {
             "LAYERS": landmark_network.layers(),
-            **_named(
+            **named(
                 landmarks,
                 "SIZE_PX",
                 "SIDES",
@@ -171,13 +125,13 @@ def _detection() -> dict[str, dict[str, Value]]:
             ),
         },
         "ULTRAFACE": {
-            **_named(ultraface, "WIDTH", "HEIGHT", "MEAN", "STD", "SCORES", "OFFSETS"),
+            **named(ultraface, "WIDTH", "HEIGHT", "MEAN", "STD", "SCORES", "OFFSETS"),
             "CELLS": [cell for cell, _ in ultraface._ANCHORS],
             "SIDES": [list(sides) for _, sides in ultraface._ANCHORS],
             "MIDDLES": [ultraface._MIDDLES[cell] for cell, _ in ultraface._ANCHORS],
-            **_named(ultraface, "_CENTRE_VARIANCE", "_SIZE_VARIANCE"),
+            **named(ultraface, "_CENTRE_VARIANCE", "_SIZE_VARIANCE"),
         },
-        "WINDOWS": _named(
+        "WINDOWS": named(
             windows,
             "SEARCH_PX",
             "_WINDOW",
@@ -188,38 +142,13 @@ def _detection() -> dict[str, dict[str, Value]]:
             "_MOST_TILES",
         ),
         "LITE": {
-            **_named(detector, "CONFIRMED"),
-            **_named(
+            **named(detector, "CONFIRMED"),
+            **named(
                 lite, "_OVERLAP", "_INSIDE", "_LEVELS", "_QUARTER_TURNS", "_CANDIDATE", "_FAINT", "_CLEAR", "_SURE"
             ),
-            **_named(lite, "_TURNED", "_GLIMPSED", "_GLIMPSE_PX", "_CUT_DOUBT", "_LOOK_SHARES", "_LOOK_SIZES"),
-            **_named(lite, "_GLIMPSE_SIZES", "_IN_MIDDLE", "_EXTENTS", "_MOST_OFFSET", "_SAME_FACE"),
+            **named(lite, "_TURNED", "_GLIMPSED", "_GLIMPSE_PX", "_CUT_DOUBT", "_LOOK_SHARES", "_LOOK_SIZES"),
+            **named(lite, "_GLIMPSE_SIZES", "_IN_MIDDLE", "_EXTENTS", "_MOST_OFFSET", "_SAME_FACE"),
         },
-    }
-
-
-def _soft(stage: Any) -> dict[str, Value]:
-    """How a stage's weight is grown and softened, in px of the weight."""
-    return _in_px(stage._GROWTH, stage._BLUR)
-
-
-def _in_px(growth: float, blur: float) -> dict[str, Any]:
-    """The same of shares of the crop's side."""
-    return {"GROWTH_PX": round(growth * outline.WEIGHT_PX), "BLUR_PX": blur * outline.WEIGHT_PX}
-
-
-def _folds() -> dict[str, Value]:
-    """What is known of folds, lengths in px of the page's crop; squares have whole sides there."""
-    unit = CropSpec().size_px * folds._UNIT
-    return {
-        "JAW": _ends(folds._JAW),
-        **_named(folds, "_TO_EYE", "_INSET", "_SHARE", "_MARGIN", "_DARK", "_LEAST"),
-        **{name: _in_px(*getattr(folds, f"_{name}")) for name in ("LIPS", "NOSE", "MIDDLE")},
-        "REGION": _in_px(0, folds._BLUR),
-        "FINE_PX": folds._odd(folds._FINE * unit),
-        "HALF_COARSE_PX": folds._odd(folds._COARSE * unit / 2),
-        "AROUND_PX": folds._odd(folds._AROUND * unit),
-        "HALF_AROUND_PX": folds._odd(folds._AROUND * unit / 2),
     }
 
 
@@ -231,7 +160,7 @@ def _glasses() -> dict[str, Value]:
         for name, place in zip(("BRIDGE", "LEFT", "RIGHT"), own.seen, strict=True)
     }
     return {
-        **_named(glasses, "_SEEN", "_RIM", "_ENOUGH"),
+        **named(glasses, "_SEEN", "_RIM", "_ENOUGH"),
         "ROWS": list(own.rims.rows),
         "COLUMNS": list(own.rims.columns),
         **places,
@@ -244,131 +173,11 @@ def _covered() -> dict[str, Value]:
     """What the page does where an eye of a source is covered."""
     own = covered.lengths(template_points(CropSpec())[:2])
     return {
-        **_named(covered, "_VISIBLE", "_DARK", "_MOST", "_LEAST", "AVERAGE_PX"),
+        **named(covered, "_VISIBLE", "_DARK", "_MOST", "_LEAST", "AVERAGE_PX"),
         "ROWS": list(own.rows),
         "SQUARE_PX": own.square,
         "EDGE_PX": own.edge,
         "AVERAGE": base64.b64encode(covered.average_face().tobytes()).decode(),
-    }
-
-
-def _around_the_swap() -> dict[str, dict[str, Value]]:
-    """What the finish knows of folds, brows, gaze, lids, mouth, features, size, occlusion and texture, and what a visitor may choose about them."""
-    offered = [choice for choice in CHOICES if choice.name in _OFFERED]
-    return {
-        "CHOICES": {choice.name.upper(): choice.default for choice in offered},
-        "PHOTOS": {choice.name.upper(): choice.photos for choice in offered if choice.photos is not None},
-        "CLIPS": {choice.name.upper(): choice.clips for choice in offered if choice.clips is not None},
-        "OUTLINE": _named(outline, "WEIGHT_PX"),
-        "FOLDS": _folds(),
-        "BROWS": _named(
-            brows,
-            "_COLUMNS",
-            "_MARGIN",
-            "_ABOVE",
-            "_ABOVE_OWN",
-            "_BELOW",
-            "_BELOW_OWN",
-            "_BOX",
-            "_DARKER",
-            "_FAINTEST",
-            "_LEAST",
-            "_WHOLE",
-            "_HIGHEST",
-            "_LOWEST",
-            "MIDDLE_OF",
-            "_ALIKE",
-            "_HINT",
-            "_FADE",
-            "_STRETCH",
-            "_ROOM",
-            "_HALF",
-            "_SOFT",
-            "_SHOWS",
-            "_SHOWN",
-            "_UNDER",
-            "_DRAWN",
-            "_TOO_FAR",
-            "_LID",
-        ),
-        "IRISES": {
-            **_soft(irises),
-            "LIDS": _in_px(irises._LIDS_GROWTH, irises._BLUR),
-            **_named(
-                irises,
-                "_WITHIN",
-                "_USUAL",
-                "_BLUE",
-                "_WHITE",
-                "_LIGHTEST",
-                "_COOL",
-                "_COOL_OF_WHITE",
-                "_IRIS",
-                "_USUAL_IRIS",
-                "_DARK",
-                "_FEWEST",
-                "_BLUER",
-                "_LIGHT",
-                "_WHITES",
-                "_OF_EYE",
-                "_OF_LIDS",
-                "_LEFT",
-            ),
-        },
-        "GAZE": {**_soft(gaze), **_named(gaze, "MEANS", "LARGEST_EXPONENT", "DARK", "TONE_HALF_LIFE_S")},
-        "LIDS": {
-            **_named(lids, "USUAL_OPENING", "_BEGINS", "_ENDS", "_OPEN", "_HIGHEST"),
-            **_soft(lids),
-            **_named(
-                lids,
-                "_REMEMBERED",
-                "_USUAL_QUANTILE",
-                "_ENOUGH",
-                "_USUAL_LIMITS",
-                "_BARE_BEGINS",
-                "_BARE_ENDS",
-                "_LEAST_SHOWN",
-                "_PATCH",
-                "_WIDER",
-                "_RIMS_PX",
-                "_DARK",
-            ),
-        },
-        "MOUTH": {
-            **_named(mouth, "INSIDE_ALONE", "_BEGINS", "_ENDS"),
-            **_soft(mouth),
-            "INNER": _in_px(mouth._INNER_GROWTH, mouth._INNER_BLUR),
-        },
-        "STEADY": _named(steady, "HALF_LIFE_S", "LONGEST_GAP_S"),
-        "REGIONS": _named(limits, "_BROW_HEIGHT", "_EYE_GROWTH"),
-        "NATIVE": _named(native, "LARGEST_PX", "WORTH", "STEPS_SHOW"),
-        "EDGES": _named(edges, "FACTOR", "DIRECTION_BLUR_PX", "REACH_PX", "FAINT", "PLAIN", "NOTHING"),
-        "OCCLUSION": _named(
-            occlusion,
-            "CERTAINLY_VISIBLE",
-            "CERTAINLY_HIDDEN",
-            "_GUIDE_RADIUS_PX",
-            "_GUIDE_VARIANCE",
-            "HALF_LIFE_S",
-            "_LONGEST_CARRY_S",
-            "_AT_REST_LEVELS",
-            "_PARTS",
-            "_MOST_CARRIED",
-            "_LONGEST_REST_S",
-            "_LONGEST_GAP_S",
-        ),
-        "TEXTURE": _named(
-            texture,
-            "_DETAIL_SIGMA",
-            "_STRUCTURE_RATIO",
-            "_BOX_SIGMAS",
-            "_AGREEMENT_LEVELS",
-            "_OWN_SHARE",
-            "_FEATURE_GROWTH",
-            "_FEATURE_BLUR",
-            "_GATE_PX",
-            "_LARGEST_SHARE",
-        ),
     }
 
 
@@ -385,15 +194,6 @@ def constants_js() -> str:
 def write_constants(path: Path = FILE) -> None:
     """Write the module into a page's folder."""
     write_bytes(path, constants_js().encode())
-
-
-def _named(module: Any, *names: str) -> dict[str, Value]:
-    values = {name.lstrip("_"): getattr(module, name) for name in names}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-
-def _ends(part: slice) -> list[int]:
-    return [part.start, part.stop]
 
 
 def _written(value: Value) -> str:

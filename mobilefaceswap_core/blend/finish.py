@@ -16,6 +16,7 @@ from ..choices import NONE, OWN, unless_chosen
 from ..faces.geometry import compose, invert
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, Image, Points, SwappedCrop
+from .beard import BEARD_FRAMES, beard_weight, beardedness
 from .brows import BrowShift, brow_shifts, move_brows
 from .colour import match_colours
 from .detail import match_detail
@@ -24,6 +25,7 @@ from .finishing import Finishing, FinishOptions, Run, Setting, Stage
 from .folds import soften_folds
 from .foreign_masks import ForeignOccluder, ForeignParts
 from .gaze import bring_back_gaze, eye_tones, gaze_weights
+from .hues import HUES_FRAMES, calm_hues, hue_limits
 from .irises import calm_eyes
 from .lids import bring_back_lids, closing
 from .limits import limit_weight
@@ -46,10 +48,23 @@ def _colour(setting: Setting) -> Run | None:
         target, landmarks = face.target.image, face.target.landmarks
         pixels = match_colours(face.pixels, target, face.weight)
         if landmarks is not None:
-            pixels = calm_eyes(pixels, target, landmarks, blue=face.blue_eyes)
+            pixels = calm_eyes(_calm(face, pixels, landmarks), target, landmarks, blue=face.blue_eyes)
         return replace(face, pixels=_toned(face, pixels))
 
     return run
+
+
+def _calm(face: Finishing, pixels: Image, landmarks: Points) -> Image:
+    """Without green and violet shades. Of a clip some frames have the same limits, or nothing that lies beyond them."""
+    memory = face.memory
+    if memory is not None and memory.hues_frames > 0:
+        memory.hues_frames -= 1
+        return pixels if memory.hues is None else calm_hues(pixels, face.weight, landmarks, memory.hues)
+    limits = hue_limits(face.target.image, face.weight, landmarks)
+    calm = pixels if limits is None else calm_hues(pixels, face.weight, landmarks, limits)
+    if memory is not None:
+        memory.hues, memory.hues_frames = None if calm is pixels else limits, HUES_FRAMES - 1
+    return calm
 
 
 def _toned(face: Finishing, pixels: Image) -> Image:
@@ -163,6 +178,33 @@ def _mouth(setting: Setting) -> Run | None:
 
 def _mask(setting: Setting) -> Run | None:
     return lambda face: replace(face, weight=refine_mask(face.weight, setting.options.mask))
+
+
+def _beard(setting: Setting) -> Run | None:
+    if not setting.options.beard:
+        return None
+
+    def run(face: Finishing) -> Finishing:
+        landmarks = face.target.landmarks
+        surely = 0.0 if landmarks is None else _bearded(face, landmarks)
+        if landmarks is None or surely == 0:
+            return face
+        hair = beard_weight(face.target.image, landmarks) * np.float32(surely)
+        return replace(face, weight=face.weight * (1 - hair))
+
+    return run
+
+
+def _bearded(face: Finishing, landmarks: Points) -> float:
+    """How surely the target wears a beard. In a clip it is looked at again after some frames, and averaged."""
+    memory = face.memory
+    if memory is None:
+        return beardedness(face.target.image, landmarks)
+    if memory.beard_frames == 0:
+        memory.bearded, memory.beard_frames = beardedness(face.target.image, landmarks), BEARD_FRAMES
+    memory.beard_frames -= 1
+    (surely,) = memory.beard((memory.bearded,), time_s=face.time_s)
+    return surely
 
 
 def _limits(setting: Setting) -> Run | None:
@@ -297,6 +339,7 @@ STAGES: tuple[tuple[str, Callable[[Setting], Run | None]], ...] = (
     ("detail", _detail),
     ("folds", _folds),
     ("mask", _mask),
+    ("beard", _beard),
     ("brows", _brows),
     ("limits", _limits),
     ("native", _native),

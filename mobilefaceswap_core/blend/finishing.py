@@ -63,6 +63,7 @@ class FinishOptions:
     Attributes:
         match_colours: bring the swapped face to the target's colours; ``None`` leaves it to the swapper.
         match_detail: strengthen its fine detail to the target's; ``None`` leaves it to the swapper.
+        beard: keep the target's beard, see :func:`~.beard.beard_weight`.
         folds: soften folds about the mouth that the target does not have.
         brows: move the swapped brows to where the target's are.
         gaze: strength of the light and shade of the target's eyes; ``None`` is 1 for clips, 0 for photos.
@@ -85,6 +86,7 @@ class FinishOptions:
 
     match_colours: bool | None = None
     match_detail: bool | None = None
+    beard: bool = True
     folds: bool = True
     brows: bool = True
     gaze: float | None = None

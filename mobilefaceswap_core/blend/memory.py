@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from .beard import BEARD_HALF_LIFE_S
 from .brows import MIDDLE_OF
 from .gaze import TONE_HALF_LIFE_S
+from .hues import HueLimits
 from .lids import SteadyLids
 from .occlusion import SteadyOcclusion
 from .steady import SteadyShares
@@ -43,6 +45,11 @@ class FaceMemory:
         mouth: how far its mouth shows.
         brows: how far its brows are moved.
         coloured: for so many frames more nobody asks whether the target has one tone only.
+        beard: how surely the face wears one, averaged over time.
+        bearded: what was seen of that last.
+        beard_frames: for so many frames more nobody looks at it again.
+        hues: how green and how violet it may be; ``None`` while nothing in it was more.
+        hues_frames: for so many frames more this holds.
         mark: hidden in it last.
     """
 
@@ -52,6 +59,11 @@ class FaceMemory:
     mouth: SteadyShares = field(default_factory=SteadyShares)
     brows: SteadyShares = field(default_factory=lambda: SteadyShares(middle_of=MIDDLE_OF))
     coloured: int = 0
+    beard: SteadyShares = field(default_factory=lambda: SteadyShares(half_life_s=BEARD_HALF_LIFE_S))
+    bearded: float = 0.0
+    beard_frames: int = 0
+    hues: HueLimits | None = None
+    hues_frames: int = 0
     mark: KeptMark | None = None
 
 

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from demo.browser.build import HERE
+from mobilefaceswap_core.blend.beard import _signs, beard_weight, beardedness
 from mobilefaceswap_core.blend.brows import BrowShift, brow_shifts, move_brows
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
 from mobilefaceswap_core.blend.edges import along_edges
 from mobilefaceswap_core.blend.folds import folds_weight, soften_folds
 from mobilefaceswap_core.blend.gaze import bring_back_gaze, eye_tones, gaze_weights
+from mobilefaceswap_core.blend.hues import calm_hues, hue_limits
 from mobilefaceswap_core.blend.irises import blueness_of_eyes, calm_eyes
 from mobilefaceswap_core.blend.lids import SteadyLids, bareness, bring_back_lids, closing, lids_weight
 from mobilefaceswap_core.blend.luma import small_luma
@@ -42,6 +44,7 @@ from mobilefaceswap_core.identity.glasses import fill_in, find_glasses
 from mobilefaceswap_core.student.contract import FORMAT
 from mobilefaceswap_core.types import CropSpec
 from mobilefaceswap_core.video.smoothing import OneEuroFilter
+from tests.fakes.page_skin import bearded_face, shaded_face
 
 FILE = HERE / "tests" / "golden.json"
 SIDE = 224
@@ -71,6 +74,7 @@ def sharp_face() -> NDArray[np.uint8]:
 
 
 TURNED = np.array([[0.97, -0.24, 20.0], [0.24, 0.97, -20.0]])  # slanted bars have steps
+DEPTHS = 0, 98, 110  # levels that a beard is darker than skin: none, one that is not sure, and a black one
 STRIPES = 0, 3, 30  # one tone, nearly so, and colours
 
 
@@ -172,6 +176,19 @@ def _folds() -> dict[str, Any]:
     }
 
 
+def _skin() -> dict[str, Any]:
+    face, mask = fold_landmarks(), round_mask()
+    limits = hue_limits(bearded_face(0), mask, face)
+    assert limits is not None
+    return {
+        "beard_signs": [_signs(bearded_face(depth), face).tolist() for depth in DEPTHS],
+        "beardedness": [beardedness(bearded_face(depth), face) for depth in DEPTHS],
+        "beard_weight": _plane(beard_weight(bearded_face(DEPTHS[-1]), face)),
+        "hue_limits": [*limits.violet.tolist(), limits.low, limits.high],
+        "calm_hues": _pixels(calm_hues(shaded_face(), mask, face, limits)),
+    }
+
+
 def glasses_hidden(*, bridge: bool = True, lens: bool = False) -> NDArray[np.float32]:
     """What hides a face with square glasses, with or without a bridge or a dark lens, beside hair."""
     y, x = np.mgrid[:SIDE, :SIDE]
@@ -248,6 +265,7 @@ def _around_the_swap() -> dict[str, Any]:
     assert carried is not None
     return {
         **_folds(),
+        **_skin(),
         **_glasses(),
         **_brows(),
         "face_landmarks": face.tolist(),

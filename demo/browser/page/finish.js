@@ -21,6 +21,7 @@
  *
  * @typedef {object} Choices what a visitor may choose; names and defaults are those of the core's `choices.py`
  * @property {boolean} occlusion keep what hides the face: glasses, hands, hair
+ * @property {boolean} beard keep the target's beard, as its hair is kept
  * @property {boolean} folds soften folds about the mouth that the target does not have
  * @property {boolean} brows move the swapped brows to where the target's are
  * @property {number | null} gaze strength of the light and shade of the target's eyes; null leaves it to the page
@@ -44,12 +45,14 @@
  *   but for what a camera's memory learns
  */
 import { scaledCrop, transformPoints } from './align.js';
+import { beardWeight, beardedness } from './beard.js';
 import { asNumbers, asShifts, browShifts, moveBrows } from './brows.js';
 import { matchColours } from './colour.js';
-import { CHOICES, CLIPS, PHOTOS, TONE } from './constants.js';
+import { BEARD, CHOICES, CLIPS, HUES, PHOTOS, TONE } from './constants.js';
 import { matchDetail } from './detail.js';
 import { softenFolds } from './folds.js';
 import { bringBackGaze, eyeTones, gazeWeights } from './gaze.js';
+import { calmHues, hueLimits } from './hues.js';
 import { calmEyes } from './irises.js';
 import { bringBackLids, closing } from './lids.js';
 import { refineMask } from './mask.js';
@@ -63,6 +66,7 @@ import { hideMark } from './watermark.js';
 /** What holds when nobody chooses. @type {Readonly<Choices>} */
 export const DEFAULTS = Object.freeze({
   occlusion: CHOICES.OCCLUSION,
+  beard: CHOICES.BEARD,
   folds: CHOICES.FOLDS,
   brows: CHOICES.BROWS,
   gaze: CHOICES.GAZE,
@@ -91,7 +95,7 @@ export const STAGES = Object.freeze([
     name: 'colour',
     isWanted: (options) => options.matchesColours,
     run: (face) => {
-      const matched = matchColours(face.pixels, face.target, face.weight);
+      const matched = calmed(face, matchColours(face.pixels, face.target, face.weight));
       const pixels = calmEyes(matched, face.target, face.landmarks, face.blueEyes);
       return { ...face, pixels: toned(face, pixels) };
     },
@@ -111,6 +115,7 @@ export const STAGES = Object.freeze([
     isWanted: () => true,
     run: (face) => ({ ...face, weight: refineMask(face.weight) }),
   },
+  { name: 'beard', isWanted: (options) => options.beard, run: beard },
   { name: 'brows', isWanted: (options) => options.brows, run: brows },
   { name: 'native', isWanted: (_, face) => face.moment === null, run: native },
   {
@@ -150,6 +155,26 @@ export const STAGES = Object.freeze([
 ]);
 
 /** @param {Finishing} face @returns {Finishing} */
+function beard(face) {
+  const surely = bearded(face);
+  if (surely === 0) return face;
+  const hair = beardWeight(face.target, face.landmarks);
+  return { ...face, weight: face.weight.map((own, i) => own * (1 - surely * hair[i])) };
+}
+
+/** How surely the target wears a beard. Before a camera it is looked at again after some frames, and averaged. @param {Finishing} face */
+function bearded({ target, landmarks, moment }) {
+  if (moment === null) return beardedness(target, landmarks);
+  const { memory, timeS } = moment;
+  if (memory.beardFrames === 0) {
+    memory.bearded = beardedness(target, landmarks);
+    memory.beardFrames = BEARD.BEARD_FRAMES;
+  }
+  memory.beardFrames--;
+  return memory.beard.next([memory.bearded], timeS)[0];
+}
+
+/** @param {Finishing} face @returns {Finishing} */
 function brows(face) {
   const { pixels, weight, target, landmarks, moment } = face;
   const shifts = browShifts(pixels, target, landmarks);
@@ -181,6 +206,26 @@ function mouth(face, options) {
   let share = mouthShare(landmarks);
   if (moment !== null) [share] = moment.memory.mouth.next([share], moment.timeS);
   return { ...face, pixels: bringBackMouth(pixels, native ?? target, landmarks, share, strength) };
+}
+
+/**
+ * Pixels without green and violet shades. Some frames of a camera have the same limits, or nothing that lies beyond them.
+ *
+ * @param {Finishing} face
+ * @param {Picture} pixels
+ */
+function calmed({ target, weight, landmarks, moment }, pixels) {
+  if (moment !== null && moment.memory.huesFrames > 0) {
+    moment.memory.huesFrames--;
+    return moment.memory.hues === null ? pixels : calmHues(pixels, weight, landmarks, moment.memory.hues);
+  }
+  const limits = hueLimits(target, weight, landmarks);
+  const calm = limits === null ? pixels : calmHues(pixels, weight, landmarks, limits);
+  if (moment !== null) {
+    moment.memory.hues = calm === pixels ? null : limits;
+    moment.memory.huesFrames = HUES.HUES_FRAMES - 1;
+  }
+  return calm;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What the finish keeps of one face from frame to frame of a camera; its follower makes one and forgets it with the face. */
-import { BROWS, GAZE, STEADY } from './constants.js';
+import { BEARD, BROWS, GAZE, STEADY } from './constants.js';
 import { SteadyLids } from './lids.js';
 import { SteadyOcclusion } from './occlusion.js';
 import { SteadyShares } from './steady.js';
@@ -18,6 +18,16 @@ export class FaceMemory {
   brows = new SteadyShares(STEADY.HALF_LIFE_S, BROWS.MIDDLE_OF);
   /** For so many frames more nobody asks whether the camera's picture has one tone only. */
   coloured = 0;
+  /** How surely it wears a beard. */
+  beard = new SteadyShares(BEARD.BEARD_HALF_LIFE_S);
+  /** What was seen of that last. */
+  bearded = 0;
+  /** For so many frames more nobody looks at it again. */
+  beardFrames = 0;
+  /** How green and how violet it may be; null while nothing in it was more. @type {import('./hues.js').HueLimits | null} */
+  hues = null;
+  /** For so many frames more this holds. */
+  huesFrames = 0;
   /** The hidden mark's pattern of the frame before. */
   mark = new CarriedMark();
 }

@@ -69,6 +69,25 @@ export function foldFace(depth) {
   });
 }
 
+/** Skin in light from the left, and below the nose hair that is so many levels darker, each at its own height. @param {number} depth */
+export function beardedFace(depth) {
+  return drawn(SIDE, SIDE, (x, y, c) => {
+    const hair = y > 140 + Math.floor((x - 113) ** 2 / 400) ? depth : 0;
+    const height = Math.floor((hair * ((7 * x + 11 * y + x * y) % 41)) / 80);
+    return 205 - Math.floor(x / 8) - 20 * c + ((3 * x + 5 * y) % 5) - hair + height;
+  });
+}
+
+/** The same skin without a beard, with a green cheek and violet above a brow. */
+export function shadedFace() {
+  const skin = beardedFace(0);
+  return drawn(SIDE, SIDE, (x, y, c) => {
+    const green = Math.abs(x - 70) < 20 && Math.abs(y - 136) < 14 ? 22 : 0;
+    const violet = Math.abs(x - 150) < 24 && Math.abs(y - 56) < 14 ? 22 : 0;
+    return skin.data[4 * (y * SIDE + x) + c] + (c === 1 ? green - violet : 0);
+  });
+}
+
 /** `faceLandmarks` with level brows and room below them. */
 export function browLandmarks() {
   return faceLandmarks().map(([x, y], i) => /** @type {Point} */ ([x, i >= 17 && i < 27 ? 72 : y]));
