@@ -59,7 +59,6 @@ class Choice:
 _PARTS = "|".join(REGIONS)
 CHOICES: tuple[Choice, ...] = (
     Choice("occlusion", "switch", "Keep what hides the face: glasses, hands, hair, microphones.", True),
-    Choice("beard", "switch", "Keep the target's beard, as its hair is kept.", True),
     Choice("folds", "switch", "Soften folds about the mouth that the target does not have: those of a source that smiles.", True),
     Choice("brows", "switch", "Move the swapped brows to where the target's are, as it raises them.", True),
     Choice(
@@ -107,6 +106,7 @@ CHOICES: tuple[Choice, ...] = (
         of="enhancer",
     ),
     Choice("source_glasses", "switch", "Keep the source's glasses, of which a swap draws half, instead of leaving them out.", False),
+    Choice("beard", "switch", "Keep the target's beard, as its hair is kept.", True),
 )  # fmt: skip
 
 

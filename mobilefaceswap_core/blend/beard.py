@@ -43,8 +43,8 @@ _SKIN = (
 )
 _LEAST_OF_SKIN = 0.8  # of the darkest of these: no skin is expected to be darker
 # The signs of a beard: of upper lip, chin and jaw how light they are by the skin, and the logarithm of how much detail they have by the cheeks. The
-# factors are those of a logistic regression on 63 photos of 448 px with a beard and some 1,200 without, told apart by looking; of 900 photos of
-# other people 44 exceed the second of the sums, all with a beard or stubble, and of 6 between them two have none.
+# factors are those of a logistic regression on 63 photos of 448 px with a beard and some 1,200 without, told apart by looking. Of 900 photos of
+# other people 30 exceed the second of the sums below, all with a beard or stubble, and 13 lie between, two of them women.
 _SIGNS, _NONE = (-14.19, 3.01, -5.87, 2.52, -5.46, 2.31), 9.5
 _SURELY = (1.5, 3.0)  # sums of the signs between which a beard becomes certain
 _LOGARITHM_OF = 0.1  # is added to a ratio before its logarithm

@@ -35,6 +35,7 @@ def test_each_choice_reaches_its_option() -> None:
             "badge": True,
             "occlusion": False,
             "lids": False,
+            "beard": False,
             "folds": False,
             "brows": False,
             "gaze": 0.75,
@@ -50,6 +51,7 @@ def test_each_choice_reaches_its_option() -> None:
     assert (
         made.occlusion,
         made.lids,
+        made.beard,
         made.folds,
         made.brows,
         made.gaze,
@@ -58,6 +60,7 @@ def test_each_choice_reaches_its_option() -> None:
         made.texture,
         made.strength,
     ) == (
+        False,
         False,
         False,
         False,

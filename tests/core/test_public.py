@@ -113,6 +113,7 @@ def test_a_result_says_what_each_stage_took(pipeline, astronaut, group) -> None:
         "detail",
         "folds",
         "mask",
+        "beard",
         "brows",
         "native",
         "lids",

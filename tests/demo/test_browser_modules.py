@@ -102,7 +102,7 @@ def test_the_pages_choices_are_the_cores() -> None:
     defaults = {choice.name.upper(): choice.default for choice in CHOICES}
     offered = constants()["CHOICES"]
     assert offered.items() <= defaults.items()
-    assert offered.keys() == {"OCCLUSION", "FOLDS", "BROWS", "GAZE", "LIDS", "MOUTH", "TEXTURE", "STRENGTH"}
+    assert offered.keys() == {"OCCLUSION", "BEARD", "FOLDS", "BROWS", "GAZE", "LIDS", "MOUTH", "TEXTURE", "STRENGTH"}
     assert "OCCLUSION: true," in constants_js()
     assert "TEXTURE: /** @type {number | null} */ (null)," in constants_js()
 
@@ -145,6 +145,8 @@ def test_no_module_of_the_page_repeats_a_number_of_the_finish() -> None:
         "mask",
         "finish",
         "paste",
+        "beard",
+        "hues",
         "folds",
         "gaze",
         "lids",

@@ -25,7 +25,7 @@ from mobilefaceswap_core.swapper import SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 
 SOFT = SwapperInfo("soft", "a soft network", CropSpec(), "none", "tests", match_detail=True)
-PLAIN = FinishOptions(folds=False, brows=False, gaze=0, lids=False, mouth=0, occlusion=False, sharpen=0, texture=0)
+PLAIN = FinishOptions(beard=False, folds=False, brows=False, gaze=0, lids=False, mouth=0, occlusion=False, sharpen=0, texture=0)
 SHARP = replace(SOFT, name="sharp", match_colours=False, match_detail=False)
 BOX = replace(PLAIN, limits=MaskLimits(box=(0.2, 0.0, 0.0, 0.0)))
 
@@ -68,7 +68,7 @@ def test_a_stage_with_nothing_to_do_is_left_out_and_an_option_overrules_the_swap
     assert "sharpen" not in names(SOFT, replace(everything, sharpen=None), **offered)
     assert "sharpen" in names(SOFT, replace(everything, sharpen=None, enhancer="none"), **offered)
     # A clip has no time for texture, a photo keeps its gaze, and no network is loaded where none is offered.
-    assert names(SHARP, FinishOptions(), moving=True) == ["folds", "mask", "brows", "gaze", "lids", "mouth"]
+    assert names(SHARP, FinishOptions(), moving=True) == ["folds", "mask", "beard", "brows", "gaze", "lids", "mouth"]
     # Whoever asks for detail in a clip gets the size at which there is any.
     assert names(SHARP, replace(PLAIN, texture=0.5), moving=True) == ["mask", "native", "texture"]
     assert names(SHARP, replace(PLAIN, sharpen=0.5), moving=True, **offered) == ["mask", "native", "sharpen"]

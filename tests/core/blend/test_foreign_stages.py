@@ -60,7 +60,7 @@ KNOWN = {
     "gpen_bfr_1024": replace(_FACE, side=1024),
 }
 INFO = SwapperInfo("tested", "a swapper", CropSpec(), "none", "tests", match_colours=False)
-PLAIN = FinishOptions(folds=False, brows=False, lids=False, mouth=0, occlusion=False, texture=0)
+PLAIN = FinishOptions(beard=False, folds=False, brows=False, lids=False, mouth=0, occlusion=False, texture=0)
 
 
 @pytest.fixture(autouse=True)

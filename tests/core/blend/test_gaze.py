@@ -176,6 +176,7 @@ def test_what_comes_back_on_a_large_face_is_as_sharp_as_the_photo(chosen: dict) 
     crop = SwappedCrop(np.full((SIDE, SIDE, 3), 128, np.uint8), np.ones((SIDE, SIDE), np.float32))
     info = SwapperInfo("flat", "a flat face", CropSpec(), "none", "tests", match_colours=False)
     plain = {
+        "beard": False,
         "folds": False,
         "brows": False,
         "gaze": 0.0,
