@@ -107,6 +107,7 @@ CHOICES: tuple[Choice, ...] = (
     ),
     Choice("source_glasses", "switch", "Keep the source's glasses, of which a swap draws half, instead of leaving them out.", False),
     Choice("beard", "switch", "Keep the target's beard, as its hair is kept.", True),
+    Choice("pupils", "number", "Pupils of the target's eyes, and what mirrors in them; in clips the gaze brings them.", 1.0, 0, 1),
 )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ class SwapOptions(FinishOptions):
         return (
             (self.limits.needs_landmarks and self.parser == OWN)
             or self.max_yaw_deg is not None
+            or self.pupils != 0
             or self.gaze != 0
             or self.lids
             or self.beard
@@ -77,6 +78,7 @@ def swap_options(chosen: Mapping[str, Any]) -> SwapOptions:
         beard=values["beard"],
         folds=values["folds"],
         brows=values["brows"],
+        pupils=values["pupils"],
         gaze=values["gaze"],
         lids=values["lids"],
         mouth=values["mouth"],

@@ -20,6 +20,7 @@ from mobilefaceswap_core.blend import (
     native,
     occlusion,
     outline,
+    pupils,
     steady,
     texture,
     tone,
@@ -33,6 +34,7 @@ _OFFERED = (
     "beard",
     "folds",
     "brows",
+    "pupils",
     "gaze",
     "lids",
     "mouth",
@@ -137,6 +139,7 @@ def finish_constants() -> dict[str, dict[str, Value]]:
                 "_LEFT",
             ),
         },
+        "PUPILS": {**_in_px(0, pupils._BLUR), "FINE": pupils._FINE},
         "GAZE": {**_soft(gaze), **named(gaze, "MEANS", "LARGEST_EXPONENT", "DARK", "TONE_HALF_LIFE_S")},
         "LIDS": {
             **named(lids, "USUAL_OPENING", "_BEGINS", "_ENDS", "_OPEN", "_HIGHEST"),

@@ -34,6 +34,7 @@ from .memory import FaceMemory
 from .mouth import bring_back_mouth, mouth_share
 from .native import enlarge, native_side_px
 from .occlusion import Occluder, guided, hidden_in, visible_weight
+from .pupils import bring_back_pupils
 from .sharpen import sharpen
 from .texture import add_texture
 from .tone import COLOURED_FRAMES, match_tone
@@ -121,6 +122,20 @@ def _brows(setting: Setting) -> Run | None:
             shifts = BrowShift(one, two), BrowShift(three, four)
         pixels, weight = move_brows(face.pixels, face.target.image, face.weight, landmarks, shifts)
         return replace(face, pixels=pixels, weight=weight)
+
+    return run
+
+
+def _pupils(setting: Setting) -> Run | None:
+    strength, gaze = setting.options.pupils, unless_chosen("gaze", setting.options.gaze, moving=setting.moving)
+    if strength == 0 or gaze == 1:
+        return None
+
+    def run(face: Finishing) -> Finishing:
+        there = _of_target(face)
+        if there is None:
+            return face
+        return replace(face, pixels=bring_back_pupils(face.pixels, *there, strength=strength))
 
     return run
 
@@ -343,6 +358,7 @@ STAGES: tuple[tuple[str, Callable[[Setting], Run | None]], ...] = (
     ("brows", _brows),
     ("limits", _limits),
     ("native", _native),
+    ("pupils", _pupils),
     ("gaze", _gaze),
     ("lids", _lids),
     ("mouth", _mouth),

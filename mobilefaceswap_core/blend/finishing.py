@@ -66,6 +66,7 @@ class FinishOptions:
         beard: keep the target's beard, see :func:`~.beard.beard_weight`.
         folds: soften folds about the mouth that the target does not have.
         brows: move the swapped brows to where the target's are.
+        pupils: strength of the fine light and shade of the target's eyes, where the gaze does not bring all of it.
         gaze: strength of the light and shade of the target's eyes; ``None`` is 1 for clips, 0 for photos.
         lids: bring the target's lids back as its eyes close.
         mouth: how much of the target's mouth comes as it opens, see :func:`~.mouth.mouth_weight`; ``None`` is 1 for clips, 0.5 for
@@ -89,6 +90,7 @@ class FinishOptions:
     beard: bool = True
     folds: bool = True
     brows: bool = True
+    pupils: float = 1.0
     gaze: float | None = None
     lids: bool = True
     mouth: float | None = None
@@ -113,7 +115,7 @@ class FinishOptions:
         return tuple(dict.fromkeys(name for name in (occluder, parser, enhancer) if name not in (OWN, NONE)))
 
     def __post_init__(self) -> None:
-        for name in ("gaze", "mouth", "sharpen", "texture", "strength", "enhancement", "fidelity"):
+        for name in ("pupils", "gaze", "mouth", "sharpen", "texture", "strength", "enhancement", "fidelity"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise OptionError(f"Got a {name} of {value}; wanted 0 to 1.")

@@ -75,7 +75,15 @@ def person() -> Source:
 
 
 SWAP = SwapOptions(
-    occlusion=False, beard=False, folds=False, brows=False, lids=False, gaze=0, mouth=0, match_colours=False, min_face_px=8
+    occlusion=False,
+    beard=False,
+    folds=False,
+    brows=False,
+    lids=False,
+    gaze=0,
+    mouth=0,
+    match_colours=False,
+    min_face_px=8,
 )
 # The same on the command line, marks and all.
 OPTIONS = ("--model", "tests.corpus.parts:swapper", "--detector", "tests.corpus.parts:detector", "--i-have-consent",

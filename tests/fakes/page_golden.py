@@ -32,6 +32,7 @@ from mobilefaceswap_core.blend.mouth import bring_back_mouth, mouth_share, mouth
 from mobilefaceswap_core.blend.native import enlarge, native_side_px
 from mobilefaceswap_core.blend.occlusion import SteadyOcclusion, guided, visible_weight
 from mobilefaceswap_core.blend.paste import paste_back
+from mobilefaceswap_core.blend.pupils import bring_back_pupils
 from mobilefaceswap_core.blend.texture import add_texture, texture_gate
 from mobilefaceswap_core.blend.tone import match_tone
 from mobilefaceswap_core.detect.detector import averaged, keep_best
@@ -289,6 +290,7 @@ def _around_the_swap() -> dict[str, Any]:
         ),
         "eye_tones": list(tones),
         "with_gaze": _pixels(bring_back_gaze(soft_face(), sharp_face(), eyes, tones, strength=0.8)),
+        "with_pupils": _pixels(bring_back_pupils(soft_face(), sharp_face(), face, strength=0.8)),
         "mouth_share": mouth_share(face),
         "mouth_weight": _plane(mouth_weight(face, 0.7, SIDE)),
         "with_mouth": _pixels(bring_back_mouth(soft_face(), sharp_face(), face, 0.7)),

@@ -20,7 +20,15 @@ RED, BLUE, GREEN = (230, 20, 20), (20, 20, 230), (20, 200, 20)
 UNMARKED_SWAP = SwapOptions(marks=UNMARKED)
 # The painted oval as it is: nothing of it is hidden, closed or matched.
 PLAIN = SwapOptions(
-    match_colours=False, occlusion=False, beard=False, folds=False, brows=False, lids=False, gaze=0, mouth=0, marks=UNMARKED
+    match_colours=False,
+    occlusion=False,
+    beard=False,
+    folds=False,
+    brows=False,
+    lids=False,
+    gaze=0,
+    mouth=0,
+    marks=UNMARKED,
 )
 
 

@@ -24,6 +24,7 @@
  * @property {boolean} beard keep the target's beard, as its hair is kept
  * @property {boolean} folds soften folds about the mouth that the target does not have
  * @property {boolean} brows move the swapped brows to where the target's are
+ * @property {number} pupils strength of the fine light and shade of the target's eyes, where the gaze does not bring all of it
  * @property {number | null} gaze strength of the light and shade of the target's eyes; null leaves it to the page
  * @property {boolean} lids let the swapped eyes close when the target's do
  * @property {number | null} mouth how much of the target's mouth comes as it opens: first its teeth, then its lips; null leaves it to the page
@@ -59,6 +60,7 @@ import { refineMask } from './mask.js';
 import { bringBackMouth, mouthShare } from './mouth.js';
 import { enlarge, nativeSide } from './native.js';
 import { guided, visibleWeight } from './occlusion.js';
+import { bringBackPupils } from './pupils.js';
 import { matchTone } from './tone.js';
 import { addTexture } from './texture.js';
 import { hideMark } from './watermark.js';
@@ -69,6 +71,7 @@ export const DEFAULTS = Object.freeze({
   beard: CHOICES.BEARD,
   folds: CHOICES.FOLDS,
   brows: CHOICES.BROWS,
+  pupils: CHOICES.PUPILS,
   gaze: CHOICES.GAZE,
   lids: CHOICES.LIDS,
   mouth: CHOICES.MOUTH,
@@ -118,6 +121,11 @@ export const STAGES = Object.freeze([
   { name: 'beard', isWanted: (options) => options.beard, run: beard },
   { name: 'brows', isWanted: (options) => options.brows, run: brows },
   { name: 'native', isWanted: (_, face) => face.moment === null, run: native },
+  {
+    name: 'pupils',
+    isWanted: (options, face) => options.pupils > 0 && unlessChosen('gaze', options.gaze, face.moment !== null) < 1,
+    run: pupils,
+  },
   {
     name: 'gaze',
     isWanted: (options, face) => unlessChosen('gaze', options.gaze, face.moment !== null) > 0,
@@ -180,6 +188,12 @@ function brows(face) {
   const shifts = browShifts(pixels, target, landmarks);
   const steady = moment === null ? shifts : asShifts(moment.memory.brows.next(asNumbers(shifts), moment.timeS));
   return { ...face, ...moveBrows(pixels, target, weight, landmarks, steady) };
+}
+
+/** @param {Finishing} face @param {FinishOptions} options @returns {Finishing} */
+function pupils(face, { pupils: strength }) {
+  const { pixels, native, target, landmarks } = face;
+  return { ...face, pixels: bringBackPupils(pixels, native ?? target, landmarks, strength) };
 }
 
 /** @param {Finishing} face @param {FinishOptions} options @returns {Finishing} */

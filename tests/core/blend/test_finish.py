@@ -25,7 +25,9 @@ from mobilefaceswap_core.swapper import SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 
 SOFT = SwapperInfo("soft", "a soft network", CropSpec(), "none", "tests", match_detail=True)
-PLAIN = FinishOptions(beard=False, folds=False, brows=False, gaze=0, lids=False, mouth=0, occlusion=False, sharpen=0, texture=0)
+PLAIN = FinishOptions(
+    beard=False, folds=False, brows=False, gaze=0, lids=False, mouth=0, occlusion=False, sharpen=0, texture=0
+)
 SHARP = replace(SOFT, name="sharp", match_colours=False, match_detail=False)
 BOX = replace(PLAIN, limits=MaskLimits(box=(0.2, 0.0, 0.0, 0.0)))
 
