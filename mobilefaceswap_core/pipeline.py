@@ -387,7 +387,9 @@ class Pipeline:
                 "prepare it again with this pipeline."
             )
         swapped = self.swapper.swap(targets, [source.condition for source in sources])
-        return [replace(crop, blue_eyes=source.blue_eyes) for crop, source in zip(swapped, sources, strict=True)]
+        # Whoever knows, counts: an exported file's swapper has a person whom the pipeline saw no photo of.
+        pairs = zip(swapped, sources, strict=True)
+        return [replace(crop, blue_eyes=min(crop.blue_eyes, source.blue_eyes)) for crop, source in pairs]
 
     def stages(self, options: SwapOptions, *, moving: bool = False) -> tuple[Stage, ...]:
         """What happens to each swapped crop before it is pasted, in order: the stages of :mod:`~.blend.finish`, then the mark."""

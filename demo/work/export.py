@@ -28,6 +28,6 @@ def prepare_network(engine: Engine, path: str | Path) -> Path:
     if not isinstance(student, Student):
         raise BackendError(f"The model {_MODEL} is a {type(student).__name__} here; wanted the student that ships.")
     out = engine.new_file("face.onnx")
-    export_baked(student, source.condition, out, half=True)
+    export_baked(student, source.condition, out, half=True, blue_eyes=source.blue_eyes)
     engine.rules().note("export", sources=[Path(path)], output=out, model=_MODEL)
     return out

@@ -127,13 +127,14 @@ def export(
         check = rules.checker(source, model=student.info.name)
         face = "largest" if source_face is None else source_face
         person = pipeline.prepare_source(photos, face=face, check=check)  # type: ignore[arg-type]
+        what = student, person.condition, out
         if dynamic and choose_format(out, format).name == "onnx":
-            report = export_dynamic(student, person.condition, out, weights_path=weights_out)
+            report = export_dynamic(*what, weights_path=weights_out, blue_eyes=person.blue_eyes)
         elif dynamic:
-            report = export_source_outside(student, person.condition, out, format=format, weights_path=weights_out)
+            report = export_source_outside(*what, format=format, weights_path=weights_out, blue_eyes=person.blue_eyes)
         else:
             faces = [*person.thumbnails, *_faces_of(pipeline, calibrate or ())] if precision == "int8" else []
-            report = export_as(student, person.condition, out, format=format, precision=precision, faces=faces)
+            report = export_as(*what, format=format, precision=precision, faces=faces, blue_eyes=person.blue_eyes)
         beside = _vectors(pipeline, person, vectors, target) if vectors is not None else ()
         rules.note("export", sources=source, output=weights_out or out, model=student.info.name)
     _tell(report, beside, student.info.name, as_json=as_json, glasses=person.glasses)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
 from ..swapper import SwapperInfo
@@ -23,6 +23,8 @@ _FAMILY = "mobilefaceswap-idn-"
 FORMAT = f"{_FAMILY}1"  # of the properties below; a reader refuses others
 KINDS_WITH_SOURCE = ("baked", "dynamic")  # those that swap in one person; the others are halves of a pair
 PART_FORMAT = "mobilefaceswap-part-1"  # of the networks around the per-frame one, which swap nobody by themselves
+# Of a file's person: a property, and of a source outside of the network an array beside its kernels.
+BLUE_EYES = "blue_eyes"
 # What the pipeline does to every result here, a program around the bare network has to do itself: docs/marking.md.
 RESULTS_ARE_MARKED = (
     "Every picture, clip or frame made with it must say that its faces were swapped, for people and for programs: IPTC "
@@ -33,13 +35,14 @@ _FITS = ("similarity", "affine")
 _CROP_LIMIT = 1024  # px; the largest crop of a known swapper has 512
 
 
-def properties_of(student: Student, *, kind: str, contract: str) -> dict[str, str]:
+def properties_of(student: Student, *, kind: str, contract: str, blue_eyes: float | None = None) -> dict[str, str]:
     """What a network is, what it reads and which weights it was made of.
 
     Args:
         student: it was made of.
         kind: ``baked``, ``dynamic``, ``pair`` (per frame, source outside) or ``identity`` (the other half of a pair).
         contract: its input, in words.
+        blue_eyes: how surely those of the person inside are, in [0, 1]; ``None`` where nobody is.
     """
     from .. import __version__
 
@@ -62,6 +65,7 @@ def properties_of(student: Student, *, kind: str, contract: str) -> dict[str, st
         "match_colours": "true" if info.match_colours else "false",
         "match_detail": "true" if info.match_detail else "false",
         "marking": MARKING_DUTY,
+        **({} if blue_eyes is None else {BLUE_EYES: str(float(blue_eyes))}),
     }
 
 
@@ -137,6 +141,27 @@ def stated_crop(properties: Mapping[str, str], path: Path) -> CropSpec:
             f"({', '.join(TEMPLATES_112)}) and fit ({', '.join(_FITS)})."
         )
     return crop
+
+
+def stated_blue_eyes(stated: Any, path: Path) -> float:
+    """How surely the eyes of a file's person are blue, in [0, 1]; 1 where the file does not say, as those of older versions.
+
+    Args:
+        stated: what it has under :data:`BLUE_EYES`, text or an array of one number; ``None`` for nothing.
+        path: its name, for messages.
+
+    Raises:
+        WeightsError: that is no such number.
+    """
+    if stated is None:
+        return 1.0
+    try:
+        share = float(stated)
+    except (TypeError, ValueError):
+        share = float("nan")
+    if not 0 <= share <= 1:  # NaN is refused too
+        raise WeightsError(f"{path} states {BLUE_EYES} as {str(stated)[:80]!r}; wanted 0 to 1. Export it again.")
+    return share
 
 
 def stated_info(properties: Mapping[str, str], path: Path, *, device: str) -> SwapperInfo:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..errors import BackendError, OutputError
 from ..files.atomic import write_bytes
-from .contract import properties_of
+from .contract import BLUE_EYES, properties_of
 
 if TYPE_CHECKING:
     import onnx
@@ -60,7 +60,12 @@ class ExportReport:
 
 
 def export_baked(
-    student: Student, condition: StudentCondition, path: str | os.PathLike[str], *, half: bool = False
+    student: Student,
+    condition: StudentCondition,
+    path: str | os.PathLike[str],
+    *,
+    half: bool = False,
+    blue_eyes: float = 1.0,
 ) -> ExportReport:
     """Write one source's network.
 
@@ -70,6 +75,7 @@ def export_baked(
         path: ends in ``.onnx``.
         half: store the large constants in 16 bits: 1.1 MB instead of 2. The network still computes in 32; what rounding the
             kernels changes is held to :data:`HALF_TOLERANCE`.
+        blue_eyes: how surely the person's are, in [0, 1]; 1 where nobody knows.
 
     Raises:
         BackendError: ONNX Runtime is missing, or computes something else than PyTorch; nothing is written.
@@ -79,7 +85,7 @@ def export_baked(
 
     path = _onnx_path(path)
     model = idn_graph(cpu_idn(student), condition.weights.to("cpu"))
-    complete_graph(model, student, kind="baked")
+    complete_graph(model, student, kind="baked", blue_eyes=blue_eyes)
     if half:
         from .identity_graph import halve
 
@@ -96,6 +102,7 @@ def export_dynamic(
     path: str | os.PathLike[str],
     *,
     weights_path: str | os.PathLike[str] | None = None,
+    blue_eyes: float = 1.0,
 ) -> ExportReport:
     """Write the network of all sources, with kernels as inputs.
 
@@ -103,7 +110,8 @@ def export_dynamic(
         student: the swapper.
         condition: of some person; the graph is checked with it.
         path: ends in ``.onnx``.
-        weights_path: ``.npz`` to write this person's inputs to.
+        weights_path: ``.npz`` to write this person's inputs to, and how surely their eyes are blue.
+        blue_eyes: that, as in :func:`export_baked`.
 
     Raises:
         BackendError: ONNX Runtime is missing, or computes something else than PyTorch; nothing is written.
@@ -121,11 +129,22 @@ def export_dynamic(
     write_bytes(path, model.SerializeToString())
     written = [path]
     if weights_path is not None:
-        buffer = io.BytesIO()
-        np.savez(buffer, **feed)  # type: ignore[arg-type]  # its stub takes the keyword allow_pickle for one of them
-        write_bytes(Path(weights_path), buffer.getvalue())
+        write_bytes(Path(weights_path), source_outside_bytes(feed, blue_eyes))
         written.append(Path(weights_path))
     return ExportReport(tuple(written), "dynamic", difference)
+
+
+def source_outside_bytes(feed: Mapping[str, Array], blue_eyes: float) -> bytes:
+    """The ``.npz`` of a person whose network is another file.
+
+    Args:
+        feed: the network's inputs besides ``crop``.
+        blue_eyes: how surely the person's are, in [0, 1].
+    """
+    buffer = io.BytesIO()
+    arrays = {**feed, BLUE_EYES: np.float32(blue_eyes)}
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes the keyword allow_pickle for one of them
+    return buffer.getvalue()
 
 
 def _onnx_path(path: str | os.PathLike[str]) -> Path:
@@ -153,23 +172,26 @@ def cpu_idn(student: Student) -> Any:
     return student.network.idn if student.device.type == "cpu" else copy.deepcopy(student.network.idn).cpu()
 
 
-def complete_graph(model: onnx.ModelProto, student: Student, *, kind: str) -> None:
+def complete_graph(model: onnx.ModelProto, student: Student, *, kind: str, blue_eyes: float | None = None) -> None:
     """Finish a per-frame graph.
 
     Adds the face before blending as an output, for programs that paste back themselves, and the input contract.
     """
     from onnx import TensorProto, helper
 
-    describe_graph(model, student, kind=kind, contract="crop: (N, 3, S, S) float32 RGB in [0, 1], not normalised")
+    contract = "crop: (N, 3, S, S) float32 RGB in [0, 1], not normalised"
+    describe_graph(model, student, kind=kind, contract=contract, blue_eyes=blue_eyes)
     face = helper.make_tensor_value_info("face", TensorProto.FLOAT, ["batch", 3, "side", "side"])
     model.graph.output.append(face)
 
 
-def describe_graph(model: onnx.ModelProto, student: Student, *, kind: str, contract: str) -> None:
+def describe_graph(
+    model: onnx.ModelProto, student: Student, *, kind: str, contract: str, blue_eyes: float | None = None
+) -> None:
     """Write :func:`~.contract.properties_of` into a graph's metadata."""
     from onnx import helper
 
-    helper.set_model_props(model, properties_of(student, kind=kind, contract=contract))
+    helper.set_model_props(model, properties_of(student, kind=kind, contract=contract, blue_eyes=blue_eyes))
 
 
 def trial_crops(side: int) -> Array:

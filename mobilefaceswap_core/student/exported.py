@@ -15,7 +15,7 @@ from ..files.npz import read_npz
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, SwappedCrop
 from .backends import IdnRunner
-from .contract import check_format, stated_info
+from .contract import BLUE_EYES, check_format, stated_blue_eyes, stated_info
 
 Array = NDArray[np.float32]
 BYTES_LIMIT = 64 << 20  # a baked graph has 2 MB; anything much larger is no file of ours
@@ -33,11 +33,13 @@ class ExportedSwapper:
     Args:
         run: the network.
         info: what the file says of itself.
+        blue_eyes: how surely the person's are, in [0, 1]: there is no photo to see it on.
     """
 
-    def __init__(self, run: IdnRunner, info: SwapperInfo) -> None:
+    def __init__(self, run: IdnRunner, info: SwapperInfo, *, blue_eyes: float = 1.0) -> None:
         self._run = run
         self._info = info
+        self._blue_eyes = blue_eyes
         self._condition = ExportedCondition()
 
     @property
@@ -83,7 +85,7 @@ class ExportedSwapper:
         faces, masks = self._run(crops)
         images = np.clip(np.rint(faces * 255), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
         return [
-            SwappedCrop(np.ascontiguousarray(image), np.ascontiguousarray(mask))
+            SwappedCrop(np.ascontiguousarray(image), np.ascontiguousarray(mask), self._blue_eyes)
             for image, mask in zip(images, masks[:, 0], strict=True)
         ]
 
@@ -111,7 +113,10 @@ def load_conditioned_onnx(
     info = stated_info(properties, path, device="cpu / onnxruntime")
     feed: dict[str, Array] = {}
     if properties.get("kind") == "dynamic":
-        feed = _read_inputs(Path(weights) if weights is not None else path.with_suffix(".npz"), session, path)
+        place = Path(weights) if weights is not None else path.with_suffix(".npz")
+        feed, blue_eyes = _read_inputs(place, session, path)
+    else:
+        blue_eyes = stated_blue_eyes(properties.get(BLUE_EYES), path)
     inputs, outputs = ({value.name for value in side} for side in (session.get_inputs(), session.get_outputs()))
     check_ends(path, inputs - feed.keys(), outputs)
 
@@ -123,7 +128,7 @@ def load_conditioned_onnx(
         face, mask = (np.concatenate(outputs) for outputs in zip(*found, strict=True))
         return face, mask
 
-    return ExportedSwapper(run, info)
+    return ExportedSwapper(run, info, blue_eyes=blue_eyes)
 
 
 def check_ends(path: Path, inputs: set[str], outputs: set[str]) -> None:
@@ -167,14 +172,25 @@ def beside_dynamic(graph: Path, path: Path | None = None) -> Path:
     return path
 
 
-def _read_inputs(path: Path, session: Any, graph: Path) -> dict[str, Array]:
+def read_source_outside(path: Path) -> tuple[dict[str, NDArray[Any]], float]:
+    """The inputs in a person's ``.npz``, and how surely their eyes are blue.
+
+    Raises:
+        WeightsError: it is damaged.
+    """
+    arrays = read_npz(path, error=WeightsError, what="file of a source's inputs")
+    return arrays, stated_blue_eyes(arrays.pop(BLUE_EYES, None), path)
+
+
+def _read_inputs(path: Path, session: Any, graph: Path) -> tuple[dict[str, Array], float]:
+    """What a network reads besides a crop, and how surely its person's eyes are blue."""
     wanted = {i.name: tuple(i.shape) for i in session.get_inputs() if i.name != "crop"}
     beside_dynamic(graph, path)
-    arrays = read_npz(path, error=WeightsError, what="file of a source's inputs")
+    arrays, blue_eyes = read_source_outside(path)
     try:
         feed = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
     except ValueError as error:
         raise WeightsError(f"{path} holds no numbers ({error}). Export it again.") from error
     if {name: array.shape for name, array in feed.items()} != wanted:
         raise WeightsError(f"{path} does not hold the inputs {graph.name} wants. Export both again, together.")
-    return feed
+    return feed, blue_eyes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.marking import UNMARKED
 from mobilefaceswap_core.models import available_swappers, entries, load_swapper
 from mobilefaceswap_core.options import SwapOptions
-from mobilefaceswap_core.pipeline import Pipeline
+from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.swapper import Swapper, SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 
@@ -150,6 +151,17 @@ def test_each_crop_knows_whether_its_sources_eyes_are_blue(pipeline, astronaut, 
         pipeline.finish(targets[0], pipeline.swap_aligned(targets[:1], [brown])[0], options=SwapOptions()).blue_eyes
         == 0
     )
+
+
+def test_the_eyes_of_a_person_in_a_file_are_known_without_a_photo(pipeline, group, monkeypatch) -> None:
+    """A source that was not made of photos says 1, which is no knowledge."""
+    inside = Source(np.array([1, 2, 3]), (), "paint")
+    draw = pipeline.swapper.swap
+    monkeypatch.setattr(
+        pipeline.swapper, "swap", lambda *given: [replace(crop, blue_eyes=0.25) for crop in draw(*given)]
+    )
+    target = pipeline.align(group, pipeline.detect(group)[0])
+    assert [crop.blue_eyes for crop in pipeline.swap_aligned([target], [inside])] == [0.25]
 
 
 def test_the_mark_goes_into_each_swapped_crop_with_its_weight_and_its_side_in_the_frame(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from ..export import (
     ExportReport,
     check_difference,
     export_baked,
+    source_outside_bytes,
     wanted_outputs,
     weights_place,
 )
@@ -61,6 +61,7 @@ def export_as(
     format: str | None = None,
     precision: Precision = "float32",
     faces: Sequence[Image] = (),
+    blue_eyes: float = 1.0,
 ) -> ExportReport:
     """Write one source's network.
 
@@ -71,6 +72,7 @@ def export_as(
         format: a name of :data:`~.formats.FORMATS`; by default the path's extension says it.
         precision: how numbers are stored, and with ``int8`` computed.
         faces: for ``int8``: ``(S, S, 3)`` aligned crops to measure ranges on.
+        blue_eyes: how surely the person's are, in [0, 1]; 1 where nobody knows.
 
     Raises:
         OptionError: a format or precision that is none, or no faces for ``int8``.
@@ -81,7 +83,7 @@ def export_as(
     path = Path(path)
     entry = _chosen(path, format, precision)
     if entry.name == "onnx" and precision != "int8":
-        return export_baked(student, condition, path, half=precision == "float16")
+        return export_baked(student, condition, path, half=precision == "float16", blue_eyes=blue_eyes)
     if precision == "int8" and not faces:
         raise OptionError("Eight bits need faces to measure ranges on; give at least one aligned crop.")
     graph = baked_graph(student, condition)
@@ -90,7 +92,8 @@ def export_as(
     def check(call: Call) -> Differences:
         return _differences(student, condition, call, entry, precision, faces)
 
-    properties = properties_of(student, kind="baked", contract=_contract(entry)) | {"precision": precision}
+    properties = properties_of(student, kind="baked", contract=_contract(entry), blue_eyes=blue_eyes)
+    properties |= {"precision": precision}
     return _Writing(graph, properties, check, path, entry, precision, quantisation).written("baked")
 
 
@@ -101,6 +104,7 @@ def export_source_outside(
     *,
     format: str | None = None,
     weights_path: str | os.PathLike[str] | None = None,
+    blue_eyes: float = 1.0,
 ) -> ExportReport:
     """Write the network of all sources for phones: it reads what the identity network gives.
 
@@ -110,7 +114,8 @@ def export_source_outside(
         path: where to; its extension is that of the format, one besides ONNX, which has
             :func:`~mobilefaceswap_core.student.export.export_dynamic`.
         format: as there.
-        weights_path: ``.npz`` to write this person's kernels to.
+        weights_path: ``.npz`` to write this person's kernels to, and how surely their eyes are blue.
+        blue_eyes: that, as in :func:`export_as`.
 
     Raises:
         OptionError: a format that cannot have kernels as inputs.
@@ -132,9 +137,7 @@ def export_source_outside(
     )
     if beside is None:
         return report
-    buffer = io.BytesIO()
-    np.savez(buffer, **{KERNELS: kernels})  # type: ignore[arg-type]  # its stub takes allow_pickle for one of them
-    write_bytes(beside, buffer.getvalue())
+    write_bytes(beside, source_outside_bytes({KERNELS: kernels}, blue_eyes))
     return ExportReport((*report.paths, beside), "dynamic", report.max_difference, format=entry.name)
 
 

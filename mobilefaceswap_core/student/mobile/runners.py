@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import OptionError, WeightsError
-from ...files.npz import read_npz
 from ...runtime.threads import default_threads
 from ..backends import IdnRunner
-from ..contract import PART_FORMAT, check_format, stated_info
-from ..exported import ExportedSwapper, beside_dynamic, load_conditioned_onnx, read_bounded
+from ..contract import BLUE_EYES, PART_FORMAT, check_format, stated_blue_eyes, stated_info
+from ..exported import ExportedSwapper, beside_dynamic, load_conditioned_onnx, read_bounded, read_source_outside
 from ..graph import constant_shapes
 from .baked import KERNELS, OUTPUTS
 from .formats import RUNNABLE_SUFFIXES, Format, format_of_path
@@ -42,7 +41,8 @@ def load_exported(path: Path, *, threads: int | None = None) -> ExportedSwapper:
     properties, call = _opened(path, entry, threads or default_threads())
     check_format(properties, path)
     info = stated_info(properties, path, device=f"cpu / {entry.title}")
-    return ExportedSwapper(_idn_runner(call, properties, path), info)
+    feed, blue_eyes = _person(properties, path)
+    return ExportedSwapper(crop_by_crop(call, feed), info, blue_eyes=blue_eyes)
 
 
 def open_runner(path: Path, *, threads: int) -> IdnRunner:
@@ -52,7 +52,7 @@ def open_runner(path: Path, *, threads: int) -> IdnRunner:
         return onnx_runner(read_bounded(path), path, threads=threads)
     properties, call = _opened(path, entry, threads)
     check_format(properties, path)
-    return _idn_runner(call, properties, path)
+    return crop_by_crop(call, _person(properties, path)[0])
 
 
 def open_part(path: Path, *, threads: int | None = None) -> tuple[dict[str, str], Call]:
@@ -179,18 +179,21 @@ def crop_by_crop(call: Call, feed: Mapping[str, Array] | None = None) -> IdnRunn
     return run
 
 
-def _idn_runner(call: Call, properties: Mapping[str, str], path: Path) -> IdnRunner:
-    """The per-frame network, with the source that lies beside it where it has none inside."""
+def _person(properties: Mapping[str, str], path: Path) -> tuple[dict[str, Array], float]:
+    """What the per-frame network reads besides a crop, and how surely its person's eyes are blue.
+
+    The source lies beside it where it has none inside.
+    """
     if properties.get("kind") != "dynamic":
-        return crop_by_crop(call)
-    arrays = read_npz(beside_dynamic(path), error=WeightsError, what="file of a source's inputs")
+        return {}, stated_blue_eyes(properties.get(BLUE_EYES), path)
+    arrays, blue_eyes = read_source_outside(beside_dynamic(path))
     count = sum(int(np.prod(shape)) for shape in constant_shapes().values())
     if set(arrays) != {KERNELS} or arrays[KERNELS].shape != (count,):
         raise WeightsError(
             f"{path.with_suffix('.npz')} does not hold the input that {path.name} wants, {KERNELS} ({count},). Export both again, "
             "together."
         )
-    return crop_by_crop(call, {KERNELS: np.ascontiguousarray(arrays[KERNELS], np.float32)})
+    return {KERNELS: np.ascontiguousarray(arrays[KERNELS], np.float32)}, blue_eyes
 
 
 def _runnable(path: Path) -> Format:

@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 
 from mobilefaceswap_core.cli.app import app
 from mobilefaceswap_core.detect import load_detector
+from mobilefaceswap_core.diagnose.bench import aligned_target
 from mobilefaceswap_core.files.images import write_image
+from mobilefaceswap_core.models import load_swapper
 from mobilefaceswap_core.student.mobile.around import PARTS
 from mobilefaceswap_core.student.mobile.formats import FORMATS, FormatName, Precision
 from mobilefaceswap_core.student.mobile.vectors import ARRAYS
@@ -55,6 +57,16 @@ def test_what_cannot_be_done_is_refused_before_anything_is_loaded(words, code, s
     got, report = run_json("export", "--source", photo.name, *words, "--i-have-consent")
     assert got == code and said in report["error"]["message"], report
     assert sorted(path.name for path in photo.parent.iterdir()) == ["me.json", "me.png"]
+
+
+@pytest.mark.parametrize(("out", "more"), [("me.onnx", ()), ("net.onnx", ("--dynamic", "--weights-out", "net.npz"))])
+def test_a_file_is_told_how_blue_the_sources_eyes_are(out, more, photo, monkeypatch) -> None:
+    monkeypatch.chdir(photo.parent)
+    monkeypatch.setattr("mobilefaceswap_core.pipeline.blueness_of_eyes", lambda image, landmarks: 0.75)
+    words = ("export", "--source", photo.name, "--out", out, *more, "--detector", "lite", "--i-have-consent")
+    code, report = run_json(*words)
+    assert code == 0, report
+    assert load_swapper(out).swap([aligned_target()], [])[0].blue_eyes == 0.75
 
 
 def test_what_was_done_about_the_sources_glasses_is_said(astronaut, tmp_path) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
 
 from mobilefaceswap_core.errors import BackendError, OptionError, OutputError, WeightsError
 from mobilefaceswap_core.models import load_swapper
+from mobilefaceswap_core.student.contract import BLUE_EYES
 from mobilefaceswap_core.student.export import TOLERANCE, export_baked, export_dynamic
 from mobilefaceswap_core.student.exported import load_conditioned_onnx
 from mobilefaceswap_core.student.swapper import load_student
@@ -50,6 +55,48 @@ def test_an_exported_file_read_back_swaps_like_the_student(dynamic, student, con
     for have, want in zip(got, wanted, strict=True):
         assert np.abs(have.image.astype(int) - want.image).max() <= 1  # a value at .5 may round the other way
         assert np.abs(have.mask - want.mask).max() < 1e-5
+
+
+def export_and_change(
+    dynamic: bool, student, condition, folder: Path, change: Callable[[dict[str, Any]], object]
+) -> Path:
+    """A file of somebody whose eyes are a quarter blue, where one says so changed by hand."""
+    path, beside = folder / "person.onnx", folder / "person.npz"
+    if dynamic:
+        export_dynamic(student, condition, path, weights_path=beside, blue_eyes=0.25)
+        arrays = dict(np.load(beside))
+        change(arrays)
+        np.savez(beside, **arrays)
+        return path
+    export_baked(student, condition, path, half=True, blue_eyes=0.25)
+    model = onnx.load(path)
+    said = {entry.key: entry.value for entry in model.metadata_props}
+    change(said)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {key: str(value) for key, value in said.items()})
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [(dict, 0.25), (lambda said: said.pop(BLUE_EYES), 1.0), (lambda said: said.update({BLUE_EYES: 0}), 0.0)],
+    ids=["as written", "of an older version", "not blue"],
+)
+def test_every_crop_of_an_exported_file_knows_whether_its_persons_eyes_are_blue(
+    dynamic, change, wanted, student, condition, tmp_path
+) -> None:
+    swapper = load_swapper(str(export_and_change(dynamic, student, condition, tmp_path, change)))
+    assert [crop.blue_eyes for crop in swapper.swap([face_of(1), face_of(2)], [])] == [wanted, wanted]
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("stated", [1.5, -0.1, float("nan"), "blue", ""])
+def test_a_file_that_states_no_share_of_blue_is_refused(dynamic, stated, student, condition, tmp_path) -> None:
+    path = export_and_change(dynamic, student, condition, tmp_path, lambda said: said.update({BLUE_EYES: stated}))
+    with pytest.raises(WeightsError, match=r"states blue_eyes as .*; wanted 0 to 1"):
+        load_swapper(str(path))
 
 
 def test_the_blended_output_is_the_face_and_the_target_weighted_by_the_mask(student, condition, tmp_path) -> None:

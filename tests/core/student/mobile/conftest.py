@@ -33,7 +33,13 @@ def condition(student, face):
 
 
 @pytest.fixture(scope="session")
-def exported(student, condition, face, tmp_path_factory) -> Exported:
+def blue_eyes() -> float:
+    """How surely those of the person inside are said to be."""
+    return 0.25
+
+
+@pytest.fixture(scope="session")
+def exported(student, condition, face, blue_eyes, tmp_path_factory) -> Exported:
     """A file by format and precision; the test is skipped where the converter is not installed."""
     folder: Path = tmp_path_factory.mktemp("mobile")
     done: dict[tuple[str, str], ExportReport] = {}
@@ -44,7 +50,9 @@ def exported(student, condition, face, tmp_path_factory) -> Exported:
             pytest.importorskip(module)
         if (name, precision) not in done:
             path = folder / f"{precision}{entry.suffix}"
-            done[name, precision] = export_as(student, condition, path, precision=precision, faces=[face.image])  # type: ignore[arg-type]
+            done[name, precision] = export_as(
+                student, condition, path, precision=precision, faces=[face.image], blue_eyes=blue_eyes
+            )  # type: ignore[arg-type]
         return done[name, precision]
 
     return export

@@ -60,7 +60,7 @@ def written(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def outside(student, condition, tmp_path_factory):
+def outside(student, condition, blue_eyes, tmp_path_factory):
     """A network with its source outside, by format."""
     folder, done = tmp_path_factory.mktemp("outside"), {}
 
@@ -70,7 +70,9 @@ def outside(student, condition, tmp_path_factory):
             pytest.importorskip(module)
         if format not in done:
             path = folder / f"network{entry.suffix}"
-            report = export_source_outside(student, condition, path, weights_path=path.with_suffix(".npz"))
+            report = export_source_outside(
+                student, condition, path, weights_path=path.with_suffix(".npz"), blue_eyes=blue_eyes
+            )
             assert report.kind == "dynamic" and report.max_difference <= TOLERANCE
             done[format] = path
         return done[format]
@@ -111,16 +113,17 @@ def test_vectors_of_a_part_say_what_is_read_and_given(astronaut, tmp_path) -> No
 
 @pytest.mark.parametrize("format", ["tflite", "ncnn"])
 def test_kernels_from_the_identity_network_swap_in_a_network_without_a_source(
-    format, written, outside, student, condition, face
+    format, written, outside, student, condition, face, blue_eyes
 ) -> None:
     _, identity = open_part(written("identity"), threads=1)
     photos = face.image.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
     kernels = identity({"photos": photos})["kernels"]
     path = outside(format)
     kept = np.load(path.with_suffix(".npz"))
-    assert list(kept) == ["kernels"] and np.abs(kept["kernels"] - kernels).max() < 1e-4
+    assert list(kept) == ["kernels", "blue_eyes"] and np.abs(kept["kernels"] - kernels).max() < 1e-4
     (got,), (want,) = load_swapper(str(path), threads=1).swap([face], []), student.swap([face], [condition])
     assert np.abs(got.image.astype(int) - want.image).max() <= 1 and np.abs(got.mask - want.mask).max() < 1e-3
+    assert got.blue_eyes == blue_eyes
 
 
 def test_a_network_without_its_source_says_what_is_missing(outside, tmp_path) -> None:

@@ -29,7 +29,7 @@ LEVELS = {"float32": 1, "float16": 2, "int8": 40}  # of 255, of any pixel of a f
 
 @pytest.mark.parametrize(("name", "precision"), RUNNABLE)
 def test_a_file_read_back_swaps_like_the_student_it_was_made_of(
-    name, precision, exported, student, condition, face
+    name, precision, exported, student, condition, face, blue_eyes
 ) -> None:
     report = exported(name, precision)
     assert all(path.is_file() for path in report.paths)
@@ -49,6 +49,7 @@ def test_a_file_read_back_swaps_like_the_student_it_was_made_of(
     ):
         apart = np.abs(got.image.astype(int) - want.image)
         assert apart.max() <= LEVELS[precision] and apart.mean() < 2
+        assert got.blue_eyes == blue_eyes
         assert got.mask.shape == want.mask.shape and np.abs(got.mask - want.mask).mean() < 0.01
     with pytest.raises(OptionError, match="already holds its source"):
         swapper.condition([face])
