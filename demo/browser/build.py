@@ -20,12 +20,13 @@ from mobilefaceswap_core.blend.occlusion import NAME as OCCLUSION
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.detect.ultraface import of_any_size
 from mobilefaceswap_core.errors import OutputError
-from mobilefaceswap_core.faces.geometry import align_face
 from mobilefaceswap_core.files.atomic import remove_leftovers, write_bytes, written_whole
 from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.marking.carriers import BLUE, COARSE, FINE
 from mobilefaceswap_core.marking.metadata import clip_tags, metadata_text, xmp_packet
 from mobilefaceswap_core.marking.watermark import LOUDNESS
+from mobilefaceswap_core.pipeline import Pipeline
+from mobilefaceswap_core.student.contract import BLUE_EYES
 from mobilefaceswap_core.student.export_pair import IDENTITY_FILE, export_pair, source_file
 from mobilefaceswap_core.student.identity_graph import halve, roughen
 from mobilefaceswap_core.student.swapper import Student, load_student
@@ -103,14 +104,15 @@ def _add_networks(folder: Path, *, identity: bool) -> None:
 
 
 def _add_portraits(student: Student, folder: Path) -> None:
-    """What the identity network answers for the portraits: they need 0.8 MB each in its place."""
-    detector = load_detector("lite")
+    """What the page would make of the portraits as photos: 0.8 MB each, and no need of the identity network."""
+    pipeline, said = Pipeline(student, load_detector("lite")), {}
     for path in sorted(_PORTRAITS.iterdir()):
-        photo = read_image(path).image
-        aligned = align_face(photo, detector.detect(photo)[0], student.info.crop)
-        kernels = np.frombuffer(source_file(student.condition([aligned]).weights), np.uint8).reshape(-1, 4)
+        source = pipeline.prepare_source([read_image(path).image])
+        kernels = np.frombuffer(source_file(source.condition.weights), np.uint8).reshape(-1, 4)
         # All first bytes of the numbers, then all second ones: those that rounding left empty come together.
         write_bytes(folder / f"{path.stem}.kernels", kernels.T.tobytes())
+        said[path.stem] = {BLUE_EYES: source.blue_eyes}
+    write_bytes(folder / "portraits.json", json.dumps(said).encode())
 
 
 def _add_texts(folder: Path) -> None:

@@ -20,8 +20,8 @@ from starlette.testclient import TestClient
 
 from demo.browser import icons, offline, runtime, serve
 from demo.browser.__main__ import main as command
-from demo.browser.build import HERE, _add_networks, build, consent_html
-from demo.build import build_demo, launch_options
+from demo.browser.build import HERE, _add_networks, _add_portraits, build, consent_html
+from demo.build import EXAMPLES, build_demo, launch_options
 from demo.settings import Settings
 from mobilefaceswap_core.blend.occlusion import load_occlusion
 from mobilefaceswap_core.blend.occlusion_graph import RIM_PX, occlusion_graph
@@ -29,6 +29,7 @@ from mobilefaceswap_core.errors import BackendError, OptionError, OutputError
 from mobilefaceswap_core.files.digest import file_sha256
 from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.runtime.sessions import open_session
+from mobilefaceswap_core.student.swapper import Student
 
 
 def page_texts(language: str) -> dict[str, str]:
@@ -83,6 +84,26 @@ def test_the_occlusion_network_is_stored_in_16_bits_and_computes_as_the_cores(tm
     assert np.ptp(wanted) > 0.1
     inner = np.s_[RIM_PX:-RIM_PX, RIM_PX:-RIM_PX]
     np.testing.assert_allclose(own[0, 0][inner], wanted[inner], atol=1e-3)
+
+
+def test_each_portrait_comes_with_its_kernels_and_how_blue_its_eyes_are(
+    student: Student, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = [shutil.copy(EXAMPLES / f"average_{number}.webp", tmp_path) for number in (1, 2)]
+    measured = iter([0.25, 1.0])
+    monkeypatch.setattr("mobilefaceswap_core.pipeline.blueness_of_eyes", lambda image, landmarks: next(measured))
+    monkeypatch.setattr("demo.browser.build._PORTRAITS", tmp_path)
+    out = tmp_path_factory.mktemp("models")
+    _add_portraits(student, out)
+    names = [Path(photo).stem for photo in photos]
+    assert {path.name for path in out.iterdir()} == {*(f"{name}.kernels" for name in names), "portraits.json"}
+    said = json.loads((out / "portraits.json").read_bytes())
+    assert said == {names[0]: {"blue_eyes": 0.25}, names[1]: {"blue_eyes": 1.0}}
+
+
+def test_none_of_the_portraits_that_ship_has_blue_eyes(page_folder: Path) -> None:
+    said = json.loads(gzip.decompress((page_folder / "models" / "portraits.json.gz").read_bytes()))
+    assert said == {path.stem: {"blue_eyes": 0.0} for path in EXAMPLES.glob("*.webp")}
 
 
 @pytest.mark.parametrize("icon", icons.ICONS, ids=lambda icon: icon.name)

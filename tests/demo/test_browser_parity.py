@@ -168,7 +168,7 @@ SWAP = """async ([photo, file, crops]) => {
         const {face, mask} = await swapper.swapCrop(asPicture(crop));
         swapped.push([text(face.data), text(mask)]);
     }
-    return swapped;
+    return [swapper.blueEyes, swapped];
 }"""
 
 
@@ -178,13 +178,15 @@ SWAP = """async ([photo, file, crops]) => {
 def test_the_same_crop_is_swapped_as_python_swaps_it(
     way: str, modules: Any, student: Student, person: Any, portrait: np.ndarray, astronaut: np.ndarray, tmp_path: Path
 ) -> None:
-    file = ""
+    file, blue_eyes = "", 0.0
     if way.startswith("exported"):
-        export_baked(student, person, tmp_path / "face.onnx", half="16" in way)
+        blue_eyes = 0.25
+        export_baked(student, person, tmp_path / "face.onnx", half="16" in way, blue_eyes=blue_eyes)
         file = base64.b64encode((tmp_path / "face.onnx").read_bytes()).decode()
     inputs = crops(astronaut)
     photo = rgba(portrait) if way == "photo in the page" else None
-    got = modules.evaluate(SWAP, [photo, file, [rgba(crop) for crop in inputs]])
+    said, got = modules.evaluate(SWAP, [photo, file, [rgba(crop) for crop in inputs]])
+    assert said == blue_eyes
     wanted = student.swap([AlignedFace(crop, np.eye(2, 3)) for crop in inputs], [person])
     for (face, mask), want, crop in zip(got, wanted, inputs, strict=True):
         assert levels(rgb(face, crop.shape), want.image) <= 2

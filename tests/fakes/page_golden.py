@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import asdict
 from typing import Any
 
 import cv2
@@ -42,7 +43,7 @@ from mobilefaceswap_core.detect.windows import looks, search_px
 from mobilefaceswap_core.faces.geometry import crop_from_frame_matrix, template_points, warp_to_crop
 from mobilefaceswap_core.identity.covered import with_average_eyes
 from mobilefaceswap_core.identity.glasses import fill_in, find_glasses
-from mobilefaceswap_core.student.contract import FORMAT
+from mobilefaceswap_core.student.contract import BLUE_EYES, FORMAT
 from mobilefaceswap_core.types import CropSpec
 from mobilefaceswap_core.video.smoothing import OneEuroFilter
 from tests.fakes.page_skin import bearded_face, shaded_face
@@ -60,6 +61,14 @@ BOXES = [
     [55, 10, 100, 70],
 ]
 SCORES = [0.9, 0.95, 0.6, 0.7, 0.4, 0.5]
+# Of a file with its source inside, the least that the page reads.
+NETWORK_SAYS = {
+    "format": FORMAT,
+    "kind": "baked",
+    "model": "学生",
+    "crop": json.dumps(asdict(CropSpec())),
+    BLUE_EYES: "0.25",
+}
 
 
 def soft_face() -> NDArray[np.uint8]:
@@ -373,7 +382,7 @@ def golden() -> dict[str, Any]:
         **_around_the_swap(),
         "luma_grid": _grid(soft_face()),
         "network": _network(),
-        "network_says": {"format": FORMAT, "kind": "baked", "model": "学生"},
+        "network_says": NETWORK_SAYS,
     }
 
 
@@ -394,7 +403,7 @@ def _network() -> str:
     """A network file that says something about itself, in base 64."""
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
     model = helper.make_model(helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [x], [y]))
-    helper.set_model_props(model, {"format": FORMAT, "kind": "baked", "model": "学生"})
+    helper.set_model_props(model, NETWORK_SAYS)
     return base64.b64encode(model.SerializeToString()).decode()
 
 

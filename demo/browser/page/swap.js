@@ -64,7 +64,7 @@ export class Swapper {
     this.model = '';
     /** Of the source's photos. @type {import('./glasses.js').Said} */
     this.glasses = '';
-    /** How surely the source's eyes are. */
+    /** How surely the source's eyes are, in [0, 1]; 1 where nobody knows. */
     this.blueEyes = 1;
     this.matchesColours = true;
     this.matchesDetail = true;
@@ -131,22 +131,28 @@ export class Swapper {
     /** @type {Record<string, [Float32Array, number[]]>} */
     const given = { photos: [crops, shape], glasses: [Float32Array.of(filled / photos.length), [1]] };
     const { kernels } = await this.runtime.run(this.#identity, given, ['kernels']);
-    await this.#useKernels(new Uint8Array(kernels.buffer, kernels.byteOffset, kernels.byteLength));
-    this.glasses = all.has('covered') ? 'covered' : all.has('left out') ? 'left out' : '';
-    this.blueEyes = this.glasses === 'covered' ? 1 : blue;
+    const isCovered = all.has('covered');
+    const data = new Uint8Array(kernels.buffer, kernels.byteOffset, kernels.byteLength);
+    await this.#useKernels(data, isCovered ? 1 : blue);
+    this.glasses = isCovered ? 'covered' : all.has('left out') ? 'left out' : '';
   }
 
-  /** Take one of the portraits, whose kernels were computed when the page was built. @param {string} name */
+  /** Take one of the portraits, whose kernels and eyes were looked at when the page was built. @param {string} name */
   async usePortrait(name) {
-    const planes = await fetchBytes(`${MODELS}/${name}.kernels`); // first bytes of all numbers, then second ones ...
-    const count = planes.length / 4;
-    await this.#useKernels(planes.map((_, i) => planes[(i % 4) * count + (i >> 2)]));
+    const files = [`${name}.kernels`, 'portraits.json'].map((file) => fetchBytes(`${MODELS}/${file}`));
+    const [planes, said] = await Promise.all(files);
+    const count = planes.length / 4; // first bytes of all numbers, then second ones ...
+    const { blue_eyes: blueEyes } = JSON.parse(new TextDecoder().decode(said))[name];
+    await this.#useKernels(
+      planes.map((_, i) => planes[(i % 4) * count + (i >> 2)]),
+      blueEyes,
+    );
   }
 
-  /** Take what the identity network answers. @param {Uint8Array} data */
-  async #useKernels(data) {
+  /** Take what the identity network answers. @param {Uint8Array} data @param {number} blueEyes */
+  async #useKernels(data, blueEyes) {
     const file = await fetchBytes(`${MODELS}/${FILES.STUDENT}`);
-    await this.#use(file, data);
+    await this.#use(file, blueEyes, data);
   }
 
   /**
@@ -161,14 +167,16 @@ export class Swapper {
     if (crop.size_px !== CROP_PX || crop.template !== CROP.TEMPLATE || crop.fit !== CROP.FIT) {
       throw new PageError('other_alignment', { model: said.model });
     }
-    await this.#use(bytes);
+    const blueEyes = parseFloat(said.blue_eyes ?? '1'); // files of older versions do not say
+    if (!(blueEyes >= 0 && blueEyes <= 1)) throw new PageError('not_a_source_file');
+    await this.#use(bytes, blueEyes);
   }
 
-  /** @param {Uint8Array} bytes @param {Uint8Array | null} [source] of a file without it */
-  async #use(bytes, source = null) {
+  /** @param {Uint8Array} bytes @param {number} blueEyes @param {Uint8Array | null} [source] of a file without it */
+  async #use(bytes, blueEyes, source = null) {
     this.where = await this.student.open(bytes, source);
     this.glasses = '';
-    this.blueEyes = 1;
+    this.blueEyes = blueEyes;
     this.#isOpen = true;
     const said = readMetadata(bytes);
     this.model = said.model;

@@ -5,7 +5,7 @@ import { PageError, Stopped } from '../page/errors.js';
 import { DEFAULTS } from '../page/finish.js';
 import { Swapper } from '../page/swap.js';
 import { Thread, answer } from '../page/thread.js';
-import { faceLandmarks, frame, roundMask, softFace } from './inputs.js';
+import { faceLandmarks, frame, golden, roundMask, softFace } from './inputs.js';
 
 const AREA = 224 * 224;
 
@@ -41,7 +41,16 @@ function swapper(said) {
       ({ swapped }) => said.push(`done ${number}: ${swapped}`),
       () => said.push(`failed ${number}`),
     );
-  return { swap, tell };
+  return { made, swap, tell };
+}
+
+const network = new Uint8Array(Buffer.from(golden.network, 'base64'));
+/** The file with a text in it changed for one as long. @param {string} from @param {string} to */
+function changed(from, to) {
+  const [bytes, at] = [network.slice(), Buffer.from(network).lastIndexOf(from)];
+  assert.ok(at > 0 && from.length === to.length);
+  bytes.set(Buffer.from(to), at);
+  return bytes;
 }
 
 /** Until everything that can happen has happened. */
@@ -70,6 +79,33 @@ test('a frame that failed does not stop those after it', async () => {
   tell[1]();
   await Promise.all(both);
   assert.deepEqual(said.slice(2), ['failed 0', 'done 1: 1']);
+});
+
+test('a file says how blue its eyes are; an older one does not, and what is no share is refused', async () => {
+  const { made } = swapper([]);
+  await made.useFile(network);
+  assert.equal(made.blueEyes, 0.25);
+  await assert.rejects(made.useFile(changed('0.25', '2.25')), { key: 'not_a_source_file' });
+  assert.equal(made.blueEyes, 0.25);
+  await made.useFile(changed('blue_eyes', 'some_eyes'));
+  assert.equal(made.blueEyes, 1);
+});
+
+test('how blue the eyes of a portrait are was looked at when the page was built', async (context) => {
+  /** @type {Record<string, Uint8Array | string>} */
+  const files = {
+    'average_2.kernels.gz': Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]),
+    'student.onnx.gz': changed('blue_eyes', 'some_eyes'), // it holds nobody
+    'portraits.json.gz': JSON.stringify({ average_1: { blue_eyes: 1 }, average_2: { blue_eyes: 0.5 } }),
+  };
+  context.mock.method(globalThis, 'fetch', async (/** @type {URL} */ url) => {
+    return new Response(/** @type {BodyInit} */ (files[url.pathname.replace(/.*\//, '')]));
+  });
+  const { made } = swapper([]);
+  const opened = context.mock.method(made.student, 'open');
+  await made.usePortrait('average_2');
+  assert.equal(made.blueEyes, 0.5);
+  assert.deepEqual(opened.mock.calls[0].arguments[1], Uint8Array.from([1, 3, 5, 7, 2, 4, 6, 8]));
 });
 
 test('a thread answers in promises, with words where something failed, and refuses when it is ended', async () => {
