@@ -25,7 +25,8 @@ class SwapperInfo:
         weights_sha256: by file name; empty for a swapper without weights.
         device: device and backend really in use, such as ``cpu / onnxruntime``.
         needs_landmarks: whether sources and targets must carry 68 landmarks.
-        match_colours: whether the pipeline should match colours after this swapper by default.
+        match_colours: whether the pipeline should match colours after this swapper by default. A target of one tone gives its
+            tone to the face either way.
         match_detail: whether it should then strengthen fine detail to the target's by default; for networks that draw soft.
         leave_glasses: whether a source's glasses are left out before it is read; for networks that draw half of them.
     """

@@ -16,17 +16,14 @@ from ..choices import NONE, OWN, unless_chosen
 from ..faces.geometry import compose, invert
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, Image, Points, SwappedCrop
+from .appearance import colour, detail
 from .beard import BEARD_FRAMES, beard_weight, beardedness
 from .brows import BrowShift, brow_shifts, move_brows
-from .colour import match_colours
-from .detail import match_detail
 from .enhance import enhance
 from .finishing import Finishing, FinishOptions, Run, Setting, Stage
 from .folds import soften_folds
 from .foreign_masks import ForeignOccluder, ForeignParts
 from .gaze import bring_back_gaze, eye_tones, gaze_weights
-from .hues import HUES_FRAMES, calm_hues, hue_limits
-from .irises import calm_eyes
 from .lids import bring_back_lids, closing
 from .limits import limit_weight
 from .mask import refine_mask
@@ -37,54 +34,6 @@ from .occlusion import Occluder, guided, hidden_in, visible_weight
 from .pupils import bring_back_pupils
 from .sharpen import sharpen
 from .texture import add_texture
-from .tone import COLOURED_FRAMES, match_tone
-
-
-def _colour(setting: Setting) -> Run | None:
-    chosen = setting.options.match_colours
-    if not (setting.info.match_colours if chosen is None else chosen):
-        return None
-
-    def run(face: Finishing) -> Finishing:
-        target, landmarks = face.target.image, face.target.landmarks
-        pixels = match_colours(face.pixels, target, face.weight)
-        if landmarks is not None:
-            pixels = calm_eyes(_calm(face, pixels, landmarks), target, landmarks, blue=face.blue_eyes)
-        return replace(face, pixels=_toned(face, pixels))
-
-    return run
-
-
-def _calm(face: Finishing, pixels: Image, landmarks: Points) -> Image:
-    """Without green and violet shades. Of a clip some frames have the same limits, or nothing that lies beyond them."""
-    memory = face.memory
-    if memory is not None and memory.hues_frames > 0:
-        memory.hues_frames -= 1
-        return pixels if memory.hues is None else calm_hues(pixels, face.weight, landmarks, memory.hues)
-    limits = hue_limits(face.target.image, face.weight, landmarks)
-    calm = pixels if limits is None else calm_hues(pixels, face.weight, landmarks, limits)
-    if memory is not None:
-        memory.hues, memory.hues_frames = None if calm is pixels else limits, HUES_FRAMES - 1
-    return calm
-
-
-def _toned(face: Finishing, pixels: Image) -> Image:
-    """Pixels in the target's tone, if it has one. Targets of a clip that are in colours are asked again after some frames."""
-    memory = face.memory
-    if memory is not None and memory.coloured > 0:
-        memory.coloured -= 1
-        return pixels
-    toned = match_tone(pixels, face.target.image, face.weight)
-    if memory is not None and toned is pixels:
-        memory.coloured = COLOURED_FRAMES
-    return toned
-
-
-def _detail(setting: Setting) -> Run | None:
-    chosen = setting.options.match_detail
-    if not (setting.info.match_detail if chosen is None else chosen):
-        return None
-    return lambda face: replace(face, pixels=match_detail(face.pixels, face.target.image, face.weight))
 
 
 def _folds(setting: Setting) -> Run | None:
@@ -350,8 +299,8 @@ def _strength(setting: Setting) -> Run | None:
 # detail and texture show where the face does, so they come after everything that takes from the mask. The hidden mark comes last, over all
 # of these; it is the pipeline that adds it (``marking`` knows how).
 STAGES: tuple[tuple[str, Callable[[Setting], Run | None]], ...] = (
-    ("colour", _colour),
-    ("detail", _detail),
+    ("colour", colour),
+    ("detail", detail),
     ("folds", _folds),
     ("mask", _mask),
     ("beard", _beard),

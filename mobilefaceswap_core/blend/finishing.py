@@ -61,7 +61,8 @@ class FinishOptions:
     """What happens between a swapped crop and the frame.
 
     Attributes:
-        match_colours: bring the swapped face to the target's colours; ``None`` leaves it to the swapper.
+        match_colours: bring the swapped face to the target's colours; ``None`` leaves it to the swapper, but for a target of one tone,
+            which gives its tone to any face; ``False`` leaves the network's own in every case.
         match_detail: strengthen its fine detail to the target's; ``None`` leaves it to the swapper.
         beard: keep the target's beard, see :func:`~.beard.beard_weight`.
         folds: soften folds about the mouth that the target does not have.

@@ -30,7 +30,7 @@ def match_tone(swapped: Image, target: Image, mask: Mask) -> Image:
     """Give a swapped face the tone of a target that has one only.
 
     Args:
-        swapped: ``(S, S, 3)`` RGB uint8, colours matched.
+        swapped: ``(S, S, 3)`` RGB uint8, colours matched or the network's own.
         target: ``(S, S, 3)`` RGB uint8, the same crop.
         mask: ``(S, S)`` in [0, 1].
 

@@ -16,7 +16,7 @@ from mobilefaceswap_core.pipeline import Pipeline, Source
 from mobilefaceswap_core.swapper import SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, Face, Image, Points, SwappedCrop
 
-PAINT = (220, 40, 40)
+PAINT = (255, 255, 255)  # lighter than any picture here, and as white in one that has no colours
 # Right of the middle, where no picture of the corpus says anything about itself; fractions of its sides.
 _LEFT, _TOP, _SIDE = 0.42, 0.3, 0.6
 
@@ -99,4 +99,4 @@ def source_photo(folder: Path) -> Path:
 
 def paint_share(pixels: np.ndarray) -> float:
     """Part of a picture that is painted."""
-    return float((np.abs(pixels[..., :3].astype(int) - PAINT) < 60).all(-1).mean())
+    return float((np.abs(pixels[..., :3].astype(int) - PAINT) < 45).all(-1).mean())

@@ -70,10 +70,22 @@ def painted_engine(**settings: Any) -> Engine:
     return engine
 
 
-def squares(path: Path, *colours: tuple[int, int, int]) -> str:
-    """Write a picture of coloured squares, one face each."""
+def squared(*colours: tuple[int, int, int]) -> Image:
+    """A picture of coloured squares, one face each, above whose middle two colours meet that are equally light.
+
+    Faces of one tone would give it to those that are painted over them.
+    """
     pixels = np.concatenate([np.full((SIDE, SIDE, 3), colour, np.uint8) for colour in colours], axis=1)
-    PillowImage.fromarray(pixels).save(path)
+    for number, colour in enumerate(colours):
+        if any(colour):
+            bar = pixels[50:80, number * SIDE : (number + 1) * SIDE]
+            bar[:, : SIDE // 2], bar[:, SIDE // 2 :] = (255, 0, 0), (0, 130, 0)
+    return pixels
+
+
+def squares(path: Path, *colours: tuple[int, int, int]) -> str:
+    """Write :func:`squared`."""
+    PillowImage.fromarray(squared(*colours)).save(path)
     return str(path)
 
 

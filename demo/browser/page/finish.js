@@ -32,7 +32,7 @@
  * @property {number} strength how far the swapped face shows at all; 1 is whole
  *
  * @typedef {object} Own what the page knows of itself
- * @property {boolean} matchesColours bring the swapped face to the target's colours
+ * @property {boolean} matchesColours bring the swapped face to the target's colours; a target of one tone gives its tone anyhow
  * @property {boolean} matchesDetail strengthen its fine detail to the target's
  * @property {import('./occlusion.js').SeeHidden} seeHidden runs the network that sees what hides a face
  * @property {import('./watermark.js').DrawPattern | null} drawPattern works out the hidden mark; null hides none
@@ -96,12 +96,8 @@ export function unlessChosen(name, chosen, isMoving) {
 export const STAGES = Object.freeze([
   {
     name: 'colour',
-    isWanted: (options) => options.matchesColours,
-    run: (face) => {
-      const matched = calmed(face, matchColours(face.pixels, face.target, face.weight));
-      const pixels = calmEyes(matched, face.target, face.landmarks, face.blueEyes);
-      return { ...face, pixels: toned(face, pixels) };
-    },
+    isWanted: () => true, // a photo of one tone has no other colours, whoever draws the face
+    run: (face, { matchesColours }) => ({ ...face, pixels: toned(face, matchesColours ? matched(face) : face.pixels) }),
   },
   {
     name: 'detail',
@@ -220,6 +216,12 @@ function mouth(face, options) {
   let share = mouthShare(landmarks);
   if (moment !== null) [share] = moment.memory.mouth.next([share], moment.timeS);
   return { ...face, pixels: bringBackMouth(pixels, native ?? target, landmarks, share, strength) };
+}
+
+/** Pixels in the target's colours, and eyes without any that eyes do not have. @param {Finishing} face */
+function matched(face) {
+  const pixels = calmed(face, matchColours(face.pixels, face.target, face.weight));
+  return calmEyes(pixels, face.target, face.landmarks, face.blueEyes);
 }
 
 /**

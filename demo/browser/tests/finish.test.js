@@ -166,9 +166,18 @@ test('what is not wanted is left out: the mask alone is always refined', async (
     drawPattern: null,
   };
   const small = { ...crop(), cropFromFrame: /** @type {import('../page/align.js').Matrix} */ ([1, 0, 0, 0, 1, 0]) };
-  const plain = await finish(small, { ...own, ...none, matchesColours: false, matchesDetail: false });
+  const coloured = { ...small, target: stripedFace(30) };
+  const plain = await finish(coloured, { ...own, ...none, matchesColours: false, matchesDetail: false });
   assertSamePixels(plain.pixels, softFace());
   assert.deepEqual(plain.weight, refineMask(roundMask()));
+});
+
+test('a target of one tone gives its tone to the face of a model whose colours are not matched, and nothing more', async () => {
+  const [face, unmatched] = [crop(), { ...options, matchesColours: false }];
+  const { pixels } = await STAGES[0].run(face, unmatched);
+  assertSamePixels(pixels, matchTone(softFace(), sharpFace(), roundMask()));
+  assert.notDeepEqual(pixels, softFace());
+  assert.ok(STAGES[0].isWanted(unmatched, face));
 });
 
 test('what is hidden stays, and a strength scales what is left', async () => {

@@ -57,7 +57,9 @@ def test_a_stage_with_nothing_to_do_is_left_out_and_an_option_overrules_the_swap
     def names(info, options, **more):
         return [step.name for step in stages(Setting(info, options, **more))]
 
-    assert names(SHARP, PLAIN) == ["mask", "native"]
+    assert names(SHARP, PLAIN) == ["colour", "mask", "native"]  # a target of one tone gives it to any face
+    for info in (SOFT, SHARP):
+        assert "colour" not in names(info, replace(PLAIN, match_colours=False))
     assert names(SHARP, replace(PLAIN, match_colours=True), moving=True) == ["colour", "mask"]
     assert names(SOFT, replace(PLAIN, match_detail=False), moving=True) == ["colour", "mask"]
     assert [step.name for step in stages(Setting(SOFT, BOX), only=APPEARANCE)] == ["colour", "detail"]
@@ -70,10 +72,19 @@ def test_a_stage_with_nothing_to_do_is_left_out_and_an_option_overrules_the_swap
     assert "sharpen" not in names(SOFT, replace(everything, sharpen=None), **offered)
     assert "sharpen" in names(SOFT, replace(everything, sharpen=None, enhancer="none"), **offered)
     # A clip has no time for texture, a photo keeps its gaze, and no network is loaded where none is offered.
-    assert names(SHARP, FinishOptions(), moving=True) == ["folds", "mask", "beard", "brows", "gaze", "lids", "mouth"]
+    assert names(SHARP, FinishOptions(), moving=True) == [
+        "colour",
+        "folds",
+        "mask",
+        "beard",
+        "brows",
+        "gaze",
+        "lids",
+        "mouth",
+    ]
     # Whoever asks for detail in a clip gets the size at which there is any.
-    assert names(SHARP, replace(PLAIN, texture=0.5), moving=True) == ["mask", "native", "texture"]
-    assert names(SHARP, replace(PLAIN, sharpen=0.5), moving=True, **offered) == ["mask", "native", "sharpen"]
+    assert names(SHARP, replace(PLAIN, texture=0.5), moving=True) == ["colour", "mask", "native", "texture"]
+    assert names(SHARP, replace(PLAIN, sharpen=0.5), moving=True, **offered) == ["colour", "mask", "native", "sharpen"]
 
 
 def test_nothing_that_is_given_to_a_stage_is_written_to(pair) -> None:

@@ -59,8 +59,18 @@ KNOWN = {
     "gpen_bfr_512": _FACE,
     "gpen_bfr_1024": replace(_FACE, side=1024),
 }
-INFO = SwapperInfo("tested", "a swapper", CropSpec(), "none", "tests", match_colours=False)
-PLAIN = FinishOptions(beard=False, folds=False, brows=False, lids=False, mouth=0, occlusion=False, texture=0)
+INFO = SwapperInfo("tested", "a swapper", CropSpec(), "none", "tests")
+PLAIN = FinishOptions(
+    match_colours=False,
+    beard=False,
+    pupils=0,
+    folds=False,
+    brows=False,
+    lids=False,
+    mouth=0,
+    occlusion=False,
+    texture=0,
+)
 
 
 @pytest.fixture(autouse=True)

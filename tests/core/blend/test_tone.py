@@ -87,6 +87,32 @@ def test_between_colours_and_one_tone_the_result_lies_between(
     assert amounts == sorted(amounts) and amounts[0] < 1 and len(set(amounts)) > 3
 
 
+@pytest.mark.parametrize("matched", [True, False])
+def test_whoever_draws_a_face_gives_it_the_targets_tone_unless_colours_are_switched_off(
+    matched: bool, face: np.ndarray, swapped: np.ndarray, mask: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = SwapperInfo("theirs", "", CropSpec(), "", "", match_colours=matched)
+    calmed: list[float] = []
+
+    def calm(pixels: np.ndarray, *_: object, blue: float) -> np.ndarray:
+        calmed.append(blue)
+        return pixels
+
+    monkeypatch.setattr("mobilefaceswap_core.blend.finish.calm_eyes", calm)
+
+    def done(target: np.ndarray, chosen: bool | None) -> np.ndarray:
+        steps = stages(Setting(info, FinishOptions(match_colours=chosen)), only=("colour",))
+        aligned = AlignedFace(target, np.eye(2, 3), np.zeros((68, 2)))
+        return finish(aligned, SwappedCrop(swapped, mask, 0.25), steps).pixels
+
+    grey = of_light(face, np.ones(3))
+    assert done(grey, False) is swapped and done(face, False) is swapped
+    assert np.ptp(done(grey, None).astype(int), axis=2).max() == 0
+    assert (done(face, None) is swapped) == (not matched)
+    assert calmed == [0.25, 0.25] * matched  # eyes are repaired where colours are matched
+    assert np.ptp(done(grey, True).astype(int), axis=2).max() == 0
+
+
 def test_a_clip_in_colours_is_asked_again_after_some_frames(
     face: np.ndarray, swapped: np.ndarray, mask: np.ndarray
 ) -> None:

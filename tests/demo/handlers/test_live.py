@@ -20,7 +20,7 @@ from mobilefaceswap_core.errors import ImageError, OptionError
 from mobilefaceswap_core.files.codecs import encode
 from mobilefaceswap_core.files.images import read_image
 from mobilefaceswap_core.video import LiveStats
-from tests.fakes.painted import SIDE, colour_of, is_near, painted_engine, squares
+from tests.fakes.painted import GREY, SIDE, colour_of, is_near, painted_engine, squared, squares
 
 RED = (200, 30, 30)
 VISIT = Visit(session="me")
@@ -37,7 +37,7 @@ def jpeg_of(picture: np.ndarray) -> bytes:
     return encode(picture, "RGB", "JPEG", icc_profile=None, quality=95, text={})
 
 
-CAMERA = jpeg_of(np.full((SIDE, SIDE, 3), 127, np.uint8))
+CAMERA = jpeg_of(squared(GREY))
 
 
 def shown(services: Services, session: str) -> np.ndarray:
