@@ -147,7 +147,7 @@ test('a stage changes nothing that it is given', async () => {
 test('finishing is its wanted stages one after the other', async () => {
   const finished = await finish(crop(), options);
   let face = crop();
-  for (const stage of STAGES) face = await stage.run(face, options);
+  for (const stage of STAGES) if (stage.isWanted(options, face)) face = await stage.run(face, options);
   assert.deepEqual(finished, face);
 });
 

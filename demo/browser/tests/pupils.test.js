@@ -7,7 +7,7 @@ test('eyes get the pupils of the target, as in the core', () => {
   const back = bringBackPupils(softFace(), sharpFace(), faceLandmarks(), 0.8);
   assertClose(sampled(back), golden.with_pupils, 1);
   const [soft, sharp] = [softFace().data, sharpFace().data];
-  assert.ok(back.data.filter((own, i) => Math.abs(own - soft[i]) > 5).length > 500);
+  assert.ok(back.data.filter((own, i) => Math.abs(own - soft[i]) > 5).length > 300);
   const same = bringBackPupils(sharpFace(), sharpFace(), faceLandmarks(), 1);
   assert.ok(same.data.every((own, i) => Math.abs(own - sharp[i]) <= 1));
 });
