@@ -116,6 +116,7 @@ def test_a_result_says_what_each_stage_took(pipeline, astronaut, group) -> None:
         "beard",
         "brows",
         "native",
+        "pupils",
         "lids",
         "mouth",
         "occlusion",

@@ -77,6 +77,7 @@ def person() -> Source:
 SWAP = SwapOptions(
     occlusion=False,
     beard=False,
+    pupils=0,
     folds=False,
     brows=False,
     lids=False,
@@ -87,7 +88,7 @@ SWAP = SwapOptions(
 )
 # The same on the command line, marks and all.
 OPTIONS = ("--model", "tests.corpus.parts:swapper", "--detector", "tests.corpus.parts:detector", "--i-have-consent",
-           "--no-occlusion", "--no-lids", "--no-beard", "--no-folds", "--no-brows", "--gaze", "0", "--mouth", "0")  # fmt: skip
+           "--no-occlusion", "--no-lids", "--no-beard", "--pupils", "0", "--no-folds", "--no-brows", "--gaze", "0", "--mouth", "0")  # fmt: skip
 
 
 def source_photo(folder: Path) -> Path:

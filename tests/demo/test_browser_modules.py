@@ -102,7 +102,18 @@ def test_the_pages_choices_are_the_cores() -> None:
     defaults = {choice.name.upper(): choice.default for choice in CHOICES}
     offered = constants()["CHOICES"]
     assert offered.items() <= defaults.items()
-    assert offered.keys() == {"OCCLUSION", "BEARD", "FOLDS", "BROWS", "GAZE", "LIDS", "MOUTH", "TEXTURE", "STRENGTH"}
+    assert offered.keys() == {
+        "OCCLUSION",
+        "BEARD",
+        "PUPILS",
+        "FOLDS",
+        "BROWS",
+        "GAZE",
+        "LIDS",
+        "MOUTH",
+        "TEXTURE",
+        "STRENGTH",
+    }
     assert "OCCLUSION: true," in constants_js()
     assert "TEXTURE: /** @type {number | null} */ (null)," in constants_js()
 
@@ -147,6 +158,7 @@ def test_no_module_of_the_page_repeats_a_number_of_the_finish() -> None:
         "paste",
         "beard",
         "hues",
+        "pupils",
         "folds",
         "gaze",
         "lids",

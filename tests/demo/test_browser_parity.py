@@ -229,7 +229,7 @@ def test_colours_detail_mask_and_paste_agree(
     swapped = replace(swapped, image=cv2.GaussianBlur(swapped.image, (5, 5), 1.0))
     code = """async (given) => {
         const into = asPicture(given[0]);
-        const {pixels, weight} = await finishing(given, {beard: false, folds: false, gaze: 0, lids: false, mouth: 0, occlusion: false});
+        const {pixels, weight} = await finishing(given, {beard: false, pupils: 0, folds: false, gaze: 0, lids: false, mouth: 0, occlusion: false});
         paste.pasteBack(into, pixels, weight, given[4]);
         return [text(pixels.data), text(weight), text(into.data)];
     }"""

@@ -23,6 +23,7 @@ PLAIN = SwapOptions(
     match_colours=False,
     occlusion=False,
     beard=False,
+    pupils=0,
     folds=False,
     brows=False,
     lids=False,

@@ -26,7 +26,7 @@ from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 
 SOFT = SwapperInfo("soft", "a soft network", CropSpec(), "none", "tests", match_detail=True)
 PLAIN = FinishOptions(
-    beard=False, folds=False, brows=False, gaze=0, lids=False, mouth=0, occlusion=False, sharpen=0, texture=0
+    beard=False, pupils=0, folds=False, brows=False, gaze=0, lids=False, mouth=0, occlusion=False, sharpen=0, texture=0
 )
 SHARP = replace(SOFT, name="sharp", match_colours=False, match_detail=False)
 BOX = replace(PLAIN, limits=MaskLimits(box=(0.2, 0.0, 0.0, 0.0)))
@@ -63,7 +63,7 @@ def test_a_stage_with_nothing_to_do_is_left_out_and_an_option_overrules_the_swap
     assert names(SHARP, replace(PLAIN, match_colours=True), moving=True) == ["colour", "mask"]
     assert names(SOFT, replace(PLAIN, match_detail=False), moving=True) == ["colour", "mask"]
     assert [step.name for step in stages(Setting(SOFT, BOX), only=APPEARANCE)] == ["colour", "detail"]
-    everything = FinishOptions(limits=BOX.limits, gaze=1, mouth=1, sharpen=1, strength=0.5, enhancer="codeformer")
+    everything = FinishOptions(limits=BOX.limits, gaze=0.5, mouth=1, sharpen=1, strength=0.5, enhancer="codeformer")
     offered = {"occlusion": lambda: None, "network": lambda name: None, "sharpening": lambda: None}
     assert names(SOFT, everything, **offered) == [name for name, _ in STAGES]
     assert "enhance" not in names(SOFT, replace(everything, enhancement=0), **offered)

@@ -121,7 +121,15 @@ def test_the_weight_is_the_same_at_every_size(side: int) -> None:
 
 def test_the_finish_softens_folds_unless_told_not_to_and_a_face_without_landmarks_is_left_alone() -> None:
     place, weight = np.array([[1.0, 0, 0], [0, 1.0, 0]]), np.ones((SIDE, SIDE), np.float32)
-    plain = {"match_colours": False, "brows": False, "gaze": 0.0, "lids": False, "mouth": 0.0, "occlusion": False}
+    plain = {
+        "match_colours": False,
+        "brows": False,
+        "pupils": 0.0,
+        "gaze": 0.0,
+        "lids": False,
+        "mouth": 0.0,
+        "occlusion": False,
+    }
     info = SwapperInfo("flat", "a flat face", CropSpec(), "none", "tests")
     crop = SwappedCrop(face(folds=True), weight)
 

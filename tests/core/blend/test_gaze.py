@@ -177,6 +177,7 @@ def test_what_comes_back_on_a_large_face_is_as_sharp_as_the_photo(chosen: dict) 
     info = SwapperInfo("flat", "a flat face", CropSpec(), "none", "tests", match_colours=False)
     plain = {
         "beard": False,
+        "pupils": 0.0,
         "folds": False,
         "brows": False,
         "gaze": 0.0,

@@ -98,7 +98,7 @@ def test_whoever_draws_a_face_gives_it_the_targets_tone_unless_colours_are_switc
         calmed.append(blue)
         return pixels
 
-    monkeypatch.setattr("mobilefaceswap_core.blend.finish.calm_eyes", calm)
+    monkeypatch.setattr("mobilefaceswap_core.blend.appearance.calm_eyes", calm)
 
     def done(target: np.ndarray, chosen: bool | None) -> np.ndarray:
         steps = stages(Setting(info, FinishOptions(match_colours=chosen)), only=("colour",))
