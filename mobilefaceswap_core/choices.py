@@ -107,7 +107,10 @@ CHOICES: tuple[Choice, ...] = (
     ),
     Choice("source_glasses", "switch", "Keep the source's glasses, of which a swap draws half, instead of leaving them out.", False),
     Choice("beard", "switch", "Keep the target's beard, as its hair is kept.", True),
-    Choice("pupils", "number", "Pupils of the target's eyes, and what mirrors in them; in clips the gaze brings them.", 1.0, 0, 1),
+    Choice(
+        "pupils", "number", "Pupils of the target's eyes, and what mirrors in them. 1 unless given; a gaze of 1, as clips have, brings "
+        "them too.", None, 0, 1, photos=1, clips=1,
+    ),
 )  # fmt: skip
 
 

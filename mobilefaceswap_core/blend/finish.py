@@ -76,7 +76,8 @@ def _brows(setting: Setting) -> Run | None:
 
 
 def _pupils(setting: Setting) -> Run | None:
-    strength, gaze = setting.options.pupils, unless_chosen("gaze", setting.options.gaze, moving=setting.moving)
+    strength = unless_chosen("pupils", setting.options.pupils, moving=setting.moving)
+    gaze = unless_chosen("gaze", setting.options.gaze, moving=setting.moving)
     if strength == 0 or gaze == 1:
         return None
 

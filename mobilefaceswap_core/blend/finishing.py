@@ -67,7 +67,7 @@ class FinishOptions:
         beard: keep the target's beard, see :func:`~.beard.beard_weight`.
         folds: soften folds about the mouth that the target does not have.
         brows: move the swapped brows to where the target's are.
-        pupils: strength of the fine light and shade of the target's eyes, where the gaze does not bring all of it.
+        pupils: strength of the fine light and shade of the target's eyes, where the gaze does not bring all of it; ``None`` is 1.
         gaze: strength of the light and shade of the target's eyes; ``None`` is 1 for clips, 0 for photos.
         lids: bring the target's lids back as its eyes close.
         mouth: how much of the target's mouth comes as it opens, see :func:`~.mouth.mouth_weight`; ``None`` is 1 for clips, 0.5 for
@@ -91,7 +91,7 @@ class FinishOptions:
     beard: bool = True
     folds: bool = True
     brows: bool = True
-    pupils: float = 1.0
+    pupils: float | None = None
     gaze: float | None = None
     lids: bool = True
     mouth: float | None = None

@@ -24,7 +24,7 @@
  * @property {boolean} beard keep the target's beard, as its hair is kept
  * @property {boolean} folds soften folds about the mouth that the target does not have
  * @property {boolean} brows move the swapped brows to where the target's are
- * @property {number} pupils strength of the fine light and shade of the target's eyes, where the gaze does not bring all of it
+ * @property {number | null} pupils strength of the fine light and shade of the target's eyes, where the gaze does not bring all of it; null leaves it to the page
  * @property {number | null} gaze strength of the light and shade of the target's eyes; null leaves it to the page
  * @property {boolean} lids let the swapped eyes close when the target's do
  * @property {number | null} mouth how much of the target's mouth comes as it opens: first its teeth, then its lips; null leaves it to the page
@@ -79,10 +79,10 @@ export const DEFAULTS = Object.freeze({
   strength: CHOICES.STRENGTH,
 });
 
-/** What a choice that was left to the page comes to. @param {'gaze' | 'mouth' | 'texture'} name @param {number | null} chosen @param {boolean} isMoving */
+/** What a choice that was left to the page comes to. @param {'pupils' | 'gaze' | 'mouth' | 'texture'} name @param {number | null} chosen @param {boolean} isMoving */
 export function unlessChosen(name, chosen, isMoving) {
   const group = isMoving ? CLIPS : PHOTOS;
-  return chosen ?? { gaze: group.GAZE, mouth: group.MOUTH, texture: group.TEXTURE }[name];
+  return chosen ?? { pupils: group.PUPILS, gaze: group.GAZE, mouth: group.MOUTH, texture: group.TEXTURE }[name];
 }
 
 /**
@@ -119,7 +119,9 @@ export const STAGES = Object.freeze([
   { name: 'native', isWanted: (_, face) => face.moment === null, run: native },
   {
     name: 'pupils',
-    isWanted: (options, face) => options.pupils > 0 && unlessChosen('gaze', options.gaze, face.moment !== null) < 1,
+    isWanted: (options, face) =>
+      unlessChosen('pupils', options.pupils, face.moment !== null) > 0 &&
+      unlessChosen('gaze', options.gaze, face.moment !== null) < 1,
     run: pupils,
   },
   {
@@ -187,8 +189,9 @@ function brows(face) {
 }
 
 /** @param {Finishing} face @param {FinishOptions} options @returns {Finishing} */
-function pupils(face, { pupils: strength }) {
-  const { pixels, native, target, landmarks } = face;
+function pupils(face, options) {
+  const { pixels, native, target, landmarks, moment } = face;
+  const strength = unlessChosen('pupils', options.pupils, moment !== null);
   return { ...face, pixels: bringBackPupils(pixels, native ?? target, landmarks, strength) };
 }
 
