@@ -58,9 +58,9 @@ def test_a_tab_shows_every_choice_and_untouched_it_means_the_defaults(moving: bo
     made = swap_options(chosen({name: component.value for name, component in components.items()}))
     # A slider has no "not chosen": what it shows is what would have been taken.
     assert made == (
-        SwapOptions(sharpen=0.0, texture=0.0, gaze=1.0, mouth=1.0)
+        SwapOptions(sharpen=0.0, texture=0.0, pupils=1.0, gaze=1.0, mouth=1.0)
         if moving
-        else SwapOptions(sharpen=1.0, texture=1.0, gaze=0.0, mouth=0.5)
+        else SwapOptions(sharpen=1.0, texture=1.0, pupils=1.0, gaze=0.0, mouth=0.5)
     )
 
 
@@ -73,7 +73,7 @@ def test_a_tab_offers_the_networks_that_were_fetched_and_their_details() -> None
     assert components["occluder"].choices == [("name_own", "own"), ("xseg_2", "xseg_2")]
     assert components["enhancer"].choices == [("name_none", "none"), ("codeformer", "codeformer")]
     values = {name: component.value for name, component in components.items()}
-    assert swap_options(chosen(values)) == SwapOptions(sharpen=1.0, texture=1.0, gaze=0.0, mouth=0.5)
+    assert swap_options(chosen(values)) == SwapOptions(sharpen=1.0, texture=1.0, pupils=1.0, gaze=0.0, mouth=0.5)
     assert swap_options(chosen(values | {"occluder": "xseg_2"})).occluder == "xseg_2"
 
 
