@@ -7,6 +7,7 @@ networks, the student as a pair of ONNX files, and the texts that belong to core
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -43,6 +44,8 @@ HERE = Path(__file__).parent
 _PORTRAITS = HERE.parent / "examples" / "portraits"
 _BOXES = "detector_ultraface_rfb320"
 
+_DESCRIPTION = re.compile(r"^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*\n", re.DOTALL | re.MULTILINE)
+
 
 def build(out: Path, *, identity: bool = True) -> Path:
     """Write the page.
@@ -66,6 +69,8 @@ def build(out: Path, *, identity: bool = True) -> Path:
         with written_whole(out, replacing=True) as page:
             shutil.copytree(HERE / "page", page)
             write_constants(page / "constants.js")
+            for module in page.glob("*.js"):
+                module.write_text(without_descriptions(module.read_text(encoding="utf-8")), encoding="utf-8")
             runtime.unpack(page / "runtime")
             for name in webassembly.BUILDS.keys() - {webassembly.INLINED}:
                 packing.write(page / "runtime" / name, (webassembly.FOLDER / name).read_bytes())
@@ -78,6 +83,14 @@ def build(out: Path, *, identity: bool = True) -> Path:
     except OSError as error:
         raise OutputError(f"{out} cannot be written ({error}). Give another folder with --out.") from error
     return out
+
+
+def without_descriptions(module: str) -> str:
+    """A module of the page without what describes its parts, a third of it: comments of their own lines that begin with two stars.
+
+    What type checkers read within a line stays, and so does every other comment.
+    """
+    return _DESCRIPTION.sub("", module)
 
 
 def _add_networks(folder: Path, *, identity: bool) -> None:

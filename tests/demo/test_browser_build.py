@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 
 from demo.browser import icons, offline, runtime, serve
 from demo.browser.__main__ import main as command
-from demo.browser.build import HERE, _add_networks, _add_portraits, build, consent_html
+from demo.browser.build import HERE, _add_networks, _add_portraits, build, consent_html, without_descriptions
 from demo.build import EXAMPLES, build_demo, launch_options
 from demo.settings import Settings
 from mobilefaceswap_core.blend.occlusion import load_occlusion
@@ -206,6 +206,25 @@ def test_where_there_is_no_page_there_is_no_tab(
     assert [route.name for route in launch_options(settings, words)["app_kwargs"]["routes"]] == ["card", "live picture"]
     shown = str(demo.get_config_file())
     assert "browser-frame" not in shown and "tab_browser" not in shown and "tab_compare" in shown
+
+
+def test_modules_are_served_without_what_describes_their_parts(page_folder: Path) -> None:
+    module = "/** Of a module. */\nconst a = /** @type {number} */ (1); // one\n\n  /**\n   * @param {string} b '*' /* c\n   */\nfunction d(b) {\n  return `/** ${b} */`;\n}\n"
+    assert (
+        without_descriptions(module)
+        == "const a = /** @type {number} */ (1); // one\n\nfunction d(b) {\n  return `/** ${b} */`;\n}\n"
+    )
+    kept = "  const e =\n    /** @type {number} */ (1);\n/** Of f. */\nf();\n"
+    assert without_descriptions(kept) == "  const e =\n    /** @type {number} */ (1);\nf();\n"
+    for path in page_folder.glob("*.js"):
+        source = HERE / "page" / path.name
+        written = path.read_text(encoding="utf-8")
+        assert (
+            not source.exists()
+            or "@param" not in source.read_text(encoding="utf-8")
+            or len(written) < source.stat().st_size
+        )
+        assert not re.search(r"^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*$", written, re.MULTILINE | re.DOTALL), path.name
 
 
 def test_a_folder_without_a_page_is_refused_at_start(tmp_path: Path) -> None:
