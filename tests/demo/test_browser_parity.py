@@ -17,6 +17,7 @@ from mobilefaceswap_core.blend.detail import match_detail
 from mobilefaceswap_core.blend.finish import finish as finish_crop
 from mobilefaceswap_core.blend.finish import stages
 from mobilefaceswap_core.blend.finishing import FinishOptions, Setting
+from mobilefaceswap_core.blend.hues import calm_hues, hue_limits
 from mobilefaceswap_core.blend.irises import calm_eyes
 from mobilefaceswap_core.blend.mask import refine_mask
 from mobilefaceswap_core.blend.occlusion import load_occlusion
@@ -236,6 +237,9 @@ def test_colours_detail_mask_and_paste_agree(
     pixels, weight, frame = modules.evaluate(code, finishing(astronaut, target, swapped))
     assert target.landmarks is not None
     matched = match_colours(swapped.image, target.image, swapped.mask)
+    limits = hue_limits(target.image, swapped.mask, target.landmarks)
+    assert limits is not None
+    matched = calm_hues(matched, swapped.mask, target.landmarks, limits)
     matched = calm_eyes(matched, target.image, target.landmarks)
     detailed = match_detail(matched, target.image, swapped.mask)
     assert levels(detailed, matched) > 2
