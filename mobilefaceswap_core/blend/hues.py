@@ -16,6 +16,7 @@ from ..faces.geometry import area_mean
 from ..faces.landmarks68 import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from ..types import Image, Mask, Points
 from .colour import MIN_WEIGHT
+from .luma import LUMA
 from .outline import at_side, on_weight, soft_hull
 
 SIDE_PX = 112  # colours are looked at as small as this: they are blurred in any photo, and noise is averaged away
@@ -35,7 +36,6 @@ HUES_FRAMES = 8  # of a clip have the same limits
 
 Floats = NDArray[np.float32]
 _ROUNDED = 0.5  # levels along `violet`: less changes no byte
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of OpenCV's grey
 
 
 class HueLimits(NamedTuple):
@@ -68,11 +68,11 @@ def hue_limits(target: Image, mask: Mask, landmarks: Points) -> HueLimits | None
     pixels = small[face]
     if len(pixels) < FEWEST:
         return None
-    red, _, blue = (pixels / np.maximum(pixels @ _LUMA, DARK)[:, None]).mean(0) - 1
+    red, _, blue = (pixels / np.maximum(pixels @ LUMA, DARK)[:, None]).mean(0) - 1
     if np.hypot(red, blue) < GREY:
         red, blue = USUAL_SKIN
-    green = -(_LUMA[0] * red + _LUMA[2] * blue) / _LUMA[1]
-    violet = np.cross(_LUMA, (red, green, blue)).astype(np.float32)
+    green = -(LUMA[0] * red + LUMA[2] * blue) / LUMA[1]
+    violet = np.cross(LUMA, (red, green, blue)).astype(np.float32)
     violet *= -np.sign(violet[1]) / np.linalg.norm(violet)
     luma, own = _beside(small, violet)
     shares = np.sort(own[face] / np.maximum(luma[face], DARK))
@@ -109,7 +109,7 @@ def calm_hues(swapped: Image, mask: Mask, landmarks: Points, limits: HueLimits) 
 
 def _beside(small: Floats, violet: Floats) -> tuple[Floats, Floats]:
     """Levels of light, and by how many a pixel lies beside the line between grey and skin, violet above 0 and green below."""
-    planes = cv2.transform(small, np.stack([_LUMA, violet - violet.sum() * _LUMA]))
+    planes = cv2.transform(small, np.stack([LUMA, violet - violet.sum() * LUMA]))
     luma, own = cv2.split(cv2.GaussianBlur(planes, (0, 0), BLUR_PX))
     return luma, own  # type: ignore[return-value]
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from ..faces.geometry import area_mean
 from ..types import Image
 
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # red, green and blue of OpenCV's grey
+
 
 def small_luma(image: Image, side: int) -> NDArray[np.float32]:
     """Luma of a square image, averaged down.

@@ -231,7 +231,7 @@ def crop_from_region(centre: NDArray[np.float64], sides: NDArray[np.float64], an
         angle: of its horizontal axis in radians, clockwise in the image.
         size_px: side of the crop.
     """
-    # Numbers of Python: arrays of two take ten times as long, and a frame of a clip takes several of these maps.
+    # Numbers of Python: arrays of two take longer, and a frame of a clip takes several of these maps.
     across, down = (float(side) / size_px for side in sides)
     (x, y), middle = centre.tolist(), (size_px - 1) / 2
     cos, sin = math.cos(angle), math.sin(angle)

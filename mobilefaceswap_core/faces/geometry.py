@@ -98,7 +98,7 @@ def similarity_from_points(points_a: Points, points_b: Points) -> Matrix:
            [0., 2., 3.]])
     """
     # In the plane a point is a complex number, and a rotation with scale is one: sum(conj(a) b) / sum(|a|^2). So written it takes
-    # a third of the time of real arrays, and a frame of a clip takes dozens of them.
+    # half the time of real arrays, and a frame of a clip takes dozens of them.
     a, b = (np.ascontiguousarray(points, np.float64).view(np.complex128)[:, 0] for points in (points_a, points_b))
     mean_a, mean_b = complex(a.sum()) / len(a), complex(b.sum()) / len(b)
     centred_a, centred_b = a - mean_a, b - mean_b
@@ -312,7 +312,7 @@ def _needed(
     width_out, height_out = size_px
 
     def span(start: float, across: float, down: float, length: int) -> tuple[int, int]:
-        """First and last along one axis of the image. Numbers of Python: arrays of two take ten times as long."""
+        """First and last along one axis of the image. Numbers of Python: arrays of two take three times as long."""
         low, high = start + min(across, 0.0) + min(down, 0.0), start + max(across, 0.0) + max(down, 0.0)
         first = min(max(math.floor(low) - 2 * factor, 0), length - 1)
         last = first + factor * math.ceil((math.ceil(high) + 2 * factor - first) / factor)

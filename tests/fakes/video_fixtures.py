@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from mobilefaceswap_core.choices import stages_off
 from mobilefaceswap_core.detect import load_detector
 from mobilefaceswap_core.marking import UNMARKED
 from mobilefaceswap_core.options import SwapOptions
@@ -19,18 +20,7 @@ from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
 RED, BLUE, GREEN = (230, 20, 20), (20, 20, 230), (20, 200, 20)
 UNMARKED_SWAP = SwapOptions(marks=UNMARKED)
 # The painted oval as it is: nothing of it is hidden, closed or matched.
-PLAIN = SwapOptions(
-    match_colours=False,
-    occlusion=False,
-    beard=False,
-    pupils=0,
-    folds=False,
-    brows=False,
-    lids=False,
-    gaze=0,
-    mouth=0,
-    marks=UNMARKED,
-)
+PLAIN = SwapOptions(match_colours=False, marks=UNMARKED, **stages_off())  # type: ignore[arg-type]
 
 
 class Painter:
