@@ -13,9 +13,9 @@ from torch import Tensor
 
 from ...blend.gaze import DARK, LARGEST_EXPONENT, MEANS, gaze_weights
 from ...blend.lids import closing, lids_weight
+from ...blend.luma import LUMA
 from ...blend.mouth import mouth_share, mouth_weight
 
-_GREY = (0.299, 0.587, 0.114)  # luma of OpenCV's grey, which the stage `gaze` works on
 _DARKEST = 1 / 255  # as there: darker pixels are not divided by
 
 
@@ -59,4 +59,4 @@ def as_shown(swapped: Tensor, target: Tensor, weights: Tensor) -> Tensor:
 
 
 def _grey(images: Tensor) -> Tensor:
-    return (images * images.new_tensor(_GREY)[:, None, None]).sum(1, keepdim=True)
+    return (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
