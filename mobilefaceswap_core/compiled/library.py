@@ -8,18 +8,16 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BackendError, ImageError
 from ..runtime.devices import cpu_features
-from . import LIBRARY, SOURCES
+from . import LEVELS, SOURCES, library_of
 from .compiler import digest_of
 
 Array = NDArray[np.float32]
-_NEEDED = {"avx2", "fma"}
 _ALIGNED = 64  # bytes that a processor reads at once
 _STRIDE = 32  # both networks halve a crop five times
 
@@ -29,13 +27,20 @@ def missing_for_native() -> str:
     machine = f"{platform.system()} on {platform.machine()}"
     if (sys.platform, platform.machine()) != ("linux", "x86_64") or sys.maxsize < 2**32:
         return f"compiled for Linux on x86_64, this is {machine}"
-    if lacks := _NEEDED - cpu_features():
-        return f"this processor lacks {' and '.join(sorted(lacks))}"
+    level = _level()
+    if level is None:
+        return f"this processor lacks {' and '.join(sorted(list(LEVELS.values())[-1] - cpu_features()))}"
     try:
-        _opened(LIBRARY)
+        _opened(level)
     except OSError as error:  # not installed with the package, or in a folder nothing may be run from
-        return f"{LIBRARY.name} cannot be loaded ({error})"
+        return f"{library_of(level).name} cannot be loaded ({error})"
     return ""
+
+
+def _level() -> str | None:
+    """The best level of :data:`LEVELS` that this processor has."""
+    features = cpu_features()
+    return next((level for level, needed in LEVELS.items() if needed <= features), None)
 
 
 class Compiled:
@@ -51,7 +56,9 @@ class Compiled:
     def __init__(self, name: str) -> None:
         if reason := missing_for_native():
             raise BackendError(f"The backend 'native' cannot be used: {reason}. Choose another backend, such as auto.")
-        library = _opened(LIBRARY)
+        level = _level()
+        assert level is not None  # something would be missing
+        library = _opened(level)
         self._run, self._floats = getattr(library, name), getattr(library, f"{name}_floats")
         self._run.restype, self._floats.argtypes, self._floats.restype = None, [ctypes.c_int], ctypes.c_int
         # Memory that nobody uses just now; taking and giving back are one step of Python each.
@@ -139,7 +146,8 @@ def aligned_room(count: int) -> Array:
 
 
 @cache
-def _opened(path: Path) -> ctypes.CDLL:
+def _opened(level: str) -> ctypes.CDLL:
+    path = library_of(level)
     # The system's loader crashes with a file that ends too early.
     if not path.read_bytes().endswith(digest_of(SOURCES)):
         raise OSError("it is incomplete, or its sources were changed since it was compiled")

@@ -29,9 +29,9 @@ static void mixed(const float *x, int pixels, int in, const float *w, const floa
   }
 }
 
-// Eight channels of one pixel of a depthwise 3x3 layer, of the columns that lie inside.
-INLINE v8 filtered_pixel(const float *const rows[3], int from, int to, const v8 k[9], v8 bias) {
-  v8 sums[3] = {bias, all(0), all(0)};
+// LANES channels of one pixel of a depthwise 3x3 layer, of the columns that lie inside.
+INLINE vec filtered_pixel(const float *const rows[3], int from, int to, const vec k[9], vec bias) {
+  vec sums[3] = {bias, all(0), all(0)};
   UNROLLED (int j = 0; j < 3; j++)
     for (int n = from; n < to; n++) sums[j] += load(rows[j] + n * BLOCK) * k[3 * j + n];
   return sums[0] + sums[1] + sums[2];
@@ -47,7 +47,7 @@ static void separable(const float *x, int side, int c, int stride, const float *
   for (int row = 0; row < small; row++) {
     for (int i = 0; i < c; i += LANES) {
       const float *rows[3], *plane = x + i / BLOCK * area * BLOCK + i % BLOCK;
-      v8 k[9], bias = load(b1 + i);
+      vec k[9], bias = load(b1 + i);
       for (int j = 0; j < 9; j++) k[j] = load(depthwise + j * c + i);
       for (int j = 0; j < 3; j++) {
         int from = stride * row - 1 + j;
@@ -56,7 +56,7 @@ static void separable(const float *x, int side, int c, int stride, const float *
       float *to = lines + (i / BLOCK * pixels + row % at_once * small) * BLOCK + i % BLOCK;
       for (int p = 0; p < small; p++, to += BLOCK) {
         int is_end = stride == 1 && p == small - 1;
-        v8 sum = p > 0 && !is_end ? filtered_pixel(rows, 0, 3, k, bias) : filtered_pixel(rows, p == 0, is_end ? 2 : 3, k, bias);
+        vec sum = p > 0 && !is_end ? filtered_pixel(rows, 0, 3, k, bias) : filtered_pixel(rows, p == 0, is_end ? 2 : 3, k, bias);
         store(to, leaky(sum, SLOPE));
         for (int j = 0; j < 3; j++) rows[j] += stride * BLOCK;
       }
@@ -82,7 +82,7 @@ static void join(const float *x, int side, int c, float *y, float *scratch) {
       for (int column = 0; column < 2 * side; column++)
         for (int i = 0; i < BLOCK; i += LANES) {
           near = column >> 1, far = within(column & 1 ? near + 1 : near - 1, side);
-          v8 up = between(load(scratch + far * BLOCK + i), load(scratch + near * BLOCK + i), EDGE);
+          vec up = between(load(scratch + far * BLOCK + i), load(scratch + near * BLOCK + i), EDGE);
           float *to = y + column * BLOCK + i;
           store(to, leaky(load(to) + up, SLOPE));
         }
@@ -102,56 +102,61 @@ static void stem(const float *crop, int side, const float **weights, float *y, f
           store(to + p, ready < 0 ? all(0) : load(crop + (c * side + ready) * side + p) * 2 - 1);
       }
     for (int p = 0; p < small; p += 4, y += 4 * BLOCK) {
-      v8 sums[4][2];
-      UNROLLED (int i = 0; i < 4; i++) UNROLLED (int n = 0; n < 2; n++) sums[i][n] = load(bias + n * LANES);
+      vec sums[4][GROUP / LANES];
+      UNROLLED (int i = 0; i < 4; i++) UNROLLED (int n = 0; n < GROUP / LANES; n++) sums[i][n] = load(bias + n * LANES);
       const float *own = w;
       for (int c = 0; c < COLOURS; c++)
         for (int j = 0; j < 3; j++) {
           const float *x = scratch + (3 * c + (2 * row + j + 2) % 3) * step + BORDER + 2 * p - 1;
           UNROLLED (int column = 0; column < 3; column++, own += GROUP) {
-            v8 k[2] = {load(own), load(own + LANES)};
-            UNROLLED (int i = 0; i < 4; i++) {
-              v8 value = all(x[2 * i + column]);
-              UNROLLED (int n = 0; n < 2; n++) sums[i][n] += value * k[n];
+            UNROLLED (int n = 0; n < GROUP / LANES; n++) {
+              vec k = load(own + n * LANES);
+              UNROLLED (int i = 0; i < 4; i++) sums[i][n] += x[2 * i + column] * k;
             }
           }
         }
       UNROLLED (int i = 0; i < 4; i++)
-        UNROLLED (int n = 0; n < 2; n++) store(y + i * BLOCK + n * LANES, leaky(sums[i][n], SLOPE));
+        UNROLLED (int n = 0; n < GROUP / LANES; n++) store(y + i * BLOCK + n * LANES, leaky(sums[i][n], SLOPE));
     }
   }
+}
+
+// So many vectors of one row of six channels: scratch (LAST, side), kernels (LAST, 6), taps `step` apart.
+INLINE void tapped_part(const int vectors, const float *x, int side, const float *w, float *taps, int step) {
+  vec sums[TAP_TILE][2];
+  UNROLLED (int n = 0; n < TAP_TILE; n++) UNROLLED (int i = 0; i < vectors; i++) sums[n][i] = all(0);
+  for (int k = 0; k < LAST; k++, x += side, w += TAP_TILE) {
+    vec values[2];
+    UNROLLED (int i = 0; i < vectors; i++) values[i] = load(x + i * LANES);
+    UNROLLED (int n = 0; n < TAP_TILE; n++) {
+      vec own = all(w[n]);
+      UNROLLED (int i = 0; i < vectors; i++) {
+        sums[n][i] += values[i] * own;
+        PIN(sums[n][i]);
+      }
+    }
+  }
+  UNROLLED (int n = 0; n < TAP_TILE; n++)
+    UNROLLED (int i = 0; i < vectors; i++) store(taps + n * step + i * LANES, sums[n][i]);
 }
 
 // One row of the picture before the head, each place of its kernels as a pointwise layer: rows of one channel, whose outermost
 // pixels are repeated beside them. kernels (TAPS / 6, LAST, 6). scratch: (LAST + 8) side.
 static void tapped(const float *x, int side, int row, const float *w, float *taps, int step, float *scratch) {
-  for (int i = 0; i < LAST; i += LANES)
-    for (int p = 0; p < side; p += LANES) {
+  for (int i = 0; i < LAST; i += 8)
+    for (int p = 0; p < side; p += 8) {
       const float *from = x + ((i / BLOCK * side + row) * side + p) * BLOCK + i % BLOCK;
-      v8 values[LANES];
-      UNROLLED (int n = 0; n < LANES; n++) values[n] = load(from + n * BLOCK);
+      v8 values[8];
+      UNROLLED (int n = 0; n < 8; n++) values[n] = load8(from + n * BLOCK);
       transpose(values);
-      UNROLLED (int n = 0; n < LANES; n++) store(scratch + (i + n) * side + p, values[n]);
+      UNROLLED (int n = 0; n < 8; n++) store(scratch + (i + n) * side + p, values[n]);
     }
-  for (int o = 0; o < TAPS; o += TAP_TILE, w += LAST * TAP_TILE)
-    for (int p = 0; p < side; p += 2 * LANES) {
-      v8 sums[TAP_TILE][2];
-      UNROLLED (int n = 0; n < TAP_TILE; n++) sums[n][0] = sums[n][1] = all(0);
-      for (int k = 0; k < LAST; k++) {
-        v8 a = load(scratch + k * side + p), b = load(scratch + k * side + p + LANES);
-        UNROLLED (int n = 0; n < TAP_TILE; n++) {
-          v8 own = all(w[k * TAP_TILE + n]);
-          sums[n][0] += a * own;
-          PIN(sums[n][0]);
-          sums[n][1] += b * own;
-          PIN(sums[n][1]);
-        }
-      }
-      UNROLLED (int n = 0; n < TAP_TILE; n++) {
-        store(taps + (o + n) * step + BORDER + p, sums[n][0]);
-        store(taps + (o + n) * step + BORDER + p + LANES, sums[n][1]);
-      }
-    }
+  for (int o = 0; o < TAPS; o += TAP_TILE, w += LAST * TAP_TILE) {
+    float *to = taps + o * step + BORDER;
+    int p = 0;
+    for (; p + 2 * LANES <= side; p += 2 * LANES) tapped_part(2, scratch + p, side, w, to + p, step);
+    if (p < side) tapped_part(1, scratch + p, side, w, to + p, step);
+  }
   for (int o = 0; o < TAPS; o++) {
     float *own = taps + o * step + BORDER;
     own[-1] = own[0], own[side] = own[side - 1];
@@ -160,40 +165,46 @@ static void tapped(const float *x, int side, int row, const float *w, float *tap
 
 // One row of the crop in [-1, 1] as two of half its pixels.
 INLINE void in_phases(const float *crop, int small, float *even, float *odd) {
-  for (int p = 0; p < small; p += LANES) {
-    v8 a = load(crop + 2 * p) * 2 - 1, b = load(crop + 2 * p + LANES) * 2 - 1;
+  for (int p = 0; p < small; p += 8) {
+    v8 a = load8(crop + 2 * p) * 2 - 1, b = load8(crop + 2 * p + 8) * 2 - 1;
     store(even + p, __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14));
     store(odd + p, __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15));
   }
 }
 
-// What the crop adds to one row of the head, three channels at a time. rows: of each colour both phases, `step` apart; kernels
-// (HEAD / 3, 3 colours, 3 rows, 3 columns, 3).
+// What the crop adds to so many vectors of one row of the head, three channels at a time.
+INLINE void of_crop_part(const int vectors, float *const rows[3], int step, const float *w, const float *bias, float *y) {
+  for (int o = 0; o < HEAD; o += 3) {
+    vec sums[3][2][2];  // channel, phase, vector
+    UNROLLED (int n = 0; n < 3; n++)
+      UNROLLED (int i = 0; i < vectors; i++) sums[n][0][i] = sums[n][1][i] = all(bias[o + n]);
+    for (int c = 0; c < COLOURS; c++)
+      for (int j = 0; j < 3; j++) {
+        const float *even = rows[j] + 2 * c * step, *odd = even + step;
+        const float *four[4] = {odd - 1, even, odd, even + 1};
+        UNROLLED (int column = 0; column < 3; column++, w += 3)
+          UNROLLED (int n = 0; n < 3; n++) {
+            vec k = all(w[n]);
+            UNROLLED (int phase = 0; phase < 2; phase++)
+              UNROLLED (int i = 0; i < vectors; i++) {
+                sums[n][phase][i] += load(four[column + phase] + i * LANES) * k;
+                PIN(sums[n][phase][i]);
+              }
+          }
+      }
+    UNROLLED (int n = 0; n < 3; n++)
+      UNROLLED (int phase = 0; phase < 2; phase++)
+        UNROLLED (int i = 0; i < vectors; i++) store(y + (2 * (o + n) + phase) * step + i * LANES, sums[n][phase][i]);
+  }
+}
+
+// What it adds to all of the row. rows: of each colour both phases, `step` apart; kernels (HEAD / 3, 3 colours, 3 rows, 3 columns, 3).
 static void of_crop(float *const rows[3], int small, int step, const float *w, const float *bias, float *y) {
-  for (int o = 0; o < HEAD; o += 3, w += COLOURS * 9 * 3)
-    for (int p = 0; p < small; p += 2 * LANES) {
-      v8 sums[3][2][2];  // channel, phase, vector
-      UNROLLED (int n = 0; n < 3; n++)
-        UNROLLED (int i = 0; i < 2; i++) sums[n][0][i] = sums[n][1][i] = all(bias[o + n]);
-      const float *own = w;
-      for (int c = 0; c < COLOURS; c++)
-        for (int j = 0; j < 3; j++) {
-          const float *even = rows[j] + 2 * c * step + BORDER + p, *odd = even + step;
-          const float *four[4] = {odd - 1, even, odd, even + 1};
-          UNROLLED (int column = 0; column < 3; column++, own += 3)
-            UNROLLED (int n = 0; n < 3; n++) {
-              v8 k = all(own[n]);
-              UNROLLED (int phase = 0; phase < 2; phase++)
-                UNROLLED (int i = 0; i < 2; i++) {
-                  sums[n][phase][i] += load(four[column + phase] + i * LANES) * k;
-                  PIN(sums[n][phase][i]);
-                }
-            }
-        }
-      UNROLLED (int n = 0; n < 3; n++)
-        UNROLLED (int phase = 0; phase < 2; phase++)
-          UNROLLED (int i = 0; i < 2; i++) store(y + (2 * (o + n) + phase) * step + BORDER + p + i * LANES, sums[n][phase][i]);
-    }
+  for (int p = 0; p < small; p += 2 * LANES) {
+    float *const from[3] = {rows[0] + BORDER + p, rows[1] + BORDER + p, rows[2] + BORDER + p};
+    if (small - p >= 2 * LANES) of_crop_part(2, from, step, w, bias, y + BORDER + p);
+    else of_crop_part(1, from, step, w, bias, y + BORDER + p);
+  }
 }
 
 // What the enlarged picture adds to one row of the head, then leaky. `taps` holds rows of TAPS channels: (HEAD, 3 columns, 3 rows).
@@ -212,7 +223,7 @@ static void of_taps(float *const taps[3], int row, int small, int step, float *y
     for (int column = 0; column < 3; column++)
       for (int p = 0; p < step; p += LANES) {
         int at = 3 * (3 * o + column) * step + p;
-        v8 sum = load(nears[0] + at) * share[0] + load(fars[0] + at) * rest[0];
+        vec sum = load(nears[0] + at) * share[0] + load(fars[0] + at) * rest[0];
         for (int j = 1; j < 3; j++) sum += load(nears[j] + at) * share[j] + load(fars[j] + at) * rest[j];
         store(scratch + column * step + p, sum);
       }
@@ -220,40 +231,57 @@ static void of_taps(float *const taps[3], int row, int small, int step, float *y
     const float *left = scratch + BORDER, *middle = left + step, *right = middle + step;
     even[0] -= left[0], odd[small - 1] -= right[small - 1];  // there is nothing beyond the picture, and it is added below
     for (int p = 0; p < small; p += LANES) {
-      v8 before = load(left + p - 1), own = load(left + p), a = load(middle + p), last = load(right + p), after = load(right + p + 1);
-      v8 evens = load(even + p) + between(own, before, EDGE) + between(load(middle + p - 1), a, EDGE) + between(after, last, EDGE);
-      v8 odds = load(odd + p) + between(before, own, EDGE) + between(load(middle + p + 1), a, EDGE) + between(last, after, EDGE);
+      vec before = load(left + p - 1), own = load(left + p), a = load(middle + p), last = load(right + p), after = load(right + p + 1);
+      vec evens = load(even + p) + between(own, before, EDGE) + between(load(middle + p - 1), a, EDGE) + between(after, last, EDGE);
+      vec odds = load(odd + p) + between(before, own, EDGE) + between(load(middle + p + 1), a, EDGE) + between(last, after, EDGE);
       store(even + p, leaky(evens, SLOPE));
       store(odd + p, leaky(odds, SLOPE));
     }
   }
 }
 
+// Two phases, one behind the other: their numbers in turns.
+#if LANES == 8
+INLINE void in_turns(float *y, v8 a, v8 b) {
+  store(y, __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11));
+  store(y + 8, __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15));
+}
+#else
+INLINE void in_turns(float *y, v16 a, v16 b) {
+  store(y, __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+  store(y + 16, __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
+}
+#endif
+
+// So many vectors of a row of the result, of both phases.
+INLINE void of_head_part(const int vectors, float *const rows[3], int step, const float *w, float bias, float *y) {
+  vec sums[3][2][2];  // column, phase, vector
+  UNROLLED (int column = 0; column < 3; column++)
+    UNROLLED (int i = 0; i < vectors; i++) sums[column][0][i] = sums[column][1][i] = all(column ? 0 : bias);
+  for (int o = 0; o < HEAD; o++)
+    for (int j = 0; j < 3; j++) {
+      const float *even = rows[j] + 2 * o * step, *odd = even + step;
+      const float *four[4] = {odd - 1, even, odd, even + 1};
+      UNROLLED (int column = 0; column < 3; column++) {
+        vec k = all(w[3 * (3 * o + j) + column]);
+        UNROLLED (int phase = 0; phase < 2; phase++)
+          UNROLLED (int i = 0; i < vectors; i++) {
+            sums[column][phase][i] += load(four[column + phase] + i * LANES) * k;
+            PIN(sums[column][phase][i]);
+          }
+      }
+    }
+  UNROLLED (int i = 0; i < vectors; i++)
+    in_turns(y + 2 * i * LANES, sigmoid(sums[0][0][i] + sums[1][0][i] + sums[2][0][i]),
+             sigmoid(sums[0][1][i] + sums[1][1][i] + sums[2][1][i]));
+}
+
 // 3x3 of the head's rows to one channel, sigmoid: a row of the result. kernels (HEAD, 3 rows, 3 columns).
 static void of_head(float *const rows[3], int small, int step, const float *w, float bias, float *y) {
   for (int p = 0; p < small; p += 2 * LANES) {
-    v8 sums[3][2][2];  // column, phase, vector
-    UNROLLED (int column = 0; column < 3; column++)
-      UNROLLED (int i = 0; i < 2; i++) sums[column][0][i] = sums[column][1][i] = all(column ? 0 : bias);
-    for (int o = 0; o < HEAD; o++)
-      for (int j = 0; j < 3; j++) {
-        const float *even = rows[j] + 2 * o * step + BORDER + p, *odd = even + step;
-        const float *four[4] = {odd - 1, even, odd, even + 1};
-        UNROLLED (int column = 0; column < 3; column++) {
-          v8 k = all(w[3 * (3 * o + j) + column]);
-          UNROLLED (int phase = 0; phase < 2; phase++)
-            UNROLLED (int i = 0; i < 2; i++) {
-              sums[column][phase][i] += load(four[column + phase] + i * LANES) * k;
-              PIN(sums[column][phase][i]);
-            }
-        }
-      }
-    for (int i = 0; i < 2; i++) {
-      v8 a = sigmoid(sums[0][0][i] + sums[1][0][i] + sums[2][0][i]), b = sigmoid(sums[0][1][i] + sums[1][1][i] + sums[2][1][i]);
-      float *to = y + 2 * (p + i * LANES);
-      store(to, __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11));
-      store(to + LANES, __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15));
-    }
+    float *const from[3] = {rows[0] + BORDER + p, rows[1] + BORDER + p, rows[2] + BORDER + p};
+    if (small - p >= 2 * LANES) of_head_part(2, from, step, w, bias, y + 2 * p);
+    else of_head_part(1, from, step, w, bias, y + 2 * p);
   }
 }
 

@@ -12,48 +12,57 @@
 #define MASK 5
 #define LAST 32       // channels of the decoder's last stage
 #define DRAWN 8       // channels before the layers that draw the face, and before the last of the mask
-#define WIDTH 4       // vectors of pixels of one channel whose sums, with three of them each, fit into registers
+#define AT_A_TIME 4   // vectors of pixels of one channel whose sums, with three of them each, fit into registers
 
 // `layout.py`
 static const int encoder_out[ENCODER] = {32, 64, 128, 256, 512};
 static const int decoder_in[DECODER] = {512, 512, 256, 128}, decoder_out[DECODER] = {256, 128, 64, 32};
 static const int mask_in[MASK] = {512, 128, 64, 32, 8}, mask_out[MASK] = {128, 64, 32, 8, 2};
 
-// Rows of one channel each, between borders: 3x3 over three times `ins` rows of `step` floats to `outs` rows, y_step apart.
-// kernels (ins, 3 rows, 3 columns, outs). side a multiple of 32.
-INLINE void thin(const int ins, const int outs, float *const rows[3], int side, int step, const float *w, const float *bias,
-                 float *y, int y_step, float slope) {
-  for (int p = 0; p < side; p += WIDTH * LANES) {
-    v8 sums[3][WIDTH];
-    UNROLLED (int o = 0; o < outs; o++) UNROLLED (int i = 0; i < WIDTH; i++) sums[o][i] = all(bias[o]);
-    const float *kernel = w;
-    for (int c = 0; c < ins; c++)
-      for (int j = 0; j < 3; j++) {
-        const float *x = rows[j] + c * step + BORDER + p - 1;
-        UNROLLED (int n = 0; n < 3; n++, kernel += outs) {
-          v8 own[3];
-          UNROLLED (int o = 0; o < outs; o++) own[o] = all(kernel[o]);
-          UNROLLED (int i = 0; i < WIDTH; i++) {
-            v8 value = load(x + n + i * LANES);
-            UNROLLED (int o = 0; o < outs; o++) {
-              sums[o][i] += value * own[o];
-              PIN(sums[o][i]);
-            }
+// Rows of one channel each, between borders: 3x3 over three times `ins` rows of `step` floats to `outs` rows, y_step apart; of them
+// so many vectors of pixels. kernels (ins, 3 rows, 3 columns, outs).
+INLINE void thin_part(const int vectors, const int ins, const int outs, float *const rows[3], int step, const float *w,
+                      const float *bias, float *y, int y_step, float slope) {
+  vec sums[3][AT_A_TIME];
+  UNROLLED (int o = 0; o < outs; o++) UNROLLED (int i = 0; i < vectors; i++) sums[o][i] = all(bias[o]);
+  for (int c = 0; c < ins; c++)
+    for (int j = 0; j < 3; j++) {
+      const float *x = rows[j] + c * step - 1;
+      UNROLLED (int n = 0; n < 3; n++, w += outs) {
+        vec own[3];
+        UNROLLED (int o = 0; o < outs; o++) own[o] = all(w[o]);
+        UNROLLED (int i = 0; i < vectors; i++) {
+          vec value = load(x + n + i * LANES);
+          UNROLLED (int o = 0; o < outs; o++) {
+            sums[o][i] += value * own[o];
+            PIN(sums[o][i]);
           }
         }
       }
-    UNROLLED (int o = 0; o < outs; o++)
-      UNROLLED (int i = 0; i < WIDTH; i++) store(y + o * y_step + p + i * LANES, leaky(sums[o][i], slope));
+    }
+  UNROLLED (int o = 0; o < outs; o++)
+    UNROLLED (int i = 0; i < vectors; i++) store(y + o * y_step + i * LANES, leaky(sums[o][i], slope));
+}
+
+// All of them, side a multiple of 32.
+INLINE void thin(const int ins, const int outs, float *const rows[3], int side, int step, const float *w, const float *bias,
+                 float *y, int y_step, float slope) {
+  for (int p = 0; p < side;) {
+    float *const from[3] = {rows[0] + BORDER + p, rows[1] + BORDER + p, rows[2] + BORDER + p};
+    int is_whole = side - p >= AT_A_TIME * LANES;
+    if (is_whole) thin_part(AT_A_TIME, ins, outs, from, step, w, bias, y + p, y_step, slope);
+    else thin_part(2, ins, outs, from, step, w, bias, y + p, y_step, slope);
+    p += (is_whole ? AT_A_TIME : 2) * LANES;
   }
 }
 
 // Eight channels of each pixel to eight rows of one channel.
 INLINE void apart(const float *x, int side, float *y, int step) {
-  for (int p = 0; p < side; p += LANES) {
-    v8 values[LANES];
-    UNROLLED (int i = 0; i < LANES; i++) values[i] = load(x + (p + i) * LANES);
+  for (int p = 0; p < side; p += 8) {
+    v8 values[8];
+    UNROLLED (int i = 0; i < 8; i++) values[i] = load8(x + (p + i) * 8);
     transpose(values);
-    UNROLLED (int i = 0; i < LANES; i++) store(y + i * step + BORDER + p, values[i]);
+    UNROLLED (int i = 0; i < 8; i++) store(y + i * step + BORDER + p, values[i]);
   }
 }
 
@@ -72,11 +81,11 @@ static void first(const float *crop, int side, const float *depthwise, const flo
         for (int p = 0; p < side; p += LANES) store(to + p, is_inside ? load(from + p) * 2 - 1 : all(0));
       }
     for (int c = 0; c < COLOURS; c++)
-      for (int p = 0; p < small; p += LANES) {
-        v8 sum = all(0), other = all(0);
+      for (int p = 0; p < small; p += 8) {
+        v8 sum = all8(0), other = all8(0);
         for (int j = 0; j < 4; j++) {
           const float *x = thins + (4 * c + (2 * row + j + 3) % 4) * step + BORDER + 2 * p, *own = depthwise + 16 * c + 4 * j;
-          v8 a = load(x - 1), b = load(x + 7), d = load(x + 1), e = load(x + 9);
+          v8 a = load8(x - 1), b = load8(x + 7), d = load8(x + 1), e = load8(x + 9);
           sum += __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14) * own[0];
           other += __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15) * own[1];
           sum += __builtin_shufflevector(d, e, 0, 2, 4, 6, 8, 10, 12, 14) * own[2];
@@ -86,7 +95,7 @@ static void first(const float *crop, int side, const float *depthwise, const flo
       }
     for (int p = 0; p < small; p++, y += outs)
       UNROLLED (int o = 0; o < outs; o += LANES) {
-        v8 sum = all(0);
+        vec sum = all(0);
         for (int c = 0; c < COLOURS; c++) sum += load(w + c * outs + o) * sums[c * small + p];
         store(y + o, leaky(sum, SLOPE));
       }
@@ -96,13 +105,13 @@ static void first(const float *crop, int side, const float *depthwise, const flo
 // One row of the picture of eight channels twice as large, as rows of one channel each.
 INLINE void enlarged(const float *x, int side, int row, const Place *places, float *small, float *wide, float slope) {
   Place at = places[row];
-  const float *a = x + at.first * side * LANES, *b = side > 1 ? a + side * LANES : a;
-  for (int p = 0; p < side * LANES; p += LANES) store(small + p, between(load(a + p), load(b + p), at.share));
+  const float *a = x + at.first * side * DRAWN, *b = side > 1 ? a + side * DRAWN : a;
+  for (int p = 0; p < side * DRAWN; p += LANES) store(small + p, between(load(a + p), load(b + p), at.share));
   for (int column = 0; column < 2 * side; column++) {
     at = places[column];
-    a = small + at.first * LANES;
-    b = side > 1 ? a + LANES : a;
-    store(wide + column * LANES, leaky(between(load(a), load(b), at.share), slope));
+    a = small + at.first * DRAWN;
+    b = side > 1 ? a + DRAWN : a;
+    store(wide + column * DRAWN, leaky(between(load8(a), load8(b), at.share), slope));
   }
 }
 
@@ -112,29 +121,29 @@ static void draw(const float *x, int side, const float *w1, const float *b1, con
                  float *scratch) {
   const Place *places = all_places(side / 2, &scratch);
   int step = side + 2 * BORDER, area = side * side;
-  float *small = borrow(&scratch, side / 2 * LANES), *wide = borrow(&scratch, side * LANES);
-  float *eights = borrow(&scratch, 3 * LANES * step), *threes = borrow(&scratch, 3 * COLOURS * step);
-  zeros(eights, 3 * LANES * step);
+  float *small = borrow(&scratch, side / 2 * DRAWN), *wide = borrow(&scratch, side * DRAWN);
+  float *eights = borrow(&scratch, 3 * DRAWN * step), *threes = borrow(&scratch, 3 * COLOURS * step);
+  zeros(eights, 3 * DRAWN * step);
   zeros(threes, 3 * COLOURS * step);
   for (int row = -1; row <= side; row++) {  // of the first convolution; the second is one behind
     if (row + 1 < side) {
       enlarged(x, side / 2, row + 1, places, small, wide, SLOPE);
-      apart(wide, side, eights + (row + 4) % 3 * LANES * step, step);
+      apart(wide, side, eights + (row + 4) % 3 * DRAWN * step, step);
     } else
-      zeros(eights + (row + 4) % 3 * LANES * step, LANES * step);
+      zeros(eights + (row + 4) % 3 * DRAWN * step, DRAWN * step);
     if (row < 0) continue;
     float *to = threes + row % 3 * COLOURS * step;
     if (row == side) zeros(to, COLOURS * step);
-    float *const from[3] = {eights + (row + 2) % 3 * LANES * step, eights + row % 3 * LANES * step,
-                            eights + (row + 1) % 3 * LANES * step};
-    if (row < side) thin(LANES, COLOURS, from, side, step, w1, b1, to + BORDER, step, SLOPE);
+    float *const from[3] = {eights + (row + 2) % 3 * DRAWN * step, eights + row % 3 * DRAWN * step,
+                            eights + (row + 1) % 3 * DRAWN * step};
+    if (row < side) thin(DRAWN, COLOURS, from, side, step, w1, b1, to + BORDER, step, SLOPE);
     if (row < 1) continue;
     float *const drawn[3] = {threes + (row + 1) % 3 * COLOURS * step, threes + (row + 2) % 3 * COLOURS * step, to};
     float *line = face + (row - 1) * side;
     thin(COLOURS, COLOURS, drawn, side, step, w2, b2, line, area, 1);
     for (int o = 0; o < COLOURS; o++)
       for (int p = 0; p < side; p += LANES) {
-        v8 value = load(line + o * area + p);
+        vec value = load(line + o * area + p);
         store(line + o * area + p, sigmoid(value + value));
       }
   }
@@ -147,19 +156,19 @@ static void draw_mask(const float *x, int side, const float *depthwise, const fl
   const int outs = 2;
   const Place *places = all_places(side / 2, &scratch);
   int step = side + 2 * BORDER;
-  float *ring = borrow(&scratch, RING * (side + 2) * LANES), *lines = borrow(&scratch, AT_ONCE * side * LANES);
-  float *eights = borrow(&scratch, LANES * step), *twos = borrow(&scratch, 3 * outs * step);
+  float *ring = borrow(&scratch, RING * (side + 2) * DRAWN), *lines = borrow(&scratch, AT_ONCE * side * DRAWN);
+  float *eights = borrow(&scratch, DRAWN * step), *twos = borrow(&scratch, 3 * outs * step);
   zeros(twos, 3 * outs * step);
   for (int row = 0, ready = 0; row <= side; row++) {  // of the pointwise layer; the last is one behind
     float *to = twos + row % 3 * outs * step;
     if (row == side) zeros(to, outs * step);
     else {
-      if (row % AT_ONCE == 0) up_rows(x, side / 2, LANES, LANES, row, depthwise, places, ring, &ready, lines);
-      apart(lines + row % AT_ONCE * side * LANES, side, eights, step);
+      if (row % AT_ONCE == 0) up_rows8(x, side / 2, DRAWN, DRAWN, row, depthwise, places, ring, &ready, lines);
+      apart(lines + row % AT_ONCE * side * DRAWN, side, eights, step);
       for (int p = BORDER; p < side + BORDER; p += LANES)
         for (int o = 0; o < outs; o++) {
-          v8 sum = all(bias[o]);
-          for (int c = 0; c < LANES; c++) sum += load(eights + c * step + p) * w[c * outs + o];
+          vec sum = all(bias[o]);
+          for (int c = 0; c < DRAWN; c++) sum += load(eights + c * step + p) * w[c * outs + o];
           store(to + o * step + p, leaky(sum, SLOPE));
         }
     }
@@ -228,8 +237,7 @@ EXPORT void student(const float *crop, int side, const float *source, const floa
     x = y;
   }
   const float *w1 = next(&heads, LAST * DRAWN), *b1 = next(&heads, DRAWN), *w2;
-  for (int p = 0; p < half * half; p += LANES)
-    tile(LANES, 1, LAST, x + p * LAST, BLOCK, LAST, w1, b1, drawn + p * DRAWN, DRAWN, 1);
+  pointwise_eight(x, LAST, BLOCK, half * half, LAST, w1, b1, drawn, 1);
   w1 = next(&heads, DRAWN * 9 * COLOURS), b1 = next(&heads, COLOURS), w2 = next(&heads, COLOURS * 9 * COLOURS);
   draw(drawn, side, w1, b1, w2, next(&heads, COLOURS), face, rest);
 

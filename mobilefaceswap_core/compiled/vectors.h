@@ -1,44 +1,37 @@
-// Eight float32 numbers at a time, in the vector types that GCC and Clang share.
+// Float32 numbers, eight at a time and as many as the processor computes at once, in the vector types of Clang.
 #pragma once
 #include <stdint.h>
 
-#define LANES 8
 #define INLINE static inline __attribute__((always_inline))
-#define PIN(value) __asm__ volatile("" : "+x"(value))  // stays where it is written
+#define OVERLOADED INLINE __attribute__((overloadable))
+#define JOINED_(a, b) a##b
+#define JOINED(a, b) JOINED_(a, b)
+#define PIN(value) __asm__ volatile("" : "+v"(value))  // stays where it is written
 #define HIDE(pointer) __asm__("" : "+r"(pointer))  // counts from here on as a place of its own
 #define UNROLLED _Pragma("clang loop unroll(full)") for
 
 typedef float v8 __attribute__((vector_size(32), aligned(4)));  // lies at any address
-typedef int32_t whole8 __attribute__((vector_size(32)));
+typedef float v16 __attribute__((vector_size(64), aligned(4)));
 
-INLINE v8 load(const float *from) { return *(const v8 *)from; }
-INLINE void store(float *to, v8 x) { *(v8 *)to = x; }
-INLINE v8 all(float x) { return (v8){x, x, x, x, x, x, x, x}; }
-INLINE v8 larger(v8 a, v8 b) { return __builtin_elementwise_max(a, b); }
-INLINE v8 smaller(v8 a, v8 b) { return __builtin_elementwise_min(a, b); }
-INLINE v8 leaky(v8 x, float slope) { return larger(x, x * slope); }  // slope 1 is none
-INLINE v8 between(v8 a, v8 b, float share) { return a + (b - a) * share; }
+#define WIDTH 8
+#include "arithmetic.h"
+#undef WIDTH
+#ifdef __AVX512F__
+#define LANES 16  // of the widest vector
+#define WIDTH 16
+#include "arithmetic.h"
+#undef WIDTH
+#else
+#define LANES 8
+#endif
+
+typedef JOINED(v, LANES) vec;
+#define load(from) JOINED(load, LANES)(from)
+#define all(x) JOINED(all, LANES)(x)
 
 INLINE void zeros(float *y, int count) {
-  for (int i = 0; i < count; i += LANES) store(y + i, all(0));
+  for (int i = 0; i < count; i += 8) store(y + i, all8(0));
 }
-
-// e to the power of x, which lies within 80 of 0; as Cephes' expf, of which the constants are: right to one in ten millions.
-INLINE v8 exponential(v8 x) {
-  v8 n = __builtin_elementwise_roundeven(x * 1.44269504f);
-  v8 r = x - n * 0.693359375f + n * 2.12194440e-4f;
-  v8 p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = r * r * p + r + 1;
-  whole8 power = (__builtin_convertvector(n, whole8) + 127) << 23;
-  return p * (v8)power;
-}
-
-// 1 / (1 + exp(-x))
-INLINE v8 sigmoid(v8 x) { return 1 / (1 + exponential(-smaller(larger(x, all(-80)), all(80)))); }
 
 // Rows to columns: eight vectors of eight.
 INLINE void transpose(v8 x[8]) {

@@ -185,11 +185,12 @@ def backend_name(name: str, *, device: torch.device | str = "cpu") -> str:
 
 
 def clip_backend(*, device: str = "auto") -> str:
-    """The fastest backend for many frames: ``openvino`` where it is installed and the CPU computes bfloat16, else ``auto``.
+    """The fastest backend for many frames: ``openvino`` where it is installed, the CPU computes bfloat16 and the own C cannot run.
 
-    One thread, ms a frame: on a Xeon with AMX 8.0 in OpenVINO's bfloat16 and 12.7 in ONNX Runtime; on an AMD EPYC without
-    bfloat16 17.2 and 15.5, and 7.6 in this project's own C beside 13.6 in ONNX Runtime. For one photo OpenVINO is slower
-    anywhere: it takes 0.33 s to be loaded and to compile a source, ONNX Runtime 0.02 s, the own C nothing.
+    One thread, ms a frame, in OpenVINO, in ONNX Runtime and in the own C: 5.7, 7.9 and 3.4 on an AMD EPYC with AVX-512 and bfloat16,
+    17.2, 15.5 and 7.6 on one with AVX2 alone, 8.0 and 12.7 on a Xeon with AMX, where the C was not measured: it takes half of ONNX
+    Runtime's time or less on the others. For one photo OpenVINO is slower anywhere: it takes 0.33 s to be loaded and to compile a
+    source, ONNX Runtime 0.02 s, the own C nothing.
 
     Args:
         device: as ``--device`` names it; ``auto`` is for ONNX Runtime and OpenVINO to run on the CPU only.
@@ -197,8 +198,8 @@ def clip_backend(*, device: str = "auto") -> str:
     Raises:
         BackendError: the device was asked for and is not there.
     """
-    fits = find_spec("openvino") is not None and computes_bfloat16() and is_cpu(device_name(device))
-    return "openvino" if fits else "auto"
+    fits = bool(missing_for_native()) and find_spec("openvino") is not None and computes_bfloat16()
+    return "openvino" if fits and is_cpu(device_name(device)) else "auto"
 
 
 def missing_backends() -> dict[str, str]:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from mobilefaceswap_core.blend import occlusion
 from mobilefaceswap_core.blend.occlusion import load_occlusion
 from mobilefaceswap_core.blend.occlusion_kernels import packed_occlusion
-from mobilefaceswap_core.compiled import LIBRARY, SOURCES, library
+from mobilefaceswap_core.compiled import LEVELS, SOURCES, library, library_of
 from mobilefaceswap_core.compiled.compiler import digest_of
 from mobilefaceswap_core.compiled.library import Compiled, aligned_room, missing_for_native
 from mobilefaceswap_core.errors import BackendError, ImageError
@@ -25,6 +25,7 @@ from mobilefaceswap_core.student.native_kernels import factors, packed_heads, pa
 from mobilefaceswap_core.student.swapper import load_student
 
 runs_here = pytest.mark.skipif(bool(missing_for_native()), reason=missing_for_native())
+HERE = [level for level, needed in LEVELS.items() if needed <= library.cpu_features() and not missing_for_native()]
 AGREES = 2e-5  # float32 sums of up to 512 products in another order
 
 
@@ -47,13 +48,20 @@ def occlusion_net():
     return occlusion._loaded(None)
 
 
+@pytest.fixture(params=HERE or [pytest.param("", marks=runs_here)])
+def level(request, monkeypatch) -> str:
+    """Each level that this processor has, as if it had no better one."""
+    monkeypatch.setattr(library, "cpu_features", lambda: set(LEVELS[request.param]))
+    return request.param
+
+
 def crops_of(side: int, count: int = 1) -> np.ndarray:
     return np.random.default_rng(side).random((count, 3, side, side), np.float32)
 
 
 @runs_here
-@pytest.mark.parametrize("side", [32, 64, 96, 160, 224, 256, 448])
-def test_it_is_the_network_at_any_size(network, sources, side) -> None:
+@pytest.mark.parametrize("side", [32, 64, 96, 160, 192, 224, 256, 448])
+def test_it_is_the_network_at_any_size(level, network, sources, side) -> None:
     crops = crops_of(side)
     face, mask = NativeBackend(network.idn, threads=1).bake(sources[0])(crops)
     with torch.inference_mode():
@@ -63,8 +71,8 @@ def test_it_is_the_network_at_any_size(network, sources, side) -> None:
 
 
 @runs_here
-@pytest.mark.parametrize("side", [32, 64, 96, 160, 224, 256])
-def test_what_hides_a_face_is_the_networks_at_any_size(occlusion_net, side) -> None:
+@pytest.mark.parametrize("side", [32, 64, 96, 160, 192, 224, 256])
+def test_what_hides_a_face_is_the_networks_at_any_size(level, occlusion_net, side) -> None:
     crops = crops_of(side)
     hidden = np.empty((side, side), np.float32)
     Compiled("occlusion")(crops[0], packed_occlusion(arrays_of(occlusion_net)), hidden)
@@ -87,7 +95,7 @@ def test_what_hides_a_face_is_seen_alike_by_both(monkeypatch) -> None:
 
 @runs_here
 @pytest.mark.parametrize("side", [32, 64, 96, 128, 224, 288, 512, 1024])
-def test_they_stay_within_their_memory(network, occlusion_net, sources, side) -> None:
+def test_they_stay_within_their_memory(level, network, occlusion_net, sources, side) -> None:
     student = [packed_source(constants_of(sources[0])), packed_heads(arrays_of(network.idn))]
     calls = {"student": (student, (3, 1)), "occlusion": ([packed_occlusion(arrays_of(occlusion_net))], (1,))}
     for name, (weights, channels) in calls.items():
@@ -154,19 +162,32 @@ def test_other_machines_run_something_else(monkeypatch, machine, features, said)
 
 @runs_here
 def test_a_library_that_cannot_be_loaded_is_no_obstacle(monkeypatch, tmp_path) -> None:
-    (tmp_path / "broken.so").write_bytes(LIBRARY.read_bytes()[:5000])
+    (tmp_path / "broken.so").write_bytes(library_of(HERE[0]).read_bytes()[:5000])
     for path in (tmp_path / "broken.so", tmp_path / "absent.so"):
-        monkeypatch.setattr(library, "LIBRARY", path)
+        library._opened.cache_clear()
+        monkeypatch.setattr(library, "library_of", lambda level, path=path: path)
         assert f"{path.name} cannot be loaded" in missing_for_native()
         assert backend_name("auto") == "onnxruntime"
+    library._opened.cache_clear()
 
 
-def test_what_ships_was_compiled_from_these_sources() -> None:
-    assert LIBRARY.read_bytes().endswith(digest_of(SOURCES))  # else it is not used
+@pytest.mark.parametrize(
+    ("features", "level"),
+    [(LEVELS["v4"] | LEVELS["v3"] | {"sse4_2"}, "v4"), (LEVELS["v3"] | {"avx512f"}, "v3"), ({"avx2"}, None), (set(), None)],
+)
+def test_the_best_level_of_a_processor_is_taken(monkeypatch, features, level) -> None:
+    monkeypatch.setattr(library, "cpu_features", lambda: set(features))
+    assert library._level() == level
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_ships_was_compiled_from_these_sources(level) -> None:
+    assert library_of(level).read_bytes().endswith(digest_of(SOURCES))  # else it is not used
 
 
 @pytest.mark.skipif(find_spec("ziglang") is None, reason="the compiler is not installed")
-def test_compiling_gives_the_file_that_ships() -> None:
+@pytest.mark.parametrize("level", LEVELS)
+def test_compiling_gives_the_file_that_ships(level) -> None:
     from mobilefaceswap_core.compiled.__main__ import compiled
 
-    assert compiled() == LIBRARY.read_bytes()
+    assert compiled(level) == library_of(level).read_bytes()
