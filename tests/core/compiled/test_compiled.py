@@ -173,7 +173,12 @@ def test_a_library_that_cannot_be_loaded_is_no_obstacle(monkeypatch, tmp_path) -
 
 @pytest.mark.parametrize(
     ("features", "level"),
-    [(LEVELS["v4"] | LEVELS["v3"] | {"sse4_2"}, "v4"), (LEVELS["v3"] | {"avx512f"}, "v3"), ({"avx2"}, None), (set(), None)],
+    [
+        (LEVELS["v4"] | LEVELS["v3"] | {"sse4_2"}, "v4"),
+        (LEVELS["v3"] | {"avx512f"}, "v3"),
+        ({"avx2"}, None),
+        (set(), None),
+    ],
 )
 def test_the_best_level_of_a_processor_is_taken(monkeypatch, features, level) -> None:
     monkeypatch.setattr(library, "cpu_features", lambda: set(features))

@@ -121,9 +121,16 @@ def test_unknown_backends_and_absent_devices_are_refused(student) -> None:
 
 @pytest.mark.parametrize(
     ("native_lacks", "bfloat16", "installed", "wanted"),
-    [("avx2", True, True, "openvino"), ("", True, True, "auto"), ("avx2", True, False, "auto"), ("avx2", False, True, "auto")],
+    [
+        ("avx2", True, True, "openvino"),
+        ("", True, True, "auto"),
+        ("avx2", True, False, "auto"),
+        ("avx2", False, True, "auto"),
+    ],
 )
-def test_many_frames_run_in_openvino_where_it_is_fastest(monkeypatch, native_lacks, bfloat16, installed, wanted) -> None:
+def test_many_frames_run_in_openvino_where_it_is_fastest(
+    monkeypatch, native_lacks, bfloat16, installed, wanted
+) -> None:
     monkeypatch.setattr(backends, "missing_for_native", lambda: native_lacks)
     monkeypatch.setattr(backends, "computes_bfloat16", lambda: bfloat16)
     monkeypatch.setattr(backends, "find_spec", lambda name: object() if installed else None)
