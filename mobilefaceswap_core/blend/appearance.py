@@ -9,7 +9,7 @@ from .colour import match_colours
 from .detail import match_detail
 from .finishing import Finishing, Run, Setting
 from .hues import HUES_FRAMES, calm_hues, hue_limits
-from .irises import calm_eyes
+from .irises import calm_eyes, looked_at
 from .tone import COLOURED_FRAMES, match_tone
 
 
@@ -32,7 +32,19 @@ def _matched(face: Finishing) -> Image:
     pixels = match_colours(face.pixels, target, face.weight)
     if landmarks is None:
         return pixels
-    return calm_eyes(_calm(face, pixels, landmarks), target, landmarks, blue=face.blue_eyes)
+    return _calm_eyes(face, _calm(face, pixels, landmarks), landmarks)
+
+
+def _calm_eyes(face: Finishing, pixels: Image, landmarks: Points) -> Image:
+    """Without violet irises or blue whites. Of a clip in which none were seen for a while some frames are left out."""
+    memory = face.memory
+    if memory is not None and not looked_at(memory.calm_eyes):
+        memory.calm_eyes += 1
+        return pixels
+    calm = calm_eyes(pixels, face.target.image, landmarks, blue=face.blue_eyes)
+    if memory is not None:
+        memory.calm_eyes = memory.calm_eyes + 1 if calm is pixels else 0
+    return calm
 
 
 def _calm(face: Finishing, pixels: Image, landmarks: Points) -> Image:

@@ -40,7 +40,7 @@ def match_colours(swapped: Image, target: Image, mask: Mask) -> Image:
         ``(S, S, 3)`` uint8; the input itself where the mask shows too little face to measure.
     """
     face = mask > MIN_WEIGHT
-    if face.mean() < MIN_PIXELS_SHARE:
+    if np.count_nonzero(face) < MIN_PIXELS_SHARE * face.size:
         return swapped
     ours, mean, contrast_ours = _measured(swapped, face)
     theirs, _, contrast_theirs = _measured(target, face)

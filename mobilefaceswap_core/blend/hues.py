@@ -17,7 +17,7 @@ from ..faces.landmarks68 import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from ..types import Image, Mask, Points
 from .colour import MIN_WEIGHT
 from .luma import LUMA
-from .outline import at_side, on_weight, soft_hull
+from .outline import WEIGHT_PX, at_side, on_weight, outline_at, soft_hull
 
 SIDE_PX = 112  # colours are looked at as small as this: they are blurred in any photo, and noise is averaged away
 BLUR_PX = 1.0  # standard deviation, of these pixels
@@ -104,7 +104,7 @@ def calm_hues(swapped: Image, mask: Mask, landmarks: Points, limits: HueLimits) 
     if float((np.abs(less) * inside).max()) < _ROUNDED:
         return swapped
     less = at_side(less, len(swapped))
-    return cv2.subtract(swapped, cv2.merge([less * share for share in limits.violet]), dtype=cv2.CV_8U)  # type: ignore[return-value]
+    return cv2.subtract(swapped, cv2.transform(less, limits.violet[:, None]), dtype=cv2.CV_8U)  # type: ignore[return-value]
 
 
 def _beside(small: Floats, violet: Floats) -> tuple[Floats, Floats]:
@@ -126,5 +126,6 @@ def _kept(landmarks: Points, size_px: int, side: int) -> Mask:
     own = on_weight(landmarks, size_px)
     kept = soft_hull(own[OUTER_LIPS], growth=LIPS_GROWTH, blur=LIPS_BLUR)
     for eye in (LEFT_EYE, RIGHT_EYE):
-        kept = np.maximum(kept, soft_hull(own[eye], growth=EYES_GROWTH, blur=EYES_BLUR))
+        if outline := outline_at(own[eye], WEIGHT_PX, growth=EYES_GROWTH, blur=EYES_BLUR):
+            kept[outline.part] = np.maximum(kept[outline.part], outline.weight)
     return at_side(kept, side)

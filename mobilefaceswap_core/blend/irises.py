@@ -35,6 +35,7 @@ _IRIS, _USUAL_IRIS, _DARK, _FEWEST = 0.25, 0.75, 24.0, 5
 # Brown irises are bluer than three quarters of the white by less than the first share of its light, blue ones by more than the second; and so much
 # of the lightest have dark ones, whose colour the lamp's mirror image decides, and blue ones. Looked at on 670 photos of 448 px.
 _BLUER, _LIGHT = (-0.02, 0.01), (0.30, 0.38)
+SURELY_CALM, EYES_FRAMES = 24, 8  # frames of a clip, see `looked_at`; a blink takes three to nine
 
 
 def blueness_of_eyes(image: Image, landmarks: Points) -> float:
@@ -69,6 +70,14 @@ def blueness_of_eyes(image: Image, landmarks: Points) -> float:
         return 1.0
     limits = np.array([_BLUER, _LIGHT])
     return float(np.clip((np.mean(found, 0) - limits[:, 0]) / np.ptp(limits, axis=1), 0, 1).prod())
+
+
+def looked_at(calm_frames: int) -> bool:
+    """Whether a clip's next frame is looked at, after so many in a row whose eyes were calm.
+
+    All are until a second or so has passed, longer than eyes stay shut; then one in :data:`EYES_FRAMES`.
+    """
+    return calm_frames < SURELY_CALM or calm_frames % EYES_FRAMES == 0
 
 
 def calm_eyes(swapped: Image, target: Image, landmarks: Points, *, blue: float = 1.0) -> Image:

@@ -50,6 +50,7 @@ class FaceMemory:
         beard_frames: for so many frames more nobody looks at it again.
         hues: how green and how violet it may be; ``None`` while nothing in it was more.
         hues_frames: for so many frames more this holds.
+        calm_eyes: so many frames in a row its eyes had nothing to be calmed; see :func:`~.irises.looked_at`.
         mark: hidden in it last.
     """
 
@@ -64,6 +65,7 @@ class FaceMemory:
     beard_frames: int = 0
     hues: HueLimits | None = None
     hues_frames: int = 0
+    calm_eyes: int = 0
     mark: KeptMark | None = None
 
 

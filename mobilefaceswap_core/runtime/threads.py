@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_WAITING = 10  # niceness: a ninth of the time, where a thread of 0 wants all of it
 
 
 def share_cores() -> None:
@@ -34,6 +38,18 @@ def stage_threads() -> int:
     and encoder took three each there, and a 720p clip 27.6 ms a frame instead of 25.2. FFmpeg advises against more than 16.
     """
     return min(16, max(1, default_threads() // 2))
+
+
+def give_way() -> None:
+    """Let this thread, and those that it starts, wait where a thread that has not given way could run. Only Linux knows priorities of threads.
+
+    Of a clip's stages the last one gives way to nobody: its frames are encoded one after the other, and what it lost to the others nobody
+    catches up with. A 1080p clip took 20.0 ms a frame instead of 23.9 on two processors, where encoding takes 16 of 37; one of 720p took as
+    long as before.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):  # where the system is told to refuse
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _WAITING)
 
 
 def picture_threads() -> int:

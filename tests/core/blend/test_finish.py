@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mobilefaceswap_core.blend import appearance
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
 from mobilefaceswap_core.blend.finish import (
@@ -17,12 +18,14 @@ from mobilefaceswap_core.blend.finish import (
     swapped_crop,
 )
 from mobilefaceswap_core.blend.finishing import FinishOptions, Setting
+from mobilefaceswap_core.blend.irises import EYES_FRAMES, SURELY_CALM
 from mobilefaceswap_core.blend.limits import MaskLimits, limit_weight
 from mobilefaceswap_core.blend.mask import refine_mask
 from mobilefaceswap_core.blend.memory import FaceMemories
 from mobilefaceswap_core.errors import OptionError
 from mobilefaceswap_core.swapper import SwapperInfo
 from mobilefaceswap_core.types import AlignedFace, CropSpec, SwappedCrop
+from tests.fakes.training_faces import schematic_face
 
 SOFT = SwapperInfo("soft", "a soft network", CropSpec(), "none", "tests", match_detail=True)
 PLAIN = FinishOptions(
@@ -153,3 +156,28 @@ def test_memories_are_kept_for_faces_in_view_and_forgotten_with_them() -> None:
     assert memories.of(1) is first
     memories.keep(())
     assert memories.of(1) is not first
+
+
+def test_of_a_clip_whose_eyes_were_calm_for_a_while_few_are_looked_at(pair, monkeypatch) -> None:
+    looked: list[bool] = []
+
+    def calm_eyes(swapped, target, landmarks, *, blue):
+        looked.append(is_violet)
+        return swapped.copy() if is_violet else swapped
+
+    monkeypatch.setattr(appearance, "calm_eyes", calm_eyes)
+    target, crop = replace(pair[0], landmarks=schematic_face() * 224), pair[1]
+    steps, memory = stages(Setting(SOFT, PLAIN), only=["colour"]), FaceMemories().of(0)
+
+    def seen(frames: int) -> int:
+        before = len(looked)
+        for _ in range(frames):
+            finish(target, crop, steps, memory=memory)
+        return len(looked) - before
+
+    is_violet = False
+    assert seen(SURELY_CALM) == SURELY_CALM and seen(10 * EYES_FRAMES) == 10
+    is_violet = True
+    assert seen(EYES_FRAMES + 20) > 20  # each, once one was
+    is_violet = False
+    assert seen(9) == 9  # as in a blink

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mobilefaceswap_core.blend.irises import blueness_of_eyes, calm_eyes
+from mobilefaceswap_core.blend.irises import EYES_FRAMES, SURELY_CALM, blueness_of_eyes, calm_eyes, looked_at
 from mobilefaceswap_core.faces.landmarks68 import LEFT_EYE, RIGHT_EYE
 from tests.fakes.training_faces import schematic_face
 
@@ -149,3 +149,9 @@ def test_eyes_outside_of_the_crop_change_nothing(left: float) -> None:
     points = schematic_face() * 224
     points[LEFT_EYE] = points[RIGHT_EYE] = np.array([-left / 10, 100]) + 3 * np.random.default_rng(0).random((6, 2))
     assert calm_eyes(swapped, eyed((90, 60, 40)), points) is swapped
+
+
+def test_a_clips_eyes_are_looked_at_less_once_they_were_calm_for_longer_than_a_blink() -> None:
+    assert all(looked_at(calm) for calm in range(SURELY_CALM))
+    later = [looked_at(calm) for calm in range(SURELY_CALM, SURELY_CALM + 80)]
+    assert sum(later) == 80 // EYES_FRAMES and later[0]
