@@ -17,7 +17,7 @@ from ..faces.geometry import compose, invert
 from ..swapper import SwapperInfo
 from ..types import AlignedFace, Image, Points, SwappedCrop
 from .appearance import colour, detail
-from .beard import BEARD_FRAMES, beard_weight, beardedness
+from .beard import BEARD_FRAMES, NO_BEARD, Bearded, beard_weight, beardedness
 from .brows import BrowShift, brow_shifts, move_brows
 from .enhance import enhance
 from .finishing import Finishing, FinishOptions, Run, Setting, Stage
@@ -151,16 +151,15 @@ def _beard(setting: Setting) -> Run | None:
 
     def run(face: Finishing) -> Finishing:
         landmarks = face.target.landmarks
-        surely = 0.0 if landmarks is None else _bearded(face, landmarks)
-        if landmarks is None or surely == 0:
+        surely = NO_BEARD if landmarks is None else _bearded(face, landmarks)
+        if landmarks is None or not any(surely):
             return face
-        hair = beard_weight(face.target.image, landmarks) * np.float32(surely)
-        return replace(face, weight=face.weight * (1 - hair))
+        return replace(face, weight=face.weight * (1 - beard_weight(face.target.image, landmarks, surely)))
 
     return run
 
 
-def _bearded(face: Finishing, landmarks: Points) -> float:
+def _bearded(face: Finishing, landmarks: Points) -> Bearded:
     """How surely the target wears a beard. In a clip it is looked at again after some frames, and averaged."""
     memory = face.memory
     if memory is None:
@@ -168,8 +167,7 @@ def _bearded(face: Finishing, landmarks: Points) -> float:
     if memory.beard_frames == 0:
         memory.bearded, memory.beard_frames = beardedness(face.target.image, landmarks), BEARD_FRAMES
     memory.beard_frames -= 1
-    (surely,) = memory.beard((memory.bearded,), time_s=face.time_s)
-    return surely
+    return Bearded(*memory.beard(memory.bearded, time_s=face.time_s))
 
 
 def _limits(setting: Setting) -> Run | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .beard import BEARD_HALF_LIFE_S
+from .beard import BEARD_HALF_LIFE_S, NO_BEARD, Bearded
 from .brows import MIDDLE_OF
 from .gaze import TONE_HALF_LIFE_S
 from .hues import HueLimits
@@ -61,7 +61,7 @@ class FaceMemory:
     brows: SteadyShares = field(default_factory=lambda: SteadyShares(middle_of=MIDDLE_OF))
     coloured: int = 0
     beard: SteadyShares = field(default_factory=lambda: SteadyShares(half_life_s=BEARD_HALF_LIFE_S))
-    bearded: float = 0.0
+    bearded: Bearded = NO_BEARD
     beard_frames: int = 0
     hues: HueLimits | None = None
     hues_frames: int = 0

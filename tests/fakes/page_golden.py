@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from demo.browser.build import HERE
-from mobilefaceswap_core.blend.beard import _signs, beard_weight, beardedness
+from mobilefaceswap_core.blend.beard import Bearded, _signs, beard_weight, beardedness
 from mobilefaceswap_core.blend.brows import BrowShift, brow_shifts, move_brows
 from mobilefaceswap_core.blend.colour import match_colours
 from mobilefaceswap_core.blend.detail import match_detail
@@ -84,6 +84,7 @@ def sharp_face() -> NDArray[np.uint8]:
 
 
 TURNED = np.array([[0.97, -0.24, 20.0], [0.24, 0.97, -20.0]])  # slanted bars have steps
+GREYS = 0, 38, 100  # hundredths of its colour that a light beard lacks
 DEPTHS = 0, 98, 110  # levels that a beard is darker than skin: none, one that is not sure, and a black one
 STRIPES = 0, 3, 30  # one tone, nearly so, and colours
 
@@ -193,7 +194,9 @@ def _skin() -> dict[str, Any]:
     return {
         "beard_signs": [_signs(bearded_face(depth), face).tolist() for depth in DEPTHS],
         "beardedness": [beardedness(bearded_face(depth), face) for depth in DEPTHS],
-        "beard_weight": _plane(beard_weight(bearded_face(DEPTHS[-1]), face)),
+        "beard_weight": _plane(beard_weight(bearded_face(DEPTHS[-1]), face, Bearded(1.0, 0.0))),
+        "grey_beardedness": [beardedness(bearded_face(10, grey), face) for grey in GREYS],
+        "grey_beard_weight": _plane(beard_weight(bearded_face(10, GREYS[-1]), face, Bearded(0.0, 0.75))),
         "hue_limits": [*limits.violet.tolist(), limits.low, limits.high],
         "calm_hues": _pixels(calm_hues(shaded_face(), mask, face, limits)),
     }

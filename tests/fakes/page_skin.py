@@ -8,13 +8,18 @@ from numpy.typing import NDArray
 SIDE = 224
 
 
-def bearded_face(depth: int) -> NDArray[np.uint8]:
-    """``(224, 224, 3)``: skin in light from the left, and below the nose hair that is so many levels darker, each at its own height."""
+def bearded_face(depth: int, grey: int = 0) -> NDArray[np.uint8]:
+    """``(224, 224, 3)``: skin in light from the left, and below the nose hair, each at its own height.
+
+    Args:
+        depth: by how many levels the hair is darker.
+        grey: how much of the skin's colour it lacks, in hundredths.
+    """
     y, x, c = np.mgrid[:SIDE, :SIDE, :3]
-    hair = (y > 140 + (x - 113) ** 2 // 400) * depth
-    return (205 - x // 8 - 20 * c + (3 * x + 5 * y) % 5 - hair + hair * ((7 * x + 11 * y + x * y) % 41) // 80).astype(
-        np.uint8
-    )
+    here = y > 140 + (x - 113) ** 2 // 400
+    hair, height = here * depth, (7 * x + 11 * y + x * y) % 41
+    skin = 205 - x // 8 - 20 * c + (3 * x + 5 * y) % 5
+    return (skin - hair + hair * height // 80 + here * (20 * c * grey // 100)).astype(np.uint8)
 
 
 def shaded_face() -> NDArray[np.uint8]:

@@ -12,16 +12,28 @@ import { clamp, grey, newPlane } from './picture.js';
  */
 
 /**
- * How surely somebody wears a beard, in [0, 1].
+ * How surely somebody wears a dark beard and a grey one, each in [0, 1].
+ *
+ * @typedef {[number, number]} Bearded
+ */
+
+/**
+ * Whether somebody wears a beard.
  *
  * @param {Picture} target crop, 224 x 224
  * @param {readonly Point[]} landmarks 68, in its pixels
+ * @returns {Bearded}
  */
 export function beardedness(target, landmarks) {
   const signs = signsOf(target, landmarks);
-  const sum = signs.reduce((all, sign, i) => all + sign * BEARD.SIGNS[i], BEARD.NONE);
-  const [begins, ends] = BEARD.SURELY;
-  return clamp((sum - begins) / (ends - begins), 0, 1);
+  /** @param {readonly number[]} factors @param {number} none @param {readonly number[]} surely */
+  const sure = (factors, none, surely) =>
+    share(
+      factors.reduce((sum, own, i) => sum + own * signs[i], none),
+      surely,
+    );
+  const grey = sure(BEARD.GREY_SIGNS, BEARD.GREY_NONE, BEARD.GREY_SURELY);
+  return [sure(BEARD.SIGNS, BEARD.NONE, BEARD.SURELY), grey];
 }
 
 /**
@@ -29,10 +41,11 @@ export function beardedness(target, landmarks) {
  *
  * @param {Picture} target crop, 224 x 224
  * @param {readonly Point[]} landmarks 68, in its pixels
+ * @param {Bearded} surely what was seen of it
  * @returns {Floats} in [0, 1], one value a pixel
  */
-export function beardWeight(target, landmarks) {
-  const { light } = lightOf(target);
+export function beardWeight(target, landmarks, surely) {
+  const { light, colour } = seenIn(target);
   const skin = skinOf(light, landmarks);
   const nose = landmarks[LANDMARKS_68.NOSE_TIP];
   const jaw = landmarks.slice(BEARD.JAW[0], BEARD.JAW[1]).map(([x, y]) => {
@@ -43,20 +56,29 @@ export function beardWeight(target, landmarks) {
   takeAway(shown, part(landmarks.slice(...LANDMARKS_68.OUTER_LIPS), BEARD.LIPS));
   takeAway(shown, part(lower(wings, BEARD.NOSTRILS_PX), BEARD.NOSTRILS));
   const hair = newPlane(light.width, light.height);
-  const [begins, ends] = BEARD.DARKER;
-  for (let i = 0; i < hair.data.length; i++)
-    hair.data[i] = shown[i] * clamp((begins - light.data[i] / skin[i % light.width]) / (begins - ends), 0, 1);
+  const [most, grey] = [Math.max(...surely), surely[1]];
+  const usual = grey > 0 ? Math.max(mean(colour, cheeksOf(landmarks)), BEARD.COLOURED[0]) : 1;
+  for (let i = 0; i < hair.data.length; i++) {
+    const dark = most * share(light.data[i] / skin[i % light.width], BEARD.DARKER);
+    hair.data[i] = shown[i] * Math.max(dark, grey * share(colour[i] / usual, BEARD.GREYER));
+  }
   return gaussianMean(hair, BEARD.SOFT_PX).data.map((own) => Math.min(own * BEARD.WHOLE, 1));
 }
 
+/** How far a value has gone from the first limit to the second, in [0, 1]. @param {number} value @param {readonly number[]} limits */
+function share(value, [begins, ends]) {
+  return clamp((value - begins) / (ends - begins), 0, 1);
+}
+
 /**
- * Of upper lip, chin and jaw how light they are by the skin, and the logarithm of how much detail they have by the cheeks.
+ * Of upper lip, chin and jaw how light they are by the skin, and the logarithm of how much detail they have by the cheeks; then how much
+ * greyer than these they are.
  *
  * @param {Picture} target
  * @param {readonly Point[]} landmarks
  */
 function signsOf(target, landmarks) {
-  const { luma, light } = lightOf(target);
+  const { luma, light, colour } = seenIn(target);
   const skin = skinOf(light, landmarks);
   const detail = luma.data.map((own, i) => Math.abs(own - light.data[i]) / Math.max(light.data[i], BEARD.DARKEST));
   const bySkin = light.data.map((own, i) => own / skin[i % light.width]);
@@ -68,15 +90,26 @@ function signsOf(target, landmarks) {
   const below = [...landmarks.slice(RIGHT_MOUTH, OUTER_LIPS[1]), left];
   const chin = part([...below, ...landmarks.slice(CHIN - 2, CHIN + 3)], BEARD.EDGE);
   const jaw = part([...landmarks.slice(...BEARD.BELOW_EARS), left, right], BEARD.EDGE);
-  for (const own of [upper, chin, jaw]) takeAway(own, lips);
+  const [parts, cheeks] = [[upper, chin, jaw], cheeksOf(landmarks)];
+  for (const own of parts) takeAway(own, lips);
   takeAway(jaw, chin);
-  const cheeks = BEARD.CHEEKS.map((points) => part(points.map((i) => landmarks[i]), BEARD.EDGE)); // prettier-ignore
-  const both = cheeks[0].map((own, i) => Math.max(own, cheeks[1][i]));
-  const usual = Math.max(mean(detail, both), BEARD.LEAST_DETAIL);
-  return [upper, chin, jaw].flatMap((own) => [
-    mean(bySkin, own),
-    Math.log(mean(detail, own) / usual + BEARD.LOGARITHM_OF),
-  ]);
+  const usual = Math.max(mean(detail, cheeks), BEARD.LEAST_DETAIL);
+  const coloured = mean(colour, cheeks);
+  const tells = share(coloured, BEARD.COLOURED) * share(mean(light.data, cheeks), BEARD.LIT);
+  const lights = parts.map((own) => mean(bySkin, own));
+  return [
+    ...parts.flatMap((own, i) => [lights[i], Math.log(mean(detail, own) / usual + BEARD.LOGARITHM_OF)]),
+    ...parts.map((own, i) => {
+      const greyer = clamp(1 - mean(colour, own) / Math.max(coloured, BEARD.COLOURED[0]), 0, 1);
+      return share(lights[i], BEARD.SHADE) * tells * greyer;
+    }),
+  ];
+}
+
+/** @param {readonly Point[]} landmarks @returns {Floats} where they are, one value a pixel */
+function cheeksOf(landmarks) {
+  const [left, right] = BEARD.CHEEKS.map((points) => part(points.map((i) => landmarks[i]), BEARD.EDGE)); // prettier-ignore
+  return left.map((own, i) => Math.max(own, right[i]));
 }
 
 /** @param {readonly Point[]} points @param {number} more px @returns {Point[]} */
@@ -104,10 +137,15 @@ function mean(values, weight) {
   return sum / Math.max(all, 1e-3);
 }
 
-/** Luma of a crop, and its mean around each pixel. @param {Picture} picture */
-function lightOf(picture) {
+/** Luma of a crop, its mean around each pixel, and how much redder than blue that is, by the light. @param {Picture} picture */
+function seenIn(picture) {
   const luma = grey(picture);
-  return { luma, light: gaussianMean(luma, BEARD.LIGHT_PX) };
+  const redder = newPlane(picture.width, picture.height);
+  for (let i = 0, at = 0; i < redder.data.length; i++, at += 4)
+    redder.data[i] = picture.data[at] - picture.data[at + 2];
+  const light = gaussianMean(luma, BEARD.LIGHT_PX);
+  const { data } = gaussianMean(redder, BEARD.LIGHT_PX);
+  return { luma, light, colour: data.map((own, i) => own / Math.max(light.data[i], BEARD.DIM)) };
 }
 
 /**

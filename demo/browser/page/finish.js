@@ -163,12 +163,17 @@ export const STAGES = Object.freeze([
 /** @param {Finishing} face @returns {Finishing} */
 function beard(face) {
   const surely = bearded(face);
-  if (surely === 0) return face;
-  const hair = beardWeight(face.target, face.landmarks);
-  return { ...face, weight: face.weight.map((own, i) => own * (1 - surely * hair[i])) };
+  if (Math.max(...surely) === 0) return face;
+  const hair = beardWeight(face.target, face.landmarks, surely);
+  return { ...face, weight: face.weight.map((own, i) => own * (1 - hair[i])) };
 }
 
-/** How surely the target wears a beard. Before a camera it is looked at again after some frames, and averaged. @param {Finishing} face */
+/**
+ * How surely the target wears a beard. Before a camera it is looked at again after some frames, and averaged.
+ *
+ * @param {Finishing} face
+ * @returns {import('./beard.js').Bearded}
+ */
 function bearded({ target, landmarks, moment }) {
   if (moment === null) return beardedness(target, landmarks);
   const { memory, timeS } = moment;
@@ -177,7 +182,7 @@ function bearded({ target, landmarks, moment }) {
     memory.beardFrames = BEARD.BEARD_FRAMES;
   }
   memory.beardFrames--;
-  return memory.beard.next([memory.bearded], timeS)[0];
+  return /** @type {import('./beard.js').Bearded} */ (memory.beard.next([...memory.bearded], timeS));
 }
 
 /** @param {Finishing} face @returns {Finishing} */

@@ -20,8 +20,8 @@ export class FaceMemory {
   coloured = 0;
   /** How surely it wears a beard. */
   beard = new SteadyShares(BEARD.BEARD_HALF_LIFE_S);
-  /** What was seen of that last. */
-  bearded = 0;
+  /** What was seen of that last. @type {import('./beard.js').Bearded} */
+  bearded = [0, 0];
   /** For so many frames more nobody looks at it again. */
   beardFrames = 0;
   /** How green and how violet it may be; null while nothing in it was more. @type {import('./hues.js').HueLimits | null} */

@@ -69,12 +69,19 @@ export function foldFace(depth) {
   });
 }
 
-/** Skin in light from the left, and below the nose hair that is so many levels darker, each at its own height. @param {number} depth */
-export function beardedFace(depth) {
+/**
+ * Skin in light from the left, and below the nose hair, each at its own height.
+ *
+ * @param {number} depth by how many levels the hair is darker
+ * @param {number} [grey] how much of the skin's colour it lacks, in hundredths
+ */
+export function beardedFace(depth, grey = 0) {
   return drawn(SIDE, SIDE, (x, y, c) => {
-    const hair = y > 140 + Math.floor((x - 113) ** 2 / 400) ? depth : 0;
+    const isHere = y > 140 + Math.floor((x - 113) ** 2 / 400);
+    const hair = isHere ? depth : 0;
     const height = Math.floor((hair * ((7 * x + 11 * y + x * y) % 41)) / 80);
-    return 205 - Math.floor(x / 8) - 20 * c + ((3 * x + 5 * y) % 5) - hair + height;
+    const skin = 205 - Math.floor(x / 8) - 20 * c + ((3 * x + 5 * y) % 5);
+    return skin - hair + height + (isHere ? Math.floor((20 * c * grey) / 100) : 0);
   });
 }
 
