@@ -50,9 +50,9 @@ _LEAST_OF_SKIN = 0.8  # of the darkest of these: no skin is expected to be darke
 # other people 30 exceed the second of the sums below, all with a beard or stubble, and 13 lie between, two of them women.
 _SIGNS, _NONE = (-14.19, 3.01, -5.87, 2.52, -5.46, 2.31), 9.5
 _SURELY = (1.5, 3.0)  # sums of the signs between which a beard becomes certain
-# The same of a grey or white beard, with how much greyer than the cheeks these parts are at the end: fitted to 176 photos that the sum above does
-# not exceed, most of 224 px, and 7,000 without a beard. Of 8,653 photos of three packs 79 exceed the first of these sums and not the one above: 50 have
-# a beard or stubble, ten are women, most in coloured or hard light.
+# The same of a grey or white beard, and of a moustache alone, with how much greyer than the cheeks these parts are at the end: fitted to 176 photos that
+# the sum above does not exceed, most of 224 px, and some 7,000 without a beard. Of 8,653 photos of three packs 314 exceed the sum above and 91 others
+# the first of these: some forty with a beard or moustache, thirty men with stubble or without, fifteen women, most of them in hard or coloured light.
 _GREY_SIGNS, _GREY_NONE = (-13.55, 1.28, 2.33, 0.38, 1.57, 0.13, 12.06, 3.09, 8.38), 3.15
 _GREY_SURELY = (1.2, 2.6)
 _DIM = 24.0  # levels: below, a colour as a share of the light is noise
