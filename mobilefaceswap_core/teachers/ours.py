@@ -24,7 +24,7 @@ from ..types import CropSpec
 from ..weights.load import load_into, load_tensors, parts_of, read_safetensors
 from ..weights.registry import WEIGHTS
 from .embedding_swapper import EmbeddingSwapper, Precision, frozen, resolve_precision
-from .winograd import TiledConv2d, only_computes, prepare
+from .winograd import TiledConv2d, only_computes, pays, prepare
 
 WEIGHTS_NAME = "teacher_224"
 EMBEDDING = 512
@@ -50,8 +50,9 @@ class AdaptiveInstanceNorm(nn.Module):
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         scale, shift = self.style(embedding).chunk(2, dim=1)  # each (N, C)
         if only_computes(x):  # a batch of one has its own statistics, which PyTorch takes in a tenth of the time
-            images = zip(x.split(1), 1 + scale, shift, strict=True)
-            return torch.cat([F.batch_norm(one, None, None, a, b, training=True, eps=_EPSILON) for one, a, b in images])
+            images = zip(x.split(1), 1 + scale.float(), shift.float(), strict=True)  # of bfloat16 too
+            normed = [F.batch_norm(one, None, None, a, b, training=True, eps=_EPSILON) for one, a, b in images]
+            return normed[0] if len(normed) == 1 else torch.cat(normed)
         return instance_norm(x) * (1 + scale)[:, :, None, None] + shift[:, :, None, None]
 
 
@@ -146,7 +147,7 @@ def build(tensors: dict[str, Tensor], *, device: torch.device | str = "cpu") -> 
     generator = TeacherGenerator()
     load_into(generator, tensors, what=WEIGHTS_NAME)
     generator = frozen(generator, device)
-    if torch.device(device).type == "cpu":
+    if torch.device(device).type == "cpu" and pays():
         prepare(generator)
     return generator
 

@@ -32,15 +32,25 @@ def test_tiles_give_what_the_convolution_gives(shape, layout, bias, monkeypatch)
         torch.testing.assert_close(tiled(x), expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("case", ["odd", "bfloat16", "gradients", "narrow"])
+@pytest.mark.parametrize("case", ["odd", "bfloat16", "autocast", "gradients", "narrow"])
 def test_what_does_not_fit_is_left_to_pytorch(case, monkeypatch):
     tiled, plain = pair(16 if case == "narrow" else 256)
     x = torch.randn(1, plain.in_channels, 7 if case == "odd" else 8, 8)
     if case == "bfloat16":
         tiled, plain, x = tiled.bfloat16(), plain.bfloat16(), x.bfloat16()
     monkeypatch.setattr(winograd, "_convolved", lambda *_: pytest.fail("it was computed in tiles"))
-    with torch.set_grad_enabled(case == "gradients"):
+    with torch.set_grad_enabled(case == "gradients"), torch.autocast("cpu", enabled=case == "autocast"):
         assert torch.equal(tiled(x), plain(x))
+
+
+@pytest.mark.parametrize(
+    ("capability", "vendor", "pays"),
+    [("AVX2", "AuthenticAMD", True), ("AVX512", "GenuineIntel", True), ("AVX512", "AuthenticAMD", False)],
+)
+def test_tiles_are_taken_where_they_save_time(capability, vendor, pays, monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setattr(winograd, "cpu_features", lambda: {vendor})
+    assert winograd.pays() is pays
 
 
 def test_a_layer_that_was_not_prepared_is_pytorchs_own():
