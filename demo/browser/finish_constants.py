@@ -221,18 +221,8 @@ def _beard() -> dict[str, Value]:
             beard, "_LIGHT_PX", "_DARKEST", "_WING_PX", "_NOSTRILS_PX", "_LEAST_OF_SKIN", "_SIGNS", "_NONE", "_SURELY"
         ),
         **named(beard, "_LOGARITHM_OF", "_LEAST_DETAIL", "_DARKER", "_SOFT_PX", "_WHOLE", "_REACH", "BEARD_FRAMES"),
-        **named(
-            beard,
-            "BEARD_HALF_LIFE_S",
-            "_GREY_SIGNS",
-            "_GREY_NONE",
-            "_GREY_SURELY",
-            "_DIM",
-            "_SHADE",
-            "_COLOURED",
-            "_LIT",
-        ),
-        **named(beard, "_GREYER"),
+        **named(beard, "BEARD_HALF_LIFE_S", "_GREY_SIGNS", "_GREY_NONE", "_GREY_SURELY", "_GREYER"),
+        **named(beard, "_DIM", "_SHADE", "_COLOURED", "_LIT"),
         "CHEEKS": [list(points) for points in beard._CHEEKS],
         "SKIN": [list(places) for places in beard._SKIN],
     }

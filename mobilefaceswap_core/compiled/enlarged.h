@@ -29,7 +29,7 @@ INLINE void OF(filtered)(const float *const rows[3], int width, int c, const VEC
 // Two rows of the picture twice as large through the depthwise 3x3 layer, `block` of its c channels: its kernels (9, c) are joined
 // with what enlarging downwards does, so that `ring` holds rows which are enlarged to the right alone.
 INLINE void OF(up_rows)(const float *x, int side, const int block, int c, int row, const float *w, const Place *places,
-                    float *ring, int *ready, float *y) {
+                        float *ring, int *ready, float *y) {
   int large = 2 * side, step = (large + 2) * block;
   for (int n = 0; n < AT_ONCE; n++) {
     float shares[3][3];

@@ -7,7 +7,6 @@
 #define JOINED_(a, b) a##b
 #define JOINED(a, b) JOINED_(a, b)
 #define PIN(value) __asm__ volatile("" : "+v"(value))  // stays where it is written
-#define HIDE(pointer) __asm__("" : "+r"(pointer))  // counts from here on as a place of its own
 #define UNROLLED _Pragma("clang loop unroll(full)") for
 
 typedef float v8 __attribute__((vector_size(32), aligned(4)));  // lies at any address

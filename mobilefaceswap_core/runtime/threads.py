@@ -44,7 +44,7 @@ def give_way() -> None:
     """Let this thread, and those that it starts, wait where a thread that has not given way could run. Only Linux knows priorities of threads.
 
     Of a clip's stages the last one gives way to nobody: its frames are encoded one after the other, and what it lost to the others nobody
-    catches up with. A 1080p clip took 20.0 ms a frame instead of 23.9 on two processors, where encoding takes 16 of 37; one of 720p took as
+    catches up with. A 1080p clip took 20.0 ms a frame instead of 24.2 on two processors, where encoding takes 16 of 37; one of 720p took as
     long as before.
     """
     if sys.platform == "linux":

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read 
 from .host_measure import ATTACKS  # noqa: E402  # needs httpx
 from .visitors import _ROOT  # noqa: E402
 
-SIEGE_S = 10
+SIEGE_S = 20  # other tests may fill half of it
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,5 @@ def test_attacks_keep_their_bounds_and_orderly_visitors_are_served_beside_hostil
     with subtests.test("siege"):
         assert siege["swaps"] >= 8 and siege["failed"] == 0, siege
         assert siege["memory mb"] < 2000 and siege["left files"] == 0 and siege["exit code"] == 0, siege
-        # The full measurement keeps below three; this one is short, and other tests may run beside it. They alone made it nine once, where a
-        # swap usually takes a tenth of a second.
-        assert siege["times usual"] < 15, siege
+        # The full measurement keeps below three; this one is short, and other tests may run beside it.
+        assert siege["times usual"] < 6, siege
