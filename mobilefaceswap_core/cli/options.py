@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Written out so that --help needs no import of detectors and backends; tests compare them with DETECTORS and BACKENDS.
 DETECTOR_CHOICES = "auto, insightface, dlib, lite"
-BackendName = Literal["auto", "native", "onnxruntime", "openvino", "torch"]
+BackendName = Literal["auto", "native", "native-bf16", "onnxruntime", "openvino", "torch"]
 
 _MOST_DIGITS = 9  # no picture shows more faces; Python refuses to read numbers of thousands of digits
 

@@ -2,8 +2,8 @@
 
 ``student.c``, ``student_layers.h`` and ``enlarged.h`` have the per-frame network, ``occlusion.c`` the one that sees what hides a face,
 ``layers.h`` what they share, ``vectors.h`` and ``arithmetic.h`` what all of it computes with. What was compiled of them ships beside them,
-for Linux on x86-64: some fifty kB each for :data:`LEVELS` of what processors can do, which need no other library. Everywhere else ONNX
-Runtime computes the same.
+for Linux on x86-64: some fifty kB each for :data:`LEVELS` of what processors can do, which need no other library, and the per-frame
+network once more in bfloat16. Everywhere else ONNX Runtime computes the same.
 ``python -m mobilefaceswap_core.compiled`` makes the files again, byte by byte the same.
 """
 
@@ -22,6 +22,8 @@ LEVELS: Mapping[str, frozenset[str]] = MappingProxyType(
         "v3": frozenset({"avx2", "fma"}),
     }
 )
+# The same of what computes pointwise layers in bfloat16 (servers of Intel since 2023, AMD since 2022).
+BFLOAT16_LEVELS: Mapping[str, frozenset[str]] = MappingProxyType({"v4-bf16": LEVELS["v4"] | {"avx512_bf16"}})
 SOURCES = tuple(
     FOLDER / name
     for name in ("student.c", "occlusion.c", "student_layers.h", "enlarged.h", "layers.h", "vectors.h", "arithmetic.h")

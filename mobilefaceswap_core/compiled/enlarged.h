@@ -1,5 +1,5 @@
-// Pictures that are enlarged on their way to a depthwise layer, of vectors of WIDTH channels; `student_layers.h` includes it once for
-// each width.
+// Pictures that are enlarged on their way to a depthwise layer, of vectors of WIDTH channels, which gives on FILTERED numbers;
+// `student_layers.h` includes it once for each width.
 #define VECTOR JOINED(v, WIDTH)
 #define OF(name) JOINED(name, WIDTH)
 
@@ -16,7 +16,7 @@ INLINE void OF(wide_row)(const float *x, int x_step, int side, const int c, cons
 }
 
 // 3x3 over three rows with borders: WIDTH channels of pixels that lie c apart in them and y_step apart in y.
-INLINE void OF(filtered)(const float *const rows[3], int width, int c, const VECTOR k[9], float *y, int y_step) {
+INLINE void OF(filtered)(const float *const rows[3], int width, int c, const VECTOR k[9], FILTERED *y, int y_step) {
   const float *a = rows[0], *b = rows[1], *d = rows[2];
   for (int x = 0; x < width; x++, a += c, b += c, d += c, y += y_step) {
     VECTOR s = OF(load)(a) * k[0], t = OF(load)(b) * k[3], u = OF(load)(d) * k[6];
@@ -29,7 +29,7 @@ INLINE void OF(filtered)(const float *const rows[3], int width, int c, const VEC
 // Two rows of the picture twice as large through the depthwise 3x3 layer, `block` of its c channels: its kernels (9, c) are joined
 // with what enlarging downwards does, so that `ring` holds rows which are enlarged to the right alone.
 INLINE void OF(up_rows)(const float *x, int side, const int block, int c, int row, const float *w, const Place *places,
-                        float *ring, int *ready, float *y) {
+                        float *ring, int *ready, FILTERED *y) {
   int large = 2 * side, step = (large + 2) * block;
   for (int n = 0; n < AT_ONCE; n++) {
     float shares[3][3];

@@ -25,6 +25,9 @@ INLINE const float *next(const float **at, int count) {
   return own;
 }
 
+// The next that are kernels of a pointwise layer.
+INLINE const input *next_kernels(const float **at, int count) { return (const input *)next(at, count / PAIRED); }
+
 // Room at the beginning of what is left.
 INLINE float *borrow(float **scratch, int count) {
   float *own = *scratch;
@@ -40,19 +43,19 @@ INLINE int taken(int *end, int count) {
 }
 
 // A few pixels by one or two vectors of output channels, which in w and y lie so far apart.
-INLINE void tile(const int pixels, const int vectors, const float *x, int x_block, int in, const float *w, int w_apart,
+INLINE void tile(const int pixels, const int vectors, const input *x, int x_block, int in, const input *w, int w_apart,
                  const float *bias, float *y, int y_step, int y_apart, float slope) {
   vec sums[TILE][2];
   UNROLLED (int i = 0; i < pixels; i++)
     UNROLLED (int n = 0; n < vectors; n++) sums[i][n] = bias ? load(bias + n * LANES) : all(0);
   for (int block = 0; block < in; block += BLOCK, x += x_block)
-    for (int k = 0; k < BLOCK; k += 4, w += 4 * GROUP)
-      UNROLLED (int j = 0; j < 4; j++) {
-        vec own[2];
-        UNROLLED (int n = 0; n < vectors; n++) own[n] = load(w + j * GROUP + n * w_apart);
+    for (int k = 0; k < BLOCK; k += 4 * PAIRED, w += 4 * PAIRED * GROUP)
+      UNROLLED (int j = 0; j < 4 * PAIRED; j += PAIRED) {
+        factor own[2];
+        UNROLLED (int n = 0; n < vectors; n++) own[n] = kernels(w + j * GROUP + n * w_apart);
         UNROLLED (int i = 0; i < pixels; i++) {
-          vec value = all(x[i * BLOCK + k + j]);
-          UNROLLED (int n = 0; n < vectors; n++) sums[i][n] += value * own[n];
+          factor value = spread(x + i * BLOCK + k + j);
+          UNROLLED (int n = 0; n < vectors; n++) sums[i][n] = added(sums[i][n], value, own[n]);
         }
       }
   UNROLLED (int i = 0; i < pixels; i++)
@@ -60,7 +63,7 @@ INLINE void tile(const int pixels, const int vectors, const float *x, int x_bloc
 }
 
 // All pixels by one or two vectors of output channels.
-INLINE void strip(const int vectors, const float *x, int x_block, int pixels, int in, const float *w, int w_apart,
+INLINE void strip(const int vectors, const input *x, int x_block, int pixels, int in, const input *w, int w_apart,
                   const float *bias, float *y, int y_step, int y_apart, float slope) {
   int rests = LANES == 16 ? pixels % TILE >= REST : pixels % TILE == REST ? 1 : pixels % TILE == 2 && pixels > TILE ? 2 : 0;
   int tiles = (pixels - rests * REST) / TILE, ones = pixels - rests * REST - tiles * TILE;
@@ -74,7 +77,7 @@ INLINE void strip(const int vectors, const float *x, int x_block, int pixels, in
 
 // x (in / 16, pixels, 16), its blocks x_block apart; w packed in groups; bias (out) or none; y: pixels y_step apart, groups of sixteen
 // channels y_group; in and out multiples of 16.
-static __attribute__((noinline)) void pointwise(const float *x, int x_block, int pixels, int in, const float *w,
+static __attribute__((noinline)) void pointwise(const input *x, int x_block, int pixels, int in, const input *w,
                                                 const float *bias, float *y, int y_step, int y_group, int out, float slope) {
 #if LANES == GROUP  // two groups at a time
   for (; out >= 2 * GROUP; out -= 2 * GROUP, w += 2 * GROUP * in, y += 2 * y_group, bias += bias ? 2 * GROUP : 0)

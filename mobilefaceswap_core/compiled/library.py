@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import BackendError, ImageError
 from ..runtime.devices import cpu_features
-from . import LEVELS, SOURCES, library_of
+from . import BFLOAT16_LEVELS, LEVELS, SOURCES, library_of
 from .compiler import digest_of
 
 Array = NDArray[np.float32]
@@ -22,14 +22,15 @@ _ALIGNED = 64  # bytes that a processor reads at once
 _STRIDE = 32  # both networks halve a crop five times
 
 
-def missing_for_native() -> str:
-    """What keeps the compiled networks from running here, as a clause; ``""`` for nothing."""
+def missing_for_native(*, bfloat16: bool = False) -> str:
+    """What keeps the compiled networks from running here, or the one in bfloat16, as a clause; ``""`` for nothing."""
     machine = f"{platform.system()} on {platform.machine()}"
     if (sys.platform, platform.machine()) != ("linux", "x86_64") or sys.maxsize < 2**32:
         return f"compiled for Linux on x86_64, this is {machine}"
-    level = _level()
+    levels = _levels(bfloat16)
+    level = _best(levels)
     if level is None:
-        return f"this processor lacks {' and '.join(sorted(list(LEVELS.values())[-1] - cpu_features()))}"
+        return f"this processor lacks {' and '.join(sorted(list(levels.values())[-1] - cpu_features()))}"
     try:
         _opened(level)
     except OSError as error:  # not installed with the package, or in a folder nothing may be run from
@@ -37,10 +38,14 @@ def missing_for_native() -> str:
     return ""
 
 
-def _level() -> str | None:
-    """The best level of :data:`LEVELS` that this processor has."""
+def _levels(bfloat16: bool) -> Mapping[str, frozenset[str]]:
+    return BFLOAT16_LEVELS if bfloat16 else LEVELS
+
+
+def _best(levels: Mapping[str, frozenset[str]]) -> str | None:
+    """The best of some levels that this processor has."""
     features = cpu_features()
-    return next((level for level, needed in LEVELS.items() if needed <= features), None)
+    return next((level for level, needed in levels.items() if needed <= features), None)
 
 
 class Compiled:
@@ -48,15 +53,20 @@ class Compiled:
 
     Args:
         name: of the function; beside it lies ``{name}_floats``, which says how much memory a crop's side needs.
+        bfloat16: the one whose pointwise layers multiply in it; their kernels are packed by
+            :func:`~mobilefaceswap_core.compiled.kernels.paired`.
 
     Raises:
         BackendError: it cannot run here.
     """
 
-    def __init__(self, name: str) -> None:
-        if reason := missing_for_native():
-            raise BackendError(f"The backend 'native' cannot be used: {reason}. Choose another backend, such as auto.")
-        level = _level()
+    def __init__(self, name: str, *, bfloat16: bool = False) -> None:
+        if reason := missing_for_native(bfloat16=bfloat16):
+            backend = "native-bf16" if bfloat16 else "native"
+            raise BackendError(
+                f"The backend {backend!r} cannot be used: {reason}. Choose another backend, such as auto."
+            )
+        level = _best(_levels(bfloat16))
         assert level is not None  # something would be missing
         library = _opened(level)
         self._run, self._floats = getattr(library, name), getattr(library, f"{name}_floats")

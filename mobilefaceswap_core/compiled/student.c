@@ -1,7 +1,7 @@
 // The per-frame network (`student/idn.py`) of one source on one thread: crop in, face and mask out.
 //
-// It is written for processors that multiply and add eight float32 numbers at a time and have sixteen registers for them. What ONNX
-// Runtime does in a pass of its own each - enlarging, depthwise layer, pointwise layer, activation - is done here row by row,
+// It is written for processors that multiply and add eight float32 numbers at a time and have sixteen registers for them, or sixteen and
+// thirty-two; pointwise layers also for bfloat16, whose products are added in float32. What ONNX Runtime does in a pass of its own each - enlarging, depthwise layer, pointwise layer, activation - is done here row by row,
 // while the values are still in a cache. `python -m mobilefaceswap_core.compiled` compiles it.
 #include "student_layers.h"
 
@@ -224,7 +224,7 @@ EXPORT void student(const float *crop, int side, const float *source, const floa
     float *y = room + (is_last ? rooms.deepest : rooms.decoded[stage] + decoder_out[stage]);
     int y_step = is_last ? out : rooms.joined[stage];
     kernel = next(&source, 16 * in);
-    down(x, step, side >> i, in, kernel, next(&source, in * out), y, y_step, out, SLOPE, rest);
+    down(x, step, side >> i, in, kernel, next_kernels(&source, in * out), y, y_step, out, SLOPE, rest);
     x = y, step = y_step;
   }
 
@@ -233,11 +233,13 @@ EXPORT void student(const float *crop, int side, const float *source, const floa
     int in = decoder_in[i], out = decoder_out[i];
     float *y = room + rooms.decoded[i];
     kernel = next(&source, 9 * in);
-    up(x, deepest_side << i, in, kernel, next(&source, in * out), 0, y, rooms.joined[i], out, SLOPE, rest);
+    up(x, deepest_side << i, in, kernel, next_kernels(&source, in * out), 0, y, rooms.joined[i], out, SLOPE, rest);
     x = y;
   }
-  const float *w1 = next(&heads, LAST * DRAWN), *b1 = next(&heads, DRAWN), *w2;
-  pointwise_eight(x, LAST, BLOCK, half * half, LAST, w1, b1, drawn, 1);
+  const input *w = next_kernels(&heads, LAST * DRAWN);
+  const float *b1 = next(&heads, DRAWN), *w1, *w2;
+  for (int p = 0; p < half * half; p += half)
+    pointwise_eight(inputs_of(x + p * LAST, half * LAST, (input *)rest), LAST, BLOCK, half, LAST, w, b1, drawn + p * DRAWN, 1);
   w1 = next(&heads, DRAWN * 9 * COLOURS), b1 = next(&heads, COLOURS), w2 = next(&heads, COLOURS * 9 * COLOURS);
   draw(drawn, side, w1, b1, w2, next(&heads, COLOURS), face, rest);
 
@@ -245,8 +247,8 @@ EXPORT void student(const float *crop, int side, const float *source, const floa
   for (int i = 0; i < MASK - 1; i++) {
     int in = mask_in[i], out = mask_out[i];
     float *y = room + rooms.masks[i];
-    kernel = next(&heads, 9 * in), w1 = next(&heads, in * out);
-    up(x, deepest_side << i, in, kernel, w1, next(&heads, out), y, out, out, SLOPE, rest);
+    kernel = next(&heads, 9 * in), w = next_kernels(&heads, in * out);
+    up(x, deepest_side << i, in, kernel, w, next(&heads, out), y, out, out, SLOPE, rest);
     x = y;
   }
   int out = mask_out[MASK - 1];

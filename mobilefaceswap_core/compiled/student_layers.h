@@ -5,17 +5,27 @@
 #define RING 4        // rows that two rows of a picture twice as large need of each other
 #define AT_ONCE 2     // rows of an enlarged picture that are filtered one after the other
 
+// Values as a pointwise layer reads them; `own` is room for a copy.
+INLINE const input *inputs_of(const float *x, int count, input *own) {
+#if PAIRED == 1
+  return x;
+#else
+  for (int i = 0; i < count; i += LANES) store(own + i, load(x + i));
+  return own;
+#endif
+}
+
 // A pointwise layer to eight channels, in a multiple of 16: pixels, a multiple of eight, x_step apart, blocks of channels x_block.
-INLINE void pointwise_eight(const float *x, const int x_step, int x_block, int pixels, int in, const float *w, const float *bias,
+INLINE void pointwise_eight(const input *x, const int x_step, int x_block, int pixels, int in, const input *w, const float *bias,
                             float *y, float slope) {
   for (int p = 0; p < pixels; p += 8, x += 8 * x_step, y += 64) {
-    const float *from = x, *own = w;
+    const input *from = x, *own = w;
     v8 sums[8];
     UNROLLED (int i = 0; i < 8; i++) sums[i] = load8(bias);
     for (int block = 0; block < in; block += BLOCK, from += x_block)
-      for (int k = 0; k < BLOCK; k++, own += 8) {
-        v8 kernel = load8(own);
-        UNROLLED (int i = 0; i < 8; i++) sums[i] += from[i * x_step + k] * kernel;
+      for (int k = 0; k < BLOCK; k += PAIRED, own += 8 * PAIRED) {
+        factor8 kernel = kernels8(own);
+        UNROLLED (int i = 0; i < 8; i++) sums[i] = added8(sums[i], spread8(from + i * x_step + k), kernel);
       }
     UNROLLED (int i = 0; i < 8; i++) store(y + i * 8, leaky(sums[i], slope));
   }
@@ -59,22 +69,26 @@ INLINE int shares_of(int row, int side, float shares[3][3]) {
 }
 
 #define WIDTH 8
+#define FILTERED float
 #include "enlarged.h"
 #undef WIDTH
+#undef FILTERED
 #if LANES == 16
 #define WIDTH 16
+#define FILTERED input
 #include "enlarged.h"
 #undef WIDTH
+#undef FILTERED
 #endif
 
 // x (side, side, c), c a multiple of 16: twice as large, depthwise 3x3 (9, c), pointwise.
-static void up(const float *x, int side, int c, const float *depthwise, const float *w, const float *bias, float *y,
+static void up(const float *x, int side, int c, const float *depthwise, const input *w, const float *bias, float *y,
                int y_step, int out, float slope, float *scratch) {
   int large = 2 * side, step = RING * (large + 2) * BLOCK, at_once = AT_ONCE;
   while (at_once * large < ENOUGH && large % (2 * at_once) == 0) at_once *= 2;
   int pixels = at_once * large;
   const Place *places = all_places(side, &scratch);
-  float *lines = scratch + RING * (large + 2) * c;
+  input *lines = (input *)(scratch + RING * (large + 2) * c);
   for (int row = 0, ready = 0; row < large; row += at_once) {
     int after = ready;
     for (int i = 0; i < c; i += BLOCK) {
@@ -100,10 +114,11 @@ INLINE vec halved(const float *const rows[4], int x_step, int from, int to, cons
 }
 
 // x (side, side, c) with pixels x_step apart, c a multiple of 16: depthwise 4x4 (16, c) of stride 2, pointwise.
-static void down(const float *x, int x_step, int side, int c, const float *depthwise, const float *w, float *y, int y_step,
+static void down(const float *x, int x_step, int side, int c, const float *depthwise, const input *w, float *y, int y_step,
                  int out, float slope, float *scratch) {
   int small = side / 2, at_once = rows_at_once(small), pixels = at_once * small;
-  float *outside = scratch, *lines = scratch + ALIGNED(side * x_step);
+  float *outside = scratch;
+  input *lines = (input *)(scratch + ALIGNED(side * x_step));
   zeros(outside, side * x_step);
   for (int row = 0; row < small; row++) {
     for (int i = 0; i < c; i += LANES) {
@@ -112,7 +127,7 @@ static void down(const float *x, int x_step, int side, int c, const float *depth
         int from = 2 * row - 1 + j;
         rows[j] = (from < 0 || from >= side ? outside : x + from * side * x_step) + i - x_step;
       }
-      float *to = lines + (i / BLOCK * pixels + row % at_once * small) * BLOCK + i % BLOCK;
+      input *to = lines + (i / BLOCK * pixels + row % at_once * small) * BLOCK + i % BLOCK;
       for (int p = 0; p < small; p++, to += BLOCK) {
         int is_last = p == small - 1, is_inside = p > 0 && !is_last;
         store(to, is_inside ? halved(rows, x_step, 0, 4, own, c) : halved(rows, x_step, p == 0, is_last ? 3 : 4, own, c));

@@ -28,6 +28,34 @@ typedef JOINED(v, LANES) vec;
 #define load(from) JOINED(load, LANES)(from)
 #define all(x) JOINED(all, LANES)(x)
 
+// What pointwise layers multiply: float32, or bfloat16 where it was asked for and the processor adds to each of sixteen sums two
+// products at once. Then two inputs that follow each other, and a kernel's two weights for them, lie together.
+#ifdef __AVX512BF16__
+#define PAIRED 2
+typedef __bf16 input;
+typedef float pair __attribute__((may_alias));  // two inputs
+typedef input factor8 __attribute__((vector_size(32), aligned(2)));
+typedef input factor __attribute__((vector_size(64), aligned(2)));
+OVERLOADED void store(input *to, v16 x) { *(factor8 *)to = __builtin_convertvector(x, factor8); }
+INLINE factor8 kernels8(const input *w) { return *(const factor8 *)w; }
+INLINE factor kernels(const input *w) { return *(const factor *)w; }
+INLINE factor8 spread8(const input *x) { return (factor8)all8(*(const pair *)x); }
+INLINE factor spread(const input *x) { return (factor)all(*(const pair *)x); }
+INLINE v8 added8(v8 sum, factor8 a, factor8 b) { return __builtin_ia32_dpbf16ps_256(sum, a, b); }
+INLINE vec added(vec sum, factor a, factor b) { return __builtin_ia32_dpbf16ps_512(sum, a, b); }
+#else
+#define PAIRED 1
+typedef float input;
+typedef v8 factor8;
+typedef vec factor;
+INLINE factor8 kernels8(const input *w) { return load8(w); }
+INLINE factor kernels(const input *w) { return load(w); }
+INLINE factor8 spread8(const input *x) { return all8(*x); }
+INLINE factor spread(const input *x) { return all(*x); }
+INLINE v8 added8(v8 sum, factor8 a, factor8 b) { return sum + a * b; }
+INLINE vec added(vec sum, factor a, factor b) { return sum + a * b; }
+#endif
+
 INLINE void zeros(float *y, int count) {
   for (int i = 0; i < count; i += 8) store(y + i, all8(0));
 }

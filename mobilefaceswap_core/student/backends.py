@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .idn import Idn, IdnWeights
 
 Array = NDArray[np.float32]
-BACKENDS = ("native", "onnxruntime", "openvino", "torch")
+BACKENDS = ("native", "native-bf16", "onnxruntime", "openvino", "torch")
 
 
 class IdnRunner(Protocol):
@@ -185,35 +185,40 @@ def backend_name(name: str, *, device: torch.device | str = "cpu") -> str:
 
 
 def clip_backend(*, device: str = "auto") -> str:
-    """The fastest backend for many frames: ``openvino`` where it is installed, the CPU computes bfloat16 and the own C cannot run.
+    """The fastest backend for many frames: the own C in bfloat16, else in float32, else ``openvino`` where it is installed and the CPU
+    computes bfloat16. One photo is computed in float32.
 
     One thread, ms a frame, in OpenVINO, in ONNX Runtime and in the own C: 5.8, 8.6 and 3.7 on an AMD EPYC with AVX-512 and bfloat16,
-    17.2, 15.5 and 7.6 on one with AVX2 alone, 8.0 and 12.7 on a Xeon with AMX, where the C was not measured: it takes half of ONNX
+    where the C in bfloat16 takes two thirds of its float32, 17.2, 15.5 and 7.6 on one with AVX2 alone, 8.0 and 12.7 on a Xeon with AMX, where the C was not measured: it takes half of ONNX
     Runtime's time or less on the others. For one photo OpenVINO is slower anywhere: it takes 0.33 s to be loaded and to compile a
     source, ONNX Runtime 0.02 s, the own C nothing.
 
     Args:
-        device: as ``--device`` names it; ``auto`` is for ONNX Runtime and OpenVINO to run on the CPU only.
+        device: as ``--device`` names it; all of these run on the CPU only.
 
     Raises:
         BackendError: the device was asked for and is not there.
     """
+    if not is_cpu(device_name(device)):
+        return "auto"
+    if not missing_for_native(bfloat16=True):
+        return "native-bf16"
     fits = bool(missing_for_native()) and find_spec("openvino") is not None and computes_bfloat16()
-    return "openvino" if fits and is_cpu(device_name(device)) else "auto"
+    return "openvino" if fits else "auto"
 
 
 def missing_backends() -> dict[str, str]:
     """For each backend, ``""`` where it may be asked for, otherwise what is missing. Loads no library of others."""
     absent = {name: "" if find_spec(name) else f"not installed: pip install {name}" for name in BACKENDS}
-    return absent | {"native": missing_for_native()}
+    return absent | {"native": missing_for_native(), "native-bf16": missing_for_native(bfloat16=True)}
 
 
 def light_backend(name: str, idn: Idn | Arrays, *, threads: int | None = None) -> LightBackend:
-    """Make ``native``, ``onnxruntime`` or ``openvino``; see :func:`choose_backend`."""
-    if name == "native":
+    """Make any but ``torch``; see :func:`choose_backend`."""
+    if name in ("native", "native-bf16"):
         from .native import NativeBackend
 
-        return NativeBackend(idn, threads=threads)
+        return NativeBackend(idn, threads=threads, bfloat16=name == "native-bf16")
     return OnnxRuntimeBackend(idn, threads=threads) if name == "onnxruntime" else OpenVinoBackend(idn, threads=threads)
 
 

@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..compiled.kernels import channels_last, grouped, joined, outputs_last
+from ..compiled.kernels import channels_last, grouped, joined, outputs_last, paired
 from ..runtime.graphs import Array, Arrays
 from .heads import folded
 from .layout import DECODER_IN_CHANNELS, ENCODER_CHANNELS
 
 
-def packed_source(constants: Arrays) -> Array:
+def packed_source(constants: Arrays, *, bfloat16: bool = False) -> Array:
     """One source's kernels.
 
     Args:
         constants: what :func:`~mobilefaceswap_core.student.graph.source_constants` makes of them.
+        bfloat16: for the network whose pointwise layers multiply in it.
     """
+    pointwise = paired if bfloat16 else grouped
     parts = list(factors(constants["encoder_dense.0"]))
     names = [f"encoder_{{}}.{i}" for i in range(1, len(ENCODER_CHANNELS) - 1)]
     names += [f"decoder_{{}}.{i}" for i in range(len(DECODER_IN_CHANNELS))]
     for name in names:
-        parts += [channels_last(constants[name.format("depthwise")]), grouped(constants[name.format("pointwise")])]
+        parts += [channels_last(constants[name.format("depthwise")]), pointwise(constants[name.format("pointwise")])]
     return joined(parts)
 
 
-def packed_heads(heads: Arrays) -> Array:
+def packed_heads(heads: Arrays, *, bfloat16: bool = False) -> Array:
     """The two heads, from their tensors by the names of their state."""
+    pointwise = paired if bfloat16 else grouped
     layers = folded(heads)
     kernel, bias = layers.pointwise
-    parts = [grouped(kernel), bias]
+    parts = [pointwise(kernel), bias]
     for kernel, bias in layers.draw:
         parts += [outputs_last(kernel), bias]
     for stage in layers.mask[:-1]:
-        parts += [channels_last(stage.depthwise), grouped(stage.kernel), stage.bias]
+        parts += [channels_last(stage.depthwise), pointwise(stage.kernel), stage.bias]
     last = layers.mask[-1]
     parts += [channels_last(last.depthwise), last.kernel[:, :, 0, 0].T, last.bias]
     kernel, bias = layers.mask_last

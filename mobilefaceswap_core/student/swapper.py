@@ -150,7 +150,7 @@ class LightStudent(Student):
 
     Args:
         info: description; its device is replaced by the one really in use.
-        backend: ``native``, ``onnxruntime`` or ``openvino``.
+        backend: any but ``torch``.
         threads: CPU threads of the backend.
     """
 

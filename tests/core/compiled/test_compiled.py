@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from mobilefaceswap_core.blend import occlusion
 from mobilefaceswap_core.blend.occlusion import load_occlusion
 from mobilefaceswap_core.blend.occlusion_kernels import packed_occlusion
-from mobilefaceswap_core.compiled import LEVELS, SOURCES, library, library_of
+from mobilefaceswap_core.compiled import BFLOAT16_LEVELS, LEVELS, SOURCES, library, library_of
 from mobilefaceswap_core.compiled.compiler import digest_of
+from mobilefaceswap_core.compiled.kernels import grouped, paired, rounded_to_bfloat16
 from mobilefaceswap_core.compiled.library import Compiled, aligned_room, missing_for_native
 from mobilefaceswap_core.errors import BackendError, ImageError
 from mobilefaceswap_core.runtime.graphs import arrays_of
@@ -25,6 +26,7 @@ from mobilefaceswap_core.student.native_kernels import factors, packed_heads, pa
 from mobilefaceswap_core.student.swapper import load_student
 
 runs_here = pytest.mark.skipif(bool(missing_for_native()), reason=missing_for_native())
+bfloat16_here = pytest.mark.skipif(bool(missing_for_native(bfloat16=True)), reason=missing_for_native(bfloat16=True))
 HERE = [level for level, needed in LEVELS.items() if needed <= library.cpu_features() and not missing_for_native()]
 AGREES = 2e-5  # float32 sums of up to 512 products in another order
 
@@ -70,6 +72,37 @@ def test_it_is_the_network_at_any_size(level, network, sources, side) -> None:
     assert np.abs(mask - torch.sigmoid(logits).numpy()).max() < AGREES
 
 
+@bfloat16_here
+@pytest.mark.parametrize("side", [32, 64, 96, 160, 192, 224, 256, 448])
+def test_in_bfloat16_it_is_nearly_the_network(network, sources, side) -> None:
+    crops = crops_of(side)
+    results = [NativeBackend(network.idn, threads=1, bfloat16=low).bake(sources[0])(crops) for low in (True, False)]
+    for own, wanted in zip(*results, strict=True):
+        apart = np.abs(own - wanted)
+        assert 0 < apart.max() < 2e-2 and apart.mean() < 2e-3  # numbers of eight bits, through fifteen layers
+
+
+@bfloat16_here
+@pytest.mark.parametrize("side", [32, 96, 224, 512])
+def test_in_bfloat16_it_stays_within_its_memory(network, sources, side) -> None:
+    weights = [
+        packed_source(constants_of(sources[0]), bfloat16=True),
+        packed_heads(arrays_of(network.idn), bfloat16=True),
+    ]
+    check_memory(Compiled("student", bfloat16=True), weights, (3, 1), side)
+
+
+def test_kernels_in_bfloat16_lie_in_pairs() -> None:
+    kernel = np.random.default_rng(0).normal(size=(32, 48, 1, 1)).astype(np.float32)
+    halves = np.ascontiguousarray(paired(kernel)).view(np.uint16).reshape(2, 24, 16, 2)
+    own = (halves.astype(np.uint32) << 16).view(np.float32)
+    wanted = grouped(kernel)
+    np.testing.assert_allclose(own[..., 0], wanted[:, 0::2], rtol=2**-8)
+    np.testing.assert_allclose(own[..., 1], wanted[:, 1::2], rtol=2**-8)
+    exact = torch.from_numpy(kernel).to(torch.bfloat16).view(torch.int16).numpy().view(np.uint16)
+    assert (rounded_to_bfloat16(kernel) == exact).all()
+
+
 @runs_here
 @pytest.mark.parametrize("side", [32, 64, 96, 160, 192, 224, 256])
 def test_what_hides_a_face_is_the_networks_at_any_size(level, occlusion_net, side) -> None:
@@ -99,15 +132,18 @@ def test_they_stay_within_their_memory(level, network, occlusion_net, sources, s
     student = [packed_source(constants_of(sources[0])), packed_heads(arrays_of(network.idn))]
     calls = {"student": (student, (3, 1)), "occlusion": ([packed_occlusion(arrays_of(occlusion_net))], (1,))}
     for name, (weights, channels) in calls.items():
-        compiled, spare = Compiled(name), 4096
-        size = compiled.floats(side)
-        memory = aligned_room(size + spare)
-        memory[size:] = 7
-        results = [np.full((count + 2, side, side), 7, np.float32) for count in channels]
-        compiled(crops_of(side)[0], *weights, *(result[1:-1] for result in results), room=memory[:size])
-        assert (memory[size:] == 7).all()
-        for result in results:  # nothing is written before or behind it
-            assert (result[[0, -1]] == 7).all() and (result[1:-1] <= 1).all()
+        check_memory(Compiled(name), weights, channels, side)
+
+
+def check_memory(compiled, weights, channels, side) -> None:
+    size = compiled.floats(side)
+    memory = aligned_room(size + 4096)
+    memory[size:] = 7
+    results = [np.full((count + 2, side, side), 7, np.float32) for count in channels]
+    compiled(crops_of(side)[0], *weights, *(result[1:-1] for result in results), room=memory[:size])
+    assert (memory[size:] == 7).all()
+    for result in results:  # nothing is written before or behind it
+        assert (result[[0, -1]] == 7).all() and (result[1:-1] <= 1).all()
 
 
 @runs_here
@@ -182,16 +218,27 @@ def test_a_library_that_cannot_be_loaded_is_no_obstacle(monkeypatch, tmp_path) -
 )
 def test_the_best_level_of_a_processor_is_taken(monkeypatch, features, level) -> None:
     monkeypatch.setattr(library, "cpu_features", lambda: set(features))
-    assert library._level() == level
+    assert library._best(LEVELS) == level
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("features", [LEVELS["v4"], {"avx512_bf16"}])
+def test_bfloat16_needs_a_processor_that_multiplies_it(monkeypatch, features) -> None:
+    monkeypatch.setattr(library, "cpu_features", lambda: set(features))
+    monkeypatch.setattr(library.sys, "platform", "linux")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    lacking = "avx512_bf16" if features == LEVELS["v4"] else "avx512f"
+    assert lacking in missing_backends()["native-bf16"]
+    with pytest.raises(BackendError, match=f"'native-bf16'.*{lacking}"):
+        Compiled("student", bfloat16=True)
+
+
+@pytest.mark.parametrize("level", [*LEVELS, *BFLOAT16_LEVELS])
 def test_what_ships_was_compiled_from_these_sources(level) -> None:
     assert library_of(level).read_bytes().endswith(digest_of(SOURCES))  # else it is not used
 
 
 @pytest.mark.skipif(find_spec("ziglang") is None, reason="the compiler is not installed")
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", [*LEVELS, *BFLOAT16_LEVELS])
 def test_compiling_gives_the_file_that_ships(level) -> None:
     from mobilefaceswap_core.compiled.__main__ import compiled
 
