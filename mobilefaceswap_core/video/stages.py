@@ -94,7 +94,7 @@ def run_stages(
     threads = []
     for number, (name, transform) in enumerate(stages):
         feed: Iterator[Any] = Feed(queues[number - 1], stop, times[number]) if number else iter(())
-        arguments = (transform, feed, queues[number], stop, times[number], number == len(stages) - 1)
+        arguments = (transform, feed, queues[number], stop, times[number], len(stages) - 1 - number)
         threads.append(threading.Thread(target=_run, args=arguments, name=f"video-{name}", daemon=True))
     for thread in threads:
         thread.start()
@@ -109,15 +109,14 @@ def run_stages(
 
 def _run(
     transform: Transform, feed: Iterator[Any], out: queue.Queue[Any], stop: threading.Event, spent: StageTime,
-    is_last: bool,
+    behind: int,
 ) -> None:  # fmt: skip
     started, cpu = time.perf_counter(), time.thread_time()
     end, freed = _End(), FreedMemory(interval_s=_GIVE_BACK_S)
     try:
-        if not is_last:
-            give_way()
+        give_way(behind)
         for item in transform(feed):
-            if is_last:  # what it gives on has just been freed
+            if not behind:  # what the last stage gives on has just been freed
                 freed.give_back()
             waited = time.perf_counter()
             _put(out, item, stop)

@@ -318,11 +318,11 @@ def test_stages_keep_order_pass_errors_on_and_stop() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows priorities of threads")
-def test_the_last_stage_waits_for_no_other() -> None:
+def test_a_stage_waits_for_those_behind_it_and_the_last_for_none() -> None:
     def own(items: Iterator[int]) -> Iterator[int]:
         yield from [*items, os.getpriority(os.PRIO_PROCESS, threading.get_native_id())]
 
     before = os.getpriority(os.PRIO_PROCESS, 0)
     with run_stages([(name, own) for name in ("first", "second", "last")], depth=2, stop=threading.Event()) as run:
         first, second, last = run[0]
-    assert first == second > last == before == os.getpriority(os.PRIO_PROCESS, 0)
+    assert first > second > last == before == os.getpriority(os.PRIO_PROCESS, 0)
