@@ -104,14 +104,15 @@ def calm_hues(swapped: Image, mask: Mask, landmarks: Points, limits: HueLimits) 
     if float((np.abs(less) * inside).max()) < _ROUNDED:
         return swapped
     less = at_side(less, len(swapped))
-    return cv2.subtract(swapped, cv2.transform(less, limits.violet[:, None]), dtype=cv2.CV_8U)  # type: ignore[return-value]
+    # Channel by channel: OpenCV's own product of one with three takes six times as long.
+    return cv2.subtract(swapped, cv2.merge([less * share for share in limits.violet]), dtype=cv2.CV_8U)  # type: ignore[return-value]
 
 
 def _beside(small: Floats, violet: Floats) -> tuple[Floats, Floats]:
     """Levels of light, and by how many a pixel lies beside the line between grey and skin, violet above 0 and green below."""
-    planes = cv2.transform(small, np.stack([LUMA, violet - violet.sum() * LUMA]))
-    luma, own = cv2.split(cv2.GaussianBlur(planes, (0, 0), BLUR_PX))
-    return luma, own  # type: ignore[return-value]
+    # Three to three, of which one is for nothing: to two OpenCV takes ten times as long.
+    luma, own, _ = cv2.split(cv2.transform(small, np.stack([LUMA, violet - violet.sum() * LUMA, violet])))
+    return cv2.GaussianBlur(luma, (0, 0), BLUR_PX), cv2.GaussianBlur(own, (0, 0), BLUR_PX)  # type: ignore[return-value]
 
 
 def _inside(mask: Mask, side: int) -> NDArray[np.bool_]:

@@ -179,7 +179,7 @@ def _backends() -> dict[str, Any]:
             auto = label
         else:
             listed.append({"name": name, "usable": True, "about": label})
-    reason = "the project's own C on a CPU where it can run, otherwise ONNX Runtime, otherwise PyTorch; OpenVINO when asked for, and for clips where the CPU computes bfloat16"
+    reason = "the project's own C on a CPU where it can run, otherwise ONNX Runtime, otherwise PyTorch; clips in bfloat16 where the CPU multiplies it, by the same C or by OpenVINO"
     return {"auto": auto, "reason": reason, "problem": problem, "known": listed}
 
 

@@ -27,7 +27,7 @@ class NativeBackend:
     Args:
         idn: the two heads: the module, or its tensors by the names of its state.
         threads: all processors that this process may use if not given.
-        bfloat16: pointwise layers multiply in it and add in float32, where the processor has instructions for that: two thirds of the time.
+        bfloat16: pointwise layers multiply in it and add in float32, where the processor has instructions for that: seven tenths of the time.
 
     Raises:
         BackendError: it cannot run here.
