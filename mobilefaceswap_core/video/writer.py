@@ -14,7 +14,7 @@ from ..errors import OptionError, VideoError
 from ..files.formats import WRITABLE_ANIMATION_SUFFIXES, WRITABLE_CLIP_SUFFIXES, Format, format_of
 from ..files.media import file_url
 from ..files.places import is_pattern
-from ..runtime.threads import ordinary_priority, stage_threads
+from ..runtime.threads import encoder_threads, ordinary_priority
 from .animation import AnimationWriter, ImageWriter
 from .clip import Clip
 from .compared import lacking
@@ -173,7 +173,7 @@ class MediaWriter:
         self._base = 1 / info.frame_rate if self._row.counts_pictures else info.time_base
         self._format = self._choose_format(first)
         described = first.video_frame(self._format)
-        options = self._codec_options()
+        options = self._codec_options(first.size_px)
         try:
             stream: Any = self._out.add_stream(self._name, rate=info.frame_rate, options=options)
         except ValueError as error:
@@ -248,7 +248,7 @@ class MediaWriter:
         self._note(f"{self._name} cannot write {own}; frames were converted to {chosen}")
         return chosen
 
-    def _codec_options(self) -> dict[str, str]:
+    def _codec_options(self, size_px: tuple[int, int]) -> dict[str, str]:
         hdr, is_interlaced = self._clip.info.hdr, self._clip.info.is_interlaced
         crf = f"{self._options.crf:g}"
         parameters, is_auto = hdr.parameters(self._name), self._options.preset == "auto"
@@ -261,7 +261,7 @@ class MediaWriter:
             extra = {"x265-params": _joined({"log-level": "error", **parameters})}
             return {"crf": crf, "preset": preset, **extra}
         if self._name == "libx264":
-            parameters |= {**X264_AUTO, "threads": str(stage_threads())} if is_auto else {}
+            parameters |= {**X264_AUTO, "threads": str(encoder_threads(size_px[0] * size_px[1]))} if is_auto else {}
             if self._clip.info.is_steady:
                 parameters["force-cfr"] = "1"  # else the stream names the clock of the clip as its rate, such as 600
             if self._row.counts_pictures:

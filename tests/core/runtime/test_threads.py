@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from mobilefaceswap_core.runtime import threads
-from mobilefaceswap_core.runtime.threads import share_cores, stage_threads
+from mobilefaceswap_core.runtime.threads import encoder_threads, share_cores, stage_threads
 
 # In a process of its own, as a program starts: what is set when numpy is asked for.
 ASK = """
@@ -50,3 +50,14 @@ def test_a_stage_of_a_clip_leaves_processors_to_the_others(
 ) -> None:
     monkeypatch.setattr(threads, "default_threads", lambda: processors)
     assert stage_threads() == wanted
+
+
+@pytest.mark.parametrize(
+    ("processors", "size_px", "wanted"),
+    [(1, (1920, 1080), 1), (2, (1280, 720), 1), (2, (1920, 1080), 2), (3, (3840, 2160), 2), (8, (1920, 1080), 4)],
+)
+def test_large_frames_have_two_threads_to_encode_them(
+    processors: int, size_px: tuple[int, int], wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "default_threads", lambda: processors)
+    assert encoder_threads(size_px[0] * size_px[1]) == wanted
