@@ -46,10 +46,10 @@ def touched_rectangle(
     weight: Mask, crop_from_frame: Matrix, shape: tuple[int, int]
 ) -> tuple[int, int, int, int] | None:
     """Left, top, right, bottom (exclusive) of the frame pixels a weight can reach; ``None`` if there are none."""
-    rows, columns = np.flatnonzero(weight.any(1)), np.flatnonzero(weight.any(0))
-    if not len(rows):
+    x, y, across, down = cv2.boundingRect((weight != 0).view(np.uint8))
+    if not across:
         return None
-    x0, x1, y0, y1 = columns[0] - 1, columns[-1] + 1, rows[0] - 1, rows[-1] + 1  # one pixel: bilinear reach
+    x0, x1, y0, y1 = x - 1, x + across, y - 1, y + down  # one pixel: bilinear reach
     corners = transform_points(invert(crop_from_frame), np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64))
     height, width = shape
     left, top = np.clip(np.floor(corners.min(0)), 0, [width, height]).astype(int)
