@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .norms import instance_norm
+
 # Paper, appendix: attribute encoder and generator channels, deepest last / first.
 ENCODER_CHANNELS = (3, 32, 64, 128, 256, 512, 1024, 1024)
 DECODER_CHANNELS = (1024, 512, 256, 128, 64, 32)
@@ -104,7 +106,7 @@ class AadLayer(nn.Module):
         self.mask = nn.Conv2d(channels, 1, side, padding=pad, bias=config.bias)
 
     def forward(self, x: Tensor, attributes: Tensor, embedding: Tensor) -> Tensor:
-        x = F.instance_norm(x)
+        x = instance_norm(x)
         from_attributes = self.attribute_scale(attributes) * x + self.attribute_shift(attributes)
         scale, shift = self.identity_scale(embedding), self.identity_shift(embedding)
         from_identity = scale[:, :, None, None] * x + shift[:, :, None, None]

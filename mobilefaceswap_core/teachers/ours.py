@@ -24,20 +24,11 @@ from ..types import CropSpec
 from ..weights.load import load_into, load_tensors, parts_of, read_safetensors
 from ..weights.registry import WEIGHTS
 from .embedding_swapper import EmbeddingSwapper, Precision, frozen, resolve_precision
+from .norms import instance_norm
 from .winograd import TiledConv2d, only_computes, pays, prepare
 
 WEIGHTS_NAME = "teacher_224"
 EMBEDDING = 512
-_EPSILON = 1e-5  # of PyTorch's norms
-
-
-def instance_norm(x: Tensor) -> Tensor:
-    """Each channel of each image to mean 0 and variance 1.
-
-    ``F.instance_norm`` copies a channels-last tensor to channels-first and back; this form keeps the memory format.
-    """
-    variance, mean = torch.var_mean(x, dim=(2, 3), keepdim=True, correction=0)
-    return (x - mean) * torch.rsqrt(variance + _EPSILON)
 
 
 class AdaptiveInstanceNorm(nn.Module):
@@ -49,11 +40,7 @@ class AdaptiveInstanceNorm(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         scale, shift = self.style(embedding).chunk(2, dim=1)  # each (N, C)
-        if only_computes(x):  # a batch of one has its own statistics, which PyTorch takes in a tenth of the time
-            images = zip(x.split(1), 1 + scale.float(), shift.float(), strict=True)  # of bfloat16 too
-            normed = [F.batch_norm(one, None, None, a, b, training=True, eps=_EPSILON) for one, a, b in images]
-            return normed[0] if len(normed) == 1 else torch.cat(normed)
-        return instance_norm(x) * (1 + scale)[:, :, None, None] + shift[:, :, None, None]
+        return instance_norm(x, scale=scale, shift=shift)
 
 
 class Down(nn.Module):

@@ -28,16 +28,12 @@ from ..types import CropSpec, Image
 from ..weights.load import load_into
 from . import checkpoints, released
 from .embedding_swapper import EmbeddingSwapper, Precision, crops_to_tensor, frozen, resolve_precision
+from .norms import instance_norm
 
 CROP = CropSpec(224, "arcface_frontal", "similarity")
 EMBEDDING = 512
+_EPSILON = 1e-8  # the authors'
 GENERATOR_FILE, RECOGNISER_FILE = released.SIMSWAP
-
-
-def instance_norm(x: Tensor) -> Tensor:
-    """Mean 0 and variance 1 per channel of each image; the authors' epsilon."""
-    variance, mean = torch.var_mean(x, dim=(2, 3), keepdim=True, correction=0)
-    return (x - mean) * torch.rsqrt(variance + 1e-8)
 
 
 class IdBlock(nn.Module):
@@ -56,8 +52,8 @@ class IdBlock(nn.Module):
 
 
 def _styled(x: Tensor, style: Tensor) -> Tensor:
-    scale, shift = style[:, :, None, None].chunk(2, dim=1)
-    return instance_norm(x) * (1 + scale) + shift
+    scale, shift = style.chunk(2, dim=1)
+    return instance_norm(x, scale=scale, shift=shift, epsilon=_EPSILON)
 
 
 class ConvNorm(nn.Module):
