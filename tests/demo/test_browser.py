@@ -121,7 +121,8 @@ def test_an_example_is_one_click_to_a_marked_swap_with_the_face_from_near(visit:
     page.locator("#examples tbody tr").first.click()
     assert text(page, "status").startswith("1 of 1 faces swapped")
     assert not page.is_visible("#agree-image")
-    assert page.locator("#result img").count() >= 2 and page.locator("#near img").first.is_visible()
+    for picture in ("#result img >> nth=1", "#near img >> nth=0"):  # they are loaded after the words have come
+        page.locator(picture).wait_for()
     with page.expect_download() as download:
         page.click("#download")
     assert re.fullmatch(r"average_1_on_astronaut_\d{8}-\d{6}\.png", download.value.suggested_filename)
