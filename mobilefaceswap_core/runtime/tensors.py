@@ -13,8 +13,12 @@ UNIT: Levels = np.arange(256, dtype=np.float32) / np.float32(255)
 def to_planes(images: NDArray[np.uint8], levels: Levels = UNIT) -> NDArray[np.float32]:
     """``(N, H, W, 3)`` uint8 -> ``(N, 3, H, W)`` float32, each level looked up; in [0, 1] if not given otherwise."""
     count, height, width, channels = images.shape
-    planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).reshape(count * channels * height, width)
-    return np.asarray(cv2.LUT(planes, levels), np.float32).reshape(count, channels, height, width)
+    assert levels.dtype == np.float32  # else OpenCV would not write into the planes
+    planes = np.empty((count, channels, height, width), np.float32)
+    for image, own in zip(images, planes, strict=True):
+        for channel, plane in zip(cv2.split(image), own, strict=True):
+            cv2.LUT(channel, levels, dst=plane)
+    return planes
 
 
 def to_pixels(planes: NDArray[np.float32]) -> NDArray[np.uint8]:
