@@ -190,8 +190,8 @@ def clip_backend(*, device: str = "auto") -> str:
 
     One thread, ms a frame, in OpenVINO, in ONNX Runtime and in the own C: 5.8, 8.6 and 3.7 on an AMD EPYC with AVX-512 and bfloat16,
     where the C in bfloat16 takes seven tenths of that, 17.2, 15.5 and 7.6 on one with AVX2 alone, 8.0 and 12.7 on a Xeon with AMX, where
-    the C was not measured: it takes half of ONNX Runtime's time or less on the others. For one photo OpenVINO is slower anywhere: it takes 0.33 s to be loaded and to compile a
-    source, ONNX Runtime 0.02 s, the own C nothing.
+    the C was not measured: it takes half of ONNX Runtime's time or less on the others. For one photo OpenVINO is slower anywhere: it takes
+    0.33 s to be loaded and to compile a source, ONNX Runtime 0.02 s, the own C nothing.
 
     Args:
         device: as ``--device`` names it; all of these run on the CPU only.
