@@ -1,8 +1,9 @@
 // The per-frame network (`student/idn.py`) of one source on one thread: crop in, face and mask out.
 //
 // It is written for processors that multiply and add eight float32 numbers at a time and have sixteen registers for them, or sixteen and
-// thirty-two; pointwise layers also for bfloat16, whose products are added in float32. What ONNX Runtime does in a pass of its own each - enlarging, depthwise layer, pointwise layer, activation - is done here row by row,
-// while the values are still in a cache. `python -m mobilefaceswap_core.compiled` compiles it.
+// thirty-two; pointwise layers also for bfloat16, whose products are added in float32. What ONNX Runtime does in a pass of its own each -
+// enlarging, depthwise layer, pointwise layer, activation - is done here row by row, while the values are still in a cache.
+// `python -m mobilefaceswap_core.compiled` compiles it.
 #include "student_layers.h"
 
 #define SLOPE 0.1f     // of every leaky ReLU
